@@ -1,0 +1,1 @@
+"""Layer 8. Composition root: the only place that chooses implementations."""

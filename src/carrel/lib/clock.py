@@ -1,0 +1,54 @@
+"""The clock that every timeout, expiry and timestamp asks; tests and the simulator bring their own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+#: Seconds since 1970-01-01 UTC, as a float: what records and tables hold.
+Timestamp = float
+
+
+class Clock(Protocol):
+    """Time as the hub sees it."""
+
+    def now(self) -> Timestamp:
+        """Return wall time in seconds since the epoch; may jump."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back, for measuring durations."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> Timestamp:
+        return time.time()  # noqa: TID251 - the one place that may
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def isoformat(moment: Timestamp) -> str:
+    """Return `moment` as JupyterHub writes it: UTC, microseconds, `Z`."""
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")
+    return text.replace("+00:00", "Z")
+
+
+def parse_iso(text: str) -> Timestamp:
+    """Return the moment that an ISO 8601 string names; without an offset it is UTC.
+
+    Raises ValueError for anything else.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()

@@ -1,0 +1,1 @@
+"""Layer 7. The worker that makes servers and routes what their rows want them to be."""

@@ -1,0 +1,1 @@
+"""Tables, statements and repositories on SQLite and PostgreSQL."""

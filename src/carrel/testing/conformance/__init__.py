@@ -1,0 +1,1 @@
+"""One suite per protocol: what every Store, Spawner, Authenticator and Proxy must do."""
