@@ -1,1 +1,1 @@
-"""Layer 2. Records and pure rules of the product's nouns; standard library and msgspec only, no I/O."""
+"""Layer 2. Records and pure rules of the nouns; standard library only, no I/O."""

@@ -39,9 +39,7 @@ def same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
-def hash_token(
-    token: str, rounds: int = 16384, salt: str | int = 8, algorithm: str = "sha512"
-) -> str:
+def hash_token(token: str, rounds: int = 16384, salt: str | int = 8, algorithm: str = "sha512") -> str:
     """Return `algorithm:rounds:salt:digest`, JupyterHub's stored form of a token.
 
     An integer `salt` asks for that many random bytes.

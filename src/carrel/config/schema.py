@@ -1,0 +1,134 @@
+"""The hub's own settings: one typed, frozen class with the default and the help text of each.
+
+Names are JupyterHub's (`c.JupyterHub.<name>`). Settings of spawners, authenticators and proxies live on their
+traitlets classes; `Settings.plugins` carries them there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from traitlets.config import Config
+
+
+def setting(default: Any, help: str) -> Any:  # noqa: A002 - the word that traitlets uses
+    """Return a dataclass field with its help text; a list, dict or set default is copied."""
+    if isinstance(default, list | dict | set):
+        return field(default_factory=lambda: type(default)(default), metadata={"help": help})
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `jupyterhub_config.py` and the command line say, checked and complete."""
+
+    # Public side
+    ip: str = setting("", "The address that the proxy listens on; empty means all.")
+    port: int = setting(8000, "The port that the proxy listens on.")
+    base_url: str = setting(
+        "/", "The path below which everything is served; it begins and ends with a slash."
+    )
+    bind_url: str = setting(
+        "", "Address, port and base URL of the public side in one; it wins over the three."
+    )
+
+    # The hub's own listener
+    hub_ip: str = setting("127.0.0.1", "The address that the hub listens on, for the proxy and the servers.")
+    hub_port: int = setting(8081, "The port that the hub listens on.")
+    hub_bind_url: str = setting("", "Address and port of the hub in one; it wins over the two.")
+    hub_connect_ip: str = setting(
+        "", "The host name or address by which servers and the proxy reach the hub."
+    )
+
+    # Storage and secrets
+    db_url: str = setting("sqlite:///carrel.sqlite", "The database: sqlite:///FILE or postgresql://…")
+    cookie_secret: bytes = setting(
+        b"", "32 bytes that sign cookies (bytes, or hex text). Overrides cookie_secret_file."
+    )
+    cookie_secret_file: str = setting(
+        "jupyterhub_cookie_secret",
+        "The file that holds the cookie secret; made when missing, readable by its owner only.",
+    )
+    cookie_max_age_days: float = setting(14.0, "How long a log-in lasts, in days.")
+
+    # Who and what
+    authenticator_class: Any = setting(
+        "pam", "The Authenticator: a class, a dotted name or an entry point's name."
+    )
+    spawner_class: Any = setting(
+        "localprocess", "The Spawner: a class, a dotted name or an entry point's name."
+    )
+    proxy_class: Any = setting("carrel", "The Proxy: a class, a dotted name or an entry point's name.")
+
+    # Behaviour
+    cleanup_servers: bool | None = setting(
+        None, "Stop users' servers when the hub stops. Unset: on Ctrl-C yes, on SIGTERM no."
+    )
+    cleanup_proxy: bool | None = setting(
+        None, "Stop the data plane when the hub stops. Unset: on Ctrl-C yes, on SIGTERM no."
+    )
+    redirect_to_server: bool = setting(
+        True, "After log-in go to the user's server rather than to the home page."
+    )
+    default_url: Any = setting(
+        "", "Where a visit to the hub's root leads: a path, or a callable that takes the handler."
+    )
+    concurrent_spawn_limit: int = setting(100, "How many starts run at once; 0 means no limit.")
+    activity_resolution: float = setting(
+        30.0, "Activity is written when it moves by at least this many seconds."
+    )
+    last_activity_interval: float = setting(
+        300.0, "How often the proxy is asked for the servers' last activity, in seconds."
+    )
+    slow_spawn_timeout: float = setting(
+        10.0, "How long the API waits for a start before it answers 202, in seconds."
+    )
+    slow_stop_timeout: float = setting(
+        10.0, "How long the API waits for a stop before it answers 202, in seconds."
+    )
+
+    # Looks
+    template_paths: list[str] = setting([], "Directories searched for templates before Carrel's own.")
+    template_vars: dict[str, Any] = setting({}, "Extra variables for templates.")
+    logo_file: str = setting("", "The image shown on every page; empty means Carrel's own.")
+
+    # The process
+    log_level: int | str = setting("INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+    pid_file: str = setting("", "Where to write the hub's process id.")
+    runtime_dir: str = setting(
+        "carrel-run", "Where the hub and the data plane keep their state and the servers' logs."
+    )
+
+    # Not settings, but what the loader found
+    directory: Path = field(default_factory=Path.cwd)
+    """Where relative paths begin."""
+    config_file: str = ""
+    plugins: Config = field(default_factory=Config)
+    """Everything for traitlets classes, as it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong or doubtful in the configuration, for people."""
+
+    setting: str
+    """`JupyterHub.port`."""
+    message: str
+    """What is wrong and what would be right, in one sentence."""
+    location: str = ""
+    """`jupyterhub_config.py:12`, when it is known."""
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        where = f"{self.location}: " if self.location else ""
+        return f"{where}{self.setting}: {self.message}"
+
+
+class BadConfig(Exception):
+    """The configuration cannot be used; `problems` holds all that is wrong with it."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems

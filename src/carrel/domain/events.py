@@ -1,0 +1,46 @@
+"""What happened: one dataclass each, published on the bus after the transaction that made it true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChanged:
+    """A server's row was written: its wish, its state or its failure."""
+
+    server_id: int
+    user_name: str
+    server_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProgress:
+    """A step of a start, for whoever watches it."""
+
+    server_id: int
+    generation: int
+    progress: int
+    """0 to 100."""
+    message: str
+    html_message: str = ""
+    failed: bool = False
+    ready: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RightsChanged:
+    """What a user may do has changed, or one of their tokens or sessions has ended."""
+
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMissing:
+    """The hub itself was asked for a page of a server: its route may be missing."""
+
+    user_name: str
+    server_name: str
+
+
+Event = ServerChanged | ServerProgress | RightsChanged | RouteMissing

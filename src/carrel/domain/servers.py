@@ -1,0 +1,106 @@
+"""What a server is: a row with a wish and a fact, and all that a crash must not lose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from carrel.lib.clock import Timestamp
+
+
+class Wanted(StrEnum):
+    """What people ask for; only those who serve HTTP write it."""
+
+    STOPPED = "stopped"
+    RUNNING = "running"
+    DELETED = "deleted"
+
+
+class Actual(StrEnum):
+    """What is; only the reconciler writes it."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the last start or run ended: for people."""
+
+    code: str
+    """One of `start-error`, `timeout`, `exit`, `no-answer`, `cancelled`, `lost`."""
+    message: str
+    """One sentence."""
+    log: str = ""
+    """The last lines that the server wrote."""
+    hint: str = ""
+    """What to do next, when we know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who is working on a server, until when, and the number that outdates earlier owners."""
+
+    owner: str
+    expires: Timestamp
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server of one user; `name` is empty for the default server."""
+
+    id: int
+    user_id: int
+    user_name: str
+    name: str
+    created: Timestamp
+    wanted: Wanted = Wanted.STOPPED
+    actual: Actual = Actual.STOPPED
+    version: int = 0
+    """Counts writes; each write is a compare-and-set on it."""
+    wanted_generation: int = 0
+    """Counts requests to start."""
+    generation: int = 0
+    """The request that the present or last run answered; the process carries it."""
+    lease: Lease | None = None
+    deadline: Timestamp | None = None
+    """When the present start or stop has taken too long."""
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """The driver's checkpoint (`Spawner.get_state`)."""
+    user_options: Mapping[str, Any] = field(default_factory=dict)
+    display_name: str = ""
+    url: str = ""
+    """Where it answers, scheme to port, as the proxy reaches it; empty when it does not."""
+    failure: Failure | None = None
+    started: Timestamp | None = None
+    last_activity: Timestamp | None = None
+
+    @property
+    def ready(self) -> bool:
+        """It answers and nobody asked it to stop."""
+        return self.actual is Actual.RUNNING and self.wanted is Wanted.RUNNING
+
+    @property
+    def active(self) -> bool:
+        """Something of it may exist in the world, or is about to."""
+        return self.pending is not None or self.actual in (Actual.STARTING, Actual.RUNNING, Actual.STOPPING)
+
+    @property
+    def pending(self) -> str | None:
+        """Return `spawn`, `stop` or None, as JupyterHub's API says it."""
+        if self.actual is Actual.STOPPING:
+            return "stop"
+        if self.wanted is Wanted.RUNNING:
+            return "spawn" if self._start_due or self.actual is Actual.STARTING else None
+        return "stop" if self.actual in (Actual.STARTING, Actual.RUNNING) else None
+
+    @property
+    def _start_due(self) -> bool:
+        at_rest = self.actual in (Actual.STOPPED, Actual.FAILED)
+        return at_rest and self.wanted_generation > self.generation

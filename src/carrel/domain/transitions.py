@@ -1,0 +1,95 @@
+"""The life of a server as one pure table: what to do next for a row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+
+from carrel.domain.servers import Actual, Server, Wanted
+from carrel.lib.clock import Timestamp
+
+
+class Action(StrEnum):
+    """What the reconciler does with a server now."""
+
+    NONE = "none"
+    START = "start"
+    RECOVER = "recover"
+    """Somebody died in the middle of a start: adopt what came of it, or clean up."""
+    ABORT = "abort"
+    """The start has taken too long."""
+    CANCEL = "cancel"
+    """The start is no longer wanted."""
+    POLL = "poll"
+    STOP = "stop"
+    FORCE = "force"
+    """The stop has taken too long."""
+    DELETE = "delete"
+
+
+def next_action(server: Server, now: Timestamp, owner: str) -> Action:
+    """Return what `owner` should do with `server`.
+
+    Whether a poll is due is the poller's business: a running server always answers POLL.
+    """
+    match server.actual:
+        case Actual.STOPPED | Actual.FAILED:
+            return _at_rest(server)
+        case Actual.STARTING:
+            return _starting(server, now, owner)
+        case Actual.RUNNING:
+            return Action.POLL if server.wanted is Wanted.RUNNING else Action.STOP
+        case Actual.STOPPING:
+            return _stopping(server, now, owner)
+
+
+def _at_rest(server: Server) -> Action:
+    if server.wanted is Wanted.DELETED:
+        return Action.DELETE
+    if server.wanted is Wanted.RUNNING and server.wanted_generation > server.generation:
+        return Action.START
+    return Action.NONE
+
+
+def _starting(server: Server, now: Timestamp, owner: str) -> Action:
+    if _held_by_another(server, now, owner):
+        return Action.NONE
+    if server.wanted is not Wanted.RUNNING:
+        return Action.CANCEL
+    if server.deadline is not None and now >= server.deadline:
+        return Action.ABORT
+    return Action.NONE if _held(server, owner) else Action.RECOVER
+
+
+def _stopping(server: Server, now: Timestamp, owner: str) -> Action:
+    if _held_by_another(server, now, owner):
+        return Action.NONE
+    if server.deadline is not None and now >= server.deadline:
+        return Action.FORCE
+    return Action.NONE if _held(server, owner) else Action.STOP
+
+
+def _held(server: Server, owner: str) -> bool:
+    return server.lease is not None and server.lease.owner == owner
+
+
+def _held_by_another(server: Server, now: Timestamp, owner: str) -> bool:
+    lease = server.lease
+    return lease is not None and lease.owner != owner and lease.expires > now
+
+
+def ask_start(server: Server) -> Server:
+    """Return `server` with a start asked for; unchanged when it runs or is about to."""
+    if server.wanted is Wanted.RUNNING and (server.actual is Actual.RUNNING or server.pending == "spawn"):
+        return server
+    if server.actual in (Actual.STARTING, Actual.RUNNING):
+        # A stop was asked for and has not begun: the last wish wins and the run goes on.
+        return replace(server, wanted=Wanted.RUNNING)
+    return replace(
+        server, wanted=Wanted.RUNNING, wanted_generation=server.wanted_generation + 1, failure=None
+    )
+
+
+def ask_stop(server: Server, *, delete: bool = False) -> Server:
+    """Return `server` with a stop (or its removal) asked for."""
+    return replace(server, wanted=Wanted.DELETED if delete else Wanted.STOPPED)

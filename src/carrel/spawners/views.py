@@ -1,0 +1,72 @@
+"""What a driver sees of the hub: small objects with the attributes that JupyterHub's spawners read.
+
+They are built for one start, stop or poll and hold no connection to anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from carrel.domain.names import escape, server_prefix
+
+AuthState = Mapping[str, Any] | None
+
+
+@dataclass(slots=True)
+class ServerView:
+    """Where a server listens, as JupyterHub's `spawner.server`; drivers of old set `ip` and `port` on it."""
+
+    base_url: str
+    ip: str = ""
+    port: int = 0
+    proto: str = "http"
+
+
+@dataclass(slots=True)
+class HubView:
+    """Where the hub is, as JupyterHub's `spawner.hub`."""
+
+    api_url: str
+    """`http://127.0.0.1:8081/hub/api`, as servers reach it."""
+    base_url: str = "/hub/"
+    public_host: str = ""
+    hub_id: str = ""
+    """Which installation a process belongs to; goes into every label."""
+
+
+async def _no_auth_state() -> AuthState:
+    return None
+
+
+@dataclass(slots=True)
+class UserView:
+    """Whose server it is, as JupyterHub's `spawner.user`."""
+
+    id: int
+    name: str
+    base_url: str
+    """The hub's base URL, `/`."""
+    admin: bool = False
+    groups: tuple[str, ...] = ()
+    load_auth_state: Callable[[], Awaitable[AuthState]] = _no_auth_state
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def escaped_name(self) -> str:
+        """Return the name as a URL path segment."""
+        return escape(self.name)
+
+    @property
+    def url(self) -> str:
+        """Return the prefix of the default server, `/user/NAME/`."""
+        return server_prefix(self.base_url, self.name)
+
+    def server_url(self, server_name: str = "") -> str:
+        """Return the prefix of one server."""
+        return server_prefix(self.base_url, self.name, server_name)
+
+    async def get_auth_state(self) -> AuthState:
+        """Return what the authenticator keeps about the user, or None."""
+        return await self.load_auth_state()

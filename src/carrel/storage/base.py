@@ -1,0 +1,183 @@
+"""What the hub asks of its database: plain records in and out, one unit of work per use case.
+
+    async with store.write(durable=True) as tx:
+        user = await tx.users.create("ada", admin=False, now=clock.now())
+
+A `read` transaction sees one consistent state. A `write` transaction commits when its block ends
+without an exception and leaves nothing behind otherwise; writers on SQLite go one after the other,
+so a block must not wait for anything but its own transaction. `durable` asks that the commit survive
+a power cut: for rights granted or revoked and for intents to start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from carrel.domain.oauth import OAuthClient, OAuthCode
+from carrel.domain.paging import Page, PageRequest
+from carrel.domain.servers import Server
+from carrel.domain.tokens import Session, Token
+from carrel.domain.users import User
+from carrel.lib.clock import Timestamp
+
+
+class StorageError(Exception):
+    """The database cannot be used; the text says why and what would be right."""
+
+
+class SchemaMismatch(StorageError):
+    """The database was written by another release, or by another program."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """Which users a listing shows."""
+
+    name_contains: str = ""
+    """Case-insensitive part of the name."""
+    state: Literal["active", "ready", "inactive"] | None = None
+    names: tuple[str, ...] | None = None
+    """Only these; None means all."""
+    sort: Literal["id", "name", "last_activity"] = "id"
+    descending: bool = False
+
+
+class Users(Protocol):
+    """People."""
+
+    async def get(self, name: str) -> User | None: ...
+    async def get_by_id(self, user_id: int) -> User | None: ...
+    async def create(self, name: str, *, admin: bool, now: Timestamp) -> User:
+        """Return the new user; raise Conflict when the name is taken."""
+
+    async def set_admin(self, user_id: int, admin: bool) -> None: ...
+    async def rename(self, user_id: int, name: str) -> None:
+        """Raise Conflict when the name is taken."""
+
+    async def delete(self, user_id: int) -> None:
+        """Remove a user with their tokens, sessions, codes and servers' rows."""
+
+    async def page(self, which: UserFilter, page: PageRequest) -> Page[User]: ...
+    async def touch(self, moments: Mapping[int, Timestamp]) -> None:
+        """Move `last_activity` of users (by id) forward, never back."""
+
+
+class Tokens(Protocol):
+    """API tokens."""
+
+    async def add(self, token: Token) -> Token:
+        """Store a token; its `id` is ignored and the stored record is returned."""
+
+    async def find(self, prefix: str, hashed: str) -> Token | None: ...
+    async def get(self, token_id: int) -> Token | None: ...
+    async def of_user(self, user_id: int) -> Sequence[Token]: ...
+    async def delete(self, token_id: int) -> bool: ...
+    async def delete_of_client(self, user_id: int, client_id: str) -> int: ...
+    async def delete_of_server(self, server_id: int) -> int:
+        """Remove a server's own token and those that its OAuth client was given."""
+
+    async def delete_of_session(self, session_id: str) -> int: ...
+    async def touch(self, moments: Mapping[int, Timestamp]) -> None: ...
+    async def purge(self, now: Timestamp) -> int:
+        """Remove what has expired; return how many."""
+
+
+class Sessions(Protocol):
+    """Log-ins of browsers."""
+
+    async def add(self, session: Session) -> None: ...
+    async def find(self, hashed: str) -> Session | None: ...
+    async def delete(self, hashed: str) -> bool: ...
+    async def delete_of_user(self, user_id: int) -> int: ...
+    async def purge(self, now: Timestamp) -> int: ...
+
+
+class Servers(Protocol):
+    """Servers; every write of an existing one is a compare-and-set on its version."""
+
+    async def get(self, user_id: int, name: str) -> Server | None: ...
+    async def get_by_id(self, server_id: int) -> Server | None: ...
+    async def create(self, user_id: int, name: str, *, now: Timestamp) -> Server:
+        """Return the new, stopped server; raise Conflict when it exists."""
+
+    async def save(self, server: Server) -> Server | None:
+        """Write `server` if its row still has `server.version`.
+
+        Returns the record with its new version, or None when somebody else was first. Identity columns
+        (id, user, name, created) and `last_activity` are not written.
+        """
+
+    async def delete(self, server: Server) -> bool:
+        """Remove the row if it still has `server.version`."""
+
+    async def of_users(self, user_ids: Sequence[int]) -> Sequence[Server]: ...
+    async def unsettled(self) -> Sequence[Server]:
+        """Return all whose fact is not their wish, or that a lease still names: work to look at."""
+
+    async def routed(self) -> Sequence[Server]:
+        """Return all that have a URL."""
+
+    async def touch(self, moments: Mapping[int, Timestamp]) -> None: ...
+
+
+class OAuth(Protocol):
+    """OAuth clients and codes."""
+
+    async def put_client(self, client: OAuthClient) -> None:
+        """Add a client, or replace the one with its id."""
+
+    async def get_client(self, client_id: str) -> OAuthClient | None: ...
+    async def delete_clients_of_server(self, server_id: int) -> int: ...
+    async def add_code(self, code: OAuthCode) -> None: ...
+    async def take_code(self, hashed: str) -> OAuthCode | None:
+        """Return the code and remove it: only one caller ever gets it."""
+
+    async def purge_codes(self, now: Timestamp) -> int: ...
+
+
+class Facts(Protocol):
+    """Single values that belong to the installation, such as its id."""
+
+    async def get(self, key: str) -> str | None: ...
+    async def put(self, key: str, value: str) -> None: ...
+
+
+class Transaction(Protocol):
+    """A unit of work: one repository per noun."""
+
+    @property
+    def users(self) -> Users: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def servers(self) -> Servers: ...
+    @property
+    def oauth(self) -> OAuth: ...
+    @property
+    def facts(self) -> Facts: ...
+
+
+class Store(Protocol):
+    """A database."""
+
+    async def open(self) -> None:
+        """Connect, create or upgrade the schema where that is safe, and claim the hub's place.
+
+        Raises SchemaMismatch for a database of another program or a newer release, StorageError for
+        one that cannot be used (unreachable, unwritable, or a SQLite file that another hub holds).
+        """
+
+    async def close(self) -> None:
+        """Release everything; may be repeated."""
+
+    @property
+    def single_hub(self) -> bool:
+        """Whether only one hub may use it, so that every lease of an earlier process is void."""
+
+    def read(self) -> AbstractAsyncContextManager[Transaction]: ...
+    def write(self, *, durable: bool = False) -> AbstractAsyncContextManager[Transaction]: ...
