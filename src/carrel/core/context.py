@@ -1,0 +1,34 @@
+"""What every use case is handed: the hub's parts, chosen once by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from carrel.authenticators.base import Authenticator
+from carrel.config.schema import Settings
+from carrel.core.activity import Activity
+from carrel.core.cache import CallerCache
+from carrel.events.bus import Bus
+from carrel.events.progress import ProgressLog
+from carrel.lib.clock import Clock
+from carrel.proxy.base import Proxy
+from carrel.spawners.base import Spawner
+from carrel.spawners.views import HubView
+from carrel.storage.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class HubContext:
+    """The hub's parts. Nothing in here is replaced while the hub runs."""
+
+    settings: Settings
+    store: Store
+    bus: Bus
+    progress: ProgressLog
+    clock: Clock
+    authenticator: Authenticator
+    spawner_class: type[Spawner]
+    proxy: Proxy
+    hub: HubView
+    callers: CallerCache
+    activity: Activity

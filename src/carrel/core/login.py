@@ -1,0 +1,69 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from carrel.authenticators.login import Refusal, check_login
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.domain.events import RightsChanged
+from carrel.domain.identity import Identity
+from carrel.domain.tokens import Session
+from carrel.domain.users import User
+from carrel.lib.clock import Timestamp
+from carrel.lib.ids import digest, new_secret, new_token
+
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A fresh session. `secret` goes into the log-in cookie and is kept nowhere else."""
+
+    user: User
+    secret: str
+    session_id: str
+    expires: Timestamp
+
+
+async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) -> LoggedIn | Refusal:
+    """Check what a log-in form sent and open a session, or say why not."""
+    async with ctx.store.read() as tx:
+        known = await tx.users.get(ctx.authenticator.normalize_username(data.get("username", "")))
+    outcome = await check_login(ctx.authenticator, handler, data, exists=known is not None)
+    if isinstance(outcome, Refusal):
+        return outcome
+    return await open_session(ctx, outcome)
+
+
+async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
+    """Return a new session of the user that `identity` names, who is created when new."""
+    now = ctx.clock.now()
+    secret, session_id = new_secret(), new_token()
+    expires = now + ctx.settings.cookie_max_age_days * _DAY
+    async with ctx.store.write(durable=True) as tx:
+        user = await tx.users.get(identity.name)
+        created = user is None
+        if user is None:
+            user = await tx.users.create(identity.name, admin=bool(identity.admin), now=now)
+        elif identity.admin is not None and identity.admin != user.admin:
+            await tx.users.set_admin(user.id, identity.admin)
+        await tx.sessions.add(Session(digest(secret), user.id, user.name, session_id, now, expires))
+    if created:
+        await ctx.authenticator.add_user_now(user.name)
+    ctx.bus.publish(RightsChanged(user.id))
+    ctx.activity.user(user.id, now)
+    return LoggedIn(user, secret, session_id, expires)
+
+
+async def log_out(ctx: HubContext, caller: Caller) -> None:
+    """End the caller's session and every token that was given to servers within it."""
+    async with ctx.store.write(durable=True) as tx:
+        if caller.session_hash is not None:
+            await tx.sessions.delete(caller.session_hash)
+        if caller.session_id is not None:
+            await tx.tokens.delete_of_session(caller.session_id)
+    ctx.bus.publish(RightsChanged(caller.user.id))

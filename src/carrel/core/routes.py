@@ -1,0 +1,31 @@
+"""The route table as the rows want it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.domain.names import server_prefix
+from carrel.domain.routes import Route
+from carrel.domain.servers import Server
+
+
+def route_of(server: Server, base_url: str) -> Route:
+    """Return the route of a server that has a URL."""
+    spec = server_prefix(base_url, server.user_name, server.name)
+    return Route(spec, server.url, {"user": server.user_name, "server_name": server.name})
+
+
+async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
+    """Return every route that should exist, by its path; the hub's own is the proxy's default target."""
+    async with ctx.store.read() as tx:
+        servers = await tx.servers.routed()
+    routes = (route_of(server, ctx.settings.base_url) for server in servers)
+    return {route.spec: route for route in routes}
+
+
+async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, Any]]:
+    """Return the proxy's table as the proxy has it."""
+    caller.require("proxy")
+    return await ctx.proxy.get_all_routes()

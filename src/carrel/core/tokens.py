@@ -1,0 +1,121 @@
+"""API tokens: issuing, listing and revoking them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from carrel.core.access import token_scopes
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.domain.errors import Invalid, NotFound
+from carrel.domain.events import RightsChanged
+from carrel.domain.roles import scopes_of_user
+from carrel.domain.scopes import Scopes, expand
+from carrel.domain.tokens import HUB_CLIENT_ID, Token
+from carrel.domain.users import User
+from carrel.lib.clock import Timestamp
+from carrel.lib.ids import digest, new_token, token_prefix
+from carrel.storage.base import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token that was just made: its secret is shown this once."""
+
+    token: Token
+    secret: str
+    scopes: Scopes
+
+
+async def issue_token(
+    ctx: HubContext,
+    caller: Caller,
+    user_name: str,
+    *,
+    note: str = "",
+    scopes: Sequence[str] = ("inherit",),
+    expires_in: float | None = None,
+) -> NewToken:
+    """Return a new token of a user.
+
+    Raises Invalid when `scopes` go beyond the owner's or `expires_in` (seconds) is not positive.
+    """
+    caller.require("tokens", user=user_name)
+    if expires_in is not None and expires_in <= 0:
+        raise Invalid("expires_in must be a positive number of seconds")
+    async with ctx.store.write(durable=True) as tx:
+        user = await tx.users.get(user_name)
+        if user is None:
+            raise NotFound(f"No such user: {user_name}")
+        _check_subset(user, scopes)
+        now = ctx.clock.now()
+        expires = None if expires_in is None else now + expires_in
+        token, secret = await add_token(tx, user, scopes, now=now, note=note, expires=expires)
+    return NewToken(token, secret, token_scopes(user, token))
+
+
+async def add_token(
+    tx: Transaction,
+    user: User,
+    scopes: Sequence[str],
+    *,
+    now: Timestamp,
+    note: str = "",
+    expires: Timestamp | None = None,
+    server_id: int | None = None,
+    client_id: str = HUB_CLIENT_ID,
+    session_id: str | None = None,
+) -> tuple[Token, str]:
+    """Store a fresh token within `tx` and return it with its secret; the caller has checked the rights."""
+    secret = new_token()
+    token = Token(
+        id=0,
+        user_id=user.id,
+        user_name=user.name,
+        prefix=token_prefix(secret),
+        hashed=digest(secret),
+        scopes=tuple(scopes),
+        created=now,
+        note=note,
+        client_id=client_id,
+        session_id=session_id,
+        server_id=server_id,
+        expires=expires,
+    )
+    return await tx.tokens.add(token), secret
+
+
+async def list_tokens(ctx: HubContext, caller: Caller, user_name: str) -> list[Token]:
+    """Return a user's tokens that have not expired."""
+    caller.require("read:tokens", user=user_name)
+    async with ctx.store.read() as tx:
+        user = await tx.users.get(user_name)
+        if user is None:
+            raise NotFound(f"No such user: {user_name}")
+        now = ctx.clock.now()
+        return [token for token in await tx.tokens.of_user(user.id) if not token.expired(now)]
+
+
+async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id: int) -> None:
+    """End a token; one that an OAuth client was given takes the user's others of that client with it."""
+    caller.require("tokens", user=user_name)
+    async with ctx.store.write(durable=True) as tx:
+        user = await tx.users.get(user_name)
+        token = None if user is None else await tx.tokens.get(token_id)
+        if user is None or token is None or token.user_id != user.id:
+            raise NotFound(f"No such token: a{token_id}")
+        if token.client_id == HUB_CLIENT_ID:
+            await tx.tokens.delete(token.id)
+        else:
+            await tx.tokens.delete_of_client(user.id, token.client_id)
+    ctx.bus.publish(RightsChanged(user.id))
+
+
+def _check_subset(user: User, scopes: Sequence[str]) -> None:
+    if "inherit" in scopes:
+        return
+    owned = Scopes(scopes_of_user(user.name, user.admin))
+    extra = sorted(scope for scope in expand(scopes, user.name) if not owned.covers(scope))
+    if extra:
+        raise Invalid(f"Not assigning requested scopes: {', '.join(extra)}: {user.name} does not have them")

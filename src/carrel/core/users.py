@@ -1,0 +1,147 @@
+"""Users: listing, creating, changing and removing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.core.servers import publish_change
+from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from carrel.domain.events import RightsChanged
+from carrel.domain.names import check_user_name
+from carrel.domain.paging import Page, PageRequest
+from carrel.domain.servers import Server
+from carrel.domain.users import User
+from carrel.storage.base import UserFilter
+
+READ_ANY = (
+    "read:users",
+    "read:users:name",
+    "read:servers",
+    "read:users:groups",
+    "read:users:activity",
+    "read:roles:users",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UserWithServers:
+    """A user and all of their servers' rows."""
+
+    user: User
+    servers: tuple[Server, ...] = ()
+
+
+async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServers:
+    """Return a user; raise NotFound when there is none or the caller may not know."""
+    caller.require(*READ_ANY, user=name)
+    async with ctx.store.read() as tx:
+        user = await tx.users.get(name)
+        if user is None:
+            raise NotFound(f"No such user: {name}")
+        return UserWithServers(user, tuple(await tx.servers.of_users([user.id])))
+
+
+async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
+    """Return the caller's own record, as it is now."""
+    async with ctx.store.read() as tx:
+        user = await tx.users.get_by_id(caller.user.id)
+        if user is None:
+            raise NotFound("No such user")
+        return UserWithServers(user, tuple(await tx.servers.of_users([user.id])))
+
+
+async def list_users(
+    ctx: HubContext, caller: Caller, which: UserFilter, page: PageRequest
+) -> Page[UserWithServers]:
+    """Return the users that `which` selects and the caller may list; a fixed number of queries."""
+    visible = caller.scopes.visible_users("list:users")
+    if visible is not None:
+        if not visible:
+            raise Forbidden("Action is not authorized with current scopes; requires any of [list:users]")
+        which = UserFilter(which.name_contains, which.state, tuple(visible), which.sort, which.descending)
+    async with ctx.store.read() as tx:
+        found = await tx.users.page(which, page)
+        servers = await tx.servers.of_users([user.id for user in found.items])
+    owned: dict[int, list[Server]] = {}
+    for server in servers:
+        owned.setdefault(server.user_id, []).append(server)
+    items = tuple(UserWithServers(user, tuple(owned.get(user.id, ()))) for user in found.items)
+    return Page(items, found.offset, found.limit, found.total)
+
+
+async def create_users(
+    ctx: HubContext, caller: Caller, names: Sequence[str], *, admin: bool = False
+) -> list[UserWithServers]:
+    """Create the users of `names` that do not exist yet and return them.
+
+    Raises Invalid for a bad name, Conflict when all exist, Forbidden when a non-admin makes an admin.
+    """
+    for name in names:
+        caller.require("admin:users", user=name)
+    if admin and not caller.user.admin:
+        raise Forbidden("Only admins can grant admin permissions")
+    wanted = [check_user_name(ctx.authenticator.normalize_username(name)) for name in names]
+    for name in wanted:
+        if not ctx.authenticator.validate_username(name):
+            raise Invalid(f"Invalid username: {name}")
+    created: list[User] = []
+    async with ctx.store.write(durable=True) as tx:
+        for name in dict.fromkeys(wanted):
+            if await tx.users.get(name) is None:
+                created.append(await tx.users.create(name, admin=admin, now=ctx.clock.now()))
+    if not created:
+        raise Conflict(f"User {wanted[0]} already exists" if len(wanted) == 1 else "All users exist already")
+    for user in created:
+        await ctx.authenticator.add_user_now(user.name)
+    return [UserWithServers(user) for user in created]
+
+
+async def change_user(
+    ctx: HubContext, caller: Caller, name: str, *, new_name: str | None = None, admin: bool | None = None
+) -> UserWithServers:
+    """Rename a user or change their admin flag, and return them."""
+    caller.require("admin:users", user=name)
+    if admin is not None and not caller.user.admin:
+        raise Forbidden("Only admins can change admin permissions")
+    async with ctx.store.write(durable=True) as tx:
+        user = await tx.users.get(name)
+        if user is None:
+            raise NotFound(f"No such user: {name}")
+        servers = tuple(await tx.servers.of_users([user.id]))
+        if new_name is not None and new_name != name:
+            if any(server.active for server in servers):
+                raise Invalid(f"Stop the servers of {name} before renaming")
+            if await tx.users.get(new_name) is not None:
+                raise Invalid(f"User {new_name} already exists, username must be unique")
+            await tx.users.rename(user.id, check_user_name(new_name))
+        if admin is not None:
+            await tx.users.set_admin(user.id, admin)
+        changed = await tx.users.get_by_id(user.id)
+    ctx.bus.publish(RightsChanged(user.id))
+    return UserWithServers(user if changed is None else changed, servers)
+
+
+async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
+    """Remove a user whose servers are stopped.
+
+    Raises Invalid for oneself and while a server of theirs runs or is being started or stopped.
+    """
+    caller.require("delete:users", user=name)
+    if name == caller.user.name:
+        raise Invalid("Cannot delete yourself!")
+    async with ctx.store.write(durable=True) as tx:
+        user = await tx.users.get(name)
+        if user is None:
+            raise NotFound(f"No such user: {name}")
+        servers = await tx.servers.of_users([user.id])
+        if any(server.active for server in servers):
+            raise Invalid(f"{name}'s server is running or about to: stop it before deleting the user")
+        await tx.users.delete(user.id)
+    ctx.bus.publish(RightsChanged(user.id))
+    for server in servers:
+        ctx.progress.forget(server.id)
+        publish_change(ctx, server)
+    await ctx.authenticator.delete_user_now(name)

@@ -1,0 +1,36 @@
+"""What the current start of each server has said so far, for those who come to watch later."""
+
+from __future__ import annotations
+
+from carrel.domain.events import ServerProgress
+from carrel.events.bus import Bus
+
+_KEPT_PER_START = 200
+
+
+class ProgressLog:
+    """Keeps the messages of the latest start of every server, and publishes each on the bus.
+
+    It is a convenience for watchers and dies with the process; the outcome is in the server's row.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._starts: dict[int, list[ServerProgress]] = {}
+
+    def say(self, step: ServerProgress) -> None:
+        """Record and publish a step; a step of a newer start forgets the older one's."""
+        steps = self._starts.setdefault(step.server_id, [])
+        if steps and steps[-1].generation != step.generation:
+            steps.clear()
+        if len(steps) < _KEPT_PER_START:
+            steps.append(step)
+        self._bus.publish(step)
+
+    def of(self, server_id: int, generation: int) -> tuple[ServerProgress, ...]:
+        """Return what start `generation` of a server has said so far."""
+        return tuple(step for step in self._starts.get(server_id, ()) if step.generation == generation)
+
+    def forget(self, server_id: int) -> None:
+        """Drop what is kept of a server."""
+        self._starts.pop(server_id, None)

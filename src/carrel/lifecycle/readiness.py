@@ -1,0 +1,60 @@
+"""Waiting until a started server answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import aiohttp
+
+from carrel.spawners.base import Spawner
+
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.5
+_VERSION_HEADER = "X-JupyterHub-Version"
+_log = logging.getLogger("carrel.lifecycle")
+
+
+class NotReady(Exception):
+    """The server did not answer in time, or ended before it did."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+async def wait_until_ready(client: aiohttp.ClientSession, driver: Spawner, url: str, timeout: float) -> None:
+    """Return once `url` answers with any status below 500.
+
+    Raises NotReady after `timeout` seconds, or as soon as the driver says that the server has ended.
+    """
+    pause = _FIRST_PAUSE
+    try:
+        async with asyncio.timeout(timeout):
+            while not await _answers(client, url):
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, _LONGEST_PAUSE)
+                if pause >= _LONGEST_PAUSE / 4:
+                    await _check_alive(driver)
+    except TimeoutError:
+        raise NotReady(
+            "no-answer", f"The server did not answer at {url} within {timeout:g} seconds."
+        ) from None
+
+
+async def _answers(client: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with client.get(url, allow_redirects=False) as reply:
+            if reply.status >= 500:
+                return False
+            if _VERSION_HEADER not in reply.headers:
+                _log.debug("The server at %s does not say its version", url)
+            return True
+    except (aiohttp.ClientError, OSError):
+        return False
+
+
+async def _check_alive(driver: Spawner) -> None:
+    status = await driver.poll_now()
+    if status is not None:
+        raise NotReady("exit", f"The server ended with status {status} before it answered.")

@@ -1,0 +1,60 @@
+"""The public Proxy class: JupyterHub's methods, plus a snapshot in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from traitlets import Bool, Unicode
+from traitlets.config import LoggingConfigurable
+
+from carrel.domain.routes import Route
+
+
+class ProxyError(Exception):
+    """The data plane does not answer or refuses; the text says which and why."""
+
+
+class Proxy(LoggingConfigurable):
+    """Sets routes on a data plane.
+
+    A driver overrides `add_route`, `delete_route` and `get_all_routes`, as it would for JupyterHub. One that can
+    set the whole table at once also overrides `put_routes`.
+    """
+
+    should_start = Bool(True, help="Whether the hub starts the data plane, or finds it running.").tag(
+        config=True
+    )
+    public_url = Unicode(help="Where the data plane listens, as `http://ADDRESS:PORT/`; set by the hub.")
+    hub_url = Unicode(help="Where everything goes that has no route; set by the hub.")
+
+    async def start(self) -> bool:
+        """Make sure that the data plane runs: take over the one that does, or start one; may be repeated.
+
+        Returns True when its table may not be what this hub last set. Raises ProxyError when it cannot run.
+        """
+        return False
+
+    async def stop(self) -> None:
+        """End the data plane; may be repeated."""
+
+    async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
+        """Send requests below `routespec` to `target`, replacing what was there."""
+        raise NotImplementedError
+
+    async def delete_route(self, routespec: str) -> None:
+        """Forget a route; an unknown one is fine."""
+        raise NotImplementedError
+
+    async def get_all_routes(self) -> dict[str, dict[str, Any]]:
+        """Return `{spec: {"routespec", "target", "data"}}`; `data` may have `last_activity` (ISO 8601)."""
+        raise NotImplementedError
+
+    async def put_routes(self, routes: Mapping[str, Route]) -> None:
+        """Make the table equal to `routes` without touching open connections."""
+        present = await self.get_all_routes()
+        for spec in present.keys() - routes.keys():
+            await self.delete_route(spec)
+        for spec, route in routes.items():
+            if spec not in present or present[spec]["target"] != route.target:
+                await self.add_route(spec, route.target, route.data)
