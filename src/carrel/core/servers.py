@@ -112,7 +112,7 @@ async def wait_until_settled(ctx: HubContext, server: Server, timeout: float) ->
         try:
             async with asyncio.timeout(timeout):
                 while True:
-                    current = await _reload(ctx, server.id)
+                    current = await reload_server(ctx, server.id)
                     if current is None or current.pending is None:
                         return current
                     while (event := await watch.next()) and not _concerns(event, server.id):
@@ -124,7 +124,7 @@ async def wait_until_settled(ctx: HubContext, server: Server, timeout: float) ->
 async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerProgress]:
     """Yield the steps of a server's current start, from its first to its outcome."""
     with ctx.bus.watch(ServerProgress, ServerChanged) as watch:
-        current = await _reload(ctx, server.id)
+        current = await reload_server(ctx, server.id)
         if current is None:
             return
         generation = max(current.generation, current.wanted_generation)
@@ -140,7 +140,7 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
                 if event.server_id == server.id and not (event.ready or event.failed):
                     yield event
             elif _concerns(event, server.id):
-                current = await _reload(ctx, server.id)
+                current = await reload_server(ctx, server.id)
 
 
 def outcome(ctx: HubContext, server: Server) -> ServerProgress:
@@ -181,7 +181,8 @@ async def _find(tx: Transaction, user_name: str, server_name: str) -> Server:
     return server
 
 
-async def _reload(ctx: HubContext, server_id: int) -> Server | None:
+async def reload_server(ctx: HubContext, server_id: int) -> Server | None:
+    """Return a server's row as it is now, or None when it is gone."""
     async with ctx.store.read() as tx:
         return await tx.servers.get_by_id(server_id)
 

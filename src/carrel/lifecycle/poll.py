@@ -1,0 +1,96 @@
+"""Looking whether running servers still live, and what became of interrupted starts."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from carrel.core.context import HubContext
+from carrel.core.drivers import build_driver, load_user
+from carrel.core.servers import change, server_path
+from carrel.domain.servers import Actual, Failure, Server
+from carrel.domain.transitions import Action, next_action
+from carrel.lifecycle import drive, lease
+from carrel.lifecycle.drive import Life
+from carrel.lifecycle.readiness import NotReady
+from carrel.lifecycle.start import Starter, ended
+from carrel.lifecycle.stop import STOP_LIMIT, forget_run
+from carrel.spawners.base import Spawner
+
+_log = logging.getLogger("carrel.lifecycle")
+
+
+@dataclass(frozen=True, slots=True)
+class Poller:
+    """Polls and recovers servers for one hub process."""
+
+    ctx: HubContext
+    starter: Starter
+    owner: str
+
+    async def poll(self, server: Server) -> float:
+        """Check a running server and return after how many seconds to look again.
+
+        One that has ended becomes failed, with its exit status and its last lines; one that cannot be asked is
+        left as it is.
+        """
+        driver = build_driver(self.ctx, server, await load_user(self.ctx, server))
+        life, status = await drive.poll(driver)
+        if life is Life.DEAD:
+            await self._bury(server, driver, status)
+        return float(driver.poll_interval)
+
+    async def recover(self, server: Server) -> None:
+        """Take over a start whose hub died: finish it when something lives, clean up otherwise."""
+
+        def take(row: Server) -> Server:
+            if next_action(row, self.ctx.clock.now(), self.owner) is not Action.RECOVER:
+                return row
+            # The deadline that the row has stays: an adopter must not start the clock again.
+            return lease.take(row, self.owner, row.deadline or self.ctx.clock.now())
+
+        row = await change(self.ctx, server.id, take)
+        if row is None or row.lease is None or row.lease.owner != self.owner:
+            return
+        driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
+        life = (await drive.poll(driver))[0] if row.state else Life.DEAD
+        if life is Life.DEAD or not row.url:
+            lost = Failure("lost", "The hub was restarted while the server started.", hint="Start it again.")
+            await self.starter.fail(row, driver, lost)
+            return
+        try:
+            await self.starter.finish(row, driver)
+            _log.info("%s was adopted", server_path(self.ctx, row))
+        except NotReady as error:
+            await self.starter.fail(row, driver, Failure(error.code, str(error)))
+
+    async def abort(self, server: Server) -> None:
+        """End a start whose deadline has passed and that nobody works on."""
+
+        def take(row: Server) -> Server:
+            now = self.ctx.clock.now()
+            if next_action(row, now, self.owner) is not Action.ABORT:
+                return row
+            return lease.take(row, self.owner, now + STOP_LIMIT)
+
+        row = await change(self.ctx, server.id, take)
+        if row is None or row.lease is None or row.lease.owner != self.owner:
+            return
+        driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
+        late = Failure("timeout", "The server did not start in time.", hint="Try again.")
+        await self.starter.fail(row, driver, late)
+
+    async def _bury(self, server: Server, driver: Spawner, status: int | None) -> None:
+        log = await drive.logs(driver)
+        failure = Failure("exit", f"The server ended with status {status}.", log=log)
+
+        def bury(row: Server) -> Server:
+            same_run = row.generation == server.generation and row.actual is Actual.RUNNING
+            return ended(row, failure) if same_run else row
+
+        row = await change(self.ctx, server.id, bury)
+        if row is None or row.actual is not Actual.FAILED:
+            return
+        _log.warning("%s has ended with status %s", server_path(self.ctx, row), status)
+        await self.starter.routes.remove(replace(row, url=server.url))
+        await forget_run(self.ctx, row, driver)
