@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.domain.roles import scopes_of_user
-from carrel.domain.scopes import Scopes, expand, intersect
+from carrel.domain.roles import scopes_of_token, scopes_of_user
+from carrel.domain.scopes import Scopes
 from carrel.domain.tokens import Token
 from carrel.domain.users import User
 from carrel.lib.ids import digest, same, token_prefix
@@ -68,7 +68,4 @@ async def _look_up_session(ctx: HubContext, hashed: str) -> Caller | None:
 
 def token_scopes(user: User, token: Token) -> Scopes:
     """Return what a token may do: never more than its owner may now."""
-    owned = scopes_of_user(user.name, user.admin)
-    if "inherit" in token.scopes:
-        return Scopes(owned)
-    return Scopes(intersect(expand(token.scopes, user.name), owned))
+    return Scopes(scopes_of_token(token.scopes, scopes_of_user(user.name, user.admin), user.name))

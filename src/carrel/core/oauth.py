@@ -10,8 +10,9 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.tokens import NewToken, add_token
 from carrel.domain.errors import Forbidden, NotFound
-from carrel.domain.names import client_id, full_name, server_prefix
+from carrel.domain.names import client_id, server_prefix
 from carrel.domain.oauth import CODE_LIFETIME, OAuthClient, OAuthCode
+from carrel.domain.scopes import access_scopes
 from carrel.domain.servers import Server
 from carrel.lib.ids import digest, new_secret
 
@@ -37,17 +38,9 @@ def client_of_server(server: Server, base_url: str, token_hash: str) -> OAuthCli
         client_id=client_id(server.user_name, server.name),
         hashed_secret=token_hash,
         redirect_uri=f"{prefix}oauth_callback",
-        access_scopes=access_scopes(server),
+        access_scopes=access_scopes(server.user_name, server.name),
         description=f"Server at {prefix}",
         server_id=server.id,
-    )
-
-
-def access_scopes(server: Server) -> tuple[str, ...]:
-    """Return the scopes of which any admits a visitor to a server."""
-    return (
-        f"access:servers!server={full_name(server.user_name, server.name)}",
-        f"access:servers!user={server.user_name}",
     )
 
 

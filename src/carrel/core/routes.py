@@ -29,3 +29,9 @@ async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, An
     """Return the proxy's table as the proxy has it."""
     caller.require("proxy")
     return await ctx.proxy.get_all_routes()
+
+
+async def repair(ctx: HubContext, caller: Caller) -> None:
+    """Make the proxy's table equal to the rows now."""
+    caller.require("proxy")
+    await ctx.proxy.put_routes(await wanted_routes(ctx))

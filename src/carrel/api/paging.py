@@ -1,0 +1,54 @@
+"""`offset`, `limit` and the two forms in which a list is answered."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from litestar import Request, Response
+
+from carrel.domain.errors import Invalid
+from carrel.domain.paging import Page, PageRequest
+
+PAGINATION_TYPE = "application/jupyterhub-pagination+json"
+_DEFAULT_LIMIT = 50
+_MAX_LIMIT = 200
+
+
+def page_request(request: Request[Any, Any, Any]) -> PageRequest:
+    """Return the page that a request asks for; without the pagination type the limit is the largest."""
+    offset = _number(request, "offset", 0)
+    limit = _number(request, "limit", _DEFAULT_LIMIT if _wants_pages(request) else _MAX_LIMIT)
+    return PageRequest(max(0, offset), min(max(1, limit), _MAX_LIMIT))
+
+
+def paged(request: Request[Any, Any, Any], page: Page[Any]) -> Response[Any]:
+    """Return a page as a plain list, or with `_pagination` when the client accepts that."""
+    if not _wants_pages(request):
+        return Response(page.items)
+    following = page.next_offset
+    link = None
+    if following is not None:
+        query = [pair for pair in parse_qsl(request.url.query) if pair[0] not in ("offset", "limit")]
+        query += [("offset", str(following)), ("limit", str(page.limit))]
+        url = f"{request.url.scheme}://{request.url.netloc}{request.url.path}?{urlencode(query)}"
+        link = {"offset": following, "limit": page.limit, "url": url}
+    body = {
+        "items": page.items,
+        "_pagination": {"offset": page.offset, "limit": page.limit, "total": page.total, "next": link},
+    }
+    return Response(body, media_type=PAGINATION_TYPE)
+
+
+def _wants_pages(request: Request[Any, Any, Any]) -> bool:
+    return PAGINATION_TYPE in request.headers.get("accept", "")
+
+
+def _number(request: Request[Any, Any, Any], name: str, default: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise Invalid(f"{name} must be a whole number, not {text[:40]!r}") from None

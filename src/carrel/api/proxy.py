@@ -1,0 +1,24 @@
+"""/proxy: the data plane's route table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import get, post
+
+from carrel.core import routes
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+
+
+@get("/proxy", summary="List routes", opt={"scopes": ("proxy",)})
+async def list_routes(hub: HubContext, caller: Caller) -> dict[str, dict[str, Any]]:
+    """Return the table as the data plane has it."""
+    return await routes.list_routes(hub, caller)
+
+
+@post("/proxy", summary="Repair routes", status_code=200, media_type="text/plain", opt={"scopes": ("proxy",)})
+async def repair_routes(hub: HubContext, caller: Caller) -> str:
+    """Make the data plane's table equal to the rows, now."""
+    await routes.repair(hub, caller)
+    return ""

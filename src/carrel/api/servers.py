@@ -1,0 +1,117 @@
+"""A user's default server: start, stop, look, watch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.response import Stream
+
+from carrel.api.models import ServerModel, server_model
+from carrel.core import servers
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.domain.errors import Invalid
+from carrel.domain.events import ServerProgress
+from carrel.domain.names import full_name
+from carrel.domain.servers import Server
+
+_KEEP_ALIVE = 8.0
+
+
+@get("/users/{name:str}/server", summary="Get a server", opt={"scopes": ("read:servers",)})
+async def get_server(hub: HubContext, caller: Caller, name: str) -> ServerModel:
+    """Return the user's default server."""
+    server = await servers.get_server(hub, caller, name)
+    state = caller.may("admin:server_state", server=full_name(name, server.name))
+    return server_model(server, hub.settings.base_url, state=state)
+
+
+@post("/users/{name:str}/server", summary="Start a server", opt={"scopes": ("start:servers",)})
+async def start_server(
+    hub: HubContext, caller: Caller, name: str, request: Request[Any, Any, Any]
+) -> Response[str]:
+    """Start the user's default server: 201 when it is ready in time, 202 while it is on its way.
+
+    The body holds the options, or an object with `user_options`; nothing means those of the last time.
+    """
+    server = await servers.ask_to_start(hub, caller, name, options=_options(await request.body()))
+    settled = await servers.wait_until_settled(hub, server, hub.settings.slow_spawn_timeout)
+    if settled is not None and settled.pending is None and not settled.ready:
+        message = settled.failure.message if settled.failure else "The server did not start."
+        return Response({"status": 500, "message": message}, status_code=500)  # type: ignore[arg-type]
+    ready = settled is not None and settled.ready
+    return Response("", status_code=201 if ready else 202, media_type="text/plain")
+
+
+@delete(
+    "/users/{name:str}/server", summary="Stop a server", status_code=204, opt={"scopes": ("delete:servers",)}
+)
+async def stop_server(hub: HubContext, caller: Caller, name: str) -> Response[None]:
+    """Stop the user's default server: 204 when it has stopped in time, 202 while it is on its way."""
+    server = await servers.ask_to_stop(hub, caller, name)
+    if server is not None:
+        server = await servers.wait_until_settled(hub, server, hub.settings.slow_stop_timeout)
+    stopping = server is not None and server.pending is not None
+    return Response(None, status_code=202 if stopping else 204)
+
+
+@get("/users/{name:str}/server/progress", summary="Watch a start", opt={"scopes": ("read:servers",)})
+async def watch_server(hub: HubContext, caller: Caller, name: str) -> Stream:
+    """Return the steps of the present start as server-sent events, up to its outcome."""
+    server = await servers.get_server(hub, caller, name)
+    if not server.ready and server.pending != "spawn" and server.failure is None:
+        raise Invalid(f"{full_name(name, server.name).rstrip('/')} is not starting")
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return Stream(_events(hub, server), media_type="text/event-stream", headers=headers)
+
+
+async def _events(hub: HubContext, server: Server) -> AsyncIterator[bytes]:
+    steps = servers.watch_start(hub, server)
+    following = asyncio.ensure_future(anext(steps))
+    try:
+        while True:
+            done, _ = await asyncio.wait((following,), timeout=_KEEP_ALIVE)
+            if not done:
+                yield b"\n\n"
+                continue
+            yield b"data: " + msgspec.json.encode(_step_model(hub, server, following.result())) + b"\n\n"
+            following = asyncio.ensure_future(anext(steps))
+    except StopAsyncIteration:
+        return
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await steps.aclose()  # type: ignore[attr-defined]
+
+
+def _step_model(hub: HubContext, server: Server, step: ServerProgress) -> dict[str, Any]:
+    model: dict[str, Any] = {"progress": step.progress, "message": step.message}
+    if step.html_message:
+        model["html_message"] = step.html_message
+    if step.failed:
+        model["failed"] = True
+    if step.ready:
+        url = servers.server_path(hub, server)
+        model |= {"ready": True, "url": url, "html_message": f'Server ready at <a href="{url}">{url}</a>'}
+    return model
+
+
+def _options(body: bytes) -> dict[str, Any] | None:
+    if not body.strip():
+        return None
+    try:
+        parsed = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        raise Invalid("Invalid JSON in body of request") from None
+    if parsed is None:
+        return None
+    if not isinstance(parsed, dict):
+        raise Invalid("The body must be a JSON object with the server's options")
+    options = parsed.get("user_options", {}) if parsed.keys() & {"user_options", "display_name"} else parsed
+    if not isinstance(options, dict):
+        raise Invalid("user_options must be a JSON object")
+    return options or None

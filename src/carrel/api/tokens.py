@@ -1,0 +1,67 @@
+"""/users/NAME/tokens."""
+
+from __future__ import annotations
+
+from litestar import Response, delete, get, post
+from msgspec import Struct
+
+from carrel.api.models import TokenModel, token_model
+from carrel.core import tokens
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.domain.errors import Invalid, NotFound
+
+
+class NewToken(Struct):
+    """The body of POST /users/NAME/tokens."""
+
+    note: str = "Requested via api"
+    expires_in: int | None = None
+    scopes: list[str] | None = None
+
+
+@get("/users/{name:str}/tokens", summary="List tokens", opt={"scopes": ("read:tokens",)})
+async def list_tokens(hub: HubContext, caller: Caller, name: str) -> dict[str, list[TokenModel]]:
+    """Return a user's tokens, without their secrets."""
+    found = await tokens.list_tokens(hub, caller, name)
+    return {"api_tokens": [token_model(token) for token in found]}
+
+
+@post("/users/{name:str}/tokens", summary="Make a token", opt={"scopes": ("tokens",)})
+async def make_token(
+    hub: HubContext, caller: Caller, name: str, data: NewToken | None = None
+) -> Response[TokenModel]:
+    """Return a new token; its secret is shown this once."""
+    wanted = data or NewToken()
+    made = await tokens.issue_token(
+        hub,
+        caller,
+        name,
+        note=wanted.note,
+        scopes=("inherit",) if wanted.scopes is None else wanted.scopes,
+        expires_in=wanted.expires_in,
+    )
+    return Response(token_model(made.token, made.secret), status_code=201)
+
+
+@get("/users/{name:str}/tokens/{token_id:str}", summary="Get a token", opt={"scopes": ("read:tokens",)})
+async def get_token(hub: HubContext, caller: Caller, name: str, token_id: str) -> TokenModel:
+    """Return one of a user's tokens."""
+    wanted = _number(token_id)
+    for token in await tokens.list_tokens(hub, caller, name):
+        if token.id == wanted:
+            return token_model(token)
+    raise NotFound(f"Token not found: {token_id}")
+
+
+@delete("/users/{name:str}/tokens/{token_id:str}", summary="Revoke a token", opt={"scopes": ("tokens",)})
+async def revoke_token(hub: HubContext, caller: Caller, name: str, token_id: str) -> None:
+    """End a token at once."""
+    await tokens.revoke_token(hub, caller, name, _number(token_id))
+
+
+def _number(token_id: str) -> int:
+    text = token_id.removeprefix("a")
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Invalid(f"Not a token id: {token_id[:40]!r}")
+    return int(text)

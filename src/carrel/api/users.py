@@ -1,0 +1,166 @@
+"""/user and /users."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from litestar import Request, Response, delete, get, patch, post
+from litestar.params import Parameter
+from msgspec import UNSET, Struct, UnsetType
+
+from carrel.api.models import IdentityModel, UserModel, identity_model, user_model
+from carrel.api.paging import page_request, paged
+from carrel.core import activity_reports, users
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.domain.errors import Conflict, Invalid
+from carrel.domain.paging import Page
+from carrel.lib.clock import Timestamp, parse_iso
+from carrel.storage.base import UserFilter
+
+
+class NewUsers(Struct):
+    """The body of POST /users."""
+
+    usernames: list[str]
+    admin: bool = False
+
+
+class NewUser(Struct):
+    """The body of POST /users/NAME."""
+
+    admin: bool = False
+
+
+class UserChanges(Struct, forbid_unknown_fields=True):
+    """The body of PATCH /users/NAME."""
+
+    name: str | UnsetType = UNSET
+    admin: bool | UnsetType = UNSET
+
+
+class ServerActivity(Struct):
+    """When a server was last used."""
+
+    last_activity: str
+
+
+class ActivityReport(Struct):
+    """The body of POST /users/NAME/activity."""
+
+    last_activity: str | None = None
+    servers: dict[str, ServerActivity] = {}
+
+
+@get("/user", summary="Who am I", opt={"scopes": ()})
+async def whoami(hub: HubContext, caller: Caller) -> IdentityModel:
+    """Return the caller with the scopes of the token or session in use."""
+    record = await users.get_self(hub, caller)
+    return identity_model(caller, record, hub.settings.base_url)
+
+
+@get("/users", summary="List users", opt={"scopes": ("list:users",)})
+async def list_users(
+    hub: HubContext,
+    caller: Caller,
+    request: Request[Any, Any, Any],
+    state: Literal["active", "ready", "inactive"] | None = None,
+    name_filter: str = "",
+    sort: str = "id",
+    include_stopped_servers: bool = False,
+) -> Response[Any]:
+    """Return the users that the caller may list, a page at a time."""
+    key = sort.removeprefix("-")
+    if key not in ("id", "name", "last_activity"):
+        raise Invalid(
+            f"sort must be id, name or last_activity, with - before it to turn it round; not {sort!r}"
+        )
+    which = UserFilter(name_filter, state, None, key, sort.startswith("-"))
+    found = await users.list_users(hub, caller, which, page_request(request))
+    models = tuple(
+        user_model(caller, record, hub.settings.base_url, include_stopped=include_stopped_servers)
+        for record in found.items
+    )
+    return paged(request, Page(models, found.offset, found.limit, found.total))
+
+
+@post("/users", summary="Create users", opt={"scopes": ("admin:users",)})
+async def create_users(hub: HubContext, caller: Caller, data: NewUsers) -> Response[list[UserModel]]:
+    """Create the users that do not exist yet and return them."""
+    if not data.usernames:
+        raise Invalid("Must specify at least one user to create")
+    try:
+        created = await users.create_users(hub, caller, data.usernames, admin=data.admin)
+    except Conflict as error:
+        return conflict(error)
+    models = [user_model(caller, record, hub.settings.base_url) for record in created]
+    return Response(models, status_code=201)
+
+
+@get("/users/{name:str}", summary="Get a user", opt={"scopes": users.READ_ANY})
+async def get_user(
+    hub: HubContext, caller: Caller, name: str, include_stopped_servers: bool = False
+) -> UserModel:
+    """Return a user as far as the caller's scopes go."""
+    record = await users.get_user(hub, caller, name)
+    return user_model(caller, record, hub.settings.base_url, include_stopped=include_stopped_servers)
+
+
+@post("/users/{name:str}", summary="Create a user", opt={"scopes": ("admin:users",)})
+async def create_user(
+    hub: HubContext, caller: Caller, name: str, data: NewUser | None = None
+) -> Response[UserModel]:
+    """Create one user and return them."""
+    try:
+        created = await users.create_users(hub, caller, [name], admin=data is not None and data.admin)
+    except Conflict as error:
+        return conflict(error)
+    return Response(user_model(caller, created[0], hub.settings.base_url), status_code=201)
+
+
+@patch("/users/{name:str}", summary="Change a user", opt={"scopes": ("admin:users",)})
+async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChanges) -> UserModel:
+    """Rename a user or change their admin flag."""
+    record = await users.change_user(
+        hub,
+        caller,
+        name,
+        new_name=None if data.name is UNSET else data.name,
+        admin=None if data.admin is UNSET else data.admin,
+    )
+    return user_model(caller, record, hub.settings.base_url)
+
+
+@delete("/users/{name:str}", summary="Delete a user", opt={"scopes": ("delete:users",)})
+async def delete_user(hub: HubContext, caller: Caller, name: str) -> None:
+    """Remove a user whose servers are stopped."""
+    await users.delete_user(hub, caller, name)
+
+
+@post(
+    "/users/{name:str}/activity",
+    summary="Report activity",
+    status_code=200,
+    media_type="text/plain",
+    opt={"scopes": ("users:activity",)},
+)
+async def report_activity(
+    hub: HubContext, caller: Caller, name: Annotated[str, Parameter()], data: ActivityReport
+) -> str:
+    """Move the last activity of a user and of their servers forward."""
+    seen = None if data.last_activity is None else _moment(data.last_activity)
+    servers = {server: _moment(report.last_activity) for server, report in data.servers.items()}
+    await activity_reports.report(hub, caller, name, seen, servers)
+    return ""
+
+
+def conflict(error: Conflict) -> Response[Any]:
+    """Return 409 where most conflicts are JupyterHub's 400."""
+    return Response({"status": 409, "message": str(error)}, status_code=409)
+
+
+def _moment(text: str) -> Timestamp:
+    try:
+        return parse_iso(text)
+    except ValueError:
+        raise Invalid(f"Not an ISO 8601 timestamp: {text[:40]!r}") from None

@@ -1,0 +1,43 @@
+"""What servers tell the hub about when they were used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.domain.errors import Invalid, NotFound
+from carrel.lib.clock import Timestamp
+
+#: How far a reporter's clock may be ahead of ours, in seconds.
+_TOLERANCE = 59 * 60.0
+
+
+async def report(
+    ctx: HubContext,
+    caller: Caller,
+    user_name: str,
+    moment: Timestamp | None,
+    servers: Mapping[str, Timestamp],
+) -> None:
+    """Note when a user and some of their servers were last active.
+
+    Moments only move forward and are written within a second or so. Raises Invalid for an unknown server and
+    for a moment in the future, NotFound for an unknown user.
+    """
+    caller.require("users:activity", user=user_name)
+    latest = ctx.clock.now() + _TOLERANCE
+    if any(seen > latest for seen in (*servers.values(), moment or 0.0)):
+        raise Invalid("last_activity is in the future: check the clock of the machine that reports it")
+    async with ctx.store.read() as tx:
+        user = await tx.users.get(user_name)
+        if user is None:
+            raise NotFound(f"No such user: {user_name}")
+        known = {server.name: server for server in await tx.servers.of_users([user.id])}
+    unknown = sorted(servers.keys() - known.keys())
+    if unknown:
+        raise Invalid(f"No such server: {user_name}/{unknown[0]}")
+    if moment is not None:
+        ctx.activity.user(user.id, moment, user.last_activity)
+    for name, seen in servers.items():
+        ctx.activity.server(known[name].id, seen, known[name].last_activity)
