@@ -1,4 +1,4 @@
-"""JSON shapes of the REST API, JupyterHub's field for field. A field that the caller may not see is absent."""
+"""JSON shapes of the REST API, JupyterHub's field for field. What the caller may not see is absent."""
 
 from __future__ import annotations
 

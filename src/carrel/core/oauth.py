@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from carrel.core.access import token_scopes
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.tokens import NewToken, add_token
+from carrel.core.tokens import new_record
 from carrel.domain.errors import Forbidden, NotFound
 from carrel.domain.names import client_id, server_prefix
 from carrel.domain.oauth import CODE_LIFETIME, OAuthClient, OAuthCode
 from carrel.domain.scopes import access_scopes
 from carrel.domain.servers import Server
+from carrel.domain.tokens import Token
 from carrel.lib.ids import digest, new_secret
 
 _DAY = 86400.0
@@ -32,7 +32,7 @@ class CodeRequest:
 
 
 def client_of_server(server: Server, base_url: str, token_hash: str) -> OAuthClient:
-    """Return the OAuth client that a server signs its visitors in with; its secret is the server's API token."""
+    """Return the OAuth client of a server; its secret is the server's API token."""
     prefix = server_prefix(base_url, server.user_name, server.name)
     return OAuthClient(
         client_id=client_id(server.user_name, server.name),
@@ -92,28 +92,33 @@ async def take_code(ctx: HubContext, code: str) -> OAuthCode | None:
     return record
 
 
-async def redeem(ctx: HubContext, client: OAuthClient, code: OAuthCode) -> tuple[NewToken, float]:
-    """Return a token for the code's user, limited to identity, access and what the client may ask for.
+def token_lifetime(ctx: HubContext) -> float:
+    """Return how long a token that a client gets is good, in seconds: as long as a log-in."""
+    return ctx.settings.cookie_max_age_days * _DAY
 
-    The second value is its lifetime in seconds. Raises NotFound when the user is gone.
+
+async def redeem(ctx: HubContext, client: OAuthClient, code: OAuthCode, secret: str) -> Token:
+    """Store `secret` as a token of the code's user, limited to identity, access and what the client may have.
+
+    Raises NotFound when the user is gone.
     """
-    lifetime = ctx.settings.cookie_max_age_days * _DAY
     now = ctx.clock.now()
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get_by_id(code.user_id)
         if user is None:
             raise NotFound("No such user")
-        token, secret = await add_token(
-            tx,
-            user,
-            _granted(client, code.scopes),
-            now=now,
-            note=f"OAuth client {client.client_id}",
-            expires=now + lifetime,
-            client_id=client.client_id,
-            session_id=code.session_id,
+        return await tx.tokens.add(
+            new_record(
+                user,
+                secret,
+                _granted(client, code.scopes),
+                now=now,
+                note=f"OAuth client {client.client_id}",
+                expires=now + token_lifetime(ctx),
+                client_id=client.client_id,
+                session_id=code.session_id,
+            )
         )
-    return NewToken(token, secret, token_scopes(user, token)), lifetime
 
 
 def _granted(client: OAuthClient, asked: Sequence[str]) -> tuple[str, ...]:

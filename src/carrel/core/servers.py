@@ -106,7 +106,7 @@ async def change(
 
 
 async def wait_until_settled(ctx: HubContext, server: Server, timeout: float) -> Server | None:
-    """Return the row once nothing is pending, or as it stands after `timeout` seconds; None when it is gone."""
+    """Return the row once nothing is pending, or as it is after `timeout` seconds; None when gone."""
     current: Server | None = server
     with ctx.bus.watch(ServerChanged) as watch:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from carrel.core.access import token_scopes
 from carrel.core.caller import Caller
@@ -16,7 +17,6 @@ from carrel.domain.tokens import HUB_CLIENT_ID, Token
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.lib.ids import digest, new_token, token_prefix
-from carrel.storage.base import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +51,17 @@ async def issue_token(
         _check_subset(user, scopes)
         now = ctx.clock.now()
         expires = None if expires_in is None else now + expires_in
-        token, secret = await add_token(tx, user, scopes, now=now, note=note, expires=expires)
+        secret = new_token()
+        token = await tx.tokens.add(new_record(user, secret, scopes, now=now, note=note, expires=expires))
     return NewToken(token, secret, token_scopes(user, token))
 
 
-async def add_token(
-    tx: Transaction,
-    user: User,
-    scopes: Sequence[str],
-    *,
-    now: Timestamp,
-    note: str = "",
-    expires: Timestamp | None = None,
-    server_id: int | None = None,
-    client_id: str = HUB_CLIENT_ID,
-    session_id: str | None = None,
-) -> tuple[Token, str]:
-    """Store a fresh token within `tx` and return it with its secret; the caller has checked the rights."""
-    secret = new_token()
-    token = Token(
+def new_record(user: User, secret: str, scopes: Sequence[str], *, now: Timestamp, **details: Any) -> Token:
+    """Return the record of a token whose secret is `secret`, ready to be stored; rights are not checked here.
+
+    `details` are further fields of Token: its note, expiry, client, session and server.
+    """
+    return Token(
         id=0,
         user_id=user.id,
         user_name=user.name,
@@ -77,13 +69,8 @@ async def add_token(
         hashed=digest(secret),
         scopes=tuple(scopes),
         created=now,
-        note=note,
-        client_id=client_id,
-        session_id=session_id,
-        server_id=server_id,
-        expires=expires,
+        **details,
     )
-    return await tx.tokens.add(token), secret
 
 
 async def list_tokens(ctx: HubContext, caller: Caller, user_name: str) -> list[Token]:

@@ -1,7 +1,7 @@
 """Publish and subscribe inside one hub process.
 
-Publishing never waits and never fails: a listener that raises is logged, a watcher that falls behind loses its
-oldest events, not the hub's time. What matters is in the database; an event only says that it is worth a look.
+Publishing never waits and never fails: a listener that raises is logged, a watcher that falls behind loses
+its oldest events, not the hub's time. What matters is in the database; an event only says: look there.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def take(server: Server, owner: str, deadline: Timestamp) -> Server:
 
 
 async def write(ctx: HubContext, server: Server, decide: Callable[[Server], Server]) -> Server:
-    """Write what `decide` makes of the row while the lease in `server` still holds; raise LeaseLost otherwise."""
+    """Write what `decide` makes of the row while the lease in `server` holds; raise LeaseLost otherwise."""
     lease = server.lease
 
     def fenced(row: Server) -> Server:

@@ -31,8 +31,8 @@ class Poller:
     async def poll(self, server: Server) -> float:
         """Check a running server and return after how many seconds to look again.
 
-        One that has ended becomes failed, with its exit status and its last lines; one that cannot be asked is
-        left as it is.
+        One that has ended becomes failed, with its exit status and its last lines; one that cannot be
+        asked is left as it is.
         """
         driver = build_driver(self.ctx, server, await load_user(self.ctx, server))
         life, status = await drive.poll(driver)

@@ -1,8 +1,8 @@
 """The worker that makes every server what its row wants it to be.
 
-One loop takes server ids from a queue, reads the row, asks `next_action` and runs the answer as a task, one task
-per server. Ids get into the queue from events, from timers and from a sweep over all unsettled rows, so that a
-lost event delays work and never loses it.
+One loop takes server ids from a queue, reads the row, asks `next_action` and runs the answer as a task, one
+task per server. Ids get into the queue from events, from timers and from a sweep over all unsettled rows, so
+that a lost event delays work and never loses it.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class RouteKeeper:
             await self._ctx.proxy.put_routes(await wanted_routes(self._ctx) | self._ahead)
 
     def heed(self, event: Event) -> None:
-        """Look at once when a request came to the hub that a route should have caught; give this to the bus."""
+        """Look at once when the hub got a request that a route should have caught; give this to the bus."""
         if isinstance(event, RouteMissing):
             self._nudged.set()
 

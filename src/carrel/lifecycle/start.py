@@ -14,10 +14,11 @@ from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver
 from carrel.core.oauth import client_of_server
 from carrel.core.servers import publish_change, server_path
-from carrel.core.tokens import add_token
+from carrel.core.tokens import new_record
 from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.lib.awaiting import resolve
+from carrel.lib.ids import new_token
 from carrel.lifecycle import drive, lease
 from carrel.lifecycle.progress import relay, say, say_outcome
 from carrel.lifecycle.readiness import NotReady, wait_until_ready
@@ -98,7 +99,7 @@ class Starter:
         _log.warning("%s did not start: %s", server_path(self.ctx, failed), failure.message)
 
     async def _begin(self, server: Server) -> tuple[Server, Spawner] | None:
-        """Write the intent, with the token and OAuth client that the server will carry, in one transaction."""
+        """Write the intent, with the token and OAuth client that the server gets, in one transaction."""
         now = self.ctx.clock.now()
         async with self.ctx.store.write(durable=True) as tx:
             user = await tx.users.get_by_id(server.user_id)
@@ -113,16 +114,18 @@ class Starter:
             if row is None:
                 return None
             await tx.tokens.delete_of_server(row.id)
-            token, secret = await add_token(
-                tx,
-                user,
-                sorted(scopes_of_server_token(user.name, row.name)),
-                now=now,
-                note=f"Server at {server_path(self.ctx, row)}",
-                server_id=row.id,
+            driver.api_token = new_token()
+            token = await tx.tokens.add(
+                new_record(
+                    user,
+                    driver.api_token,
+                    sorted(scopes_of_server_token(user.name, row.name)),
+                    now=now,
+                    note=f"Server at {server_path(self.ctx, row)}",
+                    server_id=row.id,
+                )
             )
             await tx.oauth.put_client(client_of_server(row, self.ctx.settings.base_url, token.hashed))
-        driver.api_token = secret
         publish_change(self.ctx, row)
         return row, driver
 

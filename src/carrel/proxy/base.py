@@ -18,8 +18,8 @@ class ProxyError(Exception):
 class Proxy(LoggingConfigurable):
     """Sets routes on a data plane.
 
-    A driver overrides `add_route`, `delete_route` and `get_all_routes`, as it would for JupyterHub. One that can
-    set the whole table at once also overrides `put_routes`.
+    A driver overrides `add_route`, `delete_route` and `get_all_routes`, as it would for JupyterHub. One that
+    can set the whole table at once also overrides `put_routes`.
     """
 
     should_start = Bool(True, help="Whether the hub starts the data plane, or finds it running.").tag(

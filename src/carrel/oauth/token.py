@@ -1,0 +1,40 @@
+"""/oauth2/token: a server exchanges the code that its visitor brought for a token."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from litestar import Request, Response, post
+
+from carrel.core import oauth
+from carrel.core.context import HubContext
+from carrel.domain.errors import NotFound
+from carrel.lib.ids import new_token
+from carrel.oauth.validator import LoadedValidator, absolute, holds_secret, server_for
+
+_ENDPOINT = "http://hub.invalid/token"
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@post("/oauth2/token", status_code=200, opt={"scopes": ()}, include_in_schema=False)
+async def exchange(hub: HubContext, request: Request[Any, Any, Any]) -> Response[Any]:
+    """Return a token for a good code, or the error of RFC 6749 §5.2."""
+    form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
+    client = await oauth.get_client(hub, form.get("client_id", ""))
+    code = None
+    if client is not None and holds_secret(client, form.get("client_secret")):
+        # Spent before it is checked: a code that fails its PKCE check must not be tried again.
+        code = await oauth.take_code(hub, form.get("code", ""))
+    if "redirect_uri" in form:
+        form["redirect_uri"] = absolute(form["redirect_uri"])
+    secret = new_token()
+    provider = server_for(LoadedValidator(client, code), secret=secret, lifetime=oauth.token_lifetime(hub))
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    _, body, status = provider.create_token_response(_ENDPOINT, "POST", urlencode(form), headers)
+    if status == 200 and client is not None and code is not None:
+        try:
+            await oauth.redeem(hub, client, code, secret)
+        except NotFound:
+            return Response(b'{"error": "invalid_grant"}', status_code=400, media_type="application/json")
+    return Response(body.encode(), status_code=status, media_type="application/json", headers=_NO_STORE)

@@ -1,0 +1,99 @@
+"""A data plane that speaks configurable-http-proxy's REST API and is run by somebody else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from traitlets import Unicode, default
+
+from carrel.domain.routes import Route
+from carrel.lib.httpclient import new_client
+from carrel.proxy.base import Proxy, ProxyError
+
+#: Routes without this mark were set by somebody else and are left alone.
+_MARK = "jupyterhub"
+
+
+class ConfigurableHTTPProxy(Proxy):
+    """Speaks to a proxy that is already running, at `api_url`."""
+
+    api_url = Unicode(
+        "http://127.0.0.1:8001", help="Where the proxy's REST API is, without `/api/routes`."
+    ).tag(config=True)
+    auth_token = Unicode(help="The API's token; by default from CONFIGPROXY_AUTH_TOKEN.").tag(config=True)
+
+    _client: aiohttp.ClientSession | None = None
+
+    @default("auth_token")
+    def _auth_token_default(self) -> str:
+        return os.environ.get("CONFIGPROXY_AUTH_TOKEN", "")
+
+    async def start(self) -> bool:
+        """Check that the proxy answers; its table may hold anything."""
+        await self.get_all_routes()
+        return False
+
+    async def close(self) -> None:
+        """Release the connection to the proxy; may be repeated."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
+        await self._call("POST", _path(routespec), {**data, "target": target, _MARK: True})
+
+    async def delete_route(self, routespec: str) -> None:
+        await self._call("DELETE", _path(routespec), accept=(204, 404))
+
+    async def get_all_routes(self) -> dict[str, dict[str, Any]]:
+        table = msgspec.json.decode(await self._call("GET", "/api/routes"), type=dict[str, dict[str, Any]])
+        return {
+            spec: _entry(spec, fields)
+            for path, fields in table.items()
+            if fields.get(_MARK) and (spec := _spec(path))
+        }
+
+    async def _call(
+        self, method: str, path: str, body: Any = None, accept: tuple[int, ...] = (200, 201, 202, 204)
+    ) -> bytes:
+        """Return the body of an answer; raise ProxyError when there is none or it is a refusal."""
+        if self._client is None:
+            self._client = new_client()
+        payload = None if body is None else msgspec.json.encode(body)
+        headers = {"Authorization": f"token {self.auth_token}"}
+        try:
+            async with self._client.request(
+                method, f"{self.api_url}{path}", data=payload, headers=headers, allow_redirects=False
+            ) as reply:
+                answer = await reply.read()
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise ProxyError(f"no answer from {self.api_url} ({error})") from error
+        if reply.status == 403:
+            raise ProxyError(f"{self.api_url} refuses our token: set CONFIGPROXY_AUTH_TOKEN to the proxy's")
+        if reply.status not in accept:
+            raise ProxyError(f"{self.api_url} answers {method} {path} with {reply.status}")
+        return answer
+
+
+def marked(route: Route) -> dict[str, Any]:
+    """Return a route as the REST API takes it."""
+    return {**route.data, "target": route.target, _MARK: True}
+
+
+def _path(routespec: str) -> str:
+    return f"/api/routes{routespec.rstrip('/')}"
+
+
+def _spec(path: str) -> str:
+    return f"{quote(path, safe='@/~').rstrip('/')}/"
+
+
+def _entry(spec: str, fields: dict[str, Any]) -> dict[str, Any]:
+    data = {name: value for name, value in fields.items() if name != "target"}
+    return {"routespec": spec, "target": fields.get("target", ""), "data": data}

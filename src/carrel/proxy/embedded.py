@@ -1,0 +1,143 @@
+"""Carrel's own data plane: started by the hub, and left running when the hub goes.
+
+The next hub finds it by the files in the runtime directory and takes it over. A data plane that was started for
+other addresses is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from traitlets import Int, Unicode
+
+from carrel.domain.routes import Route
+from carrel.lib.listen import PortInUse
+from carrel.proxy.base import ProxyError
+from carrel.proxy.chp import ConfigurableHTTPProxy, marked
+
+_START_LIMIT = 15.0
+_PORT_IN_USE = 5
+
+
+class CarrelProxy(ConfigurableHTTPProxy):
+    """Runs `carrel-proxy` and keeps it running."""
+
+    ip = Unicode(help="The address that the public listens on; set by the hub.")
+    port = Int(8000, help="The port that the public listens on; set by the hub.")
+    directory = Unicode("carrel-run", help="Where the data plane keeps its files; set by the hub.")
+    error_target = Unicode(help="Where error pages come from; set by the hub.")
+    log_level = Unicode("info", help="How much the data plane logs.").tag(config=True)
+
+    _pid = 0
+    _process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> bool:
+        """Take over the data plane that runs, or start one; returns True when it is not the one of last time."""
+        self.auth_token = self.auth_token or self._load_token()
+        status = await self._status()
+        if status is not None and not self._fits():
+            self.log.warning("The data plane was started with other settings; starting it anew")
+            await self.stop()
+            status = None
+        if status is None:
+            status = await self._launch()
+        fresh, self._pid = status["pid"] != self._pid, status["pid"]
+        return fresh
+
+    async def stop(self) -> None:
+        """End the data plane and wait until it is gone."""
+        status = await self._status()
+        if status is None:
+            return
+        await self._call("POST", "/api/shutdown")
+        async with asyncio.timeout(_START_LIMIT):
+            while await self._status() is not None:
+                await asyncio.sleep(0.05)
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait)
+            self._process = None
+
+    async def put_routes(self, routes: Mapping[str, Route]) -> None:
+        await self._call("PUT", "/api/routes", {"routes": {spec: marked(route) for spec, route in routes.items()}})
+
+    async def _status(self) -> dict[str, Any] | None:
+        try:
+            return msgspec.json.decode(await self._call("GET", "/api/status"), type=dict[str, Any])
+        except ProxyError as error:
+            if "refuses our token" in str(error):
+                raise
+            return None
+
+    async def _launch(self) -> dict[str, Any]:
+        status_file = self._file("proxy.json")
+        status_file.unlink(missing_ok=True)
+        self._file("proxy-arguments.json").write_bytes(msgspec.json.encode(self._arguments()))
+        process = await asyncio.to_thread(self._spawn)
+        self._process = process
+        async with asyncio.timeout(_START_LIMIT):
+            while not status_file.exists():
+                if process.poll() is not None:
+                    raise self._did_not_start(process.returncode)
+                await asyncio.sleep(0.02)
+        status = await self._status()
+        if status is None:
+            raise ProxyError(f"the data plane started and does not answer; see {self._file('proxy.log')}")
+        self.log.info("Started the data plane on %s (pid %d)", self.public_url, status["pid"])
+        return status
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        environment = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
+        return subprocess.Popen(
+            [sys.executable, "-m", "carrel.dataplane", *self._arguments()],
+            env=environment | {"CONFIGPROXY_AUTH_TOKEN": self.auth_token},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _arguments(self) -> list[str]:
+        api_host, _, api_port = self.api_url.rpartition("//")[2].rpartition(":")
+        return [
+            *("--ip", self.ip, "--port", str(self.port)),
+            *("--api-ip", api_host, "--api-port", api_port),
+            *("--default-target", self.hub_url, "--error-target", self.error_target),
+            *("--storage", str(self._file("routes.json")), "--status-file", str(self._file("proxy.json"))),
+            *("--log-file", str(self._file("proxy.log")), "--log-level", self.log_level),
+        ]
+
+    def _fits(self) -> bool:
+        """Tell whether the running data plane was started as we would start it."""
+        try:
+            return bool(
+                msgspec.json.decode(self._file("proxy-arguments.json").read_bytes()) == self._arguments()
+            )
+        except (OSError, msgspec.DecodeError):
+            return False
+
+    def _did_not_start(self, status: int) -> Exception:
+        if status == _PORT_IN_USE:
+            return PortInUse(f"{self.public_url} or {self.api_url}")
+        return ProxyError(f"the data plane ended with status {status}; see {self._file('proxy.log')}")
+
+    def _load_token(self) -> str:
+        """Return the token that every hub of this directory shares with its data plane, made on first use."""
+        path = self._file("proxy-token")
+        try:
+            return path.read_text().strip()
+        except FileNotFoundError:
+            token = secrets.token_hex(32)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(token)
+            return token
+
+    def _file(self, name: str) -> Path:
+        return Path(self.directory).absolute() / name
