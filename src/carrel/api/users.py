@@ -13,7 +13,7 @@ from carrel.api.paging import page_request, paged
 from carrel.core import activity_reports, users
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.domain.errors import Conflict, Invalid
+from carrel.domain.errors import Invalid
 from carrel.domain.paging import Page
 from carrel.lib.clock import Timestamp, parse_iso
 from carrel.storage.base import UserFilter
@@ -89,10 +89,7 @@ async def create_users(hub: HubContext, caller: Caller, data: NewUsers) -> Respo
     """Create the users that do not exist yet and return them."""
     if not data.usernames:
         raise Invalid("Must specify at least one user to create")
-    try:
-        created = await users.create_users(hub, caller, data.usernames, admin=data.admin)
-    except Conflict as error:
-        return conflict(error)
+    created = await users.create_users(hub, caller, data.usernames, admin=data.admin)
     models = [user_model(caller, record, hub.settings.base_url) for record in created]
     return Response(models, status_code=201)
 
@@ -111,10 +108,7 @@ async def create_user(
     hub: HubContext, caller: Caller, name: str, data: NewUser | None = None
 ) -> Response[UserModel]:
     """Create one user and return them."""
-    try:
-        created = await users.create_users(hub, caller, [name], admin=data is not None and data.admin)
-    except Conflict as error:
-        return conflict(error)
+    created = await users.create_users(hub, caller, [name], admin=data is not None and data.admin)
     return Response(user_model(caller, created[0], hub.settings.base_url), status_code=201)
 
 
@@ -152,11 +146,6 @@ async def report_activity(
     servers = {server: _moment(report.last_activity) for server, report in data.servers.items()}
     await activity_reports.report(hub, caller, name, seen, servers)
     return ""
-
-
-def conflict(error: Conflict) -> Response[Any]:
-    """Return 409 where most conflicts are JupyterHub's 400."""
-    return Response({"status": 409, "message": str(error)}, status_code=409)
 
 
 def _moment(text: str) -> Timestamp:

@@ -42,7 +42,7 @@ async def ask_to_start(
 ) -> Server:
     """Record that a server is wanted and return its row; `options` None keeps the last ones.
 
-    May be repeated: while a start is pending, every caller gets the same one. Raises Conflict when the server
+    May be repeated: while a start is pending, every caller gets the same one. Raises Invalid when the server
     runs already or is stopping.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
@@ -166,11 +166,11 @@ def publish_change(ctx: HubContext, server: Server) -> None:
 def _refuse_start(server: Server) -> None:
     label = full_name(server.user_name, server.name).rstrip("/")
     if server.ready:
-        raise Conflict(f"{label} is already running")
+        raise Invalid(f"{label} is already running")
     if server.wanted is Wanted.DELETED:
-        raise Conflict(f"{label} is being deleted")
+        raise Invalid(f"{label} is being deleted")
     if server.actual is Actual.STOPPING or server.pending == "stop":
-        raise Conflict(f"{label} is pending stop")
+        raise Invalid(f"{label} is pending stop")
 
 
 async def _find(tx: Transaction, user_name: str, server_name: str) -> Server:

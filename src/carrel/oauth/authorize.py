@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from litestar import Request, Response, get, post
 from litestar.response import Redirect
@@ -16,7 +16,8 @@ from carrel.core.oauth import CodeRequest
 from carrel.domain.errors import Invalid
 from carrel.domain.oauth import OAuthClient
 from carrel.http.csrf import check_form
-from carrel.http.pages import Pages
+from carrel.http.errors import answer, login_url
+from carrel.http.pages import pages_of
 from carrel.oauth.validator import LoadedValidator, absolute, relative, server_for
 
 _ENDPOINT = "http://hub.invalid/authorize"
@@ -24,12 +25,11 @@ _ENDPOINT = "http://hub.invalid/authorize"
 
 @get("/oauth2/authorize", opt={"scopes": ()}, include_in_schema=False)
 async def authorize(
-    hub: HubContext, visitor: Caller | None, pages: Pages, request: Request[Any, Any, Any]
+    hub: HubContext, visitor: Caller | None, request: Request[Any, Any, Any]
 ) -> Response[Any]:
     """Send a logged-in visitor back with a code, after asking them where that is needed."""
     if visitor is None:
-        here = quote(f"{request.scope['path']}?{request.url.query}", safe="")
-        return Redirect(f"{hub.settings.base_url}hub/login?next={here}", status_code=302)
+        return Redirect(login_url(request), status_code=302)
     wish = await _validate(hub, request)
     if await oauth.require_access(hub, visitor, wish.client):
         return await _send_back(hub, visitor, wish, request)
@@ -42,8 +42,8 @@ async def authorize(
 async def confirm(hub: HubContext, visitor: Caller | None, request: Request[Any, Any, Any]) -> Response[Any]:
     """Send the visitor back with a code after they have agreed."""
     if visitor is None:
-        return Redirect(f"{hub.settings.base_url}hub/login", status_code=302)
-    await check_form(request, visitor)
+        return Redirect(login_url(request), status_code=302)
+    check_form(request, str((await request.form()).get("_xsrf", "")))
     wish = await _validate(hub, request)
     await oauth.require_access(hub, visitor, wish.client)
     return await _send_back(hub, visitor, wish, request)

@@ -1,0 +1,163 @@
+"""From settings to the hub's parts: the only place that picks implementations."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from traitlets import HasTraits
+
+from carrel.authenticators.base import Authenticator
+from carrel.authenticators.dummy import DummyAuthenticator
+from carrel.authenticators.null import NullAuthenticator
+from carrel.authenticators.pam import PAMAuthenticator
+from carrel.authenticators.shared import SharedPasswordAuthenticator
+from carrel.config.plugins import check_plugins
+from carrel.config.schema import BadConfig, Problem, Settings
+from carrel.config.secrets import cookie_secret
+from carrel.core.activity import Activity
+from carrel.core.bootstrap import load_hub_id, load_named_users
+from carrel.core.cache import CallerCache
+from carrel.core.context import HubContext
+from carrel.events.bus import Bus
+from carrel.events.progress import ProgressLog
+from carrel.lib.clock import SystemClock
+from carrel.lib.registry import UnknownClass, resolve_class
+from carrel.proxy.base import Proxy
+from carrel.proxy.chp import ConfigurableHTTPProxy
+from carrel.proxy.embedded import CarrelProxy
+from carrel.spawners.base import Spawner
+from carrel.spawners.local import LocalProcessSpawner, SimpleLocalProcessSpawner
+from carrel.spawners.views import HubView
+from carrel.storage.sql.store import SqlStore
+
+AUTHENTICATORS: dict[str, type] = {
+    "default": PAMAuthenticator,
+    "pam": PAMAuthenticator,
+    "dummy": DummyAuthenticator,
+    "shared-password": SharedPasswordAuthenticator,
+    "null": NullAuthenticator,
+}
+SPAWNERS: dict[str, type] = {
+    "default": LocalProcessSpawner,
+    "localprocess": LocalProcessSpawner,
+    "simple": SimpleLocalProcessSpawner,
+}
+PROXIES: dict[str, type] = {
+    "default": CarrelProxy,
+    "carrel": CarrelProxy,
+    "configurable-http-proxy": ConfigurableHTTPProxy,
+}
+_log = logging.getLogger("carrel.app")
+
+
+@asynccontextmanager
+async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[HubContext]:
+    """Yield the hub's parts with the database open; `claim` takes the hub's place in it.
+
+    Raises BadConfig, and StorageError for a database that cannot be used.
+    """
+    settings = replace(settings, cookie_secret=cookie_secret(settings))
+    authenticator_class, spawner_class, proxy_class = resolve_classes(settings)
+    clock, bus = SystemClock(), Bus()
+    store = SqlStore(settings.db_url, directory=settings.directory, clock=clock)
+    await store.open(claim=claim)
+    try:
+        authenticator = authenticator_class(config=settings.plugins)
+        callers = CallerCache()
+        bus.listen(callers.heed)
+        ctx = HubContext(
+            settings=settings,
+            store=store,
+            bus=bus,
+            progress=ProgressLog(bus),
+            clock=clock,
+            authenticator=authenticator,
+            spawner_class=spawner_class,
+            proxy=build_proxy(settings, proxy_class),
+            hub=hub_view(settings, await load_hub_id(store)),
+            callers=callers,
+            activity=Activity(settings.activity_resolution),
+        )
+        await load_named_users(store, authenticator, clock)
+        yield ctx
+    finally:
+        await store.close()
+
+
+def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:
+    """Return the three plug-in classes; raise BadConfig for what cannot be loaded or is set wrongly."""
+    problems: list[Problem] = []
+    found: list[type[HasTraits]] = []
+    wanted = (
+        ("authenticator_class", Authenticator, AUTHENTICATORS),
+        ("spawner_class", Spawner, SPAWNERS),
+        ("proxy_class", Proxy, PROXIES),
+    )
+    for name, base, builtin in wanted:
+        group = f"jupyterhub.{name.removesuffix('_class')}s"
+        if name == "proxy_class":
+            group = "jupyterhub.proxies"
+        try:
+            found.append(resolve_class(getattr(settings, name), base=base, builtin=builtin, groups=(group,)))
+        except UnknownClass as error:
+            problems.append(Problem(f"JupyterHub.{name}", str(error)))
+    if not problems:
+        problems = check_plugins(settings, found)
+    for problem in problems:
+        if not problem.fatal:
+            _log.warning("%s", problem)
+    if any(problem.fatal for problem in problems):
+        raise BadConfig([problem for problem in problems if problem.fatal])
+    authenticator, spawner, proxy = found
+    assert issubclass(authenticator, Authenticator)
+    assert issubclass(spawner, Spawner)
+    assert issubclass(proxy, Proxy)
+    return authenticator, spawner, proxy
+
+
+def hub_url(settings: Settings) -> str:
+    """Return where the proxy and the servers reach the hub, scheme to port."""
+    host = settings.hub_connect_ip or settings.hub_ip
+    if host in ("", "0.0.0.0", "::", "*"):  # noqa: S104 - compared, not bound
+        host = "127.0.0.1" if not settings.hub_connect_ip else host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.hub_port}"
+
+
+def hub_view(settings: Settings, hub_id: str) -> HubView:
+    """Return what spawners see of the hub."""
+    return HubView(
+        api_url=f"{hub_url(settings)}{settings.base_url}hub/api",
+        base_url=f"{settings.base_url}hub/",
+        hub_id=hub_id,
+    )
+
+
+def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
+    """Return the driver of the data plane, with what it needs to know of the settings."""
+    host = settings.ip or "127.0.0.1"
+    values = {
+        "public_url": f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base_url}",
+        "hub_url": hub_url(settings),
+    }
+    if issubclass(proxy_class, CarrelProxy):
+        values |= {
+            "ip": settings.ip,
+            "directory": str(runtime_directory(settings)),
+            "error_target": f"{hub_url(settings)}{settings.base_url}hub/error",
+        }
+        return proxy_class(config=settings.plugins, port=settings.port, **values)
+    return proxy_class(config=settings.plugins, **values)
+
+
+def runtime_directory(settings: Settings) -> Path:
+    """Return the directory of the hub's state files, made for the owner alone."""
+    path = settings.directory / settings.runtime_dir
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    return path
+
+

@@ -1,0 +1,202 @@
+"""The order in which the hub's parts start, and what stopping means."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from carrel.app.build import open_hub, runtime_directory
+from carrel.app.listeners import serve_http
+from carrel.app.pidfile import hub_pid_file
+from carrel.app.web_app import build_web_app
+from carrel.config.schema import Settings
+from carrel.core.context import HubContext
+from carrel.core.servers import change
+from carrel.domain.events import ServerChanged
+from carrel.domain.servers import Server
+from carrel.domain.transitions import ask_stop
+from carrel.lib.httpclient import new_client
+from carrel.lib.ids import new_token
+from carrel.lib.listen import bind_socket
+from carrel.lifecycle.reconciler import Reconciler
+from carrel.lifecycle.routes import RouteKeeper, collect_activity
+from carrel.proxy.base import ProxyError
+
+_FLUSH_INTERVAL = 1.0
+_PURGE_INTERVAL = 3600.0
+_STOP_LIMIT = 90.0
+_log = logging.getLogger("carrel.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The hub's background work, running."""
+
+    reconciler: Reconciler
+    routes: RouteKeeper
+
+
+async def run(settings: Settings, on_ready: Callable[[], None] | None = None) -> None:
+    """Run the hub until SIGINT or SIGTERM, then stop what the settings say.
+
+    Raises BadConfig, PortInUse, StorageError and ProxyError when it cannot start.
+    """
+    stopping = StopRequest()
+    stopping.install()
+    async with AsyncExitStack() as stack:
+        listener = bind_socket(settings.hub_ip, settings.hub_port)
+        stack.callback(listener.close)
+        ctx = await stack.enter_async_context(open_hub(settings))
+        stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
+        await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
+        workers = await stack.enter_async_context(run_workers(ctx))
+        _log.info("Carrel is at %s", ctx.proxy.public_url)
+        if on_ready is not None:
+            on_ready()
+        await stopping.wait()
+        await stop_world(ctx, stopping)
+        del workers
+
+
+@asynccontextmanager
+async def run_workers(ctx: HubContext) -> AsyncIterator[Workers]:
+    """Run the data plane's watch, the reconciler and the periodic work while the block runs."""
+    async with new_client(total=5.0) as client:
+        routes = RouteKeeper(ctx)
+        reconciler = Reconciler(ctx, client, routes, owner=f"{os.getpid()}-{new_token()[:8]}")
+        await ctx.proxy.start()
+        await routes.sync()
+        ctx.bus.listen(reconciler.heed)
+        ctx.bus.listen(routes.heed)
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in (
+                ("reconciler", reconciler.run()),
+                ("routes", routes.run()),
+                ("activity", _flush_activity(ctx)),
+                ("proxy activity", _poll_activity(ctx)),
+                ("purge", _purge(ctx)),
+            )
+        ]
+        for task in tasks:
+            task.add_done_callback(_complain)
+        try:
+            yield Workers(reconciler, routes)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await ctx.activity.flush(ctx.store)
+            await ctx.proxy.close()
+
+
+class StopRequest:
+    """What signals ask for: Ctrl-C is a person at a terminal, SIGTERM a service manager that may restart us."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self.at_terminal = False
+
+    def install(self) -> None:
+        """Listen to SIGINT and SIGTERM; a second Ctrl-C ends the process without waiting."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        loop.add_signal_handler(signal.SIGTERM, self._event.set)
+
+    async def wait(self) -> None:
+        """Return when the hub should stop."""
+        await self._event.wait()
+
+    def _interrupt(self) -> None:
+        if self._event.is_set():
+            raise KeyboardInterrupt
+        self.at_terminal = True
+        self._event.set()
+
+
+async def stop_world(ctx: HubContext, request: StopRequest) -> None:
+    """End servers and data plane as `cleanup_servers` and `cleanup_proxy` say, and log which it was."""
+    settings = ctx.settings
+    name = "Ctrl-C" if request.at_terminal else "SIGTERM"
+    if _decide(settings.cleanup_servers, request.at_terminal):
+        count = await stop_servers(ctx)
+        _log.info("Stopping (%s): %d servers were stopped", name, count)
+    else:
+        _log.info("Stopping (%s): users' servers keep running", name)
+    if _decide(settings.cleanup_proxy, request.at_terminal):
+        try:
+            await ctx.proxy.stop()
+            _log.info("Stopping (%s): the data plane was stopped", name)
+        except ProxyError as error:
+            _log.error("The data plane could not be stopped: %s", error)
+    else:
+        _log.info("Stopping (%s): the data plane keeps running", name)
+
+
+async def stop_servers(ctx: HubContext) -> int:
+    """Stop all servers, waiting until they have stopped; return how many there were.
+
+    The reconciler must be running.
+    """
+    with ctx.bus.watch(ServerChanged) as watch:
+        servers = await _active(ctx)
+        for server in servers:
+            await change(ctx, server.id, ask_stop, durable=True)
+        try:
+            async with asyncio.timeout(_STOP_LIMIT):
+                while await _active(ctx):
+                    await watch.next()
+        except TimeoutError:
+            _log.error("Some servers did not stop within %g seconds and were left", _STOP_LIMIT)
+    return len(servers)
+
+
+async def _active(ctx: HubContext) -> list[Server]:
+    async with ctx.store.read() as tx:
+        found = {server.id: server for server in (*await tx.servers.unsettled(), *await tx.servers.routed())}
+    return [server for server in found.values() if server.active]
+
+
+def _decide(setting: bool | None, at_terminal: bool) -> bool:
+    return at_terminal if setting is None else setting
+
+
+async def _flush_activity(ctx: HubContext) -> None:
+    while True:
+        await asyncio.sleep(_FLUSH_INTERVAL)
+        try:
+            await ctx.activity.flush(ctx.store)
+        except Exception:
+            _log.exception("Activity could not be written; trying again")
+
+
+async def _poll_activity(ctx: HubContext) -> None:
+    while True:
+        await asyncio.sleep(ctx.settings.last_activity_interval)
+        try:
+            await collect_activity(ctx)
+        except Exception:
+            _log.exception("The data plane's activity could not be read; trying again")
+
+
+async def _purge(ctx: HubContext) -> None:
+    while True:
+        try:
+            async with ctx.store.write() as tx:
+                now = ctx.clock.now()
+                await tx.tokens.purge(now)
+                await tx.sessions.purge(now)
+                await tx.oauth.purge_codes(now)
+        except Exception:
+            _log.exception("Expired rows could not be removed; trying again later")
+        await asyncio.sleep(_PURGE_INTERVAL)
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.critical("The hub's %s has ended", task.get_name(), exc_info=task.exception())
