@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from carrel.config.schema import Settings
+
 Finding = tuple[str, str, bool]
 Layer = Mapping[str, tuple[Any, str]]
 
@@ -29,6 +31,20 @@ def split_addresses(layer: Layer) -> tuple[dict[str, Any], list[Finding]]:
     _split(layer, "hub_bind_url", ("hub_ip", "hub_port"), values, problems)
     _split(layer, "hub_connect_url", ("hub_connect_ip",), values, problems)
     return values, problems
+
+
+def join_addresses(settings: Settings) -> dict[str, str]:
+    """Return the URLs that were given, made to say what the parts say after all layers are read."""
+    found = {}
+    if settings.bind_url:
+        found["bind_url"] = f"http://{_bracket(settings.ip)}:{settings.port}{settings.base_url}"
+    if settings.hub_bind_url:
+        found["hub_bind_url"] = f"http://{_bracket(settings.hub_ip)}:{settings.hub_port}"
+    return found
+
+
+def _bracket(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def normal_base(path: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from traitlets.config import Config
 from traitlets.config.loader import LazyConfigValue
 
-from carrel.config.addresses import split_addresses
+from carrel.config.addresses import join_addresses, split_addresses
 from carrel.config.arguments import COMMAND_LINE, Arguments, BadArguments, parse_arguments
 from carrel.config.check import check_settings
 from carrel.config.files import ReadFile, read_file, short
@@ -20,6 +20,7 @@ from carrel.config.names import (
     AUTHENTICATOR_RENAMED,
     DEPRECATED,
     DERIVED,
+    NO_EFFECT,
     NOT_USED,
     REFUSED,
     is_access,
@@ -110,9 +111,8 @@ class _Draft:
     def read_names(self) -> None:
         """Report names that are misspelt, old or without effect, and follow those that have moved."""
         for config in self.layers():
-            for section, name, raw in list(_entries(config)):
-                if section in HUB_SECTIONS:
-                    self._read_name(config, section, name, raw)
+            for section, name, raw in _hub_entries(config):
+                self._read_name(config, section, name, raw)
         for section in list(self.plugins):
             self._read_section(section)
 
@@ -128,6 +128,8 @@ class _Draft:
             self.report(setting, f"deprecated: {text}", fatal=False)
             if target is not None:
                 self._move(config, target, raw, setting)
+        elif name in NO_EFFECT:
+            self.report(setting, NO_EFFECT[name], fatal=False)
         elif name in NOT_USED:
             self.report(setting, f"not used by this version: {NOT_USED[name]}", fatal=False)
         else:
@@ -178,6 +180,7 @@ class _Draft:
             near = nearest(section, (*HUB_SECTIONS, "Authenticator", "Spawner", "Proxy"), 0.85)
             wanted = f"c.{near}" if near else "a class such as c.JupyterHub"
             self.report(section, f"there is no c.{section}: settings belong to {wanted}", fatal=True)
+            self._place_section(section)
             del self.plugins[section]
             return
         near = nearest(section, HUB_SECTIONS, 0.85)
@@ -209,10 +212,8 @@ class _Draft:
     def read_layers(self) -> None:
         """Read the hub's settings: of the file first, then of the command line, which wins."""
         for config in self.layers():
-            layer: dict[str, tuple[Any, str]] = {}
-            for section in HUB_SECTIONS:
-                for name, raw in config.get(section, {}).items():
-                    layer[name] = (raw, f"{section}.{name}")
+            entries = sorted(_hub_entries(config), key=lambda entry: HUB_SECTIONS.index(entry[0]))
+            layer = {name: (raw, f"{section}.{name}") for section, name, raw in entries}
             for name, (raw, setting) in layer.items():
                 if name in setting_fields():
                     self.put(name, raw, setting)
@@ -245,8 +246,10 @@ class _Draft:
     def finish(self) -> Settings:
         """Return the settings as far as they could be read."""
         path = self.file.path
+        if "db_url" in self.values and "://" not in self.values["db_url"]:
+            self.values["db_url"] = f"sqlite:///{self.values['db_url']}"
         return Settings(
-            **self.values,
+            **{**self.values, **join_addresses(Settings(**self.values))},
             directory=self.cwd,
             config_file=short(path, self.cwd) if path else "",
             plugins=self.plugins,
@@ -259,6 +262,10 @@ class _Draft:
             read_secret_file(settings)
         except BadConfig as error:
             self.problems += error.problems
+
+
+def _hub_entries(config: Config) -> list[tuple[str, str, Any]]:
+    return [entry for entry in _entries(config) if entry[0] in HUB_SECTIONS]
 
 
 def _entries(config: Config) -> list[tuple[str, str, Any]]:

@@ -61,9 +61,12 @@ NOT_USED: dict[str, str] = {
     "trusted_downstream_ips": "the address of the nearest peer is taken for the client's",
     "upgrade_db": "the database is upgraded at start where that is safe",
     "user_redirect_hook": "/hub/user-redirect leads to the user's server",
-    # Never traits of JupyterHub, but seen in configurations
-    "cookie_options": "it has no effect in JupyterHub either",
-    "allowed_users": "it has no effect here: c.Authenticator.allowed_users is the list of who may log in",
+}
+
+#: Never settings of JupyterHub, but seen in configurations.
+NO_EFFECT: dict[str, str] = {
+    "allowed_users": "it has no effect here: c.Authenticator.allowed_users says who may log in",
+    "cookie_options": "it has no effect: cookies have the attributes that are safe",
 }
 
 _NO_TLS = "TLS is not served by this version: end it in a proxy in front of Carrel and remove this line"
@@ -143,7 +146,7 @@ _CLOSE = 0.75
 
 def known_names() -> set[str]:
     """Return every name that `c.JupyterHub` may carry without a doubt about what was meant."""
-    return {*setting_fields(), *NOT_USED, *REFUSED, *DEPRECATED, *DERIVED}
+    return {*setting_fields(), *NOT_USED, *NO_EFFECT, *REFUSED, *DEPRECATED, *DERIVED}
 
 
 def is_access(name: str) -> bool:
