@@ -69,7 +69,7 @@ def settings_page() -> str:
     """Return the reference page of the hub's settings, in Markdown."""
     parts = [
         "# Settings of the hub",
-        "They stand in `jupyterhub_config.py` (or `carrel_config.py`, or the file that `carrel -f FILE` names)"
+        "They stand in `jupyterhub_config.py`, `carrel_config.py` or the file that `carrel -f FILE` names,"
         " as `c.JupyterHub.NAME = VALUE`; `c.Carrel.NAME` is the same and wins over it. On the command line"
         " every setting is `--JupyterHub.NAME=VALUE` and wins over the file. Spawners, authenticators and"
         " proxies have their own sections, under the names of their classes.",

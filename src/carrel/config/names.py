@@ -106,6 +106,7 @@ DERIVED = ("hub_connect_url", "tornado_settings", "config_file")
 AUTHENTICATOR_RENAMED = {
     "whitelist": "allowed_users",
     "blacklist": "blocked_users",
+    "admin_whitelist": "admin_users",
     "group_whitelist": "allowed_groups",
 }
 
