@@ -6,11 +6,16 @@ traitlets classes; `Settings.plugins` carries them there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from traitlets.config import Config
+
+#: Sections of the configuration that hold the hub's own settings; the later one wins.
+HUB_SECTIONS = ("Application", "JupyterHub", "Carrel")
 
 
 def setting(default: Any, help: str) -> Any:  # noqa: A002 - the word that traitlets uses
@@ -20,9 +25,12 @@ def setting(default: Any, help: str) -> Any:  # noqa: A002 - the word that trait
     return field(default=default, metadata={"help": help})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
-    """What `jupyterhub_config.py` and the command line say, checked and complete."""
+    """What `jupyterhub_config.py` and the command line say, checked and complete.
+
+    Its `repr` shows no secret and is fit for a log.
+    """
 
     # Public side
     ip: str = setting("", "The address that the proxy listens on; empty means all.")
@@ -107,6 +115,44 @@ class Settings:
     config_file: str = ""
     plugins: Config = field(default_factory=Config)
     """Everything for traitlets classes, as it was written."""
+    locations: Mapping[str, str] = field(default_factory=dict)
+    """Where a setting was written: `JupyterHub.port` to `jupyterhub_config.py:12`."""
+
+    def resolve(self, path: str) -> Path:
+        """Return a path of the configuration as an absolute one."""
+        return self.directory / Path(path).expanduser()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={text}" for name, text in printable(self).items())
+        return f"Settings({shown})"
+
+
+def setting_fields() -> dict[str, Any]:
+    """Return the dataclass fields that are settings, by name, in the order of the schema."""
+    return {each.name: each for each in fields(Settings) if "help" in each.metadata}
+
+
+def printable(settings: Settings) -> dict[str, str]:
+    """Return every setting as text that may be shown: no cookie secret, no database password."""
+    shown = {name: repr(getattr(settings, name)) for name in setting_fields()}
+    shown["cookie_secret"] = "'<set>'" if settings.cookie_secret else "b''"
+    shown["db_url"] = repr(without_password(settings.db_url))
+    return shown
+
+
+def without_password(url: str) -> str:
+    """Return a database URL with its password, and passwords in its query, replaced by stars."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "<unreadable URL>"
+    credentials, at, host = parts.netloc.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    netloc = f"{user}{colon}{'***' if colon else ''}{at}{host}"
+    query = "***" if "password" in parts.query.lower() else parts.query
+    if (netloc, query) == (parts.netloc, parts.query):
+        return url
+    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +160,7 @@ class Problem:
     """Something wrong or doubtful in the configuration, for people."""
 
     setting: str
-    """`JupyterHub.port`."""
+    """`JupyterHub.port`; empty when the whole file is meant."""
     message: str
     """What is wrong and what would be right, in one sentence."""
     location: str = ""
@@ -123,7 +169,8 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.location}: " if self.location else ""
-        return f"{where}{self.setting}: {self.message}"
+        name = f"{self.setting}: " if self.setting else ""
+        return f"{where}{name}{self.message}"
 
 
 class BadConfig(Exception):

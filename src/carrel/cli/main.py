@@ -1,0 +1,77 @@
+"""`carrel`: which command, and how its errors are told. Commands are imported when they run."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from carrel import __version__
+
+_Command = Callable[[Sequence[str]], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` (the process's own when None) names and return its exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] in (["--version"], ["-V"]):
+        print(f"carrel {__version__}")
+        return 0
+    command = _COMMANDS.get(given[0]) if given else None
+    try:
+        return command(given[1:]) if command else _hub(given)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # the last place that can turn it into a line
+        return _tell(error, debug="--debug" in given)
+
+
+def _tell(error: Exception, *, debug: bool) -> int:
+    from carrel.cli.exits import explain
+
+    if debug:
+        traceback.print_exception(error)
+    code, lines = explain(error)
+    for line in lines:
+        print(f"carrel: {line}", file=sys.stderr)
+    return code
+
+
+def _hub(argv: Sequence[str]) -> int:
+    from carrel.cli import config
+
+    if "--help" in argv or "-h" in argv or "--help-all" in argv:
+        print(config.help_text(everything="--help-all" in argv), end="")
+        return 0
+    if "--generate-config" in argv:
+        return config.generate([arg for arg in argv if arg != "--generate-config"])
+    if "--show-config" in argv:
+        return config.show([arg for arg in argv if arg != "--show-config"])
+    from carrel.app.build import run_hub
+    from carrel.cli.serve import serve
+
+    return serve(argv, run_hub)
+
+
+def _demo(argv: Sequence[str]) -> int:
+    from carrel.app.build import run_hub
+    from carrel.cli.demo import demo
+
+    return demo(argv, run_hub)
+
+
+def _token(argv: Sequence[str]) -> int:
+    from carrel.app.build import issue_token
+    from carrel.cli.tokens import token
+
+    return token(argv, issue_token)
+
+
+def _stop(argv: Sequence[str]) -> int:
+    from carrel.app.stop import stop_hub
+    from carrel.cli.stop import stop
+
+    return stop(argv, stop_hub)
+
+
+_COMMANDS: dict[str, _Command] = {"demo": _demo, "token": _token, "stop": _stop}

@@ -1,0 +1,25 @@
+"""`carrel`: run the hub."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import structlog
+
+from carrel.config.load import load
+from carrel.config.schema import Settings
+from carrel.lib.logging import configure
+
+
+def serve(argv: Sequence[str], run_hub: Callable[[Settings], int]) -> int:
+    """Run the hub until it is told to stop and return its exit code; raise what `explain` can tell."""
+    loaded = load(argv, Path.cwd(), os.environ)
+    configure(loaded.settings.log_level)
+    log = structlog.get_logger("carrel.config")
+    file = loaded.settings.config_file
+    log.info(f"the configuration is {file}" if file else "there is no configuration file: defaults are used")
+    for warning in loaded.warnings:
+        log.warning(str(warning))
+    return run_hub(loaded.settings)

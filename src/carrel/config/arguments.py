@@ -1,0 +1,118 @@
+"""The command line of the hub: JupyterHub's short options and `--Class.trait=value`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from traitlets.config import Config
+from traitlets.config.loader import DeferredConfigList, DeferredConfigString
+
+from carrel.config.schema import Problem
+
+#: Where problems of the command line are.
+COMMAND_LINE = "command line"
+
+#: Short options with a value, the setting of each, and what `--help` says.
+SHORT_OPTIONS: dict[str, tuple[str, str]] = {
+    "--ip": ("JupyterHub.ip", "address that the proxy listens on"),
+    "--port": ("JupyterHub.port", "port that the proxy listens on"),
+    "--base-url": ("JupyterHub.base_url", "path below which everything is served"),
+    "--url": ("JupyterHub.bind_url", "address, port and base URL in one: http://127.0.0.1:8000/hub-a/"),
+    "--db": ("JupyterHub.db_url", "database: sqlite:///FILE or postgresql://..."),
+    "--log-level": ("JupyterHub.log_level", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
+    "--pid-file": ("JupyterHub.pid_file", "write the hub's process id there"),
+    "--ssl-key": ("JupyterHub.ssl_key", argparse.SUPPRESS),
+    "--ssl-cert": ("JupyterHub.ssl_cert", argparse.SUPPRESS),
+    "--log-file": ("JupyterHub.extra_log_file", argparse.SUPPRESS),
+}
+
+#: Options of JupyterHub that change nothing here, and why.
+IDLE_OPTIONS = {
+    "--no-ssl": "it changes nothing: plain HTTP needs no confirmation",
+    "--upgrade-db": "it changes nothing: the database is upgraded at start where that is safe",
+    "--yes": "it changes nothing here: it answers questions of --generate-config only",
+}
+
+_TRAIT = re.compile(r"--([A-Z]\w*(?:\.\w+)+)(?==|$)")
+
+
+class BadArguments(Exception):
+    """The command line cannot be understood; the text says what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """A command line, read but not yet checked against the schema."""
+
+    config: Config
+    """What it sets; values are still texts, for the trait or the schema to read."""
+    config_file: str = ""
+    words: tuple[str, ...] = ()
+    """What is not an option, such as a user's name."""
+    debug: bool = False
+    warnings: tuple[Problem, ...] = ()
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises BadArguments where it would end the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadArguments(message)
+
+
+def make_parser(program: str, argv: Sequence[str]) -> Parser:
+    """Return a parser of the hub's options and of every `--Class.trait` that occurs in `argv`."""
+    parser = Parser(prog=program, add_help=False, allow_abbrev=False)
+    parser.add_argument("-f", "--config", metavar="FILE", help="configuration file (Python or JSON)")
+    for option, (_, text) in SHORT_OPTIONS.items():
+        parser.add_argument(option, help=text)
+    parser.add_argument("--debug", action="store_true", help="log everything; show tracebacks of errors")
+    parser.add_argument("--no-ssl", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--upgrade-db", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("-y", "--yes", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    for name in dict.fromkeys(match[1] for arg in argv if (match := _TRAIT.match(arg))):
+        parser.add_argument(f"--{name}", dest=name, action="append", help=argparse.SUPPRESS)
+    return parser
+
+
+def parse_arguments(argv: Sequence[str], program: str = "carrel") -> Arguments:
+    """Return what a command line says; raise BadArguments for one that makes no sense."""
+    found = vars(make_parser(program, argv).parse_intermixed_args(list(argv)))
+    config = Config()
+    if found["debug"]:
+        _put(config, "JupyterHub.log_level", "DEBUG")
+    for option, (name, _) in SHORT_OPTIONS.items():
+        value = found[option.removeprefix("--").replace("-", "_")]
+        if value is not None:
+            _put(config, name, DeferredConfigString(value))
+    for name, values in found.items():
+        if "." in name:
+            _put(config, name, _deferred(values))
+    file = found["config"] or config.get("JupyterHub", {}).pop("config_file", "")
+    return Arguments(
+        config=config,
+        config_file=str(file),
+        words=tuple(found["words"]),
+        debug=found["debug"],
+        warnings=tuple(
+            Problem(option, text, COMMAND_LINE, fatal=False)
+            for option, text in IDLE_OPTIONS.items()
+            if found[option.removeprefix("--").replace("-", "_")]
+        ),
+    )
+
+
+def _deferred(values: list[str]) -> Any:
+    return DeferredConfigString(values[0]) if len(values) == 1 else DeferredConfigList(values)
+
+
+def _put(config: Config, dotted: str, value: Any) -> None:
+    *sections, name = dotted.split(".")
+    for section in sections:
+        config = config[section]
+    config[name] = value

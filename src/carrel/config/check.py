@@ -1,0 +1,89 @@
+"""What is wrong with settings that are each fine alone. All of it, at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from carrel.config.schema import Problem, Settings
+
+_EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
+_HOST = re.compile(r"[A-Za-z0-9_.:%-]*|\[[0-9A-Fa-f:.%]+\]")
+_DATABASES = re.compile(r"(sqlite|postgresql|postgres)(\+\w+)?:")
+
+
+def check_settings(settings: Settings) -> list[Problem]:
+    """Return all problems between settings, and of values that no type can rule out."""
+    return [
+        Problem(f"JupyterHub.{name}", text, _place(settings, name), fatal)
+        for check in _CHECKS
+        for name, text, fatal in check(settings)
+    ]
+
+
+def _place(settings: Settings, name: str) -> str:
+    places = (settings.locations.get(f"{section}.{name}") for section in ("Carrel", "JupyterHub"))
+    return next((place for place in places if place), "")
+
+
+Finding = tuple[str, str, bool]
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    for name in ("port", "hub_port"):
+        port = getattr(settings, name)
+        if not 1 <= port <= 65535:
+            yield name, f"a port is a number from 1 to 65535, not {port}", True
+    same = settings.ip == settings.hub_ip or _EVERYWHERE & {settings.ip, settings.hub_ip}
+    if settings.port == settings.hub_port and same:
+        text = f"the hub cannot listen on the public port {settings.port} of the same address: choose another"
+        yield "hub_port", text, True
+
+
+def _hosts(settings: Settings) -> Iterator[Finding]:
+    for name in ("ip", "hub_ip", "hub_connect_ip"):
+        host = getattr(settings, name)
+        if not _HOST.fullmatch(host):
+            yield name, f"it must be an address or a host name without scheme and port, not {host!r}", True
+    if settings.hub_connect_ip in _EVERYWHERE - {""}:
+        text = f"servers cannot connect to {settings.hub_connect_ip}: give an address or name of this machine"
+        yield "hub_connect_ip", text, True
+
+
+def _paths(settings: Settings) -> Iterator[Finding]:
+    if re.search(r"[\s?#\\\x00-\x1f]|//|/\.\.?/", settings.base_url):
+        yield "base_url", f"it must be a plain path such as /hub-a/, not {settings.base_url!r}", True
+    url = settings.default_url
+    if isinstance(url, str) and url and not url.startswith(("/", "http://", "https://")):
+        yield "default_url", f"it must begin with a slash, not {url!r}", True
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    if not _DATABASES.match(settings.db_url):
+        scheme = settings.db_url.partition(":")[0]
+        yield "db_url", f"it must be sqlite:///FILE or postgresql://USER@HOST/NAME, not a {scheme} URL", True
+
+
+def _spans(settings: Settings) -> Iterator[Finding]:
+    for name in ("cookie_max_age_days", "activity_resolution", "last_activity_interval"):
+        if getattr(settings, name) <= 0:
+            yield name, f"it must be more than 0, not {getattr(settings, name):g}", True
+    for name in ("slow_spawn_timeout", "slow_stop_timeout", "concurrent_spawn_limit"):
+        if getattr(settings, name) < 0:
+            yield name, f"it must be 0 or more, not {getattr(settings, name):g}", True
+
+
+def _cleanup(settings: Settings) -> Iterator[Finding]:
+    if settings.cleanup_proxy and settings.cleanup_servers is False:
+        text = "servers outlive the hub but nobody reaches them while the data plane is stopped with it"
+        yield "cleanup_proxy", text, False
+
+
+_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    _ports,
+    _hosts,
+    _paths,
+    _database,
+    _spans,
+    _cleanup,
+)

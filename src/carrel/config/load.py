@@ -1,0 +1,279 @@
+"""The configuration file and the command line in, checked `Settings` out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from traitlets.config import Config
+from traitlets.config.loader import LazyConfigValue
+
+from carrel.config.addresses import join_addresses, split_addresses
+from carrel.config.arguments import COMMAND_LINE, Arguments, BadArguments, parse_arguments
+from carrel.config.check import check_settings
+from carrel.config.files import ReadFile, read_file, short
+from carrel.config.lines import find_lines
+from carrel.config.names import (
+    AUTHENTICATOR_ACCESS,
+    AUTHENTICATOR_RENAMED,
+    DEPRECATED,
+    DERIVED,
+    NO_EFFECT,
+    NOT_USED,
+    REFUSED,
+    is_access,
+    known_names,
+    nearest,
+)
+from carrel.config.schema import HUB_SECTIONS, BadConfig, Problem, Settings, setting_fields
+from carrel.config.secrets import SECRET_VARIABLE, read_secret_file
+from carrel.config.values import Unfit, read_value
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A usable configuration, and what a person should know about it."""
+
+    settings: Settings
+    warnings: list[Problem]
+
+
+def load(argv: Sequence[str], cwd: Path, environ: Mapping[str, str]) -> Loaded:
+    """Return the settings that a command line and the configuration file in `cwd` make.
+
+    Raises BadConfig with all that is wrong, and BadArguments for a command line that makes no sense.
+    Writes nothing; may be repeated (the configuration file runs each time).
+    """
+    arguments = parse_arguments(argv)
+    if arguments.words:
+        raise BadArguments(f"unexpected argument: {arguments.words[0]}")
+    return load_arguments(arguments, cwd, environ)
+
+
+def load_arguments(arguments: Arguments, cwd: Path, environ: Mapping[str, str]) -> Loaded:
+    """Like `load`, for a command line that has been read already."""
+    file = read_file(arguments.config_file, cwd)
+    draft = _Draft(file, arguments, cwd)
+    draft.read_names()
+    draft.read_layers()
+    if SECRET_VARIABLE in environ and "cookie_secret" not in draft.values:
+        draft.put("cookie_secret", environ[SECRET_VARIABLE], SECRET_VARIABLE)
+    settings = draft.finish()
+    draft.problems += check_settings(settings)
+    if not settings.cookie_secret and not draft.refused("cookie_secret"):
+        draft.attempt_secret(settings)
+    fatal = [problem for problem in draft.problems if problem.fatal]
+    if fatal:
+        raise BadConfig(fatal)
+    return Loaded(settings, [*arguments.warnings, *draft.problems])
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Settings in the making: what has been read so far, and all problems with it."""
+
+    file: ReadFile
+    arguments: Arguments
+    cwd: Path
+    problems: list[Problem] = field(init=False)
+    values: dict[str, Any] = field(default_factory=dict)
+    locations: dict[str, str] = field(init=False)
+    of_file: dict[str, str] = field(init=False)
+    places: dict[str, str] = field(init=False)
+    plugins: Config = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.problems = list(self.file.warnings)
+        self.of_file = self.places = find_lines(self.file.parts, self.cwd)
+        of_line = {f"{section}.{name}": COMMAND_LINE for section, name, _ in _entries(self.arguments.config)}
+        self.locations = {**self.of_file, **of_line}
+        self.plugins = Config()
+        for config in (self.file.config, self.arguments.config):
+            self.plugins.merge(Config({k: v for k, v in config.items() if k not in HUB_SECTIONS}))
+
+    def layers(self) -> Iterator[Config]:
+        """Yield the file's part and then the command line's, with `places` at what each of them sets."""
+        self.places = self.of_file
+        yield self.file.config
+        self.places = self.locations
+        yield self.arguments.config
+
+    def report(self, setting: str, message: str, *, fatal: bool) -> None:
+        place = self.places.get(setting) or self.locations.get(setting, "")
+        self.problems.append(Problem(setting, message, place, fatal))
+
+    def refused(self, name: str) -> bool:
+        """Tell whether a value of this setting was given and cannot be used."""
+        return any(each.fatal and each.setting.partition(".")[2] == name for each in self.problems)
+
+    def read_names(self) -> None:
+        """Report names that are misspelt, old or without effect, and follow those that have moved."""
+        for config in self.layers():
+            for section, name, raw in _hub_entries(config):
+                self._read_name(config, section, name, raw)
+        for section in list(self.plugins):
+            self._read_section(section)
+
+    def _read_name(self, config: Config, section: str, name: str, raw: Any) -> None:
+        setting = f"{section}.{name}"
+        if name in setting_fields() or name in DERIVED:
+            return
+        if name in REFUSED:
+            if raw:
+                self.report(setting, REFUSED[name], fatal=True)
+        elif name in DEPRECATED:
+            target, text = DEPRECATED[name]
+            self.report(setting, f"deprecated: {text}", fatal=False)
+            if target is not None:
+                self._move(config, target, raw, setting)
+        elif name in NO_EFFECT:
+            self.report(setting, NO_EFFECT[name], fatal=False)
+        elif name in NOT_USED:
+            self.report(setting, f"not used by this version: {NOT_USED[name]}", fatal=False)
+        else:
+            self._read_unknown(setting, name)
+
+    def _read_unknown(self, setting: str, name: str) -> None:
+        near = nearest(name, known_names())
+        if near is not None:
+            self.report(setting, f"there is no such setting; did you mean {near}?", fatal=True)
+        elif is_access(name):
+            meant = nearest(name, AUTHENTICATOR_ACCESS)
+            advice = f"did you mean c.Authenticator.{meant}?" if meant else "correct or remove it"
+            text = f"no such setting, and one of this name would say who may do what: {advice}"
+            self.report(setting, text, fatal=True)
+        else:
+            self.report(setting, "there is no such setting: it has no effect", fatal=False)
+
+    def _move(self, config: Config, target: str, raw: Any, setting: str) -> None:
+        section, name = target.split(".")
+        if name == "admin_users":
+            self._add_administrators(raw, setting)
+            return
+        own = config if section in HUB_SECTIONS else self.plugins
+        if name not in own.get(section, {}):
+            own[section][name] = raw
+            self.locations[target] = self.locations.get(setting, "")
+
+    def _add_administrators(self, raw: Any, setting: str) -> None:
+        """Let `c.JupyterHub.admin_users` count beside what authenticators' own sections say."""
+        names = raw.get_value(set()) if isinstance(raw, LazyConfigValue) else raw
+        if not isinstance(names, set | list | tuple) or not all(isinstance(name, str) for name in names):
+            self.report(setting, "it must be a set of user names, such as {'ada'}", fatal=True)
+            return
+        for section in {"Authenticator", *(s for s in self.plugins if s.endswith("Authenticator"))}:
+            own = self.plugins[section]
+            if section != "Authenticator" and "admin_users" not in own:
+                continue
+            present = own.get("admin_users", set())
+            if isinstance(present, LazyConfigValue):
+                present.update(set(names))
+            elif isinstance(present, set | list | tuple):
+                own.admin_users = {*present, *names}
+            self.locations.setdefault(f"{section}.admin_users", self.locations.get(setting, ""))
+
+    def _read_section(self, section: str) -> None:
+        value = self.plugins[section]
+        if not isinstance(value, Config):
+            near = nearest(section, (*HUB_SECTIONS, "Authenticator", "Spawner", "Proxy"), 0.85)
+            wanted = f"c.{near}" if near else "a class such as c.JupyterHub"
+            self.report(section, f"there is no c.{section}: settings belong to {wanted}", fatal=True)
+            self._place_section(section)
+            del self.plugins[section]
+            return
+        near = nearest(section, HUB_SECTIONS, 0.85)
+        if near is not None:
+            self.report(section, f"there is no class {section}; did you mean c.{near}?", fatal=True)
+            self._place_section(section)
+        if section.endswith("Authenticator"):
+            for old, new in AUTHENTICATOR_RENAMED.items():
+                self._rename(section, old, new)
+
+    def _place_section(self, section: str) -> None:
+        place = next((at for key, at in self.locations.items() if key.startswith(f"{section}.")), "")
+        last = self.problems.pop()
+        self.problems.append(Problem(last.setting, last.message, place, last.fatal))
+
+    def _rename(self, section: str, old: str, new: str) -> None:
+        values = self.plugins[section]
+        if old not in values:
+            return
+        setting = f"{section}.{old}"
+        if new in values:
+            self.report(setting, f"deprecated, and ignored because {new} is set too: remove it", fatal=False)
+        else:
+            values[new] = values[old]
+            self.locations[f"{section}.{new}"] = self.locations.get(setting, "")
+            self.report(setting, f"deprecated: it is now called {new}", fatal=False)
+        del values[old]
+
+    def read_layers(self) -> None:
+        """Read the hub's settings: of the file first, then of the command line, which wins."""
+        for config in self.layers():
+            entries = sorted(_hub_entries(config), key=lambda entry: HUB_SECTIONS.index(entry[0]))
+            layer = {name: (raw, f"{section}.{name}") for section, name, raw in entries}
+            for name, (raw, setting) in layer.items():
+                if name in setting_fields():
+                    self.put(name, raw, setting)
+            self._read_tornado(layer)
+            found, problems = split_addresses(layer)
+            self.values |= found
+            for setting, text, fatal in problems:
+                self.report(setting, text, fatal=fatal)
+
+    def put(self, name: str, raw: Any, setting: str) -> None:
+        """Read one setting, or report why its value cannot be."""
+        default = self.values.get(name, getattr(Settings(), name))
+        try:
+            self.values[name] = read_value(setting_fields()[name], default, raw)
+        except Unfit as error:
+            self.report(setting, str(error), fatal=True)
+
+    def _read_tornado(self, layer: Mapping[str, tuple[Any, str]]) -> None:
+        raw, setting = layer.get("tornado_settings", ({}, ""))
+        given = raw.get_value({}) if isinstance(raw, LazyConfigValue) else raw
+        if not isinstance(given, dict):
+            self.report(setting, "it must be a dictionary", fatal=True)
+            return
+        for name, value in given.items():
+            if name in {"slow_spawn_timeout", "slow_stop_timeout"}:
+                self.put(name, value, setting)
+            else:
+                self.report(setting, f"not used by this version: {name}", fatal=False)
+
+    def finish(self) -> Settings:
+        """Return the settings as far as they could be read."""
+        path = self.file.path
+        if "db_url" in self.values and "://" not in self.values["db_url"]:
+            self.values["db_url"] = f"sqlite:///{self.values['db_url']}"
+        return Settings(
+            **{**self.values, **join_addresses(Settings(**self.values))},
+            directory=self.cwd,
+            config_file=short(path, self.cwd) if path else "",
+            plugins=self.plugins,
+            locations=self.locations,
+        )
+
+    def attempt_secret(self, settings: Settings) -> None:
+        """Report a cookie secret file that cannot be used, without making one."""
+        try:
+            read_secret_file(settings)
+        except BadConfig as error:
+            self.problems += error.problems
+
+
+def _hub_entries(config: Config) -> list[tuple[str, str, Any]]:
+    return [entry for entry in _entries(config) if entry[0] in HUB_SECTIONS]
+
+
+def _entries(config: Config) -> list[tuple[str, str, Any]]:
+    """Return section, name and value of all that was set; what was only looked at is left out."""
+    return [
+        (section, name, raw)
+        for section, values in config.items()
+        if isinstance(values, Config)
+        for name, raw in values.items()
+        if not (isinstance(raw, LazyConfigValue) and not raw.to_dict())
+    ]

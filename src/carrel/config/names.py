@@ -1,0 +1,162 @@
+"""JupyterHub's names: which are settings here, which are accepted and do nothing yet, which have moved."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from carrel.config.schema import setting_fields
+
+#: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
+NOT_USED: dict[str, str] = {
+    "active_server_limit": "any number of servers may run",
+    "active_user_window": "there is no active-user metric",
+    "admin_access": "administrators reach other users' servers by their role",
+    "allow_existing_invalid_named_servers": "named servers are not offered",
+    "allow_named_servers": "every user has one server",
+    "api_page_default_limit": "a page holds 50 entries unless the request says otherwise",
+    "api_page_max_limit": "a page holds at most 200 entries",
+    "authenticate_prometheus": "there are no metrics",
+    "cookie_host_prefix_enabled": "cookies have JupyterHub's names without the __Host- prefix",
+    "custom_scopes": "only the built-in scopes exist",
+    "data_files_path": "static files and templates come with the package",
+    "db_kwargs": "the database is opened with settings that suit it",
+    "debug_db": "statements are not logged",
+    "default_server_name": "every user has one server",
+    "extra_handlers": "handlers of plug-ins are not served",
+    "extra_log_handlers": "the log goes to standard error",
+    "extra_user_scopes": "users have the scopes of their role",
+    "forwarded_host_header": "the Host header tells the public address",
+    "generate_certs": "no certificates are made",
+    "hub_connect_port": "the hub is reached at hub_port",
+    "hub_routespec": "the hub is the default route",
+    "hub_socket_mode": "the hub listens on TCP",
+    "implicit_spawn_seconds": "a visit to a stopped server offers to start it",
+    "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
+    "internal_certs_location": "the hub and the servers speak plain HTTP",
+    "jinja_environment_options": "templates are rendered with escaping on and no options",
+    "load_groups": "there are no groups",
+    "load_roles": "only the built-in roles exist",
+    "log_datefmt": "log lines carry ISO dates",
+    "log_format": "log lines have one form",
+    "logging_config": "log lines have one form and go to standard error",
+    "named_server_limit_per_user": "every user has one server",
+    "oauth_require_pkce": "PKCE is checked whenever a client sends it",
+    "oauth_token_expires_in": "OAuth tokens live as long as cookie_max_age_days says",
+    "public_url": "the address that the browser used is the public one",
+    "external_ssl_authorities": "the hub and the servers speak plain HTTP",
+    "recreate_internal_certs": "no certificates are made",
+    "reset_db": "the database is never deleted at start",
+    "service_check_interval": "there are no services",
+    "service_tokens": "there are no services; `carrel token NAME` makes tokens for users",
+    "services": "there are no services",
+    "show_config": "use `carrel --show-config`",
+    "show_config_json": "use `carrel --show-config`",
+    "shutdown_on_logout": "servers keep running after log-out",
+    "subdomain_hook": "all users are served on one host",
+    "token_expires_in_max_seconds": "users' tokens may live as long as they ask for",
+    "trust_user_provided_tokens": "there are no tokens in the configuration",
+    "trusted_alt_names": "the hub and the servers speak plain HTTP",
+    "trusted_downstream_ips": "the address of the nearest peer is taken for the client's",
+    "upgrade_db": "the database is upgraded at start where that is safe",
+    "user_redirect_hook": "/hub/user-redirect leads to the user's server",
+}
+
+#: Never settings of JupyterHub, but seen in configurations.
+NO_EFFECT: dict[str, str] = {
+    "allowed_users": "it has no effect here: c.Authenticator.allowed_users says who may log in",
+    "cookie_options": "it has no effect: cookies have the attributes that are safe",
+}
+
+_NO_TLS = "TLS is not served by this version: end it in a proxy in front of Carrel and remove this line"
+
+#: Names that protect something: ignoring them would leave people less safe than they believe.
+REFUSED: dict[str, str] = {
+    "ssl_key": _NO_TLS,
+    "ssl_cert": _NO_TLS,
+    "internal_ssl": "TLS between the hub and the servers is not offered by this version: remove this line",
+    "subdomain_host": "a host name for every user is not offered by this version: remove this line",
+}
+
+#: Old names of JupyterHub's and what took their place; None means that nothing did.
+DEPRECATED: dict[str, tuple[str | None, str]] = {
+    "admin_users": ("Authenticator.admin_users", "use c.Authenticator.admin_users"),
+    "hub_ip_connect": ("JupyterHub.hub_connect_ip", "use c.JupyterHub.hub_connect_ip"),
+    "proxy_auth_token": ("ConfigurableHTTPProxy.auth_token", "use c.ConfigurableHTTPProxy.auth_token"),
+    "proxy_check_interval": (
+        "ConfigurableHTTPProxy.check_running_interval",
+        "use c.ConfigurableHTTPProxy.check_running_interval",
+    ),
+    "proxy_cmd": ("ConfigurableHTTPProxy.command", "use c.ConfigurableHTTPProxy.command"),
+    "debug_proxy": ("ConfigurableHTTPProxy.debug", "use c.ConfigurableHTTPProxy.debug"),
+    "proxy_api_ip": (None, "not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered"),
+    "proxy_api_port": (None, "not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered"),
+    "api_tokens": (None, "not used by this version: `carrel token NAME` makes tokens"),
+    "confirm_no_ssl": (None, "not used: plain HTTP needs no confirmation"),
+    "extra_log_file": (None, "not used: the log goes to standard error, redirect it there"),
+    "generate_config": (None, "not used in a file: `carrel --generate-config` writes the sample"),
+    "answer_yes": (None, "not used in a file: -y answers for --generate-config"),
+}
+
+#: Names that feed several settings or another one, read by the loader itself.
+DERIVED = ("hub_connect_url", "tornado_settings", "config_file")
+
+#: Deprecated traits of every authenticator. They are enforced under their new names.
+AUTHENTICATOR_RENAMED = {
+    "whitelist": "allowed_users",
+    "blacklist": "blocked_users",
+    "admin_whitelist": "admin_users",
+    "group_whitelist": "allowed_groups",
+}
+
+#: Classes of the ecosystem whose sections are no typing errors though they may not be in use.
+KNOWN_CLASSES = (
+    "Authenticator", "LocalAuthenticator", "PAMAuthenticator", "DummyAuthenticator", "NullAuthenticator",
+    "SharedPasswordAuthenticator", "OAuthenticator", "LocalOAuthenticator", "GenericOAuthenticator",
+    "GitHubOAuthenticator", "LocalGitHubOAuthenticator", "GitLabOAuthenticator", "GoogleOAuthenticator",
+    "AzureAdOAuthenticator", "Auth0OAuthenticator", "CILogonOAuthenticator", "BitbucketOAuthenticator",
+    "GlobusOAuthenticator", "OpenShiftOAuthenticator", "MWOAuthenticator", "OkpyOAuthenticator",
+    "NativeAuthenticator", "LDAPAuthenticator", "FirstUseAuthenticator", "TmpAuthenticator",
+    "LTIAuthenticator", "LTI11Authenticator", "LTI13Authenticator", "MultiAuthenticator",
+    "Spawner", "LocalProcessSpawner", "SimpleLocalProcessSpawner", "SimpleSpawner", "DockerSpawner",
+    "SwarmSpawner", "SystemUserSpawner", "KubeSpawner", "SudoSpawner", "SystemdSpawner", "WrapSpawner",
+    "ProfilesSpawner", "BatchSpawner", "BatchSpawnerBase", "SlurmSpawner", "TorqueSpawner", "CondorSpawner",
+    "Proxy", "ConfigurableHTTPProxy", "TraefikProxy", "TraefikFileProviderProxy", "CryptKeeper",
+    "PeriodicMetricsCollector", "JupyterHubHTTPClient", "EventLogger", "EventLog", "HubAuth", "HubOAuth",
+    "HubOAuthenticated", "JupyterHubSingleUser", "ServerApp", "NotebookApp", "SingleUserNotebookApp",
+    "Service",
+)  # fmt: skip
+
+#: What authenticators call the settings that say who gets in, to suggest to who wrote them elsewhere.
+AUTHENTICATOR_ACCESS = (
+    "admin_groups",
+    "admin_users",
+    "allow_all",
+    "allow_existing_users",
+    "allowed_groups",
+    "allowed_users",
+    "any_allow_config",
+    "blocked_users",
+    *AUTHENTICATOR_RENAMED,
+)
+
+_ACCESS = re.compile(r"allow|block|admin|whitelist|blacklist|deny|group|user", re.IGNORECASE)
+_CLOSE = 0.75
+
+
+def known_names() -> set[str]:
+    """Return every name that `c.JupyterHub` may carry without a doubt about what was meant."""
+    return {*setting_fields(), *NOT_USED, *NO_EFFECT, *REFUSED, *DEPRECATED, *DERIVED}
+
+
+def is_access(name: str) -> bool:
+    """Tell whether a setting of this name would decide who gets in."""
+    return _ACCESS.search(name) is not None
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = _CLOSE) -> str | None:
+    """Return the known name that `name` was probably meant to be, or None."""
+    by_fold = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), by_fold, n=1, cutoff=cutoff)
+    return by_fold[found[0]] if found else None

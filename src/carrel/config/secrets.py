@@ -1,0 +1,90 @@
+"""The cookie secret: from a setting, the environment, or a file that only its owner can read."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from carrel.config.schema import BadConfig, Problem, Settings
+from carrel.config.values import SECRET_LENGTH
+
+#: The environment variable that holds the secret as hex text.
+SECRET_VARIABLE = "JPY_COOKIE_SECRET"  # noqa: S105 - the name, not the secret
+
+_REMEDY = "write it with `openssl rand -hex 32`"
+
+
+def cookie_secret(settings: Settings) -> bytes:
+    """Return the secret that signs cookies; make its file when there is none yet.
+
+    May be repeated and returns the same bytes. Raises BadConfig for a file that others may read, that
+    holds no secret, or that cannot be read or written.
+    """
+    if settings.cookie_secret:
+        return settings.cookie_secret
+    path = settings.resolve(settings.cookie_secret_file)
+    try:
+        return _make(path)
+    except FileExistsError:
+        return read_secret_file(settings)
+    except OSError as error:
+        raise _bad(settings, f"{path} cannot be written ({error.strerror}): name a file that can") from None
+
+
+def read_secret_file(settings: Settings) -> bytes:
+    """Return the secret of the file, or empty bytes when there is no file; raise BadConfig as above."""
+    path = settings.resolve(settings.cookie_secret_file)
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            content = file.read(64 * 1024)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise _bad(
+            settings, f"{path} cannot be read ({error.strerror}): it must be a file of the hub's user"
+        ) from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise _bad(settings, f"{path} may be read or written by others: run `chmod 600 {path}`")
+    try:
+        secret = _decode(content.decode("ascii").strip())
+    except ValueError:
+        raise _bad(settings, f"{path} does not hold hex text: {_REMEDY}") from None
+    if len(secret) < SECRET_LENGTH:
+        text = f"{path} holds {len(secret)} bytes and needs {SECRET_LENGTH}: {_REMEDY}"
+        raise _bad(settings, text)
+    return secret
+
+
+def _decode(text: str) -> bytes:
+    """Return the bytes of hex text, or of base64 as the first JupyterHubs wrote it; raise ValueError."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return base64.b64decode(text, validate=True)
+
+
+def _make(path: Path) -> bytes:
+    """Write a new secret under its final name in one step, so that a crash leaves no half of it."""
+    secret = secrets.token_bytes(SECRET_LENGTH)
+    if path.exists():
+        raise FileExistsError(path)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secret.hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    finally:
+        draft.unlink()
+    return secret
+
+
+def _bad(settings: Settings, text: str) -> BadConfig:
+    place = settings.locations.get("JupyterHub.cookie_secret_file", "")
+    return BadConfig([Problem("JupyterHub.cookie_secret_file", text, place)])
