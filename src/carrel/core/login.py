@@ -31,9 +31,12 @@ class LoggedIn:
 
 async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) -> LoggedIn | Refusal:
     """Check what a log-in form sent and open a session, or say why not."""
-    async with ctx.store.read() as tx:
-        known = await tx.users.get(ctx.authenticator.normalize_username(data.get("username", "")))
-    outcome = await check_login(ctx.authenticator, handler, data, exists=known is not None)
+
+    async def exists(name: str) -> bool:
+        async with ctx.store.read() as tx:
+            return await tx.users.get(name) is not None
+
+    outcome = await check_login(ctx.authenticator, handler, data, exists=exists)
     if isinstance(outcome, Refusal):
         return outcome
     return await open_session(ctx, outcome)

@@ -1,0 +1,52 @@
+"""One password for all users, and a longer one for administrators: for classes."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from traitlets import TraitError, Unicode, validate
+
+from carrel.authenticators.base import Authenticator
+
+_MIN_USER, _MIN_ADMIN = 8, 32
+
+
+class SharedPasswordAuthenticator(Authenticator):
+    """Believes a name that comes with the shared password; an admin's name needs the admin password."""
+
+    user_password: Unicode[str | None, Any] = Unicode(
+        None, allow_none=True, help=f"The password of all users, at least {_MIN_USER} characters."
+    ).tag(config=True)
+    admin_password: Unicode[str | None, Any] = Unicode(
+        None,
+        allow_none=True,
+        help=f"The password of those in admin_users, at least {_MIN_ADMIN} characters.",
+    ).tag(config=True)
+
+    @validate("user_password", "admin_password")
+    def _check_passwords(self, proposal: Any) -> Any:
+        name, value = proposal.trait.name, proposal.value
+        least = _MIN_USER if name == "user_password" else _MIN_ADMIN
+        if value is not None and len(value) < least:
+            raise TraitError(f"SharedPasswordAuthenticator.{name} must have at least {least} characters.")
+        if value is not None and self.user_password == self.admin_password:
+            raise TraitError("SharedPasswordAuthenticator: user_password and admin_password must differ.")
+        return value
+
+    def check_allow_config(self) -> None:
+        super().check_allow_config()
+        if self.user_password is None:
+            self.log.warning("SharedPasswordAuthenticator.user_password is not set: users cannot log in.")
+        if self.admin_users and self.admin_password is None:
+            self.log.warning("SharedPasswordAuthenticator.admin_password is not set: admins cannot log in.")
+
+    async def authenticate(self, handler: Any, data: Mapping[str, Any]) -> Any:
+        name, given = str(data.get("username", "")), str(data.get("password", ""))
+        # Which password counts hangs on the name as the hub will know it, however it was typed.
+        admin = bool(self.is_admin(handler, {"name": self.normalize_username(name)}))
+        wanted = self.admin_password if admin else self.user_password
+        if wanted is None or not hmac.compare_digest(given.encode(), wanted.encode()):
+            return None
+        return {"name": name, "admin": admin}
