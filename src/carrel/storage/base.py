@@ -7,6 +7,9 @@ A `read` transaction sees one consistent state. A `write` transaction commits wh
 without an exception and leaves nothing behind otherwise; writers on SQLite go one after the other,
 so a block must not wait for anything but its own transaction. `durable` asks that the commit survive
 a power cut: for rights granted or revoked and for intents to start.
+
+Every call may raise StorageError. A block in which one was raised must end: PostgreSQL answers no more
+questions in it. After the Conflicts that are named below it may go on.
 """
 
 from __future__ import annotations
@@ -53,9 +56,11 @@ class Users(Protocol):
     async def create(self, name: str, *, admin: bool, now: Timestamp) -> User:
         """Return the new user; raise Conflict when the name is taken."""
 
-    async def set_admin(self, user_id: int, admin: bool) -> None: ...
+    async def set_admin(self, user_id: int, admin: bool) -> None:
+        """Raise NotFound when the user is gone."""
+
     async def rename(self, user_id: int, name: str) -> None:
-        """Raise Conflict when the name is taken."""
+        """Raise Conflict when the name is taken, NotFound when the user is gone."""
 
     async def delete(self, user_id: int) -> None:
         """Remove a user with their tokens, sessions, codes and servers' rows."""
@@ -165,9 +170,10 @@ class Transaction(Protocol):
 class Store(Protocol):
     """A database."""
 
-    async def open(self) -> None:
+    async def open(self, *, claim: bool = True) -> None:
         """Connect, create or upgrade the schema where that is safe, and claim the hub's place.
 
+        A tool that works beside the hub does not `claim`, and never upgrades what a hub may be using.
         Raises SchemaMismatch for a database of another program or a newer release, StorageError for
         one that cannot be used (unreachable, unwritable, or a SQLite file that another hub holds).
         """
@@ -181,3 +187,8 @@ class Store(Protocol):
 
     def read(self) -> AbstractAsyncContextManager[Transaction]: ...
     def write(self, *, durable: bool = False) -> AbstractAsyncContextManager[Transaction]: ...
+    async def checkpoint(self) -> None:
+        """Move what was written to its final place, off the request path.
+
+        For a background task, every few seconds and as often as one likes; never waits for a transaction.
+        """

@@ -1,0 +1,222 @@
+"""PostgreSQL through psycopg's own asynchronous connections, a few of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, LiteralString
+
+from sqlalchemy import URL
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.base import Executable
+
+from carrel.domain.errors import Conflict
+from carrel.storage.base import StorageError
+from carrel.storage.migrate import examine, upgrade_postgresql
+from carrel.storage.sql.engine import Row, Statements, Values
+from carrel.storage.sql.tables import REVISION
+
+if TYPE_CHECKING:
+    import psycopg
+
+_CONNECTIONS = 8
+_CONNECT_SECONDS = 10
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
+
+class PostgresEngine:
+    """A database on a server, which may be restarted: a connection found dead is replaced once.
+
+    Every commit is as durable as the server is configured to make it; waiting for it blocks nobody else.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._statements = Statements(PGDialect_psycopg(paramstyle="pyformat"))  # type: ignore[no-untyped-call]
+        self._places = asyncio.Semaphore(_CONNECTIONS)
+        self._idle: list[psycopg.AsyncConnection[Row]] = []
+        self._opened = False
+
+    async def open(self, *, claim: bool) -> None:
+        try:
+            import psycopg  # noqa: F401
+        except ImportError as error:
+            raise StorageError(
+                "PostgreSQL needs the driver psycopg: install it with `pip install 'carrel[postgres]'`."
+            ) from error
+        connection = await self._connect()
+        try:
+            found = await _examine(connection)
+        finally:
+            await connection.close()
+        if found != REVISION:
+            await self._upgrade()
+        self._opened = True
+
+    async def close(self) -> None:
+        self._opened = False
+        while self._idle:
+            await self._idle.pop().close()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[PostgresLink]:
+        async with self._transaction(_READ) as link:
+            yield link
+
+    @asynccontextmanager
+    async def write(self, *, durable: bool) -> AsyncIterator[PostgresLink]:
+        async with self._transaction(_WRITE) as link:
+            yield link
+
+    async def checkpoint(self) -> None:
+        """Do nothing: the server tends its own log."""
+
+    @property
+    def statements(self) -> Statements:
+        """The SQL of this database."""
+        return self._statements
+
+    @asynccontextmanager
+    async def _transaction(self, begin: LiteralString) -> AsyncIterator[PostgresLink]:
+        async with self._places:
+            connection = await self._begin(begin)
+            try:
+                link = PostgresLink(connection, self._statements)
+                yield link
+                await link.finish()
+            finally:
+                await self._put_back(connection)
+
+    async def _begin(self, begin: LiteralString) -> psycopg.AsyncConnection[Row]:
+        import psycopg
+
+        if not self._opened:
+            raise StorageError("The database is not open.")
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                await connection.execute(begin)
+            except psycopg.Error:
+                await connection.close()
+            except BaseException:
+                await connection.close()
+                raise
+            else:
+                return connection
+        connection = await self._connect()
+        try:
+            await connection.execute(begin)
+        except BaseException as error:
+            await connection.close()
+            if isinstance(error, psycopg.Error):
+                raise _explain(error) from error
+            raise
+        return connection
+
+    async def _put_back(self, connection: psycopg.AsyncConnection[Row]) -> None:
+        import psycopg
+        from psycopg.pq import TransactionStatus
+
+        try:
+            if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                await connection.execute("ROLLBACK")
+        except psycopg.Error:
+            pass
+        finally:
+            # Whatever is not plainly at rest, say after a second cancellation, is not worth saving.
+            if self._opened and connection.info.transaction_status is TransactionStatus.IDLE:
+                self._idle.append(connection)
+            else:
+                await connection.close()
+
+    async def _connect(self) -> psycopg.AsyncConnection[Row]:
+        import psycopg
+
+        url = self._url.set(drivername="postgresql")
+        if "connect_timeout" not in url.query:
+            url = url.update_query_dict({"connect_timeout": str(_CONNECT_SECONDS)})
+        try:
+            return await psycopg.AsyncConnection.connect(
+                url.render_as_string(hide_password=False), autocommit=True
+            )
+        except psycopg.Error as error:
+            where = f"{self._url.host or 'localhost'}:{self._url.port or 5432}/{self._url.database or ''}"
+            raise StorageError(f"PostgreSQL at {where} does not let us in: {_first_line(error)}") from error
+
+    async def _upgrade(self) -> None:
+        url = self._url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        try:
+            await asyncio.to_thread(upgrade_postgresql, url)
+        except SQLAlchemyError as error:
+            raise StorageError("The schema could not be created or upgraded; nothing was changed.") from error
+
+
+class PostgresLink:
+    """A connection inside a transaction."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Row], statements: Statements) -> None:
+        self._connection = connection
+        self._text = statements.text
+        self.built = statements.built
+
+    async def rows(self, statement: Executable, values: Values) -> list[Row]:
+        cursor = await self._run(self._text(statement), values)
+        return await cursor.fetchall()
+
+    async def change(self, statement: Executable, values: Values) -> int:
+        return (await self._run(self._text(statement), values)).rowcount
+
+    async def change_many(self, statement: Executable, values: Sequence[Values]) -> None:
+        import psycopg
+
+        try:
+            async with self._connection.cursor() as cursor:
+                await cursor.executemany(self._text(statement), values)
+        except psycopg.Error as error:
+            raise _explain(error) from error
+
+    async def finish(self) -> None:
+        """Commit; raise StorageError when the server rolled back instead."""
+        cursor = await self._run("COMMIT", None)
+        if cursor.statusmessage != "COMMIT":
+            raise StorageError("The database undid the transaction: one of its statements had failed.")
+
+    async def _run(self, text: str, values: Values | None) -> psycopg.AsyncCursor[Row]:
+        import psycopg
+
+        try:
+            return await self._connection.execute(text, values)
+        except psycopg.Error as error:
+            raise _explain(error) from error
+
+
+async def _examine(connection: psycopg.AsyncConnection[Row]) -> str:
+    import psycopg
+
+    try:
+        rows = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchall()
+    except psycopg.errors.UndefinedTable:
+        rows = []
+    except psycopg.Error as error:
+        raise _explain(error) from error
+    cursor = await connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+    tables = [name for (name,) in await cursor.fetchall()]
+    return examine([revision for (revision,) in rows], lambda: tables)
+
+
+def _explain(error: psycopg.Error) -> Exception:
+    from psycopg import errors
+
+    if isinstance(error, errors.UniqueViolation):
+        return Conflict("It exists already.")
+    if error.sqlstate is None:
+        return StorageError("The connection to PostgreSQL was lost.")
+    return StorageError(f"PostgreSQL refused: {type(error).__name__} ({error.sqlstate}).")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,201 @@
+"""Servers; every write of an existing one is a compare-and-set on its version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from carrel.domain.errors import Conflict
+from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
+from carrel.lib.clock import Timestamp
+from carrel.storage.sql.columns import from_json, to_json
+from carrel.storage.sql.engine import Link, OneOf, Row, Value
+from carrel.storage.sql.tables import ROUTED, UNSETTLED, servers, users
+
+_SELECT = select(
+    servers.c.id,
+    servers.c.user_id,
+    users.c.name,
+    servers.c.name,
+    servers.c.created,
+    servers.c.wanted,
+    servers.c.actual,
+    servers.c.version,
+    servers.c.wanted_generation,
+    servers.c.generation,
+    servers.c.lease_owner,
+    servers.c.lease_expires,
+    servers.c.fence,
+    servers.c.deadline,
+    servers.c.state,
+    servers.c.user_options,
+    servers.c.display_name,
+    servers.c.url,
+    servers.c.failure,
+    servers.c.started,
+    servers.c.last_activity,
+).join(users, users.c.id == servers.c.user_id)
+_GET = _SELECT.where(servers.c.user_id == bindparam("user_id"), servers.c.name == bindparam("name"))
+_GET_BY_ID = _SELECT.where(servers.c.id == bindparam("id"))
+_OF_USERS = _SELECT.where(OneOf(servers.c.user_id, "user_ids")).order_by(servers.c.user_id, servers.c.name)
+_UNSETTLED = _SELECT.where(UNSETTLED).order_by(servers.c.id)
+_ROUTED = _SELECT.where(ROUTED).order_by(servers.c.id)
+_IDENTITY = ("id", "last_activity")
+_CREATE = (
+    insert(servers)
+    .values({c: bindparam(c.name) for c in servers.c if c.name not in _IDENTITY})
+    .on_conflict_do_nothing()
+    .returning(servers.c.id)
+)
+_WRITTEN = (
+    "wanted",
+    "actual",
+    "wanted_generation",
+    "generation",
+    "lease_owner",
+    "lease_expires",
+    "deadline",
+    "state",
+    "user_options",
+    "display_name",
+    "url",
+    "failure",
+    "started",
+)
+_SAVE = (
+    update(servers)
+    .values(
+        {
+            **{name: bindparam(name) for name in _WRITTEN},
+            "version": bindparam("next_version"),
+            # A given-up lease leaves its number behind, so that the next one is higher.
+            "fence": func.coalesce(bindparam("new_fence", type_=servers.c.fence.type), servers.c.fence),
+        }
+    )
+    .where(servers.c.id == bindparam("key"), servers.c.version == bindparam("seen_version"))
+)
+_DELETE = delete(servers).where(
+    servers.c.id == bindparam("key"), servers.c.version == bindparam("seen_version")
+)
+_AT: BindParameter[float] = bindparam("at")
+_TOUCH = (
+    update(servers)
+    .values(last_activity=_AT)
+    .where(
+        servers.c.id == bindparam("key"),
+        or_(servers.c.last_activity.is_(None), servers.c.last_activity < _AT),
+    )
+)
+
+
+class SqlServers:
+    """See `carrel.storage.base.Servers`."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def get(self, user_id: int, name: str) -> Server | None:
+        rows = await self._link.rows(_GET, {"user_id": user_id, "name": name})
+        return _server(rows[0]) if rows else None
+
+    async def get_by_id(self, server_id: int) -> Server | None:
+        rows = await self._link.rows(_GET_BY_ID, {"id": server_id})
+        return _server(rows[0]) if rows else None
+
+    async def create(self, user_id: int, name: str, *, now: Timestamp) -> Server:
+        server = Server(id=0, user_id=user_id, user_name="", name=name, created=now)
+        values = {
+            **_values(server),
+            "user_id": user_id,
+            "name": name,
+            "created": now,
+            "version": 0,
+            "fence": 0,
+        }
+        rows = await self._link.rows(_CREATE, values)
+        created = await self.get_by_id(rows[0][0]) if rows else None
+        if created is None:
+            raise Conflict(f"This user already has a server named {name!r}.")
+        return created
+
+    async def save(self, server: Server) -> Server | None:
+        values = {
+            **_values(server),
+            "new_fence": server.lease.fence if server.lease else None,
+            "key": server.id,
+            "seen_version": server.version,
+            "next_version": server.version + 1,
+        }
+        if not await self._link.change(_SAVE, values):
+            return None
+        return replace(server, version=server.version + 1)
+
+    async def delete(self, server: Server) -> bool:
+        return await self._link.change(_DELETE, {"key": server.id, "seen_version": server.version}) > 0
+
+    async def of_users(self, user_ids: Sequence[int]) -> Sequence[Server]:
+        return [_server(row) for row in await self._link.rows(_OF_USERS, {"user_ids": to_json(user_ids)})]
+
+    async def unsettled(self) -> Sequence[Server]:
+        return [_server(row) for row in await self._link.rows(_UNSETTLED, {})]
+
+    async def routed(self) -> Sequence[Server]:
+        return [_server(row) for row in await self._link.rows(_ROUTED, {})]
+
+    async def touch(self, moments: Mapping[int, Timestamp]) -> None:
+        await self._link.change_many(_TOUCH, [{"key": key, "at": moments[key]} for key in sorted(moments)])
+
+
+def _values(server: Server) -> dict[str, Value]:
+    lease = server.lease
+    return {
+        "wanted": server.wanted.value,
+        "actual": server.actual.value,
+        "wanted_generation": server.wanted_generation,
+        "generation": server.generation,
+        "lease_owner": lease.owner if lease else None,
+        "lease_expires": lease.expires if lease else None,
+        "deadline": server.deadline,
+        "state": to_json(server.state) if server.state else "{}",
+        "user_options": to_json(server.user_options) if server.user_options else "{}",
+        "display_name": server.display_name,
+        "url": server.url,
+        "failure": to_json(asdict(server.failure)) if server.failure else None,
+        "started": server.started,
+    }
+
+
+def _server(row: Row) -> Server:
+    server_id, user_id, user_name, name, created, wanted, actual, version, *row_tail = row
+    wanted_generation, generation, lease_owner, lease_expires, fence, deadline, *row_tail = row_tail
+    state, user_options, display_name, url, failure, started, last_activity = row_tail
+    return Server(
+        id=server_id,
+        user_id=user_id,
+        user_name=user_name,
+        name=name,
+        created=created,
+        wanted=Wanted(wanted),
+        actual=Actual(actual),
+        version=version,
+        wanted_generation=wanted_generation,
+        generation=generation,
+        lease=None if lease_owner is None else Lease(lease_owner, lease_expires, fence),
+        deadline=deadline,
+        state=_mapping(state),
+        user_options=_mapping(user_options),
+        display_name=display_name,
+        url=url,
+        failure=None if failure is None else Failure(**from_json(failure)),
+        started=started,
+        last_activity=last_activity,
+    )
+
+
+def _mapping(text: str) -> Mapping[str, Any]:
+    found: dict[str, Any] = from_json(text)
+    return found

@@ -1,0 +1,244 @@
+"""SQLite on the event loop itself: one writer, as many readers as ask, nobody waits inside SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.sql.base import Executable
+
+from carrel.domain.errors import Conflict
+from carrel.lib.clock import Clock
+from carrel.storage.base import StorageError
+from carrel.storage.migrate import examine, upgrade_sqlite
+from carrel.storage.sql.claim import Claim
+from carrel.storage.sql.engine import Row, Statements, Values
+from carrel.storage.sql.tables import REVISION
+
+T = TypeVar("T")
+
+_PATIENCE = 5.0
+"""Seconds that another process may hold the file before a transaction gives up."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
+_IDLE_READERS = 4
+#: A net under `checkpoint()`, in pages of 4 KiB: a log that nobody tends still ends at 40 MiB.
+_AUTOCHECKPOINT = 10_000
+_UNIQUE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+
+
+class SqliteEngine:
+    """A database file, or with no path one in memory, whose readers and writers share a connection."""
+
+    def __init__(self, path: Path | None, clock: Clock, jitter: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+        self._jitter = jitter
+        self._statements = Statements(SQLiteDialect_pysqlite(paramstyle="named"))
+        self._turn = asyncio.Lock()
+        self._claim = Claim(Path(f"{path}.lock")) if path else None
+        self._writer: sqlite3.Connection | None = None
+        self._durable = False
+        self._readers: list[sqlite3.Connection] = []
+
+    async def open(self, *, claim: bool) -> None:
+        try:
+            await self._open(claim)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+        self._readers.clear()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        if self._claim is not None:
+            self._claim.release()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqliteLink]:
+        if self._path is None:
+            async with self.write(durable=False) as link:
+                yield link
+            return
+        if self._writer is None:
+            raise _closed()
+        connection = self._readers.pop() if self._readers else self._connect()
+        try:
+            connection.execute("BEGIN")
+            yield SqliteLink(connection, self)
+        finally:
+            connection.rollback()
+            if len(self._readers) < _IDLE_READERS and self._writer is not None:
+                self._readers.append(connection)
+            else:
+                connection.close()
+
+    @asynccontextmanager
+    async def write(self, *, durable: bool) -> AsyncIterator[SqliteLink]:
+        async with self._turn:
+            connection = self._writer
+            if connection is None:
+                raise _closed()
+            if durable is not self._durable:
+                # SQLite ignores this inside a transaction, and it costs less than a second connection.
+                connection.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
+                self._durable = durable
+            try:
+                await self.run(connection, "BEGIN IMMEDIATE")
+                yield SqliteLink(connection, self)
+                await self.run(connection, "COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.rollback()
+
+    async def checkpoint(self) -> None:
+        if self._path is not None and self._writer is not None:
+            await asyncio.to_thread(self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        with suppress(sqlite3.OperationalError), closing(self._connect()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    async def run(
+        self, connection: sqlite3.Connection, text: str, values: Values | None = None
+    ) -> sqlite3.Cursor:
+        """Execute and retry while another process holds the lock: a failed attempt has changed nothing."""
+        try:
+            return connection.execute(text, values or {})
+        except sqlite3.Error as error:
+            if not _busy(error):
+                raise _explain(error) from error
+        return await self._patiently(lambda: connection.execute(text, values or {}))
+
+    async def _patiently(self, attempt: Callable[[], T]) -> T:
+        until = self._clock.monotonic() + _PATIENCE
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return attempt()
+            except sqlite3.Error as error:
+                if not _busy(error):
+                    raise _explain(error) from error
+                if self._clock.monotonic() >= until:
+                    raise StorageError(
+                        f"Another program has held the database for {_PATIENCE:.0f} seconds."
+                    ) from error
+            await self._clock.sleep(pause * (0.5 + self._jitter()))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    @property
+    def statements(self) -> Statements:
+        """The SQL of this database."""
+        return self._statements
+
+    async def _open(self, claim: bool) -> None:
+        if self._path is not None:
+            _prepare_file(self._path)
+        if claim and self._claim is not None:
+            self._claim.take()
+        connection = self._writer = self._connect()
+        await self._patiently(lambda: self._use_wal(connection))
+        found = await self._patiently(lambda: _examine(connection))
+        if found != REVISION:
+            await self._patiently(lambda: upgrade_sqlite(connection, found, self._path, claimed=claim))
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                self._path or ":memory:", timeout=0, isolation_level=None, cached_statements=256
+            )
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={_AUTOCHECKPOINT}")
+        except sqlite3.Error as error:
+            raise StorageError(f"The database {self._path} cannot be opened: {error}.") from error
+        return connection
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        if self._path is None:
+            return
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.DatabaseError as error:
+            if _busy(error):
+                raise
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise StorageError(f"{self._path} is not an SQLite database.") from error
+            raise StorageError(f"The database {self._path} cannot be used: {error}.") from error
+        if mode != "wal":
+            raise StorageError(
+                f"SQLite cannot keep a write-ahead log for {self._path}: "
+                "put the database on a local disk, or use PostgreSQL."
+            )
+
+
+class SqliteLink:
+    """A connection inside a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, engine: SqliteEngine) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._text = engine.statements.text
+        self.built = engine.statements.built
+
+    async def rows(self, statement: Executable, values: Values) -> list[Row]:
+        # All of them at once: a cursor read in half would hold its lock past the end of the transaction.
+        cursor = await self._engine.run(self._connection, self._text(statement), values)
+        try:
+            return cursor.fetchall()
+        except sqlite3.Error as error:
+            raise _explain(error) from error
+
+    async def change(self, statement: Executable, values: Values) -> int:
+        cursor = await self._engine.run(self._connection, self._text(statement), values)
+        return cursor.rowcount
+
+    async def change_many(self, statement: Executable, values: Sequence[Values]) -> None:
+        try:
+            self._connection.executemany(self._text(statement), values)
+        except sqlite3.Error as error:
+            raise _explain(error) from error
+
+
+def _examine(connection: sqlite3.Connection) -> str:
+    try:
+        revisions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.OperationalError as error:
+        if _busy(error):
+            raise
+        revisions = []
+    return examine(
+        [revision for (revision,) in revisions],
+        lambda: [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")],
+    )
+
+
+def _prepare_file(path: Path) -> None:
+    """Create the file readable for its owner alone: it holds the digests of everybody's tokens."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StorageError(f"The database {path} cannot be written: {error.strerror}.") from error
+
+
+def _busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _explain(error: sqlite3.Error) -> Exception:
+    if getattr(error, "sqlite_errorcode", 0) in _UNIQUE:
+        return Conflict("It exists already.")
+    return StorageError(f"The database refused: {getattr(error, 'sqlite_errorname', type(error).__name__)}.")
+
+
+def _closed() -> StorageError:
+    return StorageError("The database is not open.")

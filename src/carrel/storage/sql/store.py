@@ -1,0 +1,134 @@
+"""The store on SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from carrel.lib.clock import Clock
+from carrel.storage.base import StorageError
+from carrel.storage.sql.engine import Engine, Link
+from carrel.storage.sql.facts import SqlFacts
+from carrel.storage.sql.oauth import SqlOAuth
+from carrel.storage.sql.servers import SqlServers
+from carrel.storage.sql.sessions import SqlSessions
+from carrel.storage.sql.sqlite import SqliteEngine
+from carrel.storage.sql.tokens import SqlTokens
+from carrel.storage.sql.users import SqlUsers
+
+_POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
+
+
+class SqlTransaction:
+    """A unit of work."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    @property
+    def users(self) -> SqlUsers:
+        return SqlUsers(self._link)
+
+    @property
+    def tokens(self) -> SqlTokens:
+        return SqlTokens(self._link)
+
+    @property
+    def sessions(self) -> SqlSessions:
+        return SqlSessions(self._link)
+
+    @property
+    def servers(self) -> SqlServers:
+        return SqlServers(self._link)
+
+    @property
+    def oauth(self) -> SqlOAuth:
+        return SqlOAuth(self._link)
+
+    @property
+    def facts(self) -> SqlFacts:
+        return SqlFacts(self._link)
+
+
+class SqlStore:
+    """The database that `url` names; a relative SQLite file is looked for in `directory`.
+
+    `jitter` returns numbers from 0 to 1 that spread retries.
+    """
+
+    def __init__(
+        self, url: str, *, directory: Path, clock: Clock, jitter: Callable[[], float] = random.random
+    ) -> None:
+        self._url = url
+        self._directory = directory
+        self._clock = clock
+        self._jitter = jitter
+        self._engine: Engine | None = None
+
+    async def open(self, *, claim: bool = True) -> None:
+        """See `Store.open`."""
+        url = _parse(self._url)
+        engine = self._choose(url)
+        await engine.open(claim=claim)
+        self._engine = engine
+
+    async def close(self) -> None:
+        """Release everything; may be repeated."""
+        if self._engine is not None:
+            await self._engine.close()
+            self._engine = None
+
+    @property
+    def single_hub(self) -> bool:
+        """Whether only one hub may use it: true of SQLite."""
+        return _parse(self._url).drivername.startswith("sqlite")
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqlTransaction]:
+        """See `Store`."""
+        async with self._opened().read() as link:
+            yield SqlTransaction(link)
+
+    @asynccontextmanager
+    async def write(self, *, durable: bool = False) -> AsyncIterator[SqlTransaction]:
+        """See `Store`."""
+        async with self._opened().write(durable=durable) as link:
+            yield SqlTransaction(link)
+
+    async def checkpoint(self) -> None:
+        """See `Store.checkpoint`."""
+        await self._opened().checkpoint()
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            raise StorageError("The database is not open.")
+        return self._engine
+
+    def _choose(self, url: URL) -> Engine:
+        if url.drivername in ("sqlite", "sqlite+pysqlite"):
+            named = url.database not in (None, "", ":memory:")
+            path = self._directory / str(url.database) if named else None
+            return SqliteEngine(path, self._clock, self._jitter)
+        from carrel.storage.sql.postgres import PostgresEngine
+
+        return PostgresEngine(url)
+
+
+def _parse(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        # SQLAlchemy's own message would repeat the URL, which may hold a password.
+        raise StorageError(
+            "The database URL cannot be read: write sqlite:///FILE or postgresql://…"
+        ) from error
+    if url.drivername not in ("sqlite", "sqlite+pysqlite", *_POSTGRESQL):
+        raise StorageError(
+            f"The database {url.drivername} is not supported: use sqlite:///FILE or postgresql://USER@HOST/NAME."
+        )
+    return url

@@ -1,0 +1,188 @@
+"""All tables. A change here needs a migration; a test holds the two equal.
+
+Moments are Unix seconds, JSON is text, enums are their value. Identifiers are never used twice: they
+outlive their rows in caches, process labels and routes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    func,
+    literal_column,
+    or_,
+)
+
+from carrel.domain.servers import Actual, Wanted
+
+#: The newest migration: what this release reads and writes.
+REVISION = "0001"
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+#: Sorts by code point on both databases, so that a page is the same page on either.
+_NAME = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _user() -> Column[int]:
+    return Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False)
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", _NAME, nullable=False, unique=True),
+    Column("folded", _NAME, nullable=False),
+    Column("admin", Boolean, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("last_activity", Double),
+    Column("auth_state", Text),
+    sqlite_autoincrement=True,
+)
+
+#: Who was never active sorts as the one who was active longest ago, on both databases.
+LAST_ACTIVITY: ColumnElement[float] = func.coalesce(users.c.last_activity, literal_column("0"))
+Index("ix_users_last_activity", LAST_ACTIVITY, users.c.id)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _user(),
+    Column("name", _NAME, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("wanted", Text, nullable=False),
+    Column("actual", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("wanted_generation", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_expires", Double),
+    Column("fence", Integer, nullable=False),
+    Column("deadline", Double),
+    Column("state", Text, nullable=False),
+    Column("user_options", Text, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("failure", Text),
+    Column("started", Double),
+    Column("last_activity", Double),
+    UniqueConstraint("user_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+
+def _is(column: Column[str], *values: str) -> ColumnElement[bool]:
+    # Written out instead of bound: a partial index serves only a query that repeats its condition.
+    return column.in_([literal_column(f"'{value}'") for value in values])
+
+
+_START_DUE = and_(
+    _is(servers.c.wanted, Wanted.RUNNING), servers.c.wanted_generation > servers.c.generation
+).self_group()
+
+#: Something of the server may exist in the world, or is about to (`Server.active`).
+ACTIVE = or_(_is(servers.c.actual, Actual.STARTING, Actual.RUNNING, Actual.STOPPING), _START_DUE)
+#: `Server.ready`.
+READY = and_(_is(servers.c.actual, Actual.RUNNING), _is(servers.c.wanted, Wanted.RUNNING))
+#: The fact is not the wish, or a lease still names the server.
+UNSETTLED = or_(
+    _is(servers.c.actual, Actual.STARTING, Actual.STOPPING),
+    and_(
+        _is(servers.c.actual, Actual.RUNNING), _is(servers.c.wanted, Wanted.STOPPED, Wanted.DELETED)
+    ).self_group(),
+    _START_DUE,
+    _is(servers.c.wanted, Wanted.DELETED),
+    servers.c.lease_owner.is_not(None),
+)
+ROUTED: ColumnElement[bool] = servers.c.url != literal_column("''")
+
+Index("ix_servers_active", servers.c.user_id, sqlite_where=ACTIVE, postgresql_where=ACTIVE)
+Index("ix_servers_unsettled", servers.c.id, sqlite_where=UNSETTLED, postgresql_where=UNSETTLED)
+Index("ix_servers_routed", servers.c.id, sqlite_where=ROUTED, postgresql_where=ROUTED)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _user(),
+    Column("prefix", Text, nullable=False),
+    Column("hashed", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("client_id", Text, nullable=False, index=True),
+    Column("session_id", Text, index=True),
+    Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), index=True),
+    Column("last_activity", Double),
+    Column("expires", Double, index=True),
+    UniqueConstraint("prefix", "hashed"),
+    Index("ix_tokens_user_id", "user_id"),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hashed", Text, primary_key=True),
+    _user(),
+    Column("session_id", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Index("ix_sessions_user_id", "user_id"),
+)
+
+oauth_clients = Table(
+    "oauth_clients",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("hashed_secret", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("access_scopes", Text, nullable=False),
+    Column("allowed_scopes", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), index=True),
+)
+
+oauth_codes = Table(
+    "oauth_codes",
+    metadata,
+    Column("hashed", Text, primary_key=True),
+    Column(
+        "client_id", ForeignKey("oauth_clients.client_id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    _user(),
+    Column("session_id", Text),
+    Column("redirect_uri", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Column("code_challenge", Text, nullable=False),
+    Column("code_challenge_method", Text, nullable=False),
+    Index("ix_oauth_codes_user_id", "user_id"),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,157 @@
+"""People."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from carrel.domain.errors import Conflict, NotFound
+from carrel.domain.paging import Page, PageRequest
+from carrel.domain.users import User
+from carrel.lib.clock import Timestamp
+from carrel.storage.base import UserFilter
+from carrel.storage.sql.columns import to_json
+from carrel.storage.sql.engine import Link, OneOf, Row, Value
+from carrel.storage.sql.tables import ACTIVE, LAST_ACTIVITY, READY, servers, users
+
+_SELECT = select(users.c.id, users.c.name, users.c.admin, users.c.created, users.c.last_activity)
+_GET = _SELECT.where(users.c.name == bindparam("name"))
+_GET_BY_ID = _SELECT.where(users.c.id == bindparam("id"))
+_CREATE = (
+    insert(users)
+    .values({name: bindparam(name) for name in ("name", "folded", "admin", "created")})
+    .on_conflict_do_nothing()
+    .returning(users.c.id)
+)
+_SET_ADMIN = update(users).values(admin=bindparam("value")).where(users.c.id == bindparam("key"))
+_OTHERS = users.alias("others")
+_RENAME = (
+    update(users)
+    .values(name=bindparam("new"), folded=bindparam("new_folded"))
+    .where(
+        users.c.id == bindparam("key"),
+        # A violated constraint would end the whole transaction on PostgreSQL.
+        ~exists().where(_OTHERS.c.name == bindparam("new"), _OTHERS.c.id != bindparam("key")),
+    )
+)
+_DELETE = delete(users).where(users.c.id == bindparam("id"))
+_AT: BindParameter[float] = bindparam("at")
+_TOUCH = (
+    update(users)
+    .values(last_activity=_AT)
+    .where(
+        users.c.id == bindparam("key"),
+        or_(users.c.last_activity.is_(None), users.c.last_activity < _AT),
+    )
+)
+_SORTS: Mapping[str, ColumnElement[Any]] = {
+    "id": users.c.id,
+    "name": users.c.name,
+    "last_activity": LAST_ACTIVITY,
+}
+
+
+class SqlUsers:
+    """See `carrel.storage.base.Users`."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def get(self, name: str) -> User | None:
+        rows = await self._link.rows(_GET, {"name": name})
+        return _user(rows[0]) if rows else None
+
+    async def get_by_id(self, user_id: int) -> User | None:
+        rows = await self._link.rows(_GET_BY_ID, {"id": user_id})
+        return _user(rows[0]) if rows else None
+
+    async def create(self, name: str, *, admin: bool, now: Timestamp) -> User:
+        values: dict[str, Value] = {"name": name, "folded": name.casefold(), "admin": admin, "created": now}
+        rows = await self._link.rows(_CREATE, values)
+        if not rows:
+            raise Conflict(f"User {name} already exists.")
+        return User(id=rows[0][0], name=name, admin=admin, created=now)
+
+    async def set_admin(self, user_id: int, admin: bool) -> None:
+        if not await self._link.change(_SET_ADMIN, {"key": user_id, "value": admin}):
+            raise _gone()
+
+    async def rename(self, user_id: int, name: str) -> None:
+        if await self._link.change(_RENAME, {"key": user_id, "new": name, "new_folded": name.casefold()}):
+            return
+        if await self.get_by_id(user_id) is None:
+            raise _gone()
+        raise Conflict(f"User {name} already exists.")
+
+    async def delete(self, user_id: int) -> None:
+        await self._link.change(_DELETE, {"id": user_id})
+
+    async def page(self, which: UserFilter, page: PageRequest) -> Page[User]:
+        values: dict[str, Value] = {}
+        if which.name_contains:
+            values["pattern"] = _pattern(which.name_contains)
+        if which.names is not None:
+            values["names"] = to_json(which.names)
+        shape = (bool(which.name_contains), which.names is not None, which.state)
+        count = self._link.built((_filtered, "count", *shape), lambda: _count(which))
+        order = (which.sort, which.descending)
+        listing = self._link.built((_filtered, "rows", *shape, *order), lambda: _listing(which))
+        [(total,)] = await self._link.rows(count, values)
+        rows = await self._link.rows(listing, {**values, "limit": page.limit, "offset": page.offset})
+        return Page(tuple(_user(row) for row in rows), page.offset, page.limit, total)
+
+    async def touch(self, moments: Mapping[int, Timestamp]) -> None:
+        # In one order, so that two hubs that write the same users cannot block each other for ever.
+        await self._link.change_many(_TOUCH, [{"key": key, "at": moments[key]} for key in sorted(moments)])
+
+
+def _filtered(query: Select[*tuple[Any, ...]], which: UserFilter) -> Select[*tuple[Any, ...]]:
+    if which.name_contains:
+        query = query.where(users.c.folded.like(bindparam("pattern"), escape="/"))
+    if which.names is not None:
+        query = query.where(OneOf(users.c.name, "names"))
+    if which.state is not None:
+        condition = READY if which.state == "ready" else ACTIVE
+        owners = users.c.id.in_(select(servers.c.user_id).where(condition))
+        query = query.where(~owners if which.state == "inactive" else owners)
+    return query
+
+
+def _count(which: UserFilter) -> Select[*tuple[Any, ...]]:
+    return _filtered(select(func.count()).select_from(users), which)
+
+
+def _listing(which: UserFilter) -> Select[*tuple[Any, ...]]:
+    keys = [_SORTS[which.sort]] + ([] if which.sort == "id" else [users.c.id])
+    query = _filtered(_SELECT, which).order_by(*(key.desc() if which.descending else key for key in keys))
+    return query.limit(bindparam("limit")).offset(bindparam("offset"))
+
+
+def _pattern(part: str) -> str:
+    folded = part.casefold()
+    for special in "/%_":
+        folded = folded.replace(special, f"/{special}")
+    return f"%{folded}%"
+
+
+def _user(row: Row) -> User:
+    user_id, name, admin, created, last_activity = row
+    return User(user_id, name, bool(admin), created, last_activity)
+
+
+def _gone() -> NotFound:
+    return NotFound("This user does not exist any more.")
