@@ -1,0 +1,325 @@
+"""The connection to a client: takes requests one after the other and gives their answers in that order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from carrel.dataplane import error_pages
+from carrel.dataplane.engine import Engine
+from carrel.dataplane.error_pages import Failure, builtin, refusal
+from carrel.dataplane.exchange import Request
+from carrel.dataplane.headers import Peer, RefusedError
+from carrel.dataplane.paths import BadPathError
+from carrel.dataplane.reader import RequestReader
+from carrel.dataplane.replies import Reply
+from carrel.dataplane.tunnel import Tunnel
+from carrel.dataplane.upstream import HIGH_WATER, UpstreamConnection
+
+HEALTH_PATH = b"/_chp_healthz"
+_HEALTHY = Reply(200, b'{"status":"OK"}', "application/json")
+
+# Why nothing is read from the client: bits, because several reasons may hold at once.
+_UNSENT = 1
+_UPSTREAM_FULL = 2
+_AHEAD = 4
+_ANY = 7
+
+
+class ClientConnection(asyncio.Protocol):
+    """One connection; requests sent ahead wait in a queue."""
+
+    __slots__ = (
+        "_ahead",
+        "_current",
+        "_deadline",
+        "_engine",
+        "_held",
+        "_queue",
+        "_reader",
+        "_serving",
+        "_task",
+        "_upstream",
+        "slow",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+    _reader: RequestReader
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._queue: deque[Request] = deque()
+        self._current: Request | None = None
+        self._upstream: UpstreamConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._held = self._ahead = 0
+        self._serving = False
+        self._deadline = 0.0
+        #: The client takes no more for now.
+        self.slow = False
+
+    # What the transport reports.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # uvloop's transports are asyncio.Transport in all but name
+        self.transport.set_write_buffer_limits(HIGH_WATER)
+        peername = transport.get_extra_info("peername")
+        peer = Peer(peername[0] if isinstance(peername, tuple) else "")
+        self._reader = RequestReader(self, peer, self._engine.limits.header_bytes)
+        self._engine.clients.add(self)
+        self._expect(self._engine.limits.header_seconds)
+
+    def data_received(self, data: bytes) -> None:
+        if self._current is not None and self._current.complete:
+            self._ahead += len(data)
+            if self._ahead > self._engine.limits.ahead_bytes:
+                self._hold(_AHEAD)
+        self._reader.feed(data)
+
+    def pause_writing(self) -> None:
+        self.slow = True
+        if self._upstream is not None:
+            self._upstream.pause()
+
+    def resume_writing(self) -> None:
+        self.slow = False
+        if self._upstream is not None:
+            self._upstream.resume()
+
+    def eof_received(self) -> bool:
+        self._leave_upstream()
+        self._engine.close_soon(self.transport)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._engine.clients.discard(self)
+        self._leave_upstream()
+        self._current = None
+        self._queue.clear()
+        self._reader.deaf = True
+
+    def sweep(self, now: float) -> None:
+        """Close when the client has not completed a request's head in time, or lingers."""
+        if self._current is None and now > self._deadline:
+            self._engine.close_soon(self.transport)
+
+    def drain(self) -> None:
+        """Close after the answer under way, or now when there is none."""
+        if self._current is None:
+            self._engine.close_soon(self.transport)
+        else:
+            self._current.keep = False
+
+    # What the reader finds.
+
+    def received(self, request: Request) -> None:
+        """Serve a request in its turn."""
+        if self._engine.draining:
+            request.keep = False
+        if self._current is None:
+            self._serve(request)
+        else:
+            self._queue.append(request)
+
+    def body(self, request: Request, data: bytes) -> None:
+        """Send a piece of a body on, or keep it until there is somewhere to send it."""
+        if request.route is not None:
+            request.route.last_activity = self._engine.clock.now()
+        if request.sink is not None:
+            request.sink.write(data)
+        elif not request.responded:
+            request.body.append(data)
+            self._hold(_UNSENT)
+
+    def refused(self, request: Request | None, error: RefusedError) -> None:
+        """Answer what is malformed in its turn; it is the last."""
+        if request is None:
+            request = Request(b"GET", [], False, False)
+        request.keep = False
+        if request is self._current:
+            self._leave_upstream()
+            self._fail(request, refusal(error.status, error.message))
+            return
+        request.refusal = error
+        if request not in self._queue:
+            self.received(request)
+
+    # Serving one request.
+
+    def _serve(self, request: Request) -> None:
+        self._current = request
+        if request.refusal is not None:
+            self._fail(request, refusal(request.refusal.status, request.refusal.message))
+            return
+        path = request.head.path
+        if path == HEALTH_PATH:
+            self._reply(request, _HEALTHY)
+            return
+        try:
+            route = request.route = self._engine.table.find(path)
+        except BadPathError as error:
+            self._fail(request, refusal(400, str(error)))
+            return
+        if route is None:
+            self._fail(request, error_pages.NO_ROUTE)
+            return
+        if request.body:
+            route.last_activity = self._engine.clock.now()
+        self._forward(request, fresh=request.wants_upgrade)
+
+    def _forward(self, request: Request, fresh: bool) -> None:
+        if request.route is None:
+            return
+        kept = None if fresh else self._engine.pool(request.route.target.address).take()
+        if kept is None:
+            self._task = asyncio.get_running_loop().create_task(self._connect(request))
+        else:
+            self._upstream = kept
+            kept.start(self, request)
+
+    async def _connect(self, request: Request) -> None:
+        if request.route is None:
+            return
+        try:
+            upstream = await self._engine.pool(request.route.target.address).connect()
+        except (OSError, TimeoutError):
+            if self._current is request:
+                self.broken(request, 503)
+            return
+        if self._current is not request or self.transport.is_closing():
+            upstream.transport.abort()
+            return
+        self._upstream = upstream
+        upstream.start(self, request)
+
+    def _fail(self, request: Request, failure: Failure) -> None:
+        if request.responded:
+            self.cut(request, reset=True)
+        elif request.refusal is None and self._engine.pages.wants_fetch(request, failure):
+            self._task = asyncio.get_running_loop().create_task(self._fetch_page(request, failure))
+        else:
+            self._reply(request, builtin(request, failure))
+
+    async def _fetch_page(self, request: Request, failure: Failure) -> None:
+        reply = await self._engine.pages.fetched(request, failure)
+        if self._current is request:
+            self._reply(request, reply)
+
+    def _reply(self, request: Request, reply: Reply) -> None:
+        close = not request.keep or not request.complete
+        head_only = request.method == b"HEAD"
+        self.transport.write(reply.encode(head_only=head_only, close=close, keep_alive=request.http10))
+        request.responded = True
+        request.route = None
+        self.answered(request, reply.status, close)
+
+    # What the upstream connection reports.
+
+    def accepted(self) -> None:
+        """The request's head was sent: its body may flow."""
+        self._release(_UNSENT)
+
+    def hold_body(self) -> None:
+        """The upstream takes no more for now."""
+        self._hold(_UPSTREAM_FULL)
+
+    def release_body(self) -> None:
+        """The upstream takes more again."""
+        self._release(_UPSTREAM_FULL)
+
+    def answered(self, request: Request, status: int, close: bool) -> None:
+        """Go on to the next request, or close."""
+        if status < 300 and request.route is not None:
+            request.route.last_activity = self._engine.clock.now()
+        self._upstream = self._current = None
+        if close or not request.keep or not request.complete or self._engine.draining:
+            self._hang_up(request)
+            return
+        self._expect(self._engine.limits.header_seconds)
+        if self._queue and not self._serving:
+            self._serve_queue()
+        if not self._queue:
+            self._ahead = 0
+        if self._held:
+            self._release(_UNSENT | _UPSTREAM_FULL if self._queue else _ANY)
+
+    def _serve_queue(self) -> None:
+        """Serve until one has to wait; a loop, so that many short answers do not pile up on the stack."""
+        self._serving = True
+        while self._queue and self._current is None:
+            self._serve(self._queue.popleft())
+        self._serving = False
+
+    def retry(self, request: Request) -> None:
+        """A kept connection was closed before the request arrived: send it again on a new one."""
+        self._upstream = None
+        request.retried = True
+        if self._current is request:
+            self._forward(request, fresh=True)
+
+    def broken(self, request: Request, status: int) -> None:
+        """Answer for the server: it is not reachable (503), or its answer cannot be used (502)."""
+        self._upstream = None
+        failure = error_pages.BAD_ANSWER
+        if status == 503:
+            hub = request.route is not None and request.route.leads_to_hub
+            failure = error_pages.HUB_DOWN if hub else error_pages.SERVER_DOWN
+        self._fail(request, failure)
+
+    def cut(self, request: Request, reset: bool) -> None:
+        """End the connection in the middle of an answer; `reset` where a plain end would look complete."""
+        self._upstream = self._current = None
+        self._queue.clear()
+        self._reader.deaf = True
+        if reset:
+            self.transport.abort()
+        else:
+            self._engine.close_soon(self.transport)
+
+    def upgraded(self, request: Request, upstream: asyncio.Transport, first: bytes) -> None:
+        """Become one end of a tunnel."""
+        self._engine.clients.discard(self)
+        self._upstream = self._current = None
+        self.transport.write(first)
+        if self._reader.rest:
+            upstream.write(self._reader.rest)
+        if self.slow and not upstream.is_closing():
+            upstream.pause_reading()
+        if request.route is not None:
+            request.route.last_activity = self._engine.clock.now()
+        Tunnel(self._engine, self.transport, upstream).open(request.route)
+        self._release(_ANY)
+
+    # Reading and closing.
+
+    def _expect(self, seconds: float) -> None:
+        self._deadline = self._engine.clock.monotonic() + seconds
+
+    def _hang_up(self, request: Request) -> None:
+        """Close; a client that is still sending gets time to read the answer, which a reset would take away."""
+        self._reader.deaf = True
+        self._queue.clear()
+        if request.complete and not self._held:
+            self._engine.close_soon(self.transport)
+        elif not self.transport.is_closing():
+            self._expect(self._engine.limits.linger_seconds)
+            self.transport.write_eof()
+            self._release(_ANY)
+
+    def _leave_upstream(self) -> None:
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abandon()
+
+    def _hold(self, reason: int) -> None:
+        if not self._held and not self.transport.is_closing():
+            self.transport.pause_reading()
+        self._held |= reason
+
+    def _release(self, reason: int) -> None:
+        before, self._held = self._held, self._held & ~reason
+        if before and not self._held and not self.transport.is_closing():
+            self.transport.resume_reading()

@@ -1,0 +1,148 @@
+"""The REST API: configurable-http-proxy's calls, and Carrel's own for snapshots, status and shutdown.
+
+| call | answer |
+|---|---|
+| GET /api/routes[?inactiveSince=ISO] | 200, every route by its decoded path |
+| PUT /api/routes {"routes": {spec: data}} | 204, the table is exactly this now; 400 and nothing has changed |
+| GET, POST, DELETE /api/routes/SPEC | 200 or 404, 201 or 400, 204 or 404 |
+| GET /api/status | 200 |
+| POST /api/shutdown | 202, then a graceful stop |
+
+A specification is URL-escaped, in a path and in a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+import msgspec
+
+from carrel.dataplane.replies import Reply
+from carrel.dataplane.routes import Route, RouteTable
+from carrel.lib.clock import Timestamp, parse_iso
+from carrel.lib.ids import same
+
+_ROUTES = "/api/routes"
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The body of a PUT: the whole table."""
+
+    routes: dict[str, dict[str, object]]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What the process says about itself."""
+
+    version: str
+    pid: int
+    public: str
+    routes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the API; `path` is still escaped."""
+
+    method: str
+    path: str
+    query: str
+    authorization: str
+    body: bytes
+
+
+class Control:
+    """Answers calls. Without a token, everybody who reaches the port may call."""
+
+    def __init__(
+        self, table: RouteTable, token: str, status: Callable[[], Status], stop: Callable[[], None]
+    ) -> None:
+        self._table = table
+        self._token = token
+        self._status = status
+        self._stop = stop
+
+    def answer(self, call: Call) -> Reply:
+        """Return the answer to a call after doing what it asks."""
+        if not self._authorized(call.authorization):
+            return Reply(403)
+        try:
+            return self._dispatch(call)
+        except (ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
+            return Reply(400, str(error).encode())
+
+    def _authorized(self, authorization: str) -> bool:
+        if not self._token:
+            return True
+        scheme, _, token = authorization.partition(" ")
+        return scheme.lower() == "token" and same(token.strip(), self._token)
+
+    def _dispatch(self, call: Call) -> Reply:
+        fixed: Mapping[str, tuple[str, Callable[[], Reply]]] = {
+            "/api/status": ("GET", lambda: _json(self._status())),
+            "/api/shutdown": ("POST", self._shutdown),
+        }
+        if call.path in fixed:
+            method, action = fixed[call.path]
+            return action() if call.method == method else _wrong_method()
+        if call.path != _ROUTES and not call.path.startswith(_ROUTES + "/"):
+            return Reply(404)
+        spec = call.path.removeprefix(_ROUTES)
+        match call.method:
+            case "GET" if spec in ("", "/"):
+                return self._list(call.query)
+            case "GET":
+                return self._get(spec)
+            case "POST":
+                self._table.add(spec, msgspec.json.decode(call.body, type=dict[str, object]))
+                return Reply(201)
+            case "DELETE":
+                return Reply(204 if self._table.remove(spec) else 404)
+            case "PUT" if spec in ("", "/"):
+                self._table.replace(msgspec.json.decode(call.body, type=Snapshot).routes)
+                return Reply(204)
+        return _wrong_method()
+
+    def _list(self, query: str) -> Reply:
+        values = parse_qs(query, keep_blank_values=True)
+        given = values.get("inactiveSince") or values.get("inactive_since")
+        routes = self._table.all()
+        if given:
+            limit = _moment(given[0])
+            routes = [route for route in routes if route.last_activity < limit]
+        return _json({route.spec: _shown(route) for route in routes})
+
+    def _get(self, spec: str) -> Reply:
+        route = self._table.get(spec)
+        return Reply(404) if route is None else _json(_shown(route))
+
+    def _shutdown(self) -> Reply:
+        self._stop()
+        return Reply(202)
+
+
+def _shown(route: Route) -> dict[str, object]:
+    return {**route.data, "target": route.target.url, "last_activity": _milliseconds(route.last_activity)}
+
+
+def _milliseconds(moment: Timestamp) -> str:
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _moment(text: str) -> Timestamp:
+    try:
+        return parse_iso(text)
+    except ValueError:
+        raise ValueError(f"inactiveSince must be an ISO 8601 date, not {text!r}") from None
+
+
+def _wrong_method() -> Reply:
+    return Reply(405, b"Method not supported")
+
+
+def _json(value: object) -> Reply:
+    return Reply(200, msgspec.json.encode(value), "application/json")

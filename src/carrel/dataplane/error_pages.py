@@ -1,0 +1,109 @@
+"""What is answered when nothing behind can: the hub's page, a small built-in one, or JSON for programs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import quote
+
+import msgspec
+
+from carrel.dataplane.exchange import Request
+from carrel.dataplane.fetch import FetchError, fetch
+from carrel.dataplane.headers import reason_of
+from carrel.dataplane.replies import Reply
+from carrel.dataplane.targets import Target
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">{refresh}
+<title>{title}</title><style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:18vh auto;
+padding:0 1rem;color-scheme:light dark}}</style></head><body><main><h1>{title}</h1><p>{message}</p></main></body></html>
+"""
+_PAGE_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request is not answered by a server; `retry_after` seconds, 0 when waiting does not help."""
+
+    status: int
+    title: str
+    message: str
+    retry_after: int = 0
+
+
+NO_ROUTE = Failure(404, "Not found", "Nothing is served at this address.")
+HUB_DOWN = Failure(
+    503, "One moment", "The hub is restarting; this page loads itself again until it is back.", retry_after=1
+)
+SERVER_DOWN = Failure(
+    503,
+    "Server not reachable",
+    "The server behind this address is not reachable; it may be starting or may have stopped.",
+    retry_after=5,
+)
+BAD_ANSWER = Failure(502, "Bad answer", "The server behind this address gave no usable answer.")
+
+
+def refusal(status: int, message: str) -> Failure:
+    """Return the failure of a request that is refused for its form."""
+    return Failure(status, reason_of(status).decode(), f"The request was refused: {message}.")
+
+
+class ErrorPages:
+    """Chooses and makes the answer to a failure."""
+
+    def __init__(self, target: Target | None, fetch_seconds: float = 3.0, at_once: int = 32) -> None:
+        self._target = target
+        self._fetch_seconds = fetch_seconds
+        self._free = at_once
+
+    def wants_fetch(self, request: Request, failure: Failure) -> bool:
+        """Tell whether the hub is asked for a page: never for an upgrade, a program or a hub that is down."""
+        asked = self._target is not None and self._free > 0 and wants_html(request)
+        if not asked or failure.status not in (404, 502, 503):
+            return False
+        broken = request.route.target if request.route else None
+        return broken is None or self._target is None or broken.address != self._target.address
+
+    async def fetched(self, request: Request, failure: Failure) -> Reply:
+        """Return the hub's page with this failure's status, or the built-in one when none comes in time."""
+        if self._target is None:
+            return builtin(request, failure)
+        path = f"/{failure.status}?url={quote(request.head.target, safe='')}"
+        self._free -= 1
+        try:
+            async with asyncio.timeout(self._fetch_seconds):
+                page = await fetch(self._target, path)
+        except (OSError, TimeoutError, FetchError):
+            return builtin(request, failure)
+        finally:
+            self._free += 1
+        return Reply(failure.status, page.body, page.content_type, _retry(failure) + page.encoding)
+
+
+def builtin(request: Request, failure: Failure) -> Reply:
+    """Return the answer that needs nobody: empty for an upgrade, a page for a browser, JSON for the rest."""
+    if request.wants_upgrade:
+        return Reply(failure.status, headers=_retry(failure))
+    if not wants_html(request):
+        body = msgspec.json.encode({"status": failure.status, "message": failure.message})
+        return Reply(failure.status, body, "application/json", _retry(failure))
+    refresh = '<meta http-equiv="refresh" content="2">' if failure.retry_after else ""
+    page = _PAGE.format(title=escape(failure.title), message=escape(failure.message), refresh=refresh)
+    return Reply(failure.status, page.encode(), "text/html; charset=utf-8", _retry(failure) + _PAGE_HEADERS)
+
+
+def wants_html(request: Request) -> bool:
+    """Tell whether a person looks at the answer."""
+    if request.wants_upgrade or b"/api/" in request.head.path:
+        return False
+    return b"text/html" in request.header(b"accept")
+
+
+def _retry(failure: Failure) -> tuple[tuple[str, str], ...]:
+    return (("Retry-After", str(failure.retry_after)),) if failure.retry_after else ()

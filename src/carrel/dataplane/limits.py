@@ -1,0 +1,26 @@
+"""How much a client may take, and how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds. None of them bounds a whole request or answer."""
+
+    #: A request's line and headers together.
+    header_bytes: int = 64 * 1024
+    #: From the end of one answer, or the connection's start, until the next request's head is complete.
+    header_seconds: float = 60.0
+    #: Until a server has accepted a connection.
+    connect_seconds: float = 10.0
+    #: A kept connection idle for longer is not used again: some servers close theirs after 5 s.
+    idle_upstream_seconds: float = 4.0
+    idle_per_server: int = 64
+    #: What a client may send ahead, while an earlier request or an upgrade is still waiting for its answer.
+    ahead_bytes: int = 64 * 1024
+    #: How long a closing connection may take to send what is buffered.
+    linger_seconds: float = 5.0
+    #: How long a graceful stop waits for answers under way.
+    drain_seconds: float = 5.0

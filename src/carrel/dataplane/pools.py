@@ -1,0 +1,69 @@
+"""Kept connections to each server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from carrel.dataplane.limits import Limits
+from carrel.dataplane.targets import Address
+from carrel.dataplane.upstream import UpstreamConnection
+
+
+class Pool:
+    """The idle connections to one address, the newest first to be used again."""
+
+    __slots__ = ("_limits", "_now", "address", "idle", "max_header_bytes")
+
+    def __init__(self, address: Address, limits: Limits, now: Callable[[], float]) -> None:
+        self.address = address
+        self.idle: list[UpstreamConnection] = []
+        self.max_header_bytes = limits.header_bytes * 4
+        self._limits = limits
+        self._now = now
+
+    async def connect(self) -> UpstreamConnection:
+        """Return a new connection; raises OSError or TimeoutError."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._limits.connect_seconds):
+            _, connection = await loop.create_connection(lambda: UpstreamConnection(self), *self.address)
+        return connection
+
+    def take(self) -> UpstreamConnection | None:
+        """Return a kept connection that is young enough, or None."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.transport.is_closing():
+                continue
+            if self._now() - connection.idle_since > self._limits.idle_upstream_seconds:
+                connection.transport.close()
+                continue
+            connection.reused = True
+            return connection
+        return None
+
+    def keep(self, connection: UpstreamConnection) -> None:
+        """Take a connection back, or close it when there are enough."""
+        if len(self.idle) >= self._limits.idle_per_server:
+            connection.transport.close()
+            return
+        connection.idle_since = self._now()
+        self.idle.append(connection)
+
+    def drop(self, connection: UpstreamConnection) -> None:
+        """Forget a connection that was closed."""
+        if connection in self.idle:
+            self.idle.remove(connection)
+
+    def sweep(self) -> None:
+        """Close what has been idle for too long."""
+        oldest = self._now() - self._limits.idle_upstream_seconds
+        for connection in [kept for kept in self.idle if kept.idle_since < oldest]:
+            self.idle.remove(connection)
+            connection.transport.close()
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        for connection in self.idle:
+            connection.transport.close()
+        self.idle.clear()

@@ -1,0 +1,185 @@
+"""Turns the bytes of a client into requests and their bodies, and refuses what could be read in two ways."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from carrel.dataplane.exchange import Request
+from carrel.dataplane.headers import Headers, Peer, RefusedError, read_request
+
+#: A body of which more than this is still to come is passed on without looking at it.
+_UNPARSED = 64 * 1024
+
+
+class Receiver(Protocol):
+    """Who takes the requests."""
+
+    def received(self, request: Request) -> None:
+        """Take a request: complete, or with its body to follow."""
+
+    def body(self, request: Request, data: bytes) -> None:
+        """Take a piece of a body, framed as it is to be sent on."""
+
+    def refused(self, request: Request | None, error: RefusedError) -> None:
+        """Take the end of what can be read: the request, or one not yet taken, is malformed."""
+
+
+class RequestReader:
+    """Reads one connection. Once `deaf`, it throws away whatever still comes."""
+
+    __slots__ = (
+        "_headers",
+        "_max_header_bytes",
+        "_parser",
+        "_peer",
+        "_progress",
+        "_receiver",
+        "_request",
+        "_stalled",
+        "_target",
+        "_unparsed",
+        "_upgrading",
+        "deaf",
+        "rest",
+    )
+
+    def __init__(self, receiver: Receiver, peer: Peer, max_header_bytes: int) -> None:
+        self._receiver = receiver
+        self._peer = peer
+        self._max_header_bytes = max_header_bytes
+        self._parser = HttpRequestParser(self)
+        self._request: Request | None = None
+        self._headers: Headers = []
+        self._target = b""
+        self._stalled = self._unparsed = 0
+        self._progress = self._upgrading = False
+        self.deaf = False
+        #: What came behind the head of an upgrade: it belongs to the other protocol.
+        self.rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Read on; calls the receiver for whatever is complete."""
+        if self._unparsed and not self.deaf:
+            data = self._pass_on(data)
+        if not data or self.deaf:
+            return
+        if self._upgrading:
+            self.rest += data
+            return
+        self._progress = False
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            self._upgrade(data[upgrade.args[0] :])
+            return
+        except HttpParserError:
+            self._malformed()
+            return
+        self._after(len(data))
+
+    def _after(self, size: int) -> None:
+        self._stalled = 0 if self._progress else self._stalled + size
+        if self._stalled > self._max_header_bytes:
+            self._refuse(RefusedError(431, "its headers are too large"))
+        elif self._request is not None and self._request.left > _UNPARSED:
+            self._unparsed = self._request.left
+
+    def _malformed(self) -> None:
+        request = self._request
+        if request is not None and request.complete and not request.keep:
+            self.deaf = True  # only something behind the last request was
+        else:
+            self._refuse(RefusedError(400, "it is not well-formed HTTP"))
+
+    def _refuse(self, error: RefusedError) -> None:
+        if not self.deaf:
+            self.deaf = True
+            request = self._request
+            self._receiver.refused(None if request is None or request.complete else request, error)
+
+    def _upgrade(self, rest: bytes) -> None:
+        request = self._request
+        if request is not None and request.wants_upgrade:
+            self._upgrading = True
+            self.rest = rest
+        else:
+            self.deaf = True
+
+    def _pass_on(self, data: bytes) -> bytes:
+        """Pass body bytes of a known number on unparsed; return what comes behind them."""
+        rest = data[self._unparsed :]
+        if rest:
+            data = data[: self._unparsed]
+        self._unparsed -= len(data)
+        request = self._request
+        if request is not None:
+            request.left = self._unparsed
+            request.complete = not self._unparsed
+            self._receiver.body(request, data)
+            if request.complete:
+                self.deaf = self.deaf or not request.keep
+        if not self._unparsed:
+            self._parser = HttpRequestParser(self)
+            self._request = None
+        return rest
+
+    # What the parser finds.
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers = []
+        self._request = None
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._request is None:  # else it is a trailer
+            self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self.deaf:
+            return
+        self._progress = True
+        parser = self._parser
+        method, version = parser.get_method(), parser.get_http_version()
+        keep = parser.should_keep_alive() and not parser.should_upgrade()
+        request = Request(method, self._headers, keep, version == "1.0")
+        try:
+            request.head = read_request(method, self._target, self._headers, version, self._peer)
+            # The lines added to the client's own are allowed for.
+            if sum(map(len, request.head.lines)) + len(self._target) > self._max_header_bytes + 1024:
+                raise RefusedError(431, "its headers are too large")
+        except RefusedError as error:
+            self._request = request
+            self._refuse(error)
+            return
+        self._request = request
+        request.left = request.head.length
+        request.wants_upgrade = request.head.protocol != b""
+        if request.has_body:
+            self._receiver.received(request)
+
+    def on_body(self, data: bytes) -> None:
+        self._progress = True
+        request = self._request
+        if request is None or self.deaf:
+            return
+        if request.head.chunked:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        else:
+            request.left -= len(data)
+        self._receiver.body(request, data)
+
+    def on_message_complete(self) -> None:
+        self._progress = True
+        request = self._request
+        if request is None or self.deaf:
+            return
+        request.complete = True
+        if request.head.chunked:
+            self._receiver.body(request, b"0\r\n\r\n")
+        elif not request.has_body:
+            self._receiver.received(request)

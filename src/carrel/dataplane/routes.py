@@ -1,0 +1,166 @@
+"""The table of routes: a trie of path segments, changed or replaced as a whole between two requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from carrel.dataplane.paths import Segments, parse_spec, shown, split
+from carrel.dataplane.targets import BadTargetError, Target, parse_target
+from carrel.lib.clock import Clock, Timestamp
+
+RouteData = Mapping[str, object]
+
+
+class Route:
+    """One entry of the table; open connections hold on to it while its target changes."""
+
+    __slots__ = ("data", "last_activity", "segments", "spec", "target")
+
+    def __init__(self, segments: Segments, target: Target, data: RouteData, last_activity: Timestamp) -> None:
+        self.segments = segments
+        self.spec = shown(segments)
+        self.target = target
+        self.data = data
+        self.last_activity = last_activity
+
+    @property
+    def leads_to_hub(self) -> bool:
+        """Tell whether what stands behind is the hub: the route of everything else, or one marked so."""
+        return not self.segments or self.data.get("hub") is True
+
+
+class _Node(dict[bytes, "_Node"]):
+    __slots__ = ("route",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.route: Route | None = None
+
+
+def read_target(data: RouteData) -> Target:
+    """Return the target in a route's data; raise BadTargetError when there is none that is usable."""
+    url = data.get("target")
+    if not isinstance(url, str):
+        raise BadTargetError("a route needs a 'target', the URL of a server as a string")
+    return parse_target(url)
+
+
+class RouteTable:
+    """Routes by segments. Every change is complete before the next request looks."""
+
+    def __init__(self, clock: Clock, default: Target | None = None) -> None:
+        self._clock = clock
+        self._default = default
+        self._routes: dict[Segments, Route] = {}
+        self._root = _Node()
+        self._listeners: list[Callable[[], None]] = []
+        if default is not None:
+            self._put((), default, {"target": default.url})
+
+    def __len__(self) -> int:
+        return len(self._routes)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after every change of the table (not of an activity time)."""
+        self._listeners.append(listener)
+
+    def find(self, path: bytes) -> Route | None:
+        """Return the route with the longest prefix of the path's segments; raises BadPathError."""
+        node = self._root
+        best = node.route
+        for segment in split(path):
+            child = node.get(segment)
+            if child is None:
+                break
+            node = child
+            if node.route is not None:
+                best = node.route
+        return best
+
+    def get(self, spec: str) -> Route | None:
+        """Return the route of exactly this specification."""
+        return self._routes.get(parse_spec(spec))
+
+    def all(self) -> list[Route]:
+        """Return every route."""
+        return list(self._routes.values())
+
+    def add(self, spec: str, data: RouteData) -> None:
+        """Add a route, or give one a new target and data; its activity is now. Raises ValueError."""
+        segments, target = parse_spec(spec), read_target(data)
+        self._put(segments, target, data)
+        self._changed()
+
+    def remove(self, spec: str) -> bool:
+        """Remove a route; return whether it was there."""
+        segments = parse_spec(spec)
+        if self._routes.pop(segments, None) is None:
+            return False
+        self._cut(segments)
+        self._changed()
+        return True
+
+    def replace(self, routes: Mapping[str, RouteData]) -> None:
+        """Make the table exactly this one, or change nothing and raise ValueError naming what is malformed.
+
+        A route that keeps its target keeps its activity time. Without a root the default target stays.
+        """
+        wanted: dict[Segments, tuple[Target, RouteData]] = {}
+        for spec, data in routes.items():
+            try:
+                wanted[parse_spec(spec)] = (read_target(data), data)
+            except ValueError as error:
+                raise ValueError(f"route {spec!r}: {error}") from None
+        if self._default is not None:
+            wanted.setdefault((), (self._default, {"target": self._default.url}))
+        self._swap(wanted)
+        self._changed()
+
+    def load(self, routes: Iterable[tuple[str, RouteData, Timestamp]]) -> None:
+        """Add remembered routes with their activity times; a given default target is not overridden."""
+        for spec, data, last_activity in routes:
+            segments, target = parse_spec(spec), read_target(data)
+            if segments in self._routes:
+                continue
+            self._put(segments, target, data)
+            self._routes[segments].last_activity = last_activity
+
+    def _swap(self, wanted: Mapping[Segments, tuple[Target, RouteData]]) -> None:
+        before, self._routes, self._root = self._routes, {}, _Node()
+        for segments, (target, data) in wanted.items():
+            known = before.get(segments)
+            if known is None:
+                self._put(segments, target, data)
+                continue
+            if known.target != target:
+                known.last_activity = self._clock.now()
+            known.target, known.data = target, data
+            self._hang(known)
+
+    def _put(self, segments: Segments, target: Target, data: RouteData) -> None:
+        route = self._routes.get(segments)
+        if route is None:
+            self._hang(Route(segments, target, data, self._clock.now()))
+        else:
+            route.target, route.data, route.last_activity = target, data, self._clock.now()
+
+    def _hang(self, route: Route) -> None:
+        node = self._root
+        for segment in route.segments:
+            node = node.setdefault(segment, _Node())
+        node.route = route
+        self._routes[route.segments] = route
+
+    def _cut(self, segments: Segments) -> None:
+        trail = [self._root]
+        for segment in segments:
+            trail.append(trail[-1][segment])
+        trail[-1].route = None
+        for parent, segment, node in reversed(list(zip(trail, segments, trail[1:], strict=False))):
+            if node or node.route is not None:
+                break
+            del parent[segment]
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
