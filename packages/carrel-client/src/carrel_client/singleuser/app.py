@@ -9,7 +9,9 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_path
 from jupyter_server.serverapp import ServerApp
-from traitlets import Instance
+from jupyter_server.serverapp import aliases as server_aliases
+from jupyter_server.serverapp import flags as server_flags
+from traitlets import Dict, Instance
 from traitlets.config import Config
 
 from carrel_client import __version__
@@ -42,10 +44,10 @@ class SingleUserServer(ServerApp):
     description = "A notebook server that a hub starts for one of its users."
     version = __version__
     examples = ""
-    aliases = {**ServerApp.aliases, **(LabApp.aliases if LabApp else {})}
-    flags = {**ServerApp.flags, **(LabApp.flags if LabApp else {})}
-    classes = [*ServerApp.classes, *([LabApp] if LabApp else [])]
-    subcommands: dict[str, Any] = {}
+    aliases = Dict({**server_aliases, **(LabApp.aliases if LabApp else {})})
+    flags = Dict({**server_flags, **(LabApp.flags if LabApp else {})})
+    classes = [*ServerApp.classes, *([LabApp] if LabApp else [])]  # noqa: RUF012
+    subcommands: dict[str, Any] = {}  # noqa: RUF012
 
     environment = Instance(HubEnvironment)
     hub: HubClient
@@ -55,7 +57,7 @@ class SingleUserServer(ServerApp):
 
     @property
     def server_name(self) -> str:
-        """Return the name of this server among its user's, '' for the default one; the front ends ask for it."""
+        """Return this server's name among its user's, '' for the default one; the front ends ask for it."""
         return self.environment.server_name
 
     @property

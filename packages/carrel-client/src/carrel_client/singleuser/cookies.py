@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 from tornado.web import RequestHandler
 
@@ -97,8 +98,8 @@ class Cookies:
             }
             handler.clear_cookie(name, **kept)
 
-    def _attributes(self, handler: RequestHandler) -> dict[str, object]:
-        attributes: dict[str, object] = {"path": self._prefix, **self._options, "httponly": True}
+    def _attributes(self, handler: RequestHandler) -> dict[str, Any]:
+        attributes: dict[str, Any] = {"path": self._prefix, **self._options, "httponly": True}
         if _is_https(handler):
             attributes["secure"] = True
         if self._host_prefix:

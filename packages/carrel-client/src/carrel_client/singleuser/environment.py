@@ -61,7 +61,7 @@ class HubEnvironment:
 
     @property
     def hub_url(self) -> str:
-        """Return where a browser finds the hub's pages: host-relative unless the hub has a host of its own."""
+        """Return where a browser finds the hub's pages; host-relative unless the hub has its own host."""
         return f"{self.hub_host}{self.hub_prefix}"
 
 

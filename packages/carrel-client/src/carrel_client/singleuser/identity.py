@@ -76,7 +76,7 @@ class HubIdentityProvider(IdentityProvider):
         if known is not None:
             return cast(User, known)
         # Error pages ask who the user is, also when this question is what failed.
-        handler.current_user = handler._jupyter_current_user = None  # type: ignore[attr-defined]
+        handler.current_user = handler._jupyter_current_user = None
         public = _is_public(handler)
         try:
             visitor = await self._visitor(handler)

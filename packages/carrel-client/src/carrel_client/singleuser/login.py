@@ -54,10 +54,12 @@ class PendingLogin:
     def load(cls, text: bytes) -> PendingLogin | None:
         """Return what `dump` wrote, or None."""
         try:
-            state, next_url = json.loads(text)
+            remembered = json.loads(text)
         except ValueError:
             return None
-        return cls(str(state), str(next_url))
+        if not isinstance(remembered, list) or len(remembered) != 2:
+            return None
+        return cls(*map(str, remembered))
 
     def dump(self) -> str:
         """Return this log-in as a cookie's value."""

@@ -73,7 +73,7 @@ def _is_kept(path: Path, roots: list[Path], own: Path) -> bool:
 
 
 class VersionHeader(OutputTransform):
-    """Adds the version of the wire contract to every response: the hub reads it when it waits for the server."""
+    """Adds the wire contract's version to every response: a hub that waits for the server reads it."""
 
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
