@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import uuid
+from collections.abc import Sequence
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ import aiohttp
 import pytest
 from singleuser_fakehub import CLIENT_ID, SERVER_TOKEN, FakeHub
 from singleuser_process import SingleUserProcess
+from yarl import URL
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="module")]
 
@@ -38,7 +40,7 @@ async def log_in(browser: Browser, server: SingleUserProcess, page: str = "lab")
 
 
 def xsrf(browser: Browser, server: SingleUserProcess) -> dict[str, str]:
-    cookies = browser.cookie_jar.filter_cookies(aiohttp.client.URL(server.url))
+    cookies = browser.cookie_jar.filter_cookies(URL(server.url))
     return {"X-XSRFToken": cookies["_xsrf"].value}
 
 
@@ -81,7 +83,9 @@ async def test_the_login_of_a_browser(browser: Browser, hub: FakeHub, server: Si
     async with browser.get(f"{server.url}lab?reset", allow_redirects=False) as reply:
         assert reply.status == 302
         state_cookie = cookies_of(reply)[f"{CLIENT_ID}-oauth-state"]
-        query = {name: value[0] for name, value in parse_qs(urlsplit(reply.headers["Location"]).query).items()}
+        query = {
+            name: value[0] for name, value in parse_qs(urlsplit(reply.headers["Location"]).query).items()
+        }
     assert state_cookie["path"] == "/user/alice/"
     assert state_cookie["max-age"] == "600"
     assert state_cookie["httponly"]
@@ -89,7 +93,7 @@ async def test_the_login_of_a_browser(browser: Browser, hub: FakeHub, server: Si
     async with browser.get(f"{server.url}lab?reset") as reply:
         assert reply.status == 200
         assert str(reply.url) == f"{server.url}lab?reset"
-        callback = reply.history[1]
+        callback = reply.history[-1]
     login = cookies_of(callback)[CLIENT_ID]
     assert login["path"] == "/user/alice/"
     assert login["httponly"]
@@ -132,8 +136,7 @@ async def test_headers_of_every_reply(browser: Browser, server: SingleUserProces
     for path in ("", "api", "api/kernels", "lab", "static/none", "oauth_callback", "nowhere/"):
         async with browser.get(f"{server.url}{path}", allow_redirects=False) as reply:
             assert reply.headers["X-JupyterHub-Version"] == "6.1.1", path
-            if path:
-                assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"], path
+            assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"], path
 
 
 async def test_the_root_leads_to_jupyterlab(browser: Browser, server: SingleUserProcess) -> None:
@@ -142,7 +145,9 @@ async def test_the_root_leads_to_jupyterlab(browser: Browser, server: SingleUser
         assert reply.url.path == "/user/alice/lab"
 
 
-async def test_an_anonymous_visitor_is_refused(browser: Browser, hub: FakeHub, server: SingleUserProcess) -> None:
+async def test_an_anonymous_visitor_is_refused(
+    browser: Browser, hub: FakeHub, server: SingleUserProcess
+) -> None:
     for page in ("lab", "files/server.log", "tree", "nowhere"):
         async with browser.get(f"{server.url}{page}", allow_redirects=False) as reply:
             assert reply.status == 302, page
@@ -151,7 +156,7 @@ async def test_an_anonymous_visitor_is_refused(browser: Browser, hub: FakeHub, s
         assert (await refusal(browser, f"{server.url}{path}"))[0] == 403, path
     async with browser.post(f"{server.url}api/kernels") as reply:
         assert reply.status == 403
-    for channel in ("api/kernels/x/channels", "terminals/websocket/1", "api/events/subscribe"):
+    for channel in ("api/kernels/1-2-3-4-5/channels", "terminals/websocket/1", "api/events/subscribe"):
         assert await websocket_status(browser, f"{server.url}{channel}") == 403, channel
 
 
@@ -231,7 +236,9 @@ async def test_a_cell_runs_over_the_websocket_and_outlives_the_hub(
         await log_in(another, server)
 
 
-async def test_a_hub_that_fails_is_told_as_such(browser: Browser, hub: FakeHub, server: SingleUserProcess) -> None:
+async def test_a_hub_that_fails_is_told_as_such(
+    browser: Browser, hub: FakeHub, server: SingleUserProcess
+) -> None:
     hub.failing = True
     status, text = await refusal(browser, f"{server.url}api/contents", headers=bearer("another-new-token"))
     assert status == 502
@@ -242,7 +249,9 @@ async def test_a_hub_that_fails_is_told_as_such(browser: Browser, hub: FakeHub, 
         assert reply.status == 200, "what needs nobody's name needs no hub"
 
 
-async def test_a_write_with_the_cookie_needs_the_xsrf_token(browser: Browser, server: SingleUserProcess) -> None:
+async def test_a_write_with_the_cookie_needs_the_xsrf_token(
+    browser: Browser, server: SingleUserProcess
+) -> None:
     await log_in(browser, server)
     file = {"type": "file", "format": "text", "content": "hello"}
     async with browser.put(f"{server.url}api/contents/a.txt", json=file) as reply:
@@ -281,7 +290,7 @@ async def test_a_revoked_login_is_cleared(browser: Browser, hub: FakeHub, server
     await log_in(browser, server)
     (token,) = set(hub.tokens) - before
     del hub.tokens[token]
-    browser.cookie_jar.update_cookies({"jupyterhub-session-id": "new"}, aiohttp.client.URL(server.url))
+    browser.cookie_jar.update_cookies({"jupyterhub-session-id": "new"}, URL(server.url))
     async with browser.get(f"{server.url}api/contents") as reply:
         assert reply.status == 403
         assert cookies_of(reply)[CLIENT_ID].value == ""
@@ -328,15 +337,19 @@ async def test_a_browser_that_drops_the_login_is_told_so(
     browser: Browser, hub: FakeHub, server: SingleUserProcess
 ) -> None:
     class Forgetful(aiohttp.CookieJar):
-        def update_cookies(self, cookies: Any, response_url: Any = aiohttp.client.URL()) -> None:
-            super().update_cookies({k: v for k, v in cookies.items() if k != CLIENT_ID}, response_url)
+        def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
+            kept = [header for header in headers if not header.startswith(f"{CLIENT_ID}=")]
+            super().update_cookies_from_headers(kept, response_url)
 
     async with Browser(cookie_jar=Forgetful(unsafe=True)) as forgetful:
         async with forgetful.get(f"{server.url}lab", max_redirects=30) as reply:
             assert reply.status == 403
             assert "The log-in goes round in circles" in await reply.text()
             assert len(reply.history) <= 12
-    async with Browser(cookie_jar=aiohttp.DummyCookieJar()) as cookieless, cookieless.get(f"{server.url}lab") as reply:
+    async with (
+        Browser(cookie_jar=aiohttp.DummyCookieJar()) as cookieless,
+        cookieless.get(f"{server.url}lab") as reply,
+    ):
         assert reply.status == 403
         assert "refuses this site&#x27;s cookies" in await reply.text()
 
@@ -348,7 +361,7 @@ async def test_a_login_never_leaves_this_server(
     for _ in range(2):
         async with browser.get(f"{server.url}login", params={"next": elsewhere}) as reply:
             assert reply.status == 200
-            assert str(reply.url) == f"{server.url}lab?"
+            assert f"{reply.url.origin()}{reply.url.path}" == f"{server.url}lab"
 
 
 async def test_cookies_are_secure_behind_https(browser: Browser, server: SingleUserProcess) -> None:

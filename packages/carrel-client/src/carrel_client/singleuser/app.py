@@ -22,7 +22,7 @@ from carrel_client.singleuser.hub import HubClient, HubUnreachable
 from carrel_client.singleuser.page_config import hub_settings, page_config_hook
 from carrel_client.singleuser.settings import (
     WIRE_VERSION,
-    VersionHeader,
+    HubHeaders,
     default_headers,
     hub_rules,
     hub_wishes,
@@ -105,7 +105,7 @@ class SingleUserServer(ServerApp):
         headers = default_headers(given.get("headers", {}))
         given.update(hub_settings(self.environment), page_config_hook=hook, headers=headers)
         super().init_webapp()
-        self.web_app.add_transform(VersionHeader)
+        self.web_app.add_transform(HubHeaders)
 
     def init_httpserver(self) -> None:
         """Make the HTTP server once the hub has answered; without an answer, exit with status 1."""

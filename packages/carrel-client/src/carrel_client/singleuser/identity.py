@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, cast
+from urllib.parse import unquote
 
 from jupyter_server.auth.identity import IdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
@@ -75,6 +76,7 @@ class HubIdentityProvider(IdentityProvider):
         known = getattr(handler, "_jupyter_current_user", None)
         if known is not None:
             return cast(User, known)
+        wanted = _hide_token(handler)
         # Error pages ask who the user is, also when this question is what failed.
         handler.current_user = handler._jupyter_current_user = None
         public = _is_public(handler)
@@ -84,10 +86,10 @@ class HubIdentityProvider(IdentityProvider):
             if public:
                 return None
             self.log.error("Cannot identify a visitor: %s", problem)
-            raise self._end(handler, pages.hub_away(_own_url(handler))) from None
+            raise self._end(handler, pages.hub_away(wanted)) from None
         if visitor is None:
             if not public:
-                self._ask_to_log_in(handler)
+                self._ask_to_log_in(handler, wanted)
             return None
         if not may_enter(visitor.scopes, self.server.environment.access_scopes):
             if public:
@@ -124,10 +126,10 @@ class HubIdentityProvider(IdentityProvider):
             return handler.get_query_argument("token", "")
         return None
 
-    def _ask_to_log_in(self, handler: JupyterHandler) -> None:
+    def _ask_to_log_in(self, handler: JupyterHandler, wanted: str) -> None:
         if _is_api(handler) or handler.request.method not in {"GET", "HEAD"}:
             raise HTTPError(403, "Log in first: this needs a token or a log-in through the hub")
-        oauth.begin_login(handler, self.server, handler.request.uri or "")
+        oauth.begin_login(handler, self.server, wanted)
         raise Finish
 
     def _refuse(self, handler: JupyterHandler, visitor: Visitor) -> Exception:
@@ -168,5 +170,11 @@ def _is_public(handler: RequestHandler) -> bool:
     return bool(getattr(method, "__allow_unauthenticated", False))
 
 
-def _own_url(handler: RequestHandler) -> str:
-    return handler.request.uri or ""
+def _hide_token(handler: RequestHandler) -> str:
+    """Return the request's URI, and take the token out of the one that ends up in logs."""
+    uri = handler.request.uri or ""
+    if "token" in handler.request.query_arguments:
+        path, _, query = uri.partition("?")
+        rest = [part for part in query.split("&") if unquote(part.partition("=")[0]) != "token"]
+        handler.request.uri = f"{path}?{'&'.join(rest)}" if rest else path
+    return uri

@@ -18,6 +18,8 @@ from carrel_client.singleuser.hub import VERSION_HEADER
 #: The release of JupyterHub whose wire contract this server speaks.
 WIRE_VERSION = "6.1.1"
 
+_CSP = "frame-ancestors 'none'"
+
 
 def hub_wishes(environment: HubEnvironment) -> Config:
     """Return what the hub sets over configuration files and under the command line's options."""
@@ -55,7 +57,7 @@ def hub_rules(environment: HubEnvironment) -> Config:
 
 def default_headers(given: Mapping[str, str]) -> dict[str, str]:
     """Return `given` response headers with the defaults of a server behind a hub beneath them."""
-    return {"Content-Security-Policy": "frame-ancestors 'none'", **given}
+    return {"Content-Security-Policy": _CSP, **given}
 
 
 def without_user_paths(paths: Iterable[str], *places: str) -> list[str]:
@@ -72,11 +74,15 @@ def _is_kept(path: Path, roots: list[Path], own: Path) -> bool:
     return path.is_relative_to(own) or not any(path.is_relative_to(root) for root in roots)
 
 
-class VersionHeader(OutputTransform):
-    """Adds the wire contract's version to every response: a hub that waits for the server reads it."""
+class HubHeaders(OutputTransform):
+    """Adds the headers of a server behind a hub to every response, whichever extension answers.
+
+    A hub that waits for the server reads the version from its first reply.
+    """
 
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
         headers[VERSION_HEADER] = WIRE_VERSION
+        headers.setdefault("Content-Security-Policy", _CSP)
         return status_code, headers, chunk
