@@ -1,4 +1,4 @@
-"""A running server with its hub, shared by the tests of one module, and browsers to visit it with."""
+"""A running server with its hub, shared by all tests, and browsers to visit it with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from singleuser_fakehub import FakeHub
 from singleuser_process import SingleUserProcess
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def hub() -> AsyncIterator[FakeHub]:
     """A hub that is up."""
     hub = FakeHub()
@@ -21,7 +21,7 @@ async def hub() -> AsyncIterator[FakeHub]:
     await hub.stop()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SingleUserProcess]:
     """Alice's server, ready."""
     home: Path = tmp_path_factory.mktemp("home")
@@ -31,7 +31,7 @@ async def server(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Asyn
     await server.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def browser(hub: FakeHub) -> AsyncIterator[aiohttp.ClientSession]:
     """A fresh browser of whoever `hub.signed_in` says; alice unless the test sets it."""
     hub.signed_in, hub.refuse_authorize, hub.failing = "alice", False, False

@@ -1,115 +1,29 @@
-"""A running `carrel-singleuser` against a hub: who gets in, by which way, and what they find."""
+"""A running `carrel-singleuser` against a hub: who gets in, and what they find."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-import uuid
-from collections.abc import Sequence
-from http.cookies import SimpleCookie
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from singleuser_browser import (
+    KERNELS,
+    Browser,
+    bearer,
+    cookies_of,
+    execute,
+    log_in,
+    refusal,
+    start_kernel,
+    websocket_status,
+    xsrf,
+)
 from singleuser_fakehub import CLIENT_ID, SERVER_TOKEN, FakeHub
 from singleuser_process import SingleUserProcess
-from yarl import URL
 
-pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="module")]
-
-Browser = aiohttp.ClientSession
-KERNELS = "api/kernels"
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-def cookies_of(reply: aiohttp.ClientResponse) -> SimpleCookie:
-    return reply.cookies
-
-
-async def log_in(browser: Browser, server: SingleUserProcess, page: str = "lab") -> str:
-    """Return the page's text after a log-in through the hub."""
-    async with browser.get(f"{server.url}{page}") as reply:
-        assert reply.status == 200, await reply.text()
-        assert str(reply.url).split("?")[0] == f"{server.url}{page}"
-        return await reply.text()
-
-
-def xsrf(browser: Browser, server: SingleUserProcess) -> dict[str, str]:
-    cookies = browser.cookie_jar.filter_cookies(URL(server.url))
-    return {"X-XSRFToken": cookies["_xsrf"].value}
-
-
-async def refusal(browser: Browser, url: str, **options: Any) -> tuple[int, str]:
-    async with browser.get(url, allow_redirects=False, **options) as reply:
-        return reply.status, await reply.text()
-
-
-async def websocket_status(browser: Browser, url: str, **options: Any) -> int:
-    """Return the status with which a websocket is refused, 101 when it opens."""
-    try:
-        async with browser.ws_connect(url, **options):
-            return 101
-    except aiohttp.WSServerHandshakeError as refused:
-        return refused.status
-
-
-async def start_kernel(browser: Browser, server: SingleUserProcess, headers: dict[str, str]) -> str:
-    async with browser.post(f"{server.url}{KERNELS}", json={"name": "python3"}, headers=headers) as reply:
-        assert reply.status == 201, await reply.text()
-        return str((await reply.json())["id"])
-
-
-async def execute(channel: aiohttp.ClientWebSocketResponse, code: str) -> str:
-    """Return what `code` evaluates to in the kernel behind `channel`."""
-    header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "session": "s"}
-    content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}}
-    common = {"parent_header": {}, "metadata": {}, "buffers": [], "channel": "shell"}
-    await channel.send_json({"header": header | {"version": "5.3"}, "content": content, **common})
-    async with asyncio.timeout(30):
-        async for frame in channel:
-            message = json.loads(frame.data)
-            parent = message["parent_header"].get("msg_id")
-            if message["msg_type"] == "execute_result" and parent == header["msg_id"]:
-                return str(message["content"]["data"]["text/plain"])
-    raise AssertionError("the kernel's websocket closed")
-
-
-async def test_the_login_of_a_browser(browser: Browser, hub: FakeHub, server: SingleUserProcess) -> None:
-    async with browser.get(f"{server.url}lab?reset", allow_redirects=False) as reply:
-        assert reply.status == 302
-        state_cookie = cookies_of(reply)[f"{CLIENT_ID}-oauth-state"]
-        query = {
-            name: value[0] for name, value in parse_qs(urlsplit(reply.headers["Location"]).query).items()
-        }
-    assert state_cookie["path"] == "/user/alice/"
-    assert state_cookie["max-age"] == "600"
-    assert state_cookie["httponly"]
-    assert len(query["code_challenge"]) == 43
-    async with browser.get(f"{server.url}lab?reset") as reply:
-        assert reply.status == 200
-        assert str(reply.url) == f"{server.url}lab?reset"
-        callback = reply.history[-1]
-    login = cookies_of(callback)[CLIENT_ID]
-    assert login["path"] == "/user/alice/"
-    assert login["httponly"]
-    assert not login["secure"]
-    second = [name for name in cookies_of(reply.history[0]) if name.startswith(f"{CLIENT_ID}-oauth-state-")]
-    assert len(second) == 1, "a log-in in a second tab does not replace the first one's state"
-    async with browser.get(f"{server.url}api/me") as reply:
-        identity = (await reply.json())["identity"]
-    assert identity == {
-        "username": "alice",
-        "name": "Alice Liddell",
-        "display_name": "Alice",
-        "initials": "AL",
-        "color": "#336699",
-        "avatar_url": None,
-    }
+pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_pages_know_the_hub(browser: Browser, hub: FakeHub, server: SingleUserProcess) -> None:
@@ -240,7 +154,7 @@ async def test_a_hub_that_fails_is_told_as_such(
     browser: Browser, hub: FakeHub, server: SingleUserProcess
 ) -> None:
     hub.failing = True
-    status, text = await refusal(browser, f"{server.url}api/contents", headers=bearer("another-new-token"))
+    status, _text = await refusal(browser, f"{server.url}api/contents", headers=bearer("another-new-token"))
     assert status == 502
     async with browser.get(f"{server.url}lab") as reply:
         assert reply.status == 502
@@ -275,101 +189,6 @@ async def test_terminals_need_the_login_too(browser: Browser, server: SingleUser
         assert await websocket_status(stranger, url, origin=server.origin) == 403
     async with browser.delete(f"{server.url}api/terminals/{name}", headers=xsrf(browser, server)) as reply:
         assert reply.status == 204
-
-
-async def test_logout_leads_to_the_hub(browser: Browser, hub: FakeHub, server: SingleUserProcess) -> None:
-    await log_in(browser, server)
-    async with browser.get(f"{server.url}logout") as reply:
-        assert str(reply.url) == f"{hub.url}/hub/logout"
-    assert (await refusal(browser, f"{server.url}api/contents"))[0] == 403
-    assert (await refusal(browser, f"{server.url}lab"))[0] == 302
-
-
-async def test_a_revoked_login_is_cleared(browser: Browser, hub: FakeHub, server: SingleUserProcess) -> None:
-    before = set(hub.tokens)
-    await log_in(browser, server)
-    (token,) = set(hub.tokens) - before
-    del hub.tokens[token]
-    browser.cookie_jar.update_cookies({"jupyterhub-session-id": "new"}, URL(server.url))
-    async with browser.get(f"{server.url}api/contents") as reply:
-        assert reply.status == 403
-        assert cookies_of(reply)[CLIENT_ID].value == ""
-
-
-async def test_a_state_is_bound_to_the_browser_and_works_once(
-    browser: Browser, hub: FakeHub, server: SingleUserProcess
-) -> None:
-    callback = f"{server.url}oauth_callback"
-    for query in ("", "?code=x", "?code=x&state=", "?code=x&state=made-up"):
-        status, text = await refusal(browser, callback + query)
-        assert (status, "The log-in did not succeed" in text) == (403, True), query
-    await log_in(browser, server)
-    state = hub.authorized[-1]["state"]
-    assert (await refusal(browser, f"{callback}?code=x&state={state}"))[0] == 403
-    async with Browser(cookie_jar=aiohttp.CookieJar(unsafe=True)) as victim:
-        await refusal(victim, f"{server.url}lab")
-        assert (await refusal(victim, f"{callback}?code=x&state={state}"))[0] == 403
-
-
-async def test_a_state_cookie_played_back_does_nothing(
-    browser: Browser, hub: FakeHub, server: SingleUserProcess
-) -> None:
-    async with browser.get(f"{server.url}lab", allow_redirects=False) as reply:
-        pending = cookies_of(reply)[f"{CLIENT_ID}-oauth-state"].value
-        state = parse_qs(urlsplit(reply.headers["Location"]).query)["state"][0]
-    url = f"{server.url}oauth_callback?code=wrong&state={state}"
-    async with Browser(cookies={f"{CLIENT_ID}-oauth-state": pending}) as replay:
-        status, text = await refusal(replay, url)
-        assert (status, "invalid_grant" in text) == (500, True)
-        assert (await refusal(replay, url))[0] == 403
-
-
-async def test_the_hubs_refusal_is_shown_escaped(
-    browser: Browser, hub: FakeHub, server: SingleUserProcess
-) -> None:
-    hub.refuse_authorize = True
-    async with browser.get(f"{server.url}lab") as reply:
-        assert reply.status == 403
-        assert "&lt;b&gt;not today&lt;/b&gt;" in await reply.text()
-
-
-async def test_a_browser_that_drops_the_login_is_told_so(
-    browser: Browser, hub: FakeHub, server: SingleUserProcess
-) -> None:
-    class Forgetful(aiohttp.CookieJar):
-        def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
-            kept = [header for header in headers if not header.startswith(f"{CLIENT_ID}=")]
-            super().update_cookies_from_headers(kept, response_url)
-
-    async with Browser(cookie_jar=Forgetful(unsafe=True)) as forgetful:
-        async with forgetful.get(f"{server.url}lab", max_redirects=30) as reply:
-            assert reply.status == 403
-            assert "The log-in goes round in circles" in await reply.text()
-            assert len(reply.history) <= 12
-    async with (
-        Browser(cookie_jar=aiohttp.DummyCookieJar()) as cookieless,
-        cookieless.get(f"{server.url}lab") as reply,
-    ):
-        assert reply.status == 403
-        assert "refuses this site&#x27;s cookies" in await reply.text()
-
-
-@pytest.mark.parametrize("elsewhere", ["https://elsewhere.example/", "//elsewhere.example", "/user/bob/lab"])
-async def test_a_login_never_leaves_this_server(
-    browser: Browser, server: SingleUserProcess, elsewhere: str
-) -> None:
-    for _ in range(2):
-        async with browser.get(f"{server.url}login", params={"next": elsewhere}) as reply:
-            assert reply.status == 200
-            assert f"{reply.url.origin()}{reply.url.path}" == f"{server.url}lab"
-
-
-async def test_cookies_are_secure_behind_https(browser: Browser, server: SingleUserProcess) -> None:
-    for forwarded, secure in (("https", True), ("https,http", True), ("http", False)):
-        headers = {"X-Forwarded-Proto": forwarded}
-        async with browser.get(f"{server.url}lab", headers=headers, allow_redirects=False) as reply:
-            cookies = [morsel for name, morsel in cookies_of(reply).items() if "oauth-state" in name]
-            assert [bool(morsel["secure"]) for morsel in cookies] == [secure]
 
 
 async def test_activity_is_reported(browser: Browser, hub: FakeHub, server: SingleUserProcess) -> None:

@@ -7,8 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from carrel_client.singleuser.hub import HubRefused, HubUnreachable
-from carrel_client.singleuser.visitors import Log
+from carrel_client.singleuser.hub import HubRefused, HubUnreachable, Log
 
 _JITTER = 0.1
 _RETRY_SECONDS = 60.0

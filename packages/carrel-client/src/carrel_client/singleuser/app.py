@@ -18,7 +18,7 @@ from carrel_client import __version__
 from carrel_client.singleuser.activity import ActivityReporter
 from carrel_client.singleuser.cookies import Cookies
 from carrel_client.singleuser.environment import HubEnvironment
-from carrel_client.singleuser.hub import HubClient, HubUnreachable
+from carrel_client.singleuser.hub import HubClient, meet
 from carrel_client.singleuser.page_config import hub_settings, page_config_hook
 from carrel_client.singleuser.settings import (
     WIRE_VERSION,
@@ -34,8 +34,6 @@ try:
     from jupyterlab.labapp import LabApp
 except ImportError:
     LabApp = None
-
-_HUB_PAUSES = (2.0, 4.0, 8.0, 16.0)
 
 
 class SingleUserServer(ServerApp):
@@ -110,12 +108,13 @@ class SingleUserServer(ServerApp):
     def init_httpserver(self) -> None:
         """Make the HTTP server once the hub has answered; without an answer, exit with status 1."""
         try:
-            answered = self.io_loop.run_sync(self._meet_hub)
+            version = self.io_loop.run_sync(lambda: meet(self.hub, self.log))
         except TimeoutError:
             self.exit(0)  # told to stop while waiting
-        if not answered:
+        if version is None:
             self.log.critical("No hub answers at %s: is its address right, and does it run?", self._api_url)
             self.exit(1)
+        self._compare(version)
         super().init_httpserver()
 
     def start_app(self) -> None:
@@ -134,18 +133,6 @@ class SingleUserServer(ServerApp):
     @property
     def _api_url(self) -> str:
         return self.environment.api_url
-
-    async def _meet_hub(self) -> bool:
-        for pause in (*_HUB_PAUSES, 0.0):
-            try:
-                version = await self.hub.version()
-            except HubUnreachable as problem:
-                self.log.warning("The hub does not answer yet: %s", problem)
-                await asyncio.sleep(pause)
-            else:
-                self._compare(version)
-                return True
-        return False
 
     def _compare(self, version: str) -> None:
         if version.partition(".")[0] == WIRE_VERSION.partition(".")[0]:

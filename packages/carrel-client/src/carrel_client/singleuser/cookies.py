@@ -13,6 +13,7 @@ from carrel_client.singleuser.login import PENDING_SECONDS, PendingLogin
 
 _HUB_SESSION = "jupyterhub-session-id"
 _ROUNDS_SECONDS = 60
+_MOST_PENDING = 8
 
 
 class Cookies:
@@ -50,9 +51,12 @@ class Cookies:
 
     def keep_pending(self, handler: RequestHandler, login: PendingLogin) -> None:
         """Remember a log-in that begins, beside any other that is under way in another tab."""
-        name = self._state
-        if handler.get_cookie(name) is not None:
-            name = f"{name}-{secrets.token_hex(4)}"
+        others = self._pending_names(handler)
+        if len(others) >= _MOST_PENDING:
+            # Tabs that were never logged in; too many cookies and the request line is refused.
+            for other in others:
+                self._clear(handler, other)
+        name = f"{self._state}-{secrets.token_hex(4)}" if self._state in others else self._state
         self._keep_briefly(handler, name, login.dump(), PENDING_SECONDS)
 
     def take_pending(self, handler: RequestHandler, state: str) -> PendingLogin | None:
@@ -78,12 +82,14 @@ class Cookies:
         self._keep_briefly(handler, self._rounds, str(rounds), _ROUNDS_SECONDS)
 
     def _pending(self, handler: RequestHandler) -> Iterator[tuple[str, PendingLogin]]:
-        for name in list(handler.cookies):
-            if name == self._state or name.startswith(f"{self._state}-"):
-                value = handler.get_signed_cookie(name, max_age_days=PENDING_SECONDS / 86400)
-                login = PendingLogin.load(value) if value else None
-                if login is not None:
-                    yield name, login
+        for name in self._pending_names(handler):
+            value = handler.get_signed_cookie(name, max_age_days=PENDING_SECONDS / 86400)
+            login = PendingLogin.load(value) if value else None
+            if login is not None:
+                yield name, login
+
+    def _pending_names(self, handler: RequestHandler) -> list[str]:
+        return [name for name in handler.cookies if name == self._state or name.startswith(f"{self._state}-")]
 
     def _keep_briefly(self, handler: RequestHandler, name: str, value: str, seconds: int) -> None:
         attributes = self._attributes(handler)

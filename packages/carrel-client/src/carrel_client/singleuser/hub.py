@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
@@ -12,8 +16,12 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HT
 from carrel_client.singleuser.environment import HubEnvironment, TlsFiles
 
 VERSION_HEADER = "X-JupyterHub-Version"
+_MEETING_PAUSES = (2.0, 4.0, 8.0, 16.0)
 _CONNECT_SECONDS = 5.0
 _REQUEST_SECONDS = 20.0
+
+Log = logging.Logger | logging.LoggerAdapter[Any]
+Sleep = Callable[[float], Awaitable[None]]
 
 
 class HubUnreachable(Exception):
@@ -128,6 +136,20 @@ class HubClient:
         if files is not None and self._tls is None and url.startswith("https:"):
             self._tls = _client_context(files)
         return self._tls
+
+
+async def meet(
+    hub: HubClient, log: Log, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> str | None:
+    """Return the version of a hub that is perhaps still starting, or None when five tries found none."""
+    for pause in (*_MEETING_PAUSES, None):
+        try:
+            return await hub.version()
+        except HubUnreachable as problem:
+            log.warning("The hub does not answer: %s", problem)
+        if pause is not None:
+            await sleep(pause)
+    return None
 
 
 def _client_context(files: TlsFiles) -> ssl.SSLContext:

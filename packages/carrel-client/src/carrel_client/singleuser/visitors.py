@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from carrel_client.singleuser.hub import HubUnreachable, Visitor
+from carrel_client.singleuser.hub import HubUnreachable, Log, Visitor
 
 FRESH_SECONDS = 300.0
 GRACE_SECONDS = 3600.0
@@ -18,7 +17,6 @@ _RETRY_SECONDS = 10.0
 _ENTRIES = 1024
 
 Ask = Callable[[str], Coroutine[Any, Any, Visitor | None]]
-Log = logging.Logger | logging.LoggerAdapter[Any]
 Answer = asyncio.Task[Visitor | None]
 
 
