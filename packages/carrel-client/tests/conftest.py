@@ -32,8 +32,9 @@ async def server(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def browser(hub: FakeHub) -> AsyncIterator[aiohttp.ClientSession]:
+async def browser(hub: FakeHub, server: SingleUserProcess) -> AsyncIterator[aiohttp.ClientSession]:
     """A fresh browser of whoever `hub.signed_in` says; alice unless the test sets it."""
+    hub.public_server = server.origin
     hub.signed_in, hub.refuse_authorize, hub.failing = "alice", False, False
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         yield session

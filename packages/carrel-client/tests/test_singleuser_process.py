@@ -94,6 +94,7 @@ async def test_the_users_files_do_not_open_the_server(hub: FakeHub, tmp_path: Pa
         async with browser.get(f"{server.url}api/contents", headers=bearer("token-of-alice")) as reply:
             assert [item["name"] for item in (await reply.json())["content"]] == ["here.txt"]
     assert "token-of-alice" not in server.log
+    assert not list(tmp_path.rglob("jupyter_cookie_secret")), "the secret is new at every launch"
     assert await server.stop() == 0
     assert "Traceback" not in server.log
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from jupyter_core.paths import jupyter_path
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.serverapp import aliases as server_aliases
 from jupyter_server.serverapp import flags as server_flags
-from traitlets import Dict, Instance
+from jupyter_server.utils import JupyterServerAuthWarning
+from traitlets import Dict, Instance, default
 from traitlets.config import Config
 
 from carrel_client import __version__
@@ -48,10 +50,16 @@ class SingleUserServer(ServerApp):
     subcommands: dict[str, Any] = {}  # noqa: RUF012
 
     environment = Instance(HubEnvironment)
+    no_browser_open_file = True
     hub: HubClient
     visitors: Visitors
     cookies: Cookies
     _reporting: asyncio.Task[None] | None = None
+
+    @default("cookie_secret")
+    def _new_cookie_secret(self) -> bytes:
+        # Never from a file: a new start logs every browser in anew, and nobody can have read it.
+        return os.urandom(32)
 
     @property
     def server_name(self) -> str:
@@ -89,7 +97,7 @@ class SingleUserServer(ServerApp):
 
     def init_configurables(self) -> None:
         """Make the parts that the identity provider asks, then all of Jupyter's own."""
-        # Not from a file: a new start logs every browser in anew, and nobody can have read it.
+        # After all configuration: neither a file nor an option fixes the secret.
         self.cookie_secret = os.urandom(32)
         self.hub = HubClient(self.environment)
         self.visitors = Visitors(self.hub.visitor, self.io_loop.time, self.log)
@@ -105,12 +113,22 @@ class SingleUserServer(ServerApp):
         super().init_webapp()
         self.web_app.add_transform(HubHeaders)
 
+    def load_server_extensions(self) -> None:
+        """Load the extensions."""
+        with warnings.catch_warnings():
+            if not self.environment.debug:
+                # They warn of endpoints without a rule of their own: here those need a log-in like any other.
+                warnings.simplefilter("ignore", JupyterServerAuthWarning)
+            super().load_server_extensions()
+
     def init_httpserver(self) -> None:
         """Make the HTTP server once the hub has answered; without an answer, exit with status 1."""
         try:
             version = self.io_loop.run_sync(lambda: meet(self.hub, self.log))
-        except TimeoutError:
-            self.exit(0)  # told to stop while waiting
+        except (TimeoutError, RuntimeError):
+            if not self._stopping:
+                raise
+            self.exit(0)
         if version is None:
             self.log.critical("No hub answers at %s: is its address right, and does it run?", self._api_url)
             self.exit(1)

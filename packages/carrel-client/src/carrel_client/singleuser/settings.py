@@ -50,7 +50,6 @@ def hub_rules(environment: HubEnvironment) -> Config:
     server.allow_remote_access = True
     server.trust_xheaders = True
     server.open_browser = False
-    server.no_browser_open_file = True
     server.port_retries = 0
     return config
 
