@@ -159,5 +159,3 @@ def runtime_directory(settings: Settings) -> Path:
     path = settings.directory / settings.runtime_dir
     os.makedirs(path, mode=0o700, exist_ok=True)
     return path
-
-

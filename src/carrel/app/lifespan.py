@@ -8,7 +8,6 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 from carrel.app.build import open_hub, runtime_directory
 from carrel.app.listeners import serve_http
@@ -33,14 +32,6 @@ _STOP_LIMIT = 90.0
 _log = logging.getLogger("carrel.app")
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """The hub's background work, running."""
-
-    reconciler: Reconciler
-    routes: RouteKeeper
-
-
 async def run(settings: Settings, on_ready: Callable[[], None] | None = None) -> None:
     """Run the hub until SIGINT or SIGTERM, then stop what the settings say.
 
@@ -54,39 +45,35 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         ctx = await stack.enter_async_context(open_hub(settings))
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
-        workers = await stack.enter_async_context(run_workers(ctx))
+        await stack.enter_async_context(run_workers(ctx))
         _log.info("Carrel is at %s", ctx.proxy.public_url)
         if on_ready is not None:
             on_ready()
         await stopping.wait()
         await stop_world(ctx, stopping)
-        del workers
 
 
 @asynccontextmanager
-async def run_workers(ctx: HubContext) -> AsyncIterator[Workers]:
-    """Run the data plane's watch, the reconciler and the periodic work while the block runs."""
+async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIterator[None]:
+    """Run the data plane's watch, the reconciler and the periodic work while the block runs.
+
+    Without `start_proxy` only servers are looked after, and routes where a data plane happens to run.
+    """
     async with new_client(total=5.0) as client:
         routes = RouteKeeper(ctx)
         reconciler = Reconciler(ctx, client, routes, owner=f"{os.getpid()}-{new_token()[:8]}")
-        await ctx.proxy.start()
-        await routes.sync()
+        work = {"reconciler": reconciler.run(), "activity": _flush_activity(ctx)}
+        if start_proxy:
+            await ctx.proxy.start()
+            await routes.sync()
+            work |= {"routes": routes.run(), "proxy activity": _poll_activity(ctx), "purge": _purge(ctx)}
         ctx.bus.listen(reconciler.heed)
         ctx.bus.listen(routes.heed)
-        tasks = [
-            asyncio.create_task(work, name=name)
-            for name, work in (
-                ("reconciler", reconciler.run()),
-                ("routes", routes.run()),
-                ("activity", _flush_activity(ctx)),
-                ("proxy activity", _poll_activity(ctx)),
-                ("purge", _purge(ctx)),
-            )
-        ]
+        tasks = [asyncio.create_task(steps, name=name) for name, steps in work.items()]
         for task in tasks:
             task.add_done_callback(_complain)
         try:
-            yield Workers(reconciler, routes)
+            yield
         finally:
             for task in tasks:
                 task.cancel()

@@ -47,28 +47,28 @@ def _hub(argv: Sequence[str]) -> int:
         return config.generate([arg for arg in argv if arg != "--generate-config"])
     if "--show-config" in argv:
         return config.show([arg for arg in argv if arg != "--show-config"])
-    from carrel.app.build import run_hub
+    from carrel.app.run import run_hub
     from carrel.cli.serve import serve
 
     return serve(argv, run_hub)
 
 
 def _demo(argv: Sequence[str]) -> int:
-    from carrel.app.build import run_hub
+    from carrel.app.run import run_hub
     from carrel.cli.demo import demo
 
     return demo(argv, run_hub)
 
 
 def _token(argv: Sequence[str]) -> int:
-    from carrel.app.build import issue_token
+    from carrel.app.run import issue_token
     from carrel.cli.tokens import token
 
     return token(argv, issue_token)
 
 
 def _stop(argv: Sequence[str]) -> int:
-    from carrel.app.stop import stop_hub
+    from carrel.app.run import stop_hub
     from carrel.cli.stop import stop
 
     return stop(argv, stop_hub)

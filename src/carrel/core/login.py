@@ -9,6 +9,7 @@ from typing import Any
 from carrel.authenticators.login import Refusal, check_login
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.domain.errors import CarrelError
 from carrel.domain.events import RightsChanged
 from carrel.domain.identity import Identity
 from carrel.domain.tokens import Session
@@ -39,6 +40,11 @@ async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) 
     outcome = await check_login(ctx.authenticator, handler, data, exists=exists)
     if isinstance(outcome, Refusal):
         return outcome
+    if not await exists(outcome.name):
+        try:
+            await ctx.authenticator.add_user_now(outcome.name)
+        except CarrelError as error:
+            return Refusal(str(error), str(error))
     return await open_session(ctx, outcome)
 
 
@@ -49,14 +55,11 @@ async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
     expires = now + ctx.settings.cookie_max_age_days * _DAY
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(identity.name)
-        created = user is None
         if user is None:
             user = await tx.users.create(identity.name, admin=bool(identity.admin), now=now)
         elif identity.admin is not None and identity.admin != user.admin:
             await tx.users.set_admin(user.id, identity.admin)
         await tx.sessions.add(Session(digest(secret), user.id, user.name, session_id, now, expires))
-    if created:
-        await ctx.authenticator.add_user_now(user.name)
     ctx.bus.publish(RightsChanged(user.id))
     ctx.activity.user(user.id, now)
     return LoggedIn(user, secret, session_id, expires)

@@ -35,8 +35,12 @@ class Proxy(LoggingConfigurable):
         """
         return False
 
-    async def stop(self) -> None:
-        """End the data plane; may be repeated."""
+    async def stop(self) -> bool:
+        """End the data plane and return whether one was running; may be repeated."""
+        return False
+
+    async def close(self) -> None:
+        """Give back connections; the hub calls it last."""
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         """Send requests below `routespec` to `target`, replacing what was there."""

@@ -52,11 +52,11 @@ class CarrelProxy(ConfigurableHTTPProxy):
         fresh, self._pid = status["pid"] != self._pid, status["pid"]
         return fresh
 
-    async def stop(self) -> None:
-        """End the data plane and wait until it is gone."""
-        status = await self._status()
-        if status is None:
-            return
+    async def stop(self) -> bool:
+        """End the data plane, wait until it is gone, and return whether one was running."""
+        self.auth_token = self.auth_token or self._load_token()
+        if await self._status() is None:
+            return False
         await self._call("POST", "/api/shutdown")
         async with asyncio.timeout(_START_LIMIT):
             while await self._status() is not None:
@@ -64,9 +64,12 @@ class CarrelProxy(ConfigurableHTTPProxy):
         if self._process is not None:
             await asyncio.to_thread(self._process.wait)
             self._process = None
+        return True
 
     async def put_routes(self, routes: Mapping[str, Route]) -> None:
-        await self._call("PUT", "/api/routes", {"routes": {spec: marked(route) for spec, route in routes.items()}})
+        await self._call(
+            "PUT", "/api/routes", {"routes": {spec: marked(route) for spec, route in routes.items()}}
+        )
 
     async def _status(self) -> dict[str, Any] | None:
         try:
@@ -94,7 +97,9 @@ class CarrelProxy(ConfigurableHTTPProxy):
         return status
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        environment = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
+        environment = {
+            name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "carrel.dataplane", *self._arguments()],
             env=environment | {"CONFIGPROXY_AUTH_TOKEN": self.auth_token},

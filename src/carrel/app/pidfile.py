@@ -1,0 +1,41 @@
+"""Which process is the hub: its id and start time in a file, so that a reused id is not mistaken for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from carrel.config.schema import Settings
+from carrel.lib.process_table import start_time
+
+_NAME = "hub.json"
+
+
+@contextmanager
+def hub_pid_file(runtime: Path, settings: Settings) -> Iterator[None]:
+    """Say who we are while the block runs, in the runtime directory and in `pid_file` when that is set."""
+    here = runtime / _NAME
+    here.write_bytes(msgspec.json.encode({"pid": os.getpid(), "start_time": start_time(os.getpid())}))
+    extra = settings.directory / settings.pid_file if settings.pid_file else None
+    if extra is not None:
+        extra.write_text(f"{os.getpid()}\n")
+    try:
+        yield
+    finally:
+        here.unlink(missing_ok=True)
+        if extra is not None:
+            extra.unlink(missing_ok=True)
+
+
+def running_hub(runtime: Path) -> int | None:
+    """Return the process id of the hub that runs from this directory, or None."""
+    try:
+        record = msgspec.json.decode((runtime / _NAME).read_bytes(), type=dict[str, float])
+    except (OSError, msgspec.DecodeError):
+        return None
+    pid = int(record.get("pid", 0))
+    return pid if pid and start_time(pid) == record.get("start_time") else None
