@@ -32,8 +32,16 @@ class HubView:
     """`http://127.0.0.1:8081/hub/api`, as servers reach it."""
     base_url: str = "/hub/"
     public_host: str = ""
+    """Scheme and host of the hub, only where hub and servers have different ones."""
+    public_url: str = ""
+    """Scheme and host that visitors use, without a path; empty when unknown."""
     hub_id: str = ""
     """Which installation a process belongs to; goes into every label."""
+
+    @property
+    def url(self) -> str:
+        """Return where the hub's pages are, as servers reach them."""
+        return self.api_url.removesuffix("api")
 
 
 async def _no_auth_state() -> AuthState:

@@ -1,0 +1,103 @@
+"""The machine's table of processes: what is running under a pid, and whether that is who we think it is."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_BOOT_ID = _PROC / "sys/kernel/random/boot_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of this machine, distinct from any later one with the same pid."""
+
+    pid: int
+    start_time: str
+    """Opaque; two are equal only for the same start on the same boot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What /proc shows of a pid."""
+
+    start_time: str
+    state: str
+    parent: int
+
+
+def find(pid: int) -> Process | None:
+    """Return the process that has `pid` now, or None."""
+    seen = look(pid) if pid > 0 else None
+    return None if seen is None else Process(pid, seen.start_time)
+
+
+def same(
+    process: Process, seen: Sighting | None, labels: Mapping[str, str], environ: Mapping[str, str]
+) -> bool:
+    """Tell whether what is `seen` under the pid is `process` and not a later one with its number.
+
+    `environ` may be empty or lack a label: programs overwrite that memory. A label with another value
+    is proof of another process.
+    """
+    if seen is None or not process.start_time or seen.start_time != process.start_time:
+        return False
+    return all(environ.get(key, value) == value for key, value in labels.items())
+
+
+def is_alive(process: Process, labels: Mapping[str, str] | None = None) -> bool:
+    """Tell whether `process` runs; one that has ended and was not collected does not."""
+    seen = look(process.pid)
+    if seen is None or seen.state == "Z":
+        return False
+    return same(process, seen, labels or {}, environ_of(process.pid) if labels else {})
+
+
+def look(pid: int) -> Sighting | None:
+    """Return what is running under `pid`, or None when nothing is."""
+    if not _BOOT_ID.exists():
+        return _ask_ps(pid)
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    return parse_stat(stat, _boot_id())
+
+
+def parse_stat(stat: str, boot_id: str) -> Sighting:
+    """Return a Sighting from one line of /proc/PID/stat; the name in it may hold spaces and brackets."""
+    fields = stat[stat.rindex(")") + 2 :].split()
+    return Sighting(start_time=f"{fields[19]}@{boot_id}", state=fields[0], parent=int(fields[1]))
+
+
+def _boot_id() -> str:
+    # Ticks count from the boot; a machine that boots alike could repeat both pid and ticks.
+    return _BOOT_ID.read_text().strip()[:8]
+
+
+def _ask_ps(pid: int) -> Sighting | None:
+    answer = subprocess.run(
+        ["ps", "-o", "ppid=,stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    fields = answer.stdout.split(maxsplit=2)
+    if len(fields) < 3:
+        return None
+    return Sighting(start_time=fields[2].strip(), state=fields[1][0], parent=int(fields[0]))
+
+
+def environ_of(pid: int) -> dict[str, str]:
+    """Return the environment that a process was started with; empty when we may not see it."""
+    try:
+        raw = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (entry.decode(errors="surrogateescape").partition("=") for entry in raw.split(b"\0") if entry)
+    return {key: value for key, _, value in pairs}
+
+
+def running() -> list[int]:
+    """Return the pids of all processes that can be seen; empty without /proc."""
+    return [int(entry.name) for entry in _PROC.glob("[0-9]*")] if _BOOT_ID.exists() else []

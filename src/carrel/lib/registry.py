@@ -1,0 +1,102 @@
+"""Finding the class that a setting names: a class, a dotted name, a built-in's or an entry point's name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class UnknownClass(Exception):
+    """A setting names a class that cannot be used; the message is one line for the person who wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """One family of plug-ins."""
+
+    setting: str
+    """The setting that names the class, for messages: `JupyterHub.spawner_class`."""
+    base: type[T]
+    """What the class must derive from."""
+    builtins: Mapping[str, str] = field(default_factory=dict)
+    """Short name, in lower case, to dotted name."""
+    groups: tuple[str, ...] = ()
+    """Entry point groups; an earlier one wins, and built-ins win over all."""
+
+
+def find_class(wanted: object, kind: Kind[T]) -> type[T]:
+    """Return the class that `wanted` names; raise UnknownClass saying what was looked for otherwise."""
+    found = _look_up(wanted, kind) if isinstance(wanted, str) else wanted
+    if not isinstance(found, type):
+        raise UnknownClass(f"{kind.setting}: {wanted!r} is not a class; {_advice(kind)}")
+    if not issubclass(found, kind.base):
+        where = f"{found.__module__}.{found.__qualname__}"
+        raise UnknownClass(f"{kind.setting}: {where} is not a subclass of {kind.base.__name__}")
+    return found
+
+
+def known_names(kind: Kind[T]) -> list[str]:
+    """Return the short names that can be used, built-in and installed, sorted."""
+    return sorted({*kind.builtins, *_installed(kind)})
+
+
+def _look_up(name: str, kind: Kind[T]) -> object:
+    short = name.strip().lower()
+    if short in kind.builtins:
+        return _import(kind.builtins[short], kind)
+    installed = _installed(kind)
+    if short in installed:
+        return _load(installed[short], kind)
+    if "." in name:
+        return _import(name.strip(), kind)
+    near = difflib.get_close_matches(short, [*kind.builtins, *installed], n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(repr(match) for match in near)}?" if near else ""
+    raise UnknownClass(f"{kind.setting}: nothing is called {name!r}{hint or '; ' + _advice(kind)}")
+
+
+def _installed(kind: Kind[T]) -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for group in kind.groups:
+        for entry in entry_points(group=group):
+            found.setdefault(entry.name.lower(), entry)
+    return found
+
+
+def _load(entry: EntryPoint, kind: Kind[T]) -> object:
+    try:
+        return entry.load()
+    except Exception as error:
+        raise UnknownClass(
+            f"{kind.setting}: {entry.name!r} is {entry.value}, which cannot be imported: {_line(error)}"
+        ) from error
+
+
+def _import(dotted: str, kind: Kind[T]) -> object:
+    module_name, _, name = dotted.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # a plug-in's module may raise anything
+        raise UnknownClass(f"{kind.setting}: {dotted!r} cannot be imported: {_line(error)}") from error
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        near = difflib.get_close_matches(name, classes, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise UnknownClass(f"{kind.setting}: the module {module_name} has no {name}{hint}") from None
+
+
+def _line(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
+def _advice(kind: Kind[T]) -> str:
+    names = ", ".join(known_names(kind))
+    return "give a class, a dotted name" + (f" or one of: {names}" if names else "")

@@ -1,0 +1,356 @@
+"""The public Spawner class: JupyterHub's settings, attributes and methods, and the optional methods of ours.
+
+A spawner is built for one start, stop or poll of one server. It keeps nothing between calls that is not in
+`get_state()`: whatever else it sets is gone by the next call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from typing import Any, ClassVar
+
+from traitlets import Any as AnyTrait
+from traitlets import Bool, Dict, Float, Integer, List, Unicode, Union, default
+from traitlets import Callable as CallableTrait
+from traitlets.config import LoggingConfigurable
+
+from carrel.domain.names import full_name
+from carrel.lib.awaiting import resolve
+from carrel.lib.net import join_host
+from carrel.spawners import options
+from carrel.spawners.environment import ServerFacts, labels, server_environment
+from carrel.spawners.reports import Orphan, Usage
+from carrel.spawners.templates import expand
+from carrel.spawners.traits import ByteSpecification, Command
+from carrel.spawners.views import ServerView
+
+_log = logging.getLogger("carrel.spawners")
+
+
+def _setting(trait: Any, text: str) -> Any:
+    return trait.tag(config=True, help=text)
+
+
+class Spawner(LoggingConfigurable):
+    """Starts, polls and stops one server. A driver defines `start`, `stop` and `poll`."""
+
+    # What the hub sets
+    user: Any = AnyTrait()
+    hub: Any = AnyTrait()
+    authenticator: Any = AnyTrait()
+    orm_spawner: Any = AnyTrait()
+    db: Any = AnyTrait()
+    server: Any = AnyTrait()
+    handler: Any = AnyTrait()
+    name = Unicode()
+    proxy_spec = Unicode()
+    api_token = Unicode()
+    oauth_client_id = Unicode()
+    oauth_access_scopes: Any = List(Unicode())
+    cookie_options: Any = Dict()
+    cookie_host_prefix_enabled = Bool(False)
+    user_options: Any = Dict()
+    cert_paths: Any = Dict()
+    internal_ssl = Bool(False)
+    server_id = Integer(0)
+    generation = Integer(0)
+    log_directory = Unicode()
+
+    will_resume: bool = False
+    """A driver whose server keeps its token over a stop sets it to True."""
+    state_saver: Callable[[Mapping[str, Any]], Awaitable[Any]] | None = None
+    """Where `save_state` goes; the hub sets it."""
+    _start_pending: bool = False
+    _stop_pending: bool = False
+
+    # What the configuration sets
+    cmd: Any = _setting(
+        Command(["carrel-singleuser"], allow_none=True),
+        "The command that starts a server.",
+    )
+    args: Any = _setting(List(Unicode()), "Further words of the command.")
+    ip = _setting(Unicode("127.0.0.1"), "The address that a server listens on.")
+    port = _setting(Integer(0), "The port that a server listens on; 0 means any free one.")
+    hub_connect_url: Any = _setting(
+        Unicode(None, allow_none=True), "Where servers reach the hub, when it is not where the hub says."
+    )
+    start_timeout = _setting(Integer(60), "How long start() may take, in seconds.")
+    http_timeout = _setting(Integer(30), "How long a started server may take to answer, in seconds.")
+    poll_interval = _setting(Integer(30), "How often a server is looked at, in seconds.")
+    poll_jitter = _setting(Float(0.1, min=0), "By which part of it poll_interval varies.")
+    consecutive_failure_limit = _setting(
+        Integer(0), "Stop the hub after so many failed starts in a row; 0 means never."
+    )
+    environment: Any = _setting(
+        Dict(), "Further variables: text, or a callable that takes the spawner. They win over the hub's."
+    )
+    env_keep: Any = _setting(
+        List(["JUPYTERHUB_SINGLEUSER_APP"]), "The hub's own variables that servers are given."
+    )
+    notebook_dir = _setting(Unicode(), "The directory that a server shows; {username} is expanded.")
+    default_url = _setting(Unicode(), "The page that a server opens; {username} is expanded.")
+    disable_user_config = _setting(Bool(False), "Ignore the configuration files of users.")
+    debug = _setting(Bool(False), "Let servers log at DEBUG.")
+    mem_limit: Any = _setting(
+        ByteSpecification(None, allow_none=True), "The most memory that a server may use (1G)."
+    )
+    mem_guarantee: Any = _setting(
+        ByteSpecification(None, allow_none=True), "The memory that a server is sure to get."
+    )
+    cpu_limit: Any = _setting(Float(None, allow_none=True), "The most CPUs that a server may use.")
+    cpu_guarantee: Any = _setting(Float(None, allow_none=True), "The CPUs that a server is sure to get.")
+    options_form: Any = _setting(
+        Union([Unicode(), CallableTrait()]),
+        "The HTML of the form before a start, or a callable.",
+    )
+    options_from_form: Any = _setting(
+        Union([CallableTrait(), Unicode()], default_value="passthrough"),
+        "What turns the form into options: a callable, 'passthrough' or 'simple'.",
+    )
+    apply_user_options: Any = _setting(
+        Union([CallableTrait(), Dict()], default_value=None, allow_none=True),
+        "What applies options: a callable (spawner, options), or a mapping of option to setting.",
+    )
+    group_overrides: Any = _setting(
+        Union([Dict(), CallableTrait()]),
+        "Settings by group: {key: {groups, spawner_override}}.",
+    )
+    pre_spawn_hook: Any = _setting(CallableTrait(None, allow_none=True), "Called before a start (spawner).")
+    post_stop_hook: Any = _setting(CallableTrait(None, allow_none=True), "Called after a stop (spawner).")
+    auth_state_hook: Any = _setting(
+        CallableTrait(None, allow_none=True), "Called before a start (spawner, auth_state)."
+    )
+    progress_ready_hook: Any = _setting(
+        CallableTrait(None, allow_none=True),
+        "Called at its end (spawner, event); may change the event.",
+    )
+    oauth_client_allowed_scopes: Any = _setting(
+        Union([CallableTrait(), List()], default_value=[]),
+        "What visitors may grant a server.",
+    )
+    oauth_roles: Any = _setting(Union([CallableTrait(), List()], default_value=[]), "Deprecated.")
+    server_token_scopes: Any = _setting(
+        Union([List(), CallableTrait()], default_value=[]), "The scopes of a server's own token."
+    )
+    ssl_alt_names: Any = _setting(List(Unicode()), "Further names in a server's certificate.")
+    ssl_alt_names_include_local = _setting(Bool(True), "Put the local names into a server's certificate.")
+
+    _required: ClassVar[tuple[str, ...]] = ("start", "stop", "poll")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        missing = [name for name in Spawner._required if getattr(cls, name) is getattr(Spawner, name)]
+        if missing:
+            raise NotImplementedError(f"{cls.__name__} has to define {', '.join(f'{m}()' for m in missing)}")
+
+    @default("log")
+    def _default_log(self) -> logging.Logger:
+        return _log
+
+    @default("server")
+    def _default_server(self) -> ServerView:
+        return ServerView(base_url=self.user.server_url(self.name))
+
+    @property
+    def _log_name(self) -> str:
+        return full_name(self.user.name, self.name) if self.name else str(self.user.name)
+
+    # What a driver does
+
+    def start(self) -> Any:
+        """Start the server; return where it will listen: (ip, port), a URL, or None with `server.port` set.
+
+        May be sync, async or a generator coroutine. What it raises ends the start, and is told to the owner.
+        """
+        raise NotImplementedError
+
+    def stop(self, now: bool = False) -> Any:
+        """End the server; `now` allows no time for a clean end. May be repeated, also when nothing runs."""
+        raise NotImplementedError
+
+    def poll(self) -> Any:
+        """Return None while the server lives, its exit status when it has ended, 0 when that is unknown.
+
+        Raises whatever it likes when it cannot tell: unknown is not dead.
+        """
+        raise NotImplementedError
+
+    async def poll_now(self) -> int | None:
+        """Return what `poll` says, of whatever kind it is."""
+        status = await resolve(self.poll())
+        return None if status is None else int(status)
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what an earlier spawner's `get_state` returned; JSON-like."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return all that a later spawner needs to poll and stop the server; JSON-like, no secrets."""
+        return {}
+
+    def clear_state(self) -> None:
+        """Forget a server that has ended."""
+        self.server.ip, self.server.port = "", 0
+
+    async def delete_forever(self) -> None:
+        """Remove what a stopped server left behind; it is deleted. May be repeated."""
+
+    async def wait_for_death(self, timeout: float = 10) -> bool:
+        """Return True as soon as `poll` says that the server has ended, False after `timeout` seconds."""
+        pause = 0.05
+        try:
+            async with asyncio.timeout(timeout):
+                while await self.poll_now() is None:
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, 1.0)
+        except TimeoutError:
+            return False
+        return True
+
+    # What Carrel adds; a driver may leave these as they are
+
+    async def save_state(self) -> None:
+        """Keep `get_state()` now: after a crash of the hub the next one adopts or cleans up from here."""
+        if self.state_saver is not None:
+            await self.state_saver(self.get_state())
+
+    async def logs(self, tail: int = 200) -> str:
+        """Return the last lines that the server wrote, for its owner; empty when the driver cannot know."""
+        return ""
+
+    async def usage(self) -> Usage | None:
+        """Return what the server uses now, None when the driver cannot know."""
+        return None
+
+    async def queue_position(self) -> int | None:
+        """Return how many wait before this server in the driver's own queue, None when there is none."""
+        return None
+
+    async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
+        """Return what runs of this hub's, besides the (server id, generation) pairs that are known."""
+        return []
+
+    # The environment and the command line
+
+    def run_labels(self) -> dict[str, str]:
+        """Return the marks by which this run is found again."""
+        return labels(self.hub.hub_id, self.server_id, self.generation)
+
+    def get_env(self) -> dict[str, str]:
+        """Return the server's variables: kept ones, then the hub's, then `environment`, then the labels."""
+        env = {key: os.environ[key] for key in self.env_keep if key in os.environ}
+        env |= server_environment(self._facts())
+        for key, value in self.environment.items():
+            env[key] = str(value(self) if callable(value) else value)
+        return env | self.run_labels()
+
+    def _facts(self) -> ServerFacts:
+        scheme = "https" if self.internal_ssl else "http"
+        scopes = self.oauth_client_allowed_scopes
+        return ServerFacts(
+            user_name=self.user.name,
+            server_name=self.name,
+            prefix=self.server.base_url,
+            listen_url=f"{scheme}://{join_host(self.ip, self.port)}{self.server.base_url}",
+            api_url=self.hub_connect_url or self.hub.api_url,
+            hub_base_url=self.hub.base_url,
+            public_host=self.hub.public_host,
+            public_url=self.hub.public_url,
+            api_token=self.api_token,
+            client_id=self.oauth_client_id,
+            access_scopes=self.oauth_access_scopes,
+            allowed_scopes=[] if callable(scopes) else scopes,
+            cookie_options=self.cookie_options,
+            cookie_host_prefix=self.cookie_host_prefix_enabled,
+            root_dir=self.format_string(self.notebook_dir),
+            default_url=self.format_string(self.default_url),
+            debug=self.debug,
+            disable_user_config=self.disable_user_config,
+            mem_limit=self.mem_limit,
+            mem_guarantee=self.mem_guarantee,
+            cpu_limit=self.cpu_limit,
+            cpu_guarantee=self.cpu_guarantee,
+            cert_paths=self.cert_paths,
+        )
+
+    def get_args(self) -> list[str]:
+        """Return what follows `cmd` on the command line."""
+        return list(self.args)
+
+    def get_argv(self) -> list[str]:
+        """Return `get_args()`; drivers of old extended this method instead."""
+        return self.get_args()
+
+    def template_namespace(self) -> dict[str, Any]:
+        """Return the names that settings may use in braces."""
+        return {"username": self.user.name, "servername": self.name, "base_url": self.server.base_url}
+
+    def format_string(self, s: str) -> str:
+        """Return `s` with `{username}` and the like expanded; raises ValueError for unknown names."""
+        return expand(s, self.template_namespace())
+
+    # What people choose
+
+    async def get_options_form(self) -> str:
+        """Return the HTML of the options form, empty for none."""
+        form = self.options_form
+        return str(await resolve(form(self)) or "") if callable(form) else str(form)
+
+    async def run_options_from_form(self, form_data: options.FormData) -> dict[str, Any]:
+        """Return the options that a submitted form means; raises what the deployer's callable raises."""
+        return await options.read_form(self.options_from_form, form_data, self)
+
+    def options_from_query(self, query_data: options.FormData) -> Any:
+        """Return the options that the parameters of a link mean: by default those of the same form."""
+        return self.run_options_from_form(query_data)
+
+    async def run_apply_user_options(self, user_options: Mapping[str, Any]) -> None:
+        """Apply `group_overrides`, then the chosen options, to this spawner; call it right before a start."""
+        await options.override_for_groups(self.group_overrides, self.user.groups, self)
+        await options.apply(self.apply_user_options, user_options, self)
+
+    # Hooks
+
+    def run_pre_spawn_hook(self) -> Any:
+        """Call `pre_spawn_hook`; what comes back may be awaitable."""
+        return self.pre_spawn_hook(self) if self.pre_spawn_hook else None
+
+    async def run_post_stop_hook(self) -> None:
+        """Call `post_stop_hook`; what it raises is logged, for a server that has ended stays ended."""
+        if self.post_stop_hook:
+            try:
+                await resolve(self.post_stop_hook(self))
+            except Exception:
+                self.log.exception("post_stop_hook of %s failed", self._log_name)
+
+    async def run_auth_state_hook(self, auth_state: Mapping[str, Any] | None) -> None:
+        """Call `auth_state_hook` with what the authenticator keeps about the user."""
+        if self.auth_state_hook:
+            await resolve(self.auth_state_hook(self, auth_state))
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield events `{"progress": 0…100, "message": text}` while start() runs."""
+        yield {"progress": 50, "message": "The server is starting"}
+
+    # Polling was a driver's own business once; the hub does it, and these stay for those who call them
+
+    def add_poll_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Have `poll_and_notify` call `callback` when the server has ended."""
+        self.__dict__.setdefault("_poll_callbacks", []).append((callback, args, kwargs))
+
+    def start_polling(self) -> None:
+        """Do nothing: the hub polls."""
+
+    def stop_polling(self) -> None:
+        """Forget the callbacks."""
+        self.__dict__.pop("_poll_callbacks", None)
+
+    async def poll_and_notify(self) -> int | None:
+        """Return what `poll` says, after calling the callbacks if the server has ended."""
+        status = await self.poll_now()
+        if status is not None:
+            for callback, args, kwargs in self.__dict__.pop("_poll_callbacks", []):
+                await resolve(callback(*args, **kwargs))
+        return status

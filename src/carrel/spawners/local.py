@@ -1,0 +1,279 @@
+"""Servers as processes of the hub's own machine, each with the rights of its owner."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from traitlets import Dict, Integer, Unicode, default
+
+from carrel.lib import processes
+from carrel.lib.awaiting import resolve
+from carrel.lib.net import free_port, reachable
+from carrel.lib.process_table import Process, find, is_alive, look
+from carrel.lib.processes import Account, Program
+from carrel.spawners.base import Spawner
+from carrel.spawners.commands import path_with
+from carrel.spawners.errors import StartError
+from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
+from carrel.spawners.orphans import find_local_orphans
+from carrel.spawners.reports import Orphan
+from carrel.spawners.traits import Command
+
+
+def set_user_setuid(username: str, chdir: bool = True) -> Callable[[], None]:
+    """Return what turns a forked child of root into `username`; for drivers that fork themselves."""
+    account = processes.find_account(username)
+
+    def become() -> None:
+        os.setgroups(list(account.groups))
+        os.setgid(account.gid)
+        os.setuid(account.uid)
+        if chdir:
+            try:
+                os.chdir(account.home)
+            except OSError:
+                os.chdir("/")
+
+    return become
+
+
+class LocalProcessSpawner(Spawner):
+    """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
+
+    interrupt_timeout = Integer(30, help="How long a server may take to end after SIGINT, in seconds.").tag(
+        config=True
+    )
+    term_timeout = Integer(30, help="How long a server may take to end after SIGTERM, in seconds.").tag(
+        config=True
+    )
+    kill_timeout = Integer(5, help="How long a server may take to vanish after SIGKILL, in seconds.").tag(
+        config=True
+    )
+    popen_kwargs: Any = Dict(help="Further arguments for subprocess.Popen.").tag(config=True)
+    shell_cmd: Any = Command(
+        [], minlen=0, help="A shell that runs the command, given as one word: ['bash', '-l', '-c']."
+    ).tag(config=True)
+    umask = Integer(0o022, help="The umask of servers.").tag(config=True)
+
+    pid = Integer(0)
+    start_time = Unicode(help="What tells the process from a later one with the same pid.")
+    log_file = Unicode()
+    _exit_status: int | None = None
+    _chose_port: bool = False
+    _account: Account | None = None
+
+    @default("env_keep")
+    def _default_env_keep(self) -> list[str]:
+        return [
+            "PATH",
+            "PYTHONPATH",
+            "CONDA_ROOT",
+            "CONDA_DEFAULT_ENV",
+            "VIRTUAL_ENV",
+            "LANG",
+            "LC_ALL",
+            "LD_LIBRARY_PATH",
+            "JUPYTERHUB_SINGLEUSER_APP",
+        ]
+
+    # The checkpoint
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over a checkpoint; one without a start time is of no known process."""
+        super().load_state(state)
+        self.start_time = str(state.get("start_time") or "")
+        self.pid = int(state.get("pid") or 0) if self.start_time else 0
+        self.log_file = str(state.get("log") or "")
+        self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the process, where it listens and where its log is."""
+        state = super().get_state()
+        process = self._process()
+        if process is not None:
+            state |= {"pid": process.pid, "start_time": process.start_time, "log": self.log_file}
+            state |= {"ip": self.server.ip, "port": self.server.port}
+        return state
+
+    def clear_state(self) -> None:
+        """Forget the process."""
+        super().clear_state()
+        self.pid, self.start_time = 0, ""
+        if self._chose_port:
+            self.port, self._chose_port = 0, False
+
+    def _process(self) -> Process | None:
+        if self.pid and not self.start_time:
+            # A subclass has just started it in its own way and set nothing but the pid.
+            found = find(self.pid)
+            self.start_time = found.start_time if found else ""
+        return Process(self.pid, self.start_time) if self.pid and self.start_time else None
+
+    # Start, poll, stop
+
+    async def start(self) -> tuple[str, int]:
+        """Start the process and return where it will listen; raises StartError when it cannot be."""
+        rights = await asyncio.to_thread(self._rights)
+        if not self.port:
+            self.port, self._chose_port = free_port(self.ip), True
+        env = self.get_env() | self.run_labels()
+        program = self._program(env, rights)
+        await self._launch(program)
+        self.server.ip, self.server.port = reachable(self.ip), self.port
+        try:
+            await self.save_state()
+        except BaseException:
+            # Without the checkpoint nobody would know of it.
+            await self._end([(signal.SIGKILL, self.kill_timeout)])
+            raise
+        return self.server.ip, self.server.port
+
+    async def poll(self) -> int | None:
+        """Return None while the process lives; else its exit status, or 0 when it was not the hub's child."""
+        process = self._process()
+        if process is not None:
+            if is_alive(process, self.run_labels()):
+                return None
+            self._collect(process)
+        return self._exit_status or 0
+
+    async def stop(self, now: bool = False) -> None:
+        """Send SIGINT, SIGTERM, SIGKILL, each when the one before was in vain; `now` leaves SIGINT out.
+
+        What is left of the process's group is killed with it. Raises RuntimeError when SIGKILL is in vain too.
+        """
+        steps = [(signal.SIGINT, self.interrupt_timeout), (signal.SIGTERM, self.term_timeout)]
+        await self._end([*steps[1 if now else 0 :], (signal.SIGKILL, self.kill_timeout)])
+
+    async def _end(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
+        process = self._process()
+        seen = look(process.pid) if process is not None else None
+        if process is None or seen is None or seen.start_time != process.start_time:
+            return
+        await self._escalate(steps)
+        processes.send_to_group(process, signal.SIGKILL)
+        if is_alive(process):
+            raise RuntimeError(f"Process {process.pid} does not end, not even by SIGKILL.")
+        self._collect(process)
+
+    async def _escalate(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
+        for sig, timeout in steps:
+            if not await resolve(self._signal(sig)) or await self.wait_for_death(timeout):
+                return
+            self.log.warning("The server of %s did not end %s s after %s", self._log_name, timeout, sig.name)
+
+    async def _signal(self, sig: int) -> bool:
+        """Send a signal and tell whether the process was there."""
+        process = self._process()
+        return process is not None and processes.send(process, sig)
+
+    async def wait_for_death(self, timeout: float = 10) -> bool:
+        """Return True as soon as the process has ended, False after `timeout` seconds."""
+        process = self._process()
+        return process is None or await processes.wait_until_gone(process, timeout)
+
+    def _collect(self, process: Process) -> None:
+        status = processes.collect(process)
+        if status is not None:
+            self._exit_status = status
+
+    # What is started
+
+    def _program(self, env: dict[str, str], rights: Account | None) -> Program:
+        words = [*(self.cmd or []), *self.get_argv()]
+        if self.shell_cmd:
+            words = [*self.shell_cmd, shlex.join(words)]
+        if not words:
+            raise StartError("There is no command to start.", hint="Set c.Spawner.cmd.")
+        env["PATH"] = path_with(words[0], env)
+        popen = dict(self.popen_kwargs)
+        if self._makes_own_child():
+            popen.setdefault("preexec_fn", self.make_preexec_fn(self.user.name))
+        return Program(argv=words, env=env, home=self._home(), account=rights, umask=self.umask, popen=popen)
+
+    async def _launch(self, program: Program) -> None:
+        self._exit_status = None
+        output = self._open_log()
+        try:
+            process = await processes.launch(program, output)
+        except OSError as error:
+            raise StartError(
+                f"The command {program.argv[0]} could not be started: {error.strerror}."
+            ) from error
+        finally:
+            if output >= 0:
+                os.close(output)
+        self.pid, self.start_time = process.pid, process.start_time
+
+    def _open_log(self) -> int:
+        if not self.log_directory:
+            return subprocess.DEVNULL
+        path = log_path(self.log_directory, self.user.name, self.server_id)
+        self.log_file = str(path)
+        return open_log(path)
+
+    # Whose rights it has
+
+    def _rights(self) -> Account | None:
+        """Return the account that the process changes to, None to stay as we are."""
+        account, own = self._find_account(), os.geteuid()
+        if self._makes_own_child() or account.uid == own:
+            return None
+        if own != 0:
+            raise StartError(
+                f"The hub is not root, so it cannot start a server with the rights of {account.name}.",
+                hint="Run the hub as root, or set c.JupyterHub.spawner_class to one that needs no root.",
+            )
+        return account
+
+    def _find_account(self) -> Account:
+        if self._account is None:
+            try:
+                self._account = processes.find_account(self.user.name)
+            except KeyError:
+                raise StartError(
+                    f"There is no account called {self.user.name} on this machine.",
+                    hint="Create it, or set c.LocalAuthenticator.create_system_users = True.",
+                ) from None
+        return self._account
+
+    def _home(self) -> str:
+        return self._find_account().home
+
+    def _makes_own_child(self) -> bool:
+        return type(self).make_preexec_fn is not LocalProcessSpawner.make_preexec_fn
+
+    def make_preexec_fn(self, name: str) -> Callable[[], None]:
+        """Return what turns the child into user `name`; called only where a subclass has its own."""
+        return set_user_setuid(name)
+
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        """Add what the account says: USER, HOME, SHELL."""
+        account = self._find_account()
+        return env | {"USER": account.name, "HOME": account.home, "SHELL": account.shell}
+
+    def get_env(self) -> dict[str, str]:
+        """Return the server's environment with the account's variables."""
+        return self.user_env(super().get_env())
+
+    # What Carrel adds
+
+    async def logs(self, tail: int = 200) -> str:
+        """Return the last lines that this run wrote."""
+        return await asyncio.to_thread(read_tail, Path(self.log_file), tail) if self.log_file else ""
+
+    async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
+        """Return the processes that carry this hub's label and are none of the known runs."""
+        return await asyncio.to_thread(find_local_orphans, self.hub.hub_id, frozenset(known))
+
+    async def delete_forever(self) -> None:
+        """Remove the server's logs."""
+        if self.log_directory:
+            remove_logs(log_path(self.log_directory, self.user.name, self.server_id))

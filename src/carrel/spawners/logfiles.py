@@ -1,0 +1,47 @@
+"""What a server writes, kept by the hub: one file for the present run, one for the run before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+_MOST_READ = 256 * 1024
+_LONGEST_NAME = 40
+
+
+def log_path(directory: str, user_name: str, server_id: int) -> Path:
+    """Return where the log of a server is; no two servers share one, whatever their users are called."""
+    readable = re.sub(r"[^A-Za-z0-9_]", "-", user_name)[:_LONGEST_NAME]
+    return Path(directory) / f"{readable}-{server_id}.log"
+
+
+def open_log(path: Path) -> int:
+    """Return a descriptor of a new, empty log that only the hub may read; the last run's is set aside."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(_previous(path))
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+
+
+def read_tail(path: Path, lines: int) -> str:
+    """Return the last `lines` lines, at most 256 KiB; empty when there is no log."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _MOST_READ))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
+
+
+def remove_logs(path: Path) -> None:
+    """Remove the logs of a server that is deleted; may be repeated."""
+    path.unlink(missing_ok=True)
+    _previous(path).unlink(missing_ok=True)
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(f"{path.name}.1")

@@ -1,0 +1,88 @@
+"""What people choose before a start: from the form to the driver's settings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from traitlets import HasTraits
+
+from carrel.lib.awaiting import resolve
+
+FormData = Mapping[str, Any]
+
+
+def passthrough(form: FormData) -> dict[str, Any]:
+    """Return the form as it came: each field a list of strings."""
+    return dict(form)
+
+
+def simple(form: FormData) -> dict[str, Any]:
+    """Return the form with single values in place of lists of one."""
+    return {key: value[0] if _is_single(value) else value for key, value in form.items()}
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 1
+
+
+READERS: Mapping[str, Callable[[FormData], dict[str, Any]]] = {"passthrough": passthrough, "simple": simple}
+
+
+async def read_form(reader: Any, form: FormData, spawner: HasTraits) -> dict[str, Any]:
+    """Return the options that `reader` (a name in READERS or a callable) makes of a form."""
+    if isinstance(reader, str):
+        try:
+            return READERS[reader](form)
+        except KeyError:
+            raise ValueError(
+                f"Spawner.options_from_form: {reader!r} is neither a callable nor one of {', '.join(READERS)}"
+            ) from None
+    arguments = {"spawner": spawner} if _takes_spawner(reader) else {}
+    return dict(await resolve(reader(form, **arguments)) or {})
+
+
+async def apply(rule: Any, options: Mapping[str, Any], spawner: HasTraits) -> None:
+    """Apply chosen options to the driver: `rule` is a callable, a mapping of option to trait, or None."""
+    if callable(rule):
+        await resolve(rule(spawner, dict(options)))
+        return
+    for option, trait in (rule or {}).items():
+        if option in options:
+            setattr(spawner, trait, options[option])
+
+
+async def override_for_groups(rule: Any, groups: Collection[str], spawner: HasTraits) -> None:
+    """Apply `group_overrides`: in order of its keys, each entry that shares a group with the user.
+
+    A dictionary is merged into the trait's value (None removes a key); anything else replaces it.
+    """
+    entries = await resolve(rule(spawner)) if callable(rule) else rule
+    for _, entry in sorted((entries or {}).items()):
+        if set(groups).isdisjoint(entry["groups"]):
+            continue
+        for trait, value in entry["spawner_override"].items():
+            wanted = await resolve(value(spawner)) if callable(value) else value
+            present = getattr(spawner, trait)
+            merge = isinstance(wanted, dict) and isinstance(present, dict)
+            setattr(spawner, trait, _merged(present, wanted) if merge else wanted)
+
+
+def _merged(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(present)
+    for key, value in wanted.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = _merged(result[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+def _takes_spawner(reader: Callable[..., Any]) -> bool:
+    try:
+        return "spawner" in inspect.signature(reader).parameters
+    except (TypeError, ValueError):
+        return False

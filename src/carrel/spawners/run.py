@@ -1,0 +1,69 @@
+"""Building a driver for one run of one server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from traitlets.config import Config
+
+from carrel.spawners.base import Spawner
+from carrel.spawners.views import HubView, ServerView, UserView
+
+S = TypeVar("S", bound=Spawner)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """All that a driver is told about a server; a plain value without ties to the database."""
+
+    user: UserView
+    hub: HubView
+    server_id: int
+    generation: int
+    name: str = ""
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """The checkpoint of the run, empty before a start."""
+    user_options: Mapping[str, Any] = field(default_factory=dict)
+    api_token: str = ""
+    """Known only while a server is started."""
+    oauth_client_id: str = ""
+    oauth_access_scopes: Sequence[str] = ()
+    cookie_options: Mapping[str, Any] = field(default_factory=dict)
+    cookie_host_prefix_enabled: bool = False
+    authenticator: Any = None
+    log_directory: str = ""
+    """Where the logs of servers are kept; empty keeps none."""
+    state_saver: Callable[[Mapping[str, Any]], Awaitable[Any]] | None = None
+
+
+def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
+    """Return a driver of class `cls`, configured, with the run's checkpoint loaded.
+
+    Cheap: it is done anew for each start, stop and poll. Raises TraitError when the configuration has a value
+    that a setting does not take.
+    """
+    prefix = run.user.server_url(run.name)
+    spawner = cls(
+        config=config if config is not None else Config(),
+        user=run.user,
+        hub=run.hub,
+        authenticator=run.authenticator,
+        name=run.name,
+        server=ServerView(base_url=prefix),
+        proxy_spec=prefix,
+        server_id=run.server_id,
+        generation=run.generation,
+        user_options=dict(run.user_options),
+        api_token=run.api_token,
+        oauth_client_id=run.oauth_client_id,
+        oauth_access_scopes=list(run.oauth_access_scopes),
+        cookie_options=dict(run.cookie_options),
+        cookie_host_prefix_enabled=run.cookie_host_prefix_enabled,
+        log_directory=run.log_directory,
+    )
+    spawner.state_saver = run.state_saver
+    if run.state:
+        spawner.load_state(run.state)
+    return spawner
