@@ -1,1 +1,1 @@
-"""Layer 6. Web plumbing that all faces share: who is calling, sessions, CSRF, errors to statuses."""
+"""Layer 6. Web plumbing shared by the faces: who is calling, sessions, CSRF, errors, headers, limits."""

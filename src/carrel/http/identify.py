@@ -1,0 +1,114 @@
+"""Who is calling: by the Authorization header, or by the log-in cookie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+from litestar.di import Provide
+
+from carrel.core.access import caller_of_session, caller_of_token
+from carrel.core.caller import Caller, identified
+from carrel.core.context import HubContext
+from carrel.http.csrf import Origin, is_ours, is_visit, sent_token, token_fits
+from carrel.http.pages import Pages, pages_of
+from carrel.http.request import Connection, facts_of, header, hub_of, is_api
+from carrel.http.sessions import login_secret
+
+AnyRequest = Request[Any, Any, Any]
+
+_SCHEMES = {"token", "bearer"}
+_HARMLESS = {"HEAD", "OPTIONS"}
+_LONGEST_TOKEN = 1024
+
+
+async def identify(connection: Connection) -> Caller | None:
+    """Return who sent a request, or None for nobody; looked up once per request.
+
+    A bad token is nobody: it never falls back to the cookie. On the REST API a cookie counts only together
+    with the XSRF token.
+    """
+    facts = facts_of(connection.scope)
+    if not facts.looked_up:
+        facts.caller = await _look_up(connection)
+        facts.looked_up = True
+    return facts.caller
+
+
+async def require_caller(connection: Connection) -> Caller:
+    """Return who sent a request; raise Unauthenticated when nobody did."""
+    return identified(await identify(connection))
+
+
+def dependencies() -> dict[str, Provide]:
+    """Return what every handler may name as a parameter.
+
+    `hub: HubContext`, `caller: Caller` (Unauthenticated when there is none), `visitor: Caller | None` and
+    `pages: Pages`.
+    """
+    return {
+        "hub": Provide(provide_hub, sync_to_thread=False),
+        "caller": Provide(provide_caller),
+        "visitor": Provide(provide_visitor),
+        "pages": Provide(provide_pages, sync_to_thread=False),
+    }
+
+
+def provide_hub(request: AnyRequest) -> HubContext:
+    """Return the hub's parts."""
+    return hub_of(request)
+
+
+def provide_pages(request: AnyRequest) -> Pages:
+    """Return the renderer of pages."""
+    pages = pages_of(request)
+    if pages is None:
+        raise LookupError("The application has no pages.")
+    return pages
+
+
+async def provide_caller(request: AnyRequest) -> Caller:
+    """Return who sent the request; raise Unauthenticated when nobody did."""
+    return await require_caller(request)
+
+
+async def provide_visitor(request: AnyRequest) -> Caller | None:
+    """Return who sent the request, or None."""
+    return await identify(request)
+
+
+def bearer_token(connection: Connection) -> str | None:
+    """Return the token of an Authorization header, or None when it has none (another scheme is none)."""
+    scheme, _, token = header(connection, "authorization").strip().partition(" ")
+    return token.strip() if scheme.lower() in _SCHEMES else None
+
+
+async def _look_up(connection: Connection) -> Caller | None:
+    hub = hub_of(connection)
+    token = bearer_token(connection)
+    if token is not None:
+        usable = token and token.isascii() and len(token) <= _LONGEST_TOKEN
+        return await caller_of_token(hub, token) if usable else None
+    secret = login_secret(connection)
+    if secret is None or not _cookie_counts(connection, hub.settings.base_url):
+        return None
+    return await caller_of_session(hub, secret)
+
+
+def _cookie_counts(connection: Connection, base_url: str) -> bool:
+    """Tell whether a cookie may speak for its owner: pages check their forms, the API checks here.
+
+    Browsers come to the OAuth pages by redirects from anywhere: those count as pages, although below /api.
+    """
+    facts = facts_of(connection.scope)
+    if not is_api(facts.path, base_url) or facts.path.startswith(f"{base_url}hub/api/oauth2/"):
+        return True
+    if facts.method in _HARMLESS:
+        return True
+    origin = Origin.of(connection)
+    if facts.method == "GET":
+        return is_visit(origin) or token_fits(connection, sent_token(connection))
+    content_type = header(connection, "content-type").partition(";")[0].strip().lower()
+    if content_type not in {"", "application/json"}:
+        return False
+    return is_ours(origin, header(connection, "host")) and token_fits(connection, sent_token(connection))

@@ -1,0 +1,177 @@
+"""What happens around every request: its id, true address, size limit, reply headers and line in the log.
+
+It wraps the whole application as plain ASGI: a framework's middleware sees only requests that have a route.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from carrel.http.headers import ReplyHeaders
+from carrel.http.request import RequestFacts, Scope, is_api, remember
+from carrel.lib.urls import loggable
+
+Message = Any
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+MAX_BODY = 1024 * 1024
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+_TOO_LARGE = b'{"status": 413, "message": "The request body is too large."}'
+
+
+class HubMiddleware:
+    """Wraps the hub's ASGI application.
+
+    `trusted` are the networks of our own proxies: only what comes from them may say for whom it comes
+    (X-Forwarded-For, -Proto). The server below must not interpret those headers itself.
+    """
+
+    def __init__(
+        self, app: App, base_url: str, *, trusted: Sequence[str] = _LOOPBACK, max_body: int = MAX_BODY
+    ) -> None:
+        self._app = app
+        self._base_url = base_url
+        self._max_body = max_body
+        self._headers = ReplyHeaders(base_url)
+        self._trusted = [ipaddress.ip_network(network) for network in trusted]
+        self._log = logging.getLogger("carrel.access")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.monotonic()
+        facts = self._look_at(scope)
+        reply = _Reply(facts, self._headers, is_api(facts.path, self._base_url), send)
+        try:
+            await self._serve(scope, receive, reply)
+        finally:
+            self._write_line(facts, reply.status, (time.monotonic() - began) * 1000)
+
+    async def _serve(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
+        if scope["method"] == "OPTIONS" and reply.api:
+            await reply.answer(200, b"")
+            return
+        if _declared_length(scope) > self._max_body:
+            await reply.answer(413, _TOO_LARGE)
+            return
+        if scope["method"] == "HEAD":
+            scope["method"] = "GET"
+        body = _LimitedBody(receive, self._max_body)
+        try:
+            await self._app(scope, body.receive, reply.send)
+        except _TooLarge:
+            await reply.answer(413, _TOO_LARGE)
+
+    def _look_at(self, scope: Scope) -> RequestFacts:
+        peer = scope.get("client")
+        client, scheme = peer[0] if peer else "", scope.get("scheme", "http")
+        if not peer or self._trusts(client):
+            client = self._forwarded_for(scope) or client
+            proto = _header(scope, b"x-forwarded-proto").partition(",")[0].strip().lower()
+            scheme = proto if proto in {"http", "https"} else scheme
+        scope["scheme"] = scheme
+        return remember(scope, scheme=scheme, client=client)
+
+    def _forwarded_for(self, scope: Scope) -> str:
+        """Return the last address that is not a proxy of ours: earlier ones are the visitor's own claim."""
+        entries = [entry.strip() for entry in _header(scope, b"x-forwarded-for").split(",") if entry.strip()]
+        strangers = [entry for entry in entries if not self._trusts(entry)]
+        return (strangers or entries or [""])[-1][:64]
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address.partition("%")[0].removeprefix("::ffff:"))
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted)
+
+    def _write_line(self, facts: RequestFacts, status: int, milliseconds: float) -> None:
+        level = logging.WARNING if status >= 500 else logging.INFO
+        if facts.path.endswith("/health") or (facts.method == "GET" and "/hub/static/" in facts.path):
+            level = logging.DEBUG
+        if self._log.isEnabledFor(level):
+            who = facts.caller.user.name if facts.caller else ""
+            self._log.log(
+                level,
+                "%d %s %s (%s@%s) %.1fms %s",
+                status,
+                facts.method if facts.method.isalpha() else "?",
+                loggable(facts.url),
+                who,
+                loggable(facts.client),
+                milliseconds,
+                facts.id,
+            )
+
+
+class _TooLarge(BaseException):
+    """More body than allowed came; not an Exception, so that nothing between us and the reader answers it."""
+
+
+class _LimitedBody:
+    """Counts what a request sends."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._left = limit
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise _TooLarge
+        return message
+
+
+class _Reply:
+    """Adds the headers that every reply carries, and drops the body of an answer to HEAD."""
+
+    def __init__(self, facts: RequestFacts, headers: ReplyHeaders, api: bool, send: Send) -> None:
+        self.api = api
+        self.status = 0
+        self._facts = facts
+        self._headers = headers
+        self._send = send
+        self._head = facts.method == "HEAD"
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": self._complete(list(message.get("headers", ())))}
+        elif self._head and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    async def answer(self, status: int, body: bytes) -> None:
+        if self.status:
+            return
+        headers = [(b"content-length", str(len(body)).encode())]
+        if body:
+            headers.append((b"content-type", b"application/json"))
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    def _complete(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        present = {name.lower(): value for name, value in headers}
+        if self.api:
+            added = self._headers.api(self._facts)
+        else:
+            added = self._headers.page(self._facts, present.get(b"content-type", b""))
+        return headers + [pair for pair in added if pair[0] not in present]
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """Return a header's values joined by commas, as a proxy that appends may have sent two lines."""
+    return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
+
+
+def _declared_length(scope: Scope) -> int:
+    text = _header(scope, b"content-length")
+    return int(text) if text.isdigit() else 0

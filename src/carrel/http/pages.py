@@ -1,0 +1,37 @@
+"""What a face may ask of the one that has the templates; it is found on the application's state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from litestar import Response
+
+from carrel.core.caller import Caller
+from carrel.http.request import Connection
+
+
+@runtime_checkable
+class Pages(Protocol):
+    """Renders HTML pages."""
+
+    def page(
+        self, connection: Connection, template: str, *, status: int = 200, **values: Any
+    ) -> Response[str]:
+        """Return a page made of `template` (`oauth.html`) with the hub's variables and `values`."""
+
+    def error(
+        self, connection: Connection, status: int, message: str, *, retry: bool = False
+    ) -> Response[str]:
+        """Return the page for an error; `message` may be empty; `retry` offers the same page again."""
+
+    def oauth_confirmation(
+        self, connection: Connection, visitor: Caller, description: str, scopes: Sequence[str]
+    ) -> Response[str]:
+        """Return the page that asks whether a server may know who is visiting it."""
+
+
+def pages_of(connection: Connection) -> Pages | None:
+    """Return the renderer, or None in an application without pages."""
+    pages: Pages | None = connection.app.state.get("pages")
+    return pages

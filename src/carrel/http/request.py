@@ -1,0 +1,105 @@
+"""What the plumbing knows about one request before any handler runs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from litestar.connection import ASGIConnection
+
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+
+#: Any request or websocket: handlers and dependencies take this.
+Connection = ASGIConnection[Any, Any, Any, Any]
+Scope = MutableMapping[str, Any]
+
+_KEY = "carrel.request"
+
+
+@dataclass(slots=True)
+class RequestFacts:
+    """The request as the browser sent it, and who turned out to have sent it."""
+
+    id: str
+    method: str
+    """As sent: a HEAD is answered by the handler for GET."""
+    path: str
+    """Decoded, with the base URL."""
+    raw_path: str
+    """As sent, still escaped, without the query."""
+    query: str
+    scheme: str
+    """`http` or `https`, on the public side."""
+    client: str
+    """The visitor's address."""
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    """Allows one page's own scripts in its Content-Security-Policy."""
+    nonce_used: bool = False
+    looked_up: bool = False
+    caller: Caller | None = None
+
+    @property
+    def url(self) -> str:
+        """Return path and query as sent."""
+        return f"{self.raw_path}?{self.query}" if self.query else self.raw_path
+
+
+def facts_of(scope: Any) -> RequestFacts:
+    """Return the facts of a request, gathered now when no middleware has done so."""
+    facts: RequestFacts | None = scope.get(_KEY)
+    if facts is None:
+        client = scope.get("client")
+        facts = remember(scope, scheme=scope.get("scheme", "http"), client=client[0] if client else "")
+    return facts
+
+
+def remember(scope: Any, *, scheme: str, client: str) -> RequestFacts:
+    """Gather the facts of a request from its ASGI scope and keep them there."""
+    raw = scope.get("raw_path") or scope["path"].encode()
+    facts = RequestFacts(
+        id=secrets.token_hex(6),
+        method=scope.get("method", "GET"),
+        path=scope["path"],
+        raw_path=raw.decode("latin-1").partition("?")[0],
+        query=scope.get("query_string", b"").decode("latin-1"),
+        scheme=scheme,
+        client=client,
+    )
+    scope[_KEY] = facts
+    return facts
+
+
+def hub_of(connection: Connection) -> HubContext:
+    """Return the hub's parts, which the composition root put on the application's state."""
+    hub: HubContext = connection.app.state.hub
+    return hub
+
+
+def is_api(path: str, base_url: str) -> bool:
+    """Tell whether a path belongs to the REST API."""
+    return path == f"{base_url}hub/api" or path.startswith(f"{base_url}hub/api/")
+
+
+def header(connection: Connection, name: str) -> str:
+    """Return a header, or an empty string."""
+    return str(connection.headers.get(name, ""))
+
+
+def cookies(connection: Connection, name: str) -> list[str]:
+    """Return every value of a cookie, the one with the most specific path first.
+
+    A browser sends all cookies of a name that match; one that was planted must not hide the good one.
+    """
+    found = []
+    for line in connection.headers.getall("cookie", []):
+        for pair in line.split(";"):
+            key, _, value = pair.strip().partition("=")
+            if key == name:
+                found.append(value.strip('"'))
+    return found[:_MOST_COOKIES]
+
+
+_MOST_COOKIES = 8

@@ -1,0 +1,78 @@
+"""The cookies of a log-in. The log-in cookie carries the session's secret and a signature over it.
+
+The signature lets garbage be refused without asking the database; the session is a row that can be ended.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from litestar import Response
+from litestar.datastructures import Cookie
+
+from carrel.core.login import LoggedIn
+from carrel.http.request import Connection, cookies, facts_of, hub_of
+from carrel.lib.ids import same
+
+LOGIN_COOKIE = "jupyterhub-hub-login"
+SESSION_ID_COOKIE = "jupyterhub-session-id"
+
+
+def derive_key(cookie_secret: bytes, purpose: str) -> bytes:
+    """Return a key for one purpose, so that what is signed for one is worthless for another."""
+    return hmac.digest(cookie_secret, b"carrel " + purpose.encode(), "sha256")
+
+
+def sign(secret: str, cookie_secret: bytes) -> str:
+    """Return the log-in cookie's value for a session's secret."""
+    return f"{secret}.{_signature(secret, cookie_secret)}"
+
+
+def unsign(value: str, cookie_secret: bytes) -> str | None:
+    """Return the secret inside a log-in cookie's value, or None when we did not sign it."""
+    secret, _, signature = value.rpartition(".")
+    if secret and value.isascii() and same(signature, _signature(secret, cookie_secret)):
+        return secret
+    return None
+
+
+def login_secret(connection: Connection) -> str | None:
+    """Return the secret of the browser's session, or None without a log-in cookie that we signed."""
+    cookie_secret = hub_of(connection).settings.cookie_secret
+    for value in cookies(connection, LOGIN_COOKIE):
+        secret = unsign(value, cookie_secret)
+        if secret is not None:
+            return secret
+    return None
+
+
+def set_session(response: Response[Any], connection: Connection, login: LoggedIn) -> None:
+    """Give the browser a session's cookies, which end when the session does."""
+    hub = hub_of(connection)
+    base_url = hub.settings.base_url
+    max_age = max(0, int(login.expires - hub.clock.now()))
+    value = sign(login.secret, hub.settings.cookie_secret)
+    for key, content, path in (
+        (LOGIN_COOKIE, value, f"{base_url}hub/"),
+        (SESSION_ID_COOKIE, login.session_id, base_url),
+    ):
+        response.set_cookie(_cookie(connection, key, content, path, max_age))
+
+
+def clear_session(response: Response[Any], connection: Connection) -> None:
+    """Take the session's cookies from the browser; ending the session itself is `core.login.log_out`."""
+    base_url = hub_of(connection).settings.base_url
+    for key, path in ((LOGIN_COOKIE, f"{base_url}hub/"), (SESSION_ID_COOKIE, base_url)):
+        response.set_cookie(_cookie(connection, key, "", path, 0))
+
+
+def _cookie(connection: Connection, key: str, value: str, path: str, max_age: int) -> Cookie:
+    secure = facts_of(connection.scope).scheme == "https"
+    return Cookie(
+        key=key, value=value, path=path, max_age=max_age, httponly=True, samesite="lax", secure=secure or None
+    )
+
+
+def _signature(secret: str, cookie_secret: bytes) -> str:
+    return hmac.digest(derive_key(cookie_secret, "log-in cookie"), secret.encode(), "sha256").hex()

@@ -1,0 +1,75 @@
+"""URLs that came from outside: which of them a redirect may follow, and how they are written to a log."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+_SAFE = "/?#[]@!$&'()*+,;=:%~"
+_DOTS = {".", ".."}
+_SECRET_ARGUMENTS = frozenset(
+    {
+        "token",
+        "code",
+        "state",
+        "_xsrf",
+        "password",
+        "access_token",
+        "auth_token",
+        "client_secret",
+        "code_verifier",
+    }
+)
+_ARGUMENT = re.compile(r"([^?&=]+)=([^&]*)")
+_LONGEST_LOGGED = 500
+
+
+def safe_next(candidate: str, host: str, base_url: str) -> str | None:
+    """Return `candidate` as a path below `base_url` on our own host, or None when it may lead elsewhere.
+
+    `host` is the request's Host header. The result starts with exactly one slash and has no scheme, host,
+    backslash, control character or dot segment; what is not ASCII is percent-encoded.
+    """
+    if "\\" in candidate or any(not character.isprintable() for character in candidate):
+        return None
+    path = _strip_own_host(candidate, host)
+    if path is None or not path.startswith("/") or path.startswith("//"):
+        return None
+    path = quote(path, safe=_SAFE)
+    bare = re.split(r"[?#]", path, maxsplit=1)[0]
+    if not f"{bare}/".startswith(base_url) and not bare.startswith(base_url):
+        return None
+    if any(unquote(segment) in _DOTS for segment in bare.split("/")):
+        return None
+    return path
+
+
+def _strip_own_host(candidate: str, host: str) -> str | None:
+    """Return what follows `http(s)://host`; the candidate itself when it names no host."""
+    scheme, separator, rest = candidate.partition("://")
+    if not separator or "/" in scheme or "?" in scheme:
+        return candidate
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if scheme.lower() not in {"http", "https"} or not host or authority.lower() != host.lower():
+        return None
+    return rest[len(authority) :] or "/"
+
+
+def with_arguments(url: str, **arguments: str) -> str:
+    """Return `url` with query arguments set, replacing those of the same names."""
+    parts = urlsplit(url)
+    kept = [(key, value) for key, value in parse_qsl(parts.query, True) if key not in arguments]
+    query = urlencode([*kept, *arguments.items()], safe="/", quote_via=quote)
+    return parts._replace(query=query).geturl()
+
+
+def loggable(url: str) -> str:
+    """Return a path and query fit for one line of a log: secrets blanked, escaped, cut to a sane length."""
+    cut = url if len(url) <= _LONGEST_LOGGED else f"{url[:_LONGEST_LOGGED]}…"
+    path, mark, query = cut.partition("?")
+    text = path + mark + _ARGUMENT.sub(_blank, query)
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def _blank(match: re.Match[str]) -> str:
+    return f"{match[1]}=[secret]" if unquote(match[1]).lower() in _SECRET_ARGUMENTS else match[0]
