@@ -19,6 +19,10 @@ from carrel.lib.clock import Timestamp, parse_iso
 from carrel.storage.base import UserFilter
 
 
+SortKey = Literal["id", "name", "last_activity"]
+_SORT_KEYS: dict[str, SortKey] = {"id": "id", "name": "name", "last_activity": "last_activity"}
+
+
 class NewUsers(Struct):
     """The body of POST /users."""
 
@@ -70,11 +74,9 @@ async def list_users(
     include_stopped_servers: bool = False,
 ) -> Response[Any]:
     """Return the users that the caller may list, a page at a time."""
-    key = sort.removeprefix("-")
-    if key not in ("id", "name", "last_activity"):
-        raise Invalid(
-            f"sort must be id, name or last_activity, with - before it to turn it round; not {sort!r}"
-        )
+    key = _SORT_KEYS.get(sort.removeprefix("-"))
+    if key is None:
+        raise Invalid("sort must be id, name or last_activity, with - before it to turn it round")
     which = UserFilter(name_filter, state, None, key, sort.startswith("-"))
     found = await users.list_users(hub, caller, which, page_request(request))
     models = tuple(

@@ -8,14 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-
-from traitlets import HasTraits
+from typing import TypeVar
 
 from carrel.authenticators.base import Authenticator
-from carrel.authenticators.dummy import DummyAuthenticator
-from carrel.authenticators.null import NullAuthenticator
-from carrel.authenticators.pam import PAMAuthenticator
-from carrel.authenticators.shared import SharedPasswordAuthenticator
 from carrel.config.plugins import check_plugins
 from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.config.secrets import cookie_secret
@@ -26,32 +21,46 @@ from carrel.core.context import HubContext
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
-from carrel.lib.registry import UnknownClass, resolve_class
+from carrel.lib.registry import Kind, UnknownClass, find_class
 from carrel.proxy.base import Proxy
-from carrel.proxy.chp import ConfigurableHTTPProxy
 from carrel.proxy.embedded import CarrelProxy
 from carrel.spawners.base import Spawner
-from carrel.spawners.local import LocalProcessSpawner, SimpleLocalProcessSpawner
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
 
-AUTHENTICATORS: dict[str, type] = {
-    "default": PAMAuthenticator,
-    "pam": PAMAuthenticator,
-    "dummy": DummyAuthenticator,
-    "shared-password": SharedPasswordAuthenticator,
-    "null": NullAuthenticator,
-}
-SPAWNERS: dict[str, type] = {
-    "default": LocalProcessSpawner,
-    "localprocess": LocalProcessSpawner,
-    "simple": SimpleLocalProcessSpawner,
-}
-PROXIES: dict[str, type] = {
-    "default": CarrelProxy,
-    "carrel": CarrelProxy,
-    "configurable-http-proxy": ConfigurableHTTPProxy,
-}
+AUTHENTICATORS: Kind[Authenticator] = Kind(
+    setting="JupyterHub.authenticator_class",
+    base=Authenticator,
+    builtins={
+        "default": "carrel.authenticators.pam.PAMAuthenticator",
+        "pam": "carrel.authenticators.pam.PAMAuthenticator",
+        "dummy": "carrel.authenticators.dummy.DummyAuthenticator",
+        "shared-password": "carrel.authenticators.shared.SharedPasswordAuthenticator",
+        "null": "carrel.authenticators.null.NullAuthenticator",
+    },
+    groups=("carrel.authenticators", "jupyterhub.authenticators"),
+)
+SPAWNERS: Kind[Spawner] = Kind(
+    setting="JupyterHub.spawner_class",
+    base=Spawner,
+    builtins={
+        "default": "carrel.spawners.local.LocalProcessSpawner",
+        "localprocess": "carrel.spawners.local.LocalProcessSpawner",
+        "simple": "carrel.spawners.simple.SimpleLocalProcessSpawner",
+    },
+    groups=("carrel.spawners", "jupyterhub.spawners"),
+)
+PROXIES: Kind[Proxy] = Kind(
+    setting="JupyterHub.proxy_class",
+    base=Proxy,
+    builtins={
+        "default": "carrel.proxy.embedded.CarrelProxy",
+        "carrel": "carrel.proxy.embedded.CarrelProxy",
+        "configurable-http-proxy": "carrel.proxy.chp.ConfigurableHTTPProxy",
+    },
+    groups=("carrel.proxies", "jupyterhub.proxies"),
+)
+P = TypeVar("P")
 _log = logging.getLogger("carrel.app")
 
 
@@ -92,32 +101,27 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
 def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:
     """Return the three plug-in classes; raise BadConfig for what cannot be loaded or is set wrongly."""
     problems: list[Problem] = []
-    found: list[type[HasTraits]] = []
-    wanted = (
-        ("authenticator_class", Authenticator, AUTHENTICATORS),
-        ("spawner_class", Spawner, SPAWNERS),
-        ("proxy_class", Proxy, PROXIES),
-    )
-    for name, base, builtin in wanted:
-        group = f"jupyterhub.{name.removesuffix('_class')}s"
-        if name == "proxy_class":
-            group = "jupyterhub.proxies"
-        try:
-            found.append(resolve_class(getattr(settings, name), base=base, builtin=builtin, groups=(group,)))
-        except UnknownClass as error:
-            problems.append(Problem(f"JupyterHub.{name}", str(error)))
+    authenticator = _resolve(settings.authenticator_class, AUTHENTICATORS, problems)
+    spawner = _resolve(settings.spawner_class, SPAWNERS, problems)
+    proxy = _resolve(settings.proxy_class, PROXIES, problems)
     if not problems:
-        problems = check_plugins(settings, found)
+        problems = check_plugins(settings, [authenticator, spawner, proxy])
     for problem in problems:
         if not problem.fatal:
             _log.warning("%s", problem)
-    if any(problem.fatal for problem in problems):
-        raise BadConfig([problem for problem in problems if problem.fatal])
-    authenticator, spawner, proxy = found
-    assert issubclass(authenticator, Authenticator)
-    assert issubclass(spawner, Spawner)
-    assert issubclass(proxy, Proxy)
+    fatal = [problem for problem in problems if problem.fatal]
+    if fatal:
+        raise BadConfig(fatal)
     return authenticator, spawner, proxy
+
+
+def _resolve(wanted: object, kind: Kind[P], problems: list[Problem]) -> type[P]:
+    """Return the class that a setting names; note a problem and return the base when there is none."""
+    try:
+        return find_class(wanted, kind)
+    except UnknownClass as error:
+        problems.append(Problem(kind.setting, str(error).removeprefix(f"{kind.setting}: ")))
+        return kind.base
 
 
 def hub_url(settings: Settings) -> str:

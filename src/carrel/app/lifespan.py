@@ -83,7 +83,7 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
 
 
 class StopRequest:
-    """What signals ask for: Ctrl-C is a person at a terminal, SIGTERM a service manager that may restart us."""
+    """What signals ask for: Ctrl-C is a person at a terminal, SIGTERM a manager that may restart us."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

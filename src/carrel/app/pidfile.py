@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from carrel.config.schema import Settings
-from carrel.lib.process_table import start_time
+from carrel.lib.process_table import Process, find, is_alive
 
 _NAME = "hub.json"
 
@@ -19,7 +19,7 @@ _NAME = "hub.json"
 def hub_pid_file(runtime: Path, settings: Settings) -> Iterator[None]:
     """Say who we are while the block runs, in the runtime directory and in `pid_file` when that is set."""
     here = runtime / _NAME
-    here.write_bytes(msgspec.json.encode({"pid": os.getpid(), "start_time": start_time(os.getpid())}))
+    here.write_bytes(msgspec.json.encode(find(os.getpid())))
     extra = settings.directory / settings.pid_file if settings.pid_file else None
     if extra is not None:
         extra.write_text(f"{os.getpid()}\n")
@@ -34,8 +34,7 @@ def hub_pid_file(runtime: Path, settings: Settings) -> Iterator[None]:
 def running_hub(runtime: Path) -> int | None:
     """Return the process id of the hub that runs from this directory, or None."""
     try:
-        record = msgspec.json.decode((runtime / _NAME).read_bytes(), type=dict[str, float])
+        hub = msgspec.json.decode((runtime / _NAME).read_bytes(), type=Process)
     except (OSError, msgspec.DecodeError):
         return None
-    pid = int(record.get("pid", 0))
-    return pid if pid and start_time(pid) == record.get("start_time") else None
+    return hub.pid if is_alive(hub) else None

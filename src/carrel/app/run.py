@@ -50,7 +50,7 @@ async def _issue_token(settings: Settings, name: str) -> str:
 
 
 def stop_hub(settings: Settings, everything: bool) -> list[str]:
-    """Stop the hub, and with `everything` the servers and the data plane; return what was done, a line each."""
+    """Stop the hub, and with `everything` servers and data plane; return what was done, a line each."""
     done = []
     pid = running_hub(runtime_directory(settings))
     if pid is not None:

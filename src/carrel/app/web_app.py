@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Router
 from litestar.datastructures import State
-from litestar.di import Provide
 
 from carrel.api.routes import ENDPOINTS as API_ENDPOINTS
 from carrel.core.context import HubContext
 from carrel.http.errors import error_handlers
-from carrel.http.identify import caller_dependencies
+from carrel.http.identify import dependencies
 from carrel.http.middleware import HubMiddleware
-from carrel.http.request import hub_of
 from carrel.oauth.routes import ENDPOINTS as OAUTH_ENDPOINTS
 from carrel.web.render import Renderer
 from carrel.web.routes import web_routes
-
-
-async def provide_hub(request: Request[Any, Any, Any]) -> HubContext:
-    """Return the hub's parts to a handler that names `hub`."""
-    return hub_of(request)
 
 
 def build_web_app(ctx: HubContext) -> HubMiddleware:
@@ -31,10 +22,10 @@ def build_web_app(ctx: HubContext) -> HubMiddleware:
     pages = Router(base_url, route_handlers=web_routes())
     app = Litestar(
         [api, pages],
-        dependencies={"hub": Provide(provide_hub), **caller_dependencies()},
+        dependencies=dependencies(),
         exception_handlers=error_handlers(),
         state=State({"hub": ctx, "pages": Renderer(ctx.settings)}),
         logging_config=None,
         openapi_config=None,
     )
-    return HubMiddleware(app, base_url)  # type: ignore[arg-type]
+    return HubMiddleware(app, base_url)

@@ -16,8 +16,8 @@ from carrel.core.oauth import CodeRequest
 from carrel.domain.errors import Invalid
 from carrel.domain.oauth import OAuthClient
 from carrel.http.csrf import check_form
-from carrel.http.errors import answer, login_url
-from carrel.http.pages import pages_of
+from carrel.http.errors import login_url
+from carrel.http.pages import Pages
 from carrel.oauth.validator import LoadedValidator, absolute, relative, server_for
 
 _ENDPOINT = "http://hub.invalid/authorize"
@@ -25,7 +25,7 @@ _ENDPOINT = "http://hub.invalid/authorize"
 
 @get("/oauth2/authorize", opt={"scopes": ()}, include_in_schema=False)
 async def authorize(
-    hub: HubContext, visitor: Caller | None, request: Request[Any, Any, Any]
+    hub: HubContext, visitor: Caller | None, pages: Pages, request: Request[Any, Any, Any]
 ) -> Response[Any]:
     """Send a logged-in visitor back with a code, after asking them where that is needed."""
     if visitor is None:
@@ -33,9 +33,7 @@ async def authorize(
     wish = await _validate(hub, request)
     if await oauth.require_access(hub, visitor, wish.client):
         return await _send_back(hub, visitor, wish, request)
-    return pages.oauth_confirmation(
-        request, visitor, wish.client.description, list(wish.client.access_scopes)
-    )
+    return pages.page(request, "oauth.html", client=wish.client, caller=visitor)
 
 
 @post("/oauth2/authorize", opt={"scopes": ()}, include_in_schema=False)
@@ -43,7 +41,7 @@ async def confirm(hub: HubContext, visitor: Caller | None, request: Request[Any,
     """Send the visitor back with a code after they have agreed."""
     if visitor is None:
         return Redirect(login_url(request), status_code=302)
-    check_form(request, str((await request.form()).get("_xsrf", "")))
+    await check_form(request)
     wish = await _validate(hub, request)
     await oauth.require_access(hub, visitor, wish.client)
     return await _send_back(hub, visitor, wish, request)

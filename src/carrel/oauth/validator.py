@@ -68,7 +68,7 @@ class LoadedValidator(RequestValidator):
         return False
 
     def save_authorization_code(
-        self, client_id: str, code: dict[str, str], request: Request, *args: Any, **kwargs: Any
+        self, client_id: str, code: Any, request: Request, *args: Any, **kwargs: Any
     ) -> None:
         """The endpoint writes the code itself, with its own secret."""
 
@@ -92,11 +92,11 @@ class LoadedValidator(RequestValidator):
         request.scopes = list(self._code.scopes)
         return True
 
-    def get_code_challenge(self, code: str, request: Request) -> str | None:
-        return (self._code.code_challenge or None) if self._code is not None else None
+    def get_code_challenge(self, code: str, request: Request) -> str:
+        return self._code.code_challenge if self._code is not None else ""
 
-    def get_code_challenge_method(self, code: str, request: Request) -> str | None:
-        return (self._code.code_challenge_method or "plain") if self._code is not None else None
+    def get_code_challenge_method(self, code: str, request: Request) -> str:
+        return (self._code.code_challenge_method or "plain") if self._code is not None else "plain"
 
     def confirm_redirect_uri(
         self,
@@ -110,9 +110,7 @@ class LoadedValidator(RequestValidator):
     ) -> bool:
         return self._code is not None and relative(redirect_uri) == self._code.redirect_uri
 
-    def save_bearer_token(
-        self, token: dict[str, Any], request: Request, *args: Any, **kwargs: Any
-    ) -> str | None:
+    def save_bearer_token(self, token: Any, request: Request, *args: Any, **kwargs: Any) -> str | None:
         """The endpoint writes the token itself."""
         return None
 

@@ -49,7 +49,8 @@ class CarrelProxy(ConfigurableHTTPProxy):
             status = None
         if status is None:
             status = await self._launch()
-        fresh, self._pid = status["pid"] != self._pid, status["pid"]
+        fresh = bool(status["pid"] != self._pid)
+        self._pid = status["pid"]
         return fresh
 
     async def stop(self) -> bool:
