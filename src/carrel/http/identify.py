@@ -40,7 +40,7 @@ async def require_caller(connection: Connection) -> Caller:
     return identified(await identify(connection))
 
 
-def dependencies() -> dict[str, Provide]:
+def caller_dependencies() -> dict[str, Provide]:
     """Return what every handler may name as a parameter.
 
     `hub: HubContext`, `caller: Caller` (Unauthenticated when there is none), `visitor: Caller | None` and
