@@ -18,7 +18,7 @@ from carrel.domain.paging import Page
 from carrel.lib.clock import Timestamp, parse_iso
 from carrel.storage.base import UserFilter
 
-
+State = Literal["active", "ready", "inactive"]
 SortKey = Literal["id", "name", "last_activity"]
 _SORT_KEYS: dict[str, SortKey] = {"id": "id", "name": "name", "last_activity": "last_activity"}
 
@@ -68,7 +68,7 @@ async def list_users(
     hub: HubContext,
     caller: Caller,
     request: Request[Any, Any, Any],
-    state: Literal["active", "ready", "inactive"] | None = None,
+    which_state: Annotated[State | None, Parameter(query="state")] = None,
     name_filter: str = "",
     sort: str = "id",
     include_stopped_servers: bool = False,
@@ -77,7 +77,7 @@ async def list_users(
     key = _SORT_KEYS.get(sort.removeprefix("-"))
     if key is None:
         raise Invalid("sort must be id, name or last_activity, with - before it to turn it round")
-    which = UserFilter(name_filter, state, None, key, sort.startswith("-"))
+    which = UserFilter(name_filter, which_state, None, key, sort.startswith("-"))
     found = await users.list_users(hub, caller, which, page_request(request))
     models = tuple(
         user_model(caller, record, hub.settings.base_url, include_stopped=include_stopped_servers)
@@ -141,7 +141,7 @@ async def delete_user(hub: HubContext, caller: Caller, name: str) -> None:
     opt={"scopes": ("users:activity",)},
 )
 async def report_activity(
-    hub: HubContext, caller: Caller, name: Annotated[str, Parameter()], data: ActivityReport
+    hub: HubContext, caller: Caller, name: str, data: ActivityReport
 ) -> str:
     """Move the last activity of a user and of their servers forward."""
     seen = None if data.last_activity is None else _moment(data.last_activity)

@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from carrel.api.routes import ENDPOINTS as API_ENDPOINTS
 from carrel.core.context import HubContext
 from carrel.http.errors import error_handlers
-from carrel.http.identify import dependencies
+from carrel.http.identify import caller_dependencies
 from carrel.http.middleware import HubMiddleware
 from carrel.oauth.routes import ENDPOINTS as OAUTH_ENDPOINTS
 from carrel.web.render import Renderer
@@ -22,7 +22,7 @@ def build_web_app(ctx: HubContext) -> HubMiddleware:
     pages = Router(base_url, route_handlers=web_routes())
     app = Litestar(
         [api, pages],
-        dependencies=dependencies(),
+        dependencies=caller_dependencies(),
         exception_handlers=error_handlers(),
         state=State({"hub": ctx, "pages": Renderer(ctx.settings)}),
         logging_config=None,

@@ -18,6 +18,9 @@ from carrel.lib.redaction import clean, escape_controls, redact
 _FRAMES = 16_384
 """Characters of a traceback that a log shows."""
 
+_CHATTY = ("alembic", "uvicorn", "aiohttp", "httpx")
+"""Libraries whose notes on their own work are of no use to an admin."""
+
 _INTERNAL = ("_record", "_from_structlog")
 
 
@@ -33,6 +36,8 @@ def configure(level: int | str, stream: TextIO | None = None) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper() if isinstance(level, str) else level)
+    for library in _CHATTY:
+        logging.getLogger(library).setLevel(max(root.level, logging.WARNING))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -33,7 +33,9 @@ async def authorize(
     wish = await _validate(hub, request)
     if await oauth.require_access(hub, visitor, wish.client):
         return await _send_back(hub, visitor, wish, request)
-    return pages.page(request, "oauth.html", client=wish.client, caller=visitor)
+    return pages.oauth_confirmation(
+        request, visitor, wish.client.description, list(wish.client.access_scopes)
+    )
 
 
 @post("/oauth2/authorize", opt={"scopes": ()}, include_in_schema=False)

@@ -92,8 +92,9 @@ class LoadedValidator(RequestValidator):
         request.scopes = list(self._code.scopes)
         return True
 
-    def get_code_challenge(self, code: str, request: Request) -> str:
-        return self._code.code_challenge if self._code is not None else ""
+    def get_code_challenge(self, code: str, request: Request) -> Any:
+        # None means that the client did not ask for PKCE, which old ones do not.
+        return (self._code.code_challenge or None) if self._code is not None else None
 
     def get_code_challenge_method(self, code: str, request: Request) -> str:
         return (self._code.code_challenge_method or "plain") if self._code is not None else "plain"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -72,7 +71,7 @@ class ConfigurableHTTPProxy(Proxy):
                 method, f"{self.api_url}{path}", data=payload, headers=headers, allow_redirects=False
             ) as reply:
                 answer = await reply.read()
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise ProxyError(f"no answer from {self.api_url} ({error})") from error
         if reply.status == 403:
             raise ProxyError(f"{self.api_url} refuses our token: set CONFIGPROXY_AUTH_TOKEN to the proxy's")

@@ -1,7 +1,7 @@
 """Carrel's own data plane: started by the hub, and left running when the hub goes.
 
-The next hub finds it by the files in the runtime directory and takes it over. A data plane that was started for
-other addresses is replaced.
+The next hub finds it by the files in the runtime directory and takes it over. A data plane that was started
+for other addresses is replaced.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CarrelProxy(ConfigurableHTTPProxy):
     _process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> bool:
-        """Take over the data plane that runs, or start one; returns True when it is not the one of last time."""
+        """Take over the data plane that runs, or start one; return True when it is not that of last time."""
         self.auth_token = self.auth_token or self._load_token()
         status = await self._status()
         if status is not None and not self._fits():
