@@ -67,7 +67,7 @@ def provide_pages(request: AnyRequest) -> Pages:
     return pages
 
 
-async def provide_caller(request: AnyRequest) -> Caller:
+async def provide_caller(request: AnyRequest, hub: HubContext) -> Caller:
     """Return who sent the request; raise Unauthenticated when nobody did."""
     return await require_caller(request)
 
