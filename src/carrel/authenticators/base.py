@@ -133,7 +133,7 @@ class Authenticator(LoggingConfigurable):
 
     # -- what a driver or plug-in implements ---------------------------------------------------------------
 
-    async def authenticate(self, handler: Any, data: Mapping[str, Any]) -> Any:
+    def authenticate(self, handler: Any, data: Mapping[str, Any]) -> Any:
         """Return who has proved their identity with the form's `data`: a name, a dict with `name`, or None.
 
         `handler` is the request as JupyterHub's plug-ins know it, or None. The dict may also hold `admin`,
