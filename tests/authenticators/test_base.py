@@ -224,6 +224,18 @@ async def test_every_style_of_overriding_works(style: type[Authenticator]) -> No
         assert outcome == Identity("ada", admin=True, auth_state={"key": "value"})
 
 
+async def test_coroutines_of_jupyterhubs_base_class_can_be_awaited_by_a_plug_in() -> None:
+    class Careful(Echo):
+        async def is_admin(self, handler: Any, authentication: Any) -> Any:
+            return await super().is_admin(handler, authentication) or authentication["name"] == "root"
+
+        async def refresh_user(self, user: Any, handler: Any = None) -> Any:
+            return await super().refresh_user(user, handler)
+
+    assert await log_in(Careful(allow_all=True), "root") == Identity("root", admin=True)
+    assert await Careful().refresh_user(NamedUser("ada")) is True
+
+
 async def test_groups_are_handed_on_only_when_the_authenticator_manages_them() -> None:
     answer = {"name": "ada", "groups": ["g"]}
     assert await log_in(echo(allow_all=True, answer=answer)) == Identity("ada", groups=None)

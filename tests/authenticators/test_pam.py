@@ -18,6 +18,7 @@ from carrel.authenticators.login import Refusal, check_login
 from carrel.authenticators.pam import PAMAuthenticator
 from carrel.domain.errors import Invalid
 from carrel.domain.identity import Identity
+from carrel.lib.awaiting import resolve
 from carrel.testing.conformance.authenticator import AuthenticatorConformance, Form
 
 pytestmark = pytest.mark.real
@@ -105,6 +106,37 @@ async def test_groups_of_the_system_admit_and_make_admins() -> None:
     assert isinstance(await log_in(PAMAuthenticator(admin_groups={GROUP})), Refusal)
     both = PAMAuthenticator(allowed_groups={GROUP}, admin_groups={GROUP})
     assert await log_in(both) == Identity(NAME, admin=True)
+
+
+async def test_a_plain_override_that_builds_on_the_groups_rule_gets_a_plain_answer() -> None:
+    class Stricter(PAMAuthenticator):
+        def check_allowed(self, username: str, authentication: Any = None) -> bool:
+            return bool(super().check_allowed(username, authentication) and username == NAME)
+
+    assert isinstance(await log_in(Stricter(allowed_groups={GROUP})), Identity)
+    assert isinstance(await log_in(Stricter()), Refusal)
+
+
+async def test_a_block_wins_over_a_group() -> None:
+    authenticator = LocalAuthenticator(allowed_groups={GROUP}, blocked_users={NAME})
+    assert not authenticator.check_allowed(NAME)
+    assert LocalAuthenticator(allowed_groups={GROUP}).check_allowed(NAME)
+
+
+async def test_sessions_are_opened_in_a_thread_and_a_failure_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert PAMAuthenticator().pre_spawn_start(NamedUser(NAME), None) is None
+    authenticator = PAMAuthenticator(open_sessions=True)
+    try:
+        with caplog.at_level(logging.WARNING):
+            for _ in range(2):
+                await resolve(authenticator.pre_spawn_start(NamedUser(f"{NAME}-nobody"), None))
+                await resolve(authenticator.post_spawn_stop(NamedUser(f"{NAME}-nobody"), None))
+        told = [record for record in caplog.records if "PAM sessions are off now" in record.message]
+        assert len(told) == (0 if authenticator.open_sessions else 1)
+    finally:
+        authenticator.close()
 
 
 async def test_the_account_database_may_say_what_a_name_is() -> None:

@@ -151,7 +151,7 @@ class Authenticator(LoggingConfigurable):
             raise ValueError("Set c.Authenticator.manage_roles = True to let the authenticator manage roles.")
         return []
 
-    def is_admin(self, handler: Any, authentication: AuthModel) -> Any:
+    async def is_admin(self, handler: Any, authentication: AuthModel) -> Any:
         """Return True when the user is to be an admin, False when not, None to leave it as it is."""
         return True if self._listed("admin_users", authentication["name"]) else None
 

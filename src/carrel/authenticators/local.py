@@ -14,6 +14,7 @@ from carrel.authenticators.base import Authenticator, AuthModel
 from carrel.authenticators.policy import show
 from carrel.domain.errors import Invalid
 from carrel.lib.awaiting import resolve
+from carrel.lib.calling import call_fitting
 
 _ADD_USER = ["useradd", "--create-home", "--shell", "/bin/bash"]
 
@@ -37,11 +38,15 @@ class LocalAuthenticator(Authenticator):
     )
     group_whitelist = Set(Unicode(), help="Old name of allowed_groups.").tag(config=True)
 
-    async def check_allowed(self, username: str, authentication: AuthModel | None = None) -> bool:
-        """Tell whether the name is admitted by the common rules or by a group."""
-        if await resolve(super().check_allowed(username, authentication)):
-            return True
-        return bool(await resolve(self.check_allowed_groups(username, authentication)))
+    def check_allowed(self, username: str, authentication: AuthModel | None = None) -> Any:
+        """Tell whether the name is admitted by a group or by the common rules.
+
+        Not a coroutine: a subclass may well say `super().check_allowed(...) and …`, and a coroutine is true.
+        """
+        if call_fitting(self.check_allowed_groups, username, authentication) is True:
+            # The common rules decide about blocked names before they are asked about groups.
+            return not self.standing(username).blocked
+        return super().check_allowed(username, authentication)
 
     def check_allowed_groups(self, username: str, authentication: AuthModel | None = None) -> Any:
         """Tell whether the account is in one of allowed_groups."""
