@@ -117,6 +117,16 @@ async def test_a_plain_override_that_builds_on_the_groups_rule_gets_a_plain_answ
     assert isinstance(await log_in(Stricter()), Refusal)
 
 
+async def test_a_group_rule_may_be_a_coroutine() -> None:
+    class Remote(LocalAuthenticator):
+        async def check_allowed_groups(self, username: str, authentication: Any = None) -> bool:
+            return username == NAME
+
+    assert await Remote().check_allowed(NAME) is True
+    assert await Remote().check_allowed("other") is False
+    assert await Remote(blocked_users={NAME}).check_allowed(NAME) is False
+
+
 async def test_a_block_wins_over_a_group() -> None:
     authenticator = LocalAuthenticator(allowed_groups={GROUP}, blocked_users={NAME})
     assert not authenticator.check_allowed(NAME)

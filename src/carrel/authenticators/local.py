@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import grp
+import inspect
 import os
 import pwd
 from typing import Any
@@ -41,12 +42,20 @@ class LocalAuthenticator(Authenticator):
     def check_allowed(self, username: str, authentication: AuthModel | None = None) -> Any:
         """Tell whether the name is admitted by a group or by the common rules.
 
-        Not a coroutine: a subclass may well say `super().check_allowed(...) and …`, and a coroutine is true.
+        Plain as long as the rules are: a subclass may well say `super().check_allowed(...) and …`, and a
+        coroutine is always true.
         """
-        if call_fitting(self.check_allowed_groups, username, authentication) is True:
-            # The common rules decide about blocked names before they are asked about groups.
-            return not self.standing(username).blocked
-        return super().check_allowed(username, authentication)
+        in_group = call_fitting(self.check_allowed_groups, username, authentication)
+        common = super().check_allowed(username, authentication)
+        if inspect.isawaitable(in_group) or inspect.isawaitable(common):
+            return self._either(username, in_group, common)
+        return self._admit(username, in_group, common)
+
+    async def _either(self, username: str, in_group: Any, common: Any) -> bool:
+        return self._admit(username, await resolve(in_group), await resolve(common))
+
+    def _admit(self, username: str, in_group: object, common: object) -> bool:
+        return bool(common or (in_group and not self.standing(username).blocked))
 
     def check_allowed_groups(self, username: str, authentication: AuthModel | None = None) -> Any:
         """Tell whether the account is in one of allowed_groups."""
