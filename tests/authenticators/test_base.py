@@ -281,6 +281,7 @@ async def test_dummy_admits_everybody_until_a_rule_is_set() -> None:
     assert await admitted(DummyAuthenticator(admin_users={"root"}))
     assert not await admitted(DummyAuthenticator(allowed_users={"bob"}))
     assert not await admitted(DummyAuthenticator(allow_existing_users=True))
+    assert await admitted(DummyAuthenticator(allow_existing_users=False))
     assert not await admitted(DummyAuthenticator(allow_all=False))
 
 
