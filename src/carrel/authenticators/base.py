@@ -133,7 +133,7 @@ class Authenticator(LoggingConfigurable):
 
     # -- what a driver or plug-in implements ---------------------------------------------------------------
 
-    async def authenticate(self, handler: Any, data: Mapping[str, Any]) -> Any:
+    def authenticate(self, handler: Any, data: Mapping[str, Any]) -> Any:
         """Return who has proved their identity with the form's `data`: a name, a dict with `name`, or None.
 
         `handler` is the request as JupyterHub's plug-ins know it, or None. The dict may also hold `admin`,
@@ -151,7 +151,7 @@ class Authenticator(LoggingConfigurable):
             raise ValueError("Set c.Authenticator.manage_roles = True to let the authenticator manage roles.")
         return []
 
-    def is_admin(self, handler: Any, authentication: AuthModel) -> Any:
+    async def is_admin(self, handler: Any, authentication: AuthModel) -> Any:
         """Return True when the user is to be an admin, False when not, None to leave it as it is."""
         return True if self._listed("admin_users", authentication["name"]) else None
 

@@ -20,7 +20,7 @@ class DummyAuthenticator(Authenticator):
 
     @default("allow_all")
     def _default_allow_all(self) -> bool:
-        return not (self.allowed_users or "allow_existing_users" in self._trait_values)
+        return not (self.allowed_users or self.allow_existing_users)
 
     async def authenticate(self, handler: Any, data: Mapping[str, Any]) -> Any:
         given = str(data.get("password", ""))

@@ -65,11 +65,11 @@ class PAMAuthenticator(LocalAuthenticator):
             return None
         return name
 
-    def is_admin(self, handler: Any, authentication: AuthModel) -> Any:
+    async def is_admin(self, handler: Any, authentication: AuthModel) -> Any:
         """Say yes to members of admin_groups; the common rule decides about all others."""
         if self.admin_groups and in_any_group(authentication["name"], self.admin_groups):
             return True
-        return super().is_admin(handler, authentication)
+        return await super().is_admin(handler, authentication)
 
     def normalize_username(self, username: str) -> str:
         """Return the common form, or first the account's own name when pam_normalize_username is set."""
@@ -78,17 +78,21 @@ class PAMAuthenticator(LocalAuthenticator):
                 username = pwd.getpwuid(pwd.getpwnam(username).pw_uid).pw_name
         return super().normalize_username(username)
 
-    def pre_spawn_start(self, user: Any, spawner: Any) -> None:
+    def pre_spawn_start(self, user: Any, spawner: Any) -> Any:
         """Open the user's PAM session, if sessions are wanted; a failure is logged and turns them off."""
-        self._session(pamela.open_session, user.name)
+        return self._in_thread(pamela.open_session, user.name)
 
-    def post_spawn_stop(self, user: Any, spawner: Any) -> None:
+    def post_spawn_stop(self, user: Any, spawner: Any) -> Any:
         """Close the user's PAM session, if sessions are wanted."""
-        self._session(pamela.close_session, user.name)
+        return self._in_thread(pamela.close_session, user.name)
+
+    def _in_thread(self, act: Any, name: str) -> Any:
+        # A future, not a coroutine: it runs even for a subclass that calls this and does not await it.
+        if not self.open_sessions:
+            return None
+        return asyncio.get_running_loop().run_in_executor(self.executor, self._session, act, name)
 
     def _session(self, act: Any, name: str) -> None:
-        if not self.open_sessions:
-            return
         try:
             act(name, service=self.service, encoding=self.encoding)
         except pamela.PAMError as error:

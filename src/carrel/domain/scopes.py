@@ -72,13 +72,13 @@ def expand(
     Raises Invalid for an unknown scope.
     """
     own = {"user": owner, "server": server, "service": service}
-    expanded: set[str] = set()
+    expanded: list[Scope] = []
     for text in scopes:
         scope = parse(text)
         if scope.name == SELF:
             if owner is not None:
                 for name in SELF_SCOPES:
-                    expanded.update(_with_subscopes(Scope(name, "user", owner)))
+                    expanded.extend(_with_subscopes(Scope(name, "user", owner)))
             continue
         if scope.name in METASCOPES:
             continue
@@ -87,8 +87,8 @@ def expand(
             if value is None:
                 continue
             scope = Scope(scope.name, scope.filter, value)
-        expanded.update(_with_subscopes(scope))
-    return reduce(expanded)
+        expanded.extend(_with_subscopes(scope))
+    return _unindex(_index_parsed(expanded))
 
 
 def reduce(scopes: Iterable[str]) -> frozenset[str]:
@@ -214,19 +214,22 @@ def visible_users(held: Iterable[str], scope: str) -> frozenset[str] | None:
     return Scopes(held).visible_users(scope)
 
 
-def _with_subscopes(scope: Scope) -> Iterable[str]:
+def _with_subscopes(scope: Scope) -> Iterable[Scope]:
     names = CLOSURE[scope.name]
     if scope.filter == "server" and scope.name != "read:users:name":
         # One server says nothing about its owner.
         names = names - {"read:users:name"}
-    return (str(Scope(name, scope.filter, scope.value)) for name in names)
+    return (Scope(name, scope.filter, scope.value) for name in names)
 
 
 def _index(scopes: Iterable[str]) -> dict[str, Grant]:
+    return _index_parsed(map(parse, scopes))
+
+
+def _index_parsed(scopes: Iterable[Scope]) -> dict[str, Grant]:
     everything: set[str] = set()
     filtered: dict[str, dict[str, set[str]]] = {}
-    for text in scopes:
-        scope = parse(text)
+    for scope in scopes:
         if scope.name in METASCOPES:
             continue
         if scope.filter is None:
