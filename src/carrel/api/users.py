@@ -140,9 +140,7 @@ async def delete_user(hub: HubContext, caller: Caller, name: str) -> None:
     media_type="text/plain",
     opt={"scopes": ("users:activity",)},
 )
-async def report_activity(
-    hub: HubContext, caller: Caller, name: str, data: ActivityReport
-) -> str:
+async def report_activity(hub: HubContext, caller: Caller, name: str, data: ActivityReport) -> str:
     """Move the last activity of a user and of their servers forward."""
     seen = None if data.last_activity is None else _moment(data.last_activity)
     servers = {server: _moment(report.last_activity) for server, report in data.servers.items()}

@@ -93,7 +93,10 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             activity=Activity(settings.activity_resolution),
         )
         await load_named_users(store, authenticator, clock)
-        yield ctx
+        try:
+            yield ctx
+        finally:
+            authenticator.close()
     finally:
         await store.close()
 

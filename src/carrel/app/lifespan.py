@@ -22,6 +22,7 @@ from carrel.domain.transitions import ask_stop
 from carrel.lib.httpclient import new_client
 from carrel.lib.ids import new_token
 from carrel.lib.listen import bind_socket
+from carrel.lifecycle.readiness import http_probe
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper, collect_activity
 from carrel.proxy.base import ProxyError
@@ -43,6 +44,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         listener = bind_socket(settings.hub_ip, settings.hub_port)
         stack.callback(listener.close)
         ctx = await stack.enter_async_context(open_hub(settings))
+        ctx.authenticator.check_allow_config()
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
         await stack.enter_async_context(run_workers(ctx))
@@ -61,7 +63,7 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
     """
     async with new_client(total=5.0) as client:
         routes = RouteKeeper(ctx)
-        reconciler = Reconciler(ctx, client, routes, owner=f"{os.getpid()}-{new_token()[:8]}")
+        reconciler = Reconciler(ctx, http_probe(client), routes, owner=f"{os.getpid()}-{new_token()[:8]}")
         work = {"reconciler": reconciler.run(), "activity": _flush_activity(ctx)}
         if start_proxy:
             await ctx.proxy.start()

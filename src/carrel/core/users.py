@@ -45,12 +45,9 @@ async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServer
 
 
 async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
-    """Return the caller's own record, as it is now."""
+    """Return the caller's own record, as it was looked up, with the servers' rows as they are now."""
     async with ctx.store.read() as tx:
-        user = await tx.users.get_by_id(caller.user.id)
-        if user is None:
-            raise NotFound("No such user")
-        return UserWithServers(user, tuple(await tx.servers.of_users([user.id])))
+        return UserWithServers(caller.user, tuple(await tx.servers.of_users([caller.user.id])))
 
 
 async def list_users(
@@ -87,6 +84,7 @@ async def create_users(
     for name in wanted:
         if not ctx.authenticator.validate_username(name):
             raise Invalid(f"Invalid username: {name}")
+    await _welcome(ctx, wanted)
     created: list[User] = []
     async with ctx.store.write(durable=True) as tx:
         for name in dict.fromkeys(wanted):
@@ -94,8 +92,6 @@ async def create_users(
                 created.append(await tx.users.create(name, admin=admin, now=ctx.clock.now()))
     if not created:
         raise Conflict(f"User {wanted[0]} already exists" if len(wanted) == 1 else "All users exist already")
-    for user in created:
-        await ctx.authenticator.add_user_now(user.name)
     return [UserWithServers(user) for user in created]
 
 
@@ -145,3 +141,11 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
         ctx.progress.forget(server.id)
         publish_change(ctx, server)
     await ctx.authenticator.delete_user_now(name)
+
+
+async def _welcome(ctx: HubContext, names: Sequence[str]) -> None:
+    """Let the authenticator do what each new user needs, before a row exists."""
+    async with ctx.store.read() as tx:
+        fresh = [name for name in dict.fromkeys(names) if await tx.users.get(name) is None]
+    for name in fresh:
+        await ctx.authenticator.add_user_now(name)

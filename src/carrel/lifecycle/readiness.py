@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 
+from carrel.lifecycle import drive
 from carrel.spawners.base import Spawner
 
 _FIRST_PAUSE = 0.01
@@ -23,7 +25,26 @@ class NotReady(Exception):
         self.code = code
 
 
-async def wait_until_ready(client: aiohttp.ClientSession, driver: Spawner, url: str, timeout: float) -> None:
+#: Tells whether a URL answers with any status below 500.
+Probe = Callable[[str], Awaitable[bool]]
+
+
+def http_probe(client: aiohttp.ClientSession) -> Probe:
+    """Return a probe that asks over HTTP."""
+
+    async def answers(url: str) -> bool:
+        try:
+            async with client.get(url, allow_redirects=False) as reply:
+                if _VERSION_HEADER not in reply.headers:
+                    _log.debug("The server at %s does not say its version", url)
+                return reply.status < 500
+        except (aiohttp.ClientError, OSError):
+            return False
+
+    return answers
+
+
+async def wait_until_ready(probe: Probe, driver: Spawner, url: str, timeout: float) -> None:
     """Return once `url` answers with any status below 500.
 
     Raises NotReady after `timeout` seconds, or as soon as the driver says that the server has ended.
@@ -31,7 +52,7 @@ async def wait_until_ready(client: aiohttp.ClientSession, driver: Spawner, url: 
     pause = _FIRST_PAUSE
     try:
         async with asyncio.timeout(timeout):
-            while not await _answers(client, url):
+            while not await probe(url):
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
                 if pause >= _LONGEST_PAUSE / 4:
@@ -42,19 +63,7 @@ async def wait_until_ready(client: aiohttp.ClientSession, driver: Spawner, url: 
         ) from None
 
 
-async def _answers(client: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with client.get(url, allow_redirects=False) as reply:
-            if reply.status >= 500:
-                return False
-            if _VERSION_HEADER not in reply.headers:
-                _log.debug("The server at %s does not say its version", url)
-            return True
-    except (aiohttp.ClientError, OSError):
-        return False
-
-
 async def _check_alive(driver: Spawner) -> None:
-    status = await driver.poll_now()
-    if status is not None:
+    life, status = await drive.poll(driver)
+    if life is drive.Life.DEAD:
         raise NotReady("exit", f"The server ended with status {status} before it answered.")

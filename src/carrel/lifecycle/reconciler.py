@@ -13,8 +13,6 @@ import random
 from collections.abc import Coroutine
 from typing import Any
 
-import aiohttp
-
 from carrel.core.context import HubContext
 from carrel.core.servers import reload_server
 from carrel.domain.events import Event, ServerChanged
@@ -23,6 +21,7 @@ from carrel.domain.transitions import Action, next_action
 from carrel.lib.workqueue import WorkQueue
 from carrel.lifecycle import lease
 from carrel.lifecycle.poll import Poller
+from carrel.lifecycle.readiness import Probe
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import Stopper
@@ -35,12 +34,10 @@ _log = logging.getLogger("carrel.lifecycle")
 class Reconciler:
     """Runs the life of servers for one hub process; `owner` names the process in leases."""
 
-    def __init__(
-        self, ctx: HubContext, client: aiohttp.ClientSession, routes: RouteKeeper, owner: str
-    ) -> None:
+    def __init__(self, ctx: HubContext, probe: Probe, routes: RouteKeeper, owner: str) -> None:
         self._ctx = ctx
         self._owner = owner
-        self._starter = Starter(ctx, routes, client, owner)
+        self._starter = Starter(ctx, routes, probe, owner)
         self._stopper = Stopper(ctx, routes, owner)
         self._poller = Poller(ctx, self._starter, owner)
         self._queue: WorkQueue[int] = WorkQueue()

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import aiohttp
-
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver
 from carrel.core.oauth import client_of_server
@@ -21,7 +19,7 @@ from carrel.lib.awaiting import resolve
 from carrel.lib.ids import new_token
 from carrel.lifecycle import drive, lease
 from carrel.lifecycle.progress import relay, say, say_outcome
-from carrel.lifecycle.readiness import NotReady, wait_until_ready
+from carrel.lifecycle.readiness import NotReady, Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.stop import clean_up
 from carrel.spawners.base import Spawner
@@ -37,7 +35,7 @@ class Starter:
 
     ctx: HubContext
     routes: RouteKeeper
-    client: aiohttp.ClientSession
+    probe: Probe
     owner: str
 
     async def start(self, server: Server) -> None:
@@ -68,8 +66,8 @@ class Starter:
         Raises NotReady when it does not answer in time.
         """
         say(self.ctx, row, 60, "Waiting for the server to answer")
-        probe = f"{row.url}{server_path(self.ctx, row)}api"
-        await wait_until_ready(self.client, driver, probe, float(driver.http_timeout))
+        api = f"{row.url}{server_path(self.ctx, row)}api"
+        await wait_until_ready(self.probe, driver, api, float(driver.http_timeout))
         await self.routes.add(row)
         now = self.ctx.clock.now()
         ready = await lease.write(

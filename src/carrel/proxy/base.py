@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from traitlets import Bool, Unicode
+from traitlets import Bool, Unicode, default
 from traitlets.config import LoggingConfigurable
 
 from carrel.domain.routes import Route
@@ -27,6 +28,10 @@ class Proxy(LoggingConfigurable):
     )
     public_url = Unicode(help="Where the data plane listens, as `http://ADDRESS:PORT/`; set by the hub.")
     hub_url = Unicode(help="Where everything goes that has no route; set by the hub.")
+
+    @default("log")
+    def _default_log(self) -> logging.Logger:
+        return logging.getLogger("carrel.proxy")
 
     async def start(self) -> bool:
         """Make sure that the data plane runs: take over the one that does, or start one; may be repeated.
