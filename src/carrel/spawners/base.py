@@ -31,7 +31,8 @@ _log = logging.getLogger("carrel.spawners")
 
 
 def _setting(trait: Any, text: str) -> Any:
-    return trait.tag(config=True, help=text)
+    trait.help = text
+    return trait.tag(config=True)
 
 
 class Spawner(LoggingConfigurable):
