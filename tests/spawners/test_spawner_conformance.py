@@ -54,12 +54,6 @@ class TestSimple(_Processes):
     def settings(self) -> dict[str, Any]:
         return {"home_dir_template": str(self.rig.logs.parent / "homes" / "{username}")}
 
-    def make(self, case: Case = Case.HEALTHY, state: Mapping[str, Any] | None = None) -> Spawner:
-        driver = super().make(case, state)
-        assert isinstance(driver, SimpleLocalProcessSpawner)
-        driver.home_dir_template = self.settings()["home_dir_template"]
-        return driver
-
     async def test_its_home_is_made(self) -> None:
         async with self.started():
             assert Path(self.settings()["home_dir_template"].format(username=self.rig.account)).is_dir()
