@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import shutil
+import subprocess
 import sys
 import time
 import urllib.request
@@ -33,7 +34,8 @@ def hub_view(**changes: Any) -> HubView:
 
 
 def user_view(name: str = "alice", **changes: Any) -> UserView:
-    return UserView(**({"id": 1, "name": name, "base_url": "/"} | changes))
+    facts: dict[str, Any] = {"id": 1, "name": name, "base_url": "/"}
+    return UserView(**(facts | changes))
 
 
 def run_of(name: str = "alice", **changes: Any) -> Run:
@@ -86,6 +88,11 @@ def usable_python() -> str:
 
 def own_name() -> str:
     return pwd.getpwuid(os.geteuid()).pw_name
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    """A process that no driver has started."""
+    return subprocess.Popen(["sleep", "60"])
 
 
 async def report_of(driver: Spawner) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A small server that reports what it was started with. Standard library only: any Python on the machine runs it."""
+"""A small server that reports what it was started with; it needs nothing but a Python."""
 
 import json
 import os
@@ -15,7 +15,7 @@ def _umask() -> int:
 
 
 class Reporter(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802 - the name that the library calls
+    def do_GET(self) -> None:
         report = {
             "argv": sys.argv[1:],
             "env": dict(os.environ),
