@@ -87,8 +87,8 @@ def _import(dotted: str, kind: Kind[T]) -> object:
         return getattr(module, name)
     except AttributeError:
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]
-        near = difflib.get_close_matches(name, classes, n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        near = difflib.get_close_matches(name, classes, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
         raise UnknownClass(f"{kind.setting}: the module {module_name} has no {name}{hint}") from None
 
 

@@ -147,7 +147,7 @@ class LocalProcessSpawner(Spawner):
     async def stop(self, now: bool = False) -> None:
         """Send SIGINT, SIGTERM, SIGKILL, each when the one before was in vain; `now` leaves SIGINT out.
 
-        What is left of the process's group is killed with it. Raises RuntimeError when SIGKILL is in vain too.
+        What is left of the process's group is killed with it. Raises RuntimeError when even that is in vain.
         """
         steps = [(signal.SIGINT, self.interrupt_timeout), (signal.SIGTERM, self.term_timeout)]
         await self._end([*steps[1 if now else 0 :], (signal.SIGKILL, self.kill_timeout)])

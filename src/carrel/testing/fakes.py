@@ -1,0 +1,143 @@
+"""Stand-ins whose behaviour a test writes down: they fail, wait and lie on demand, and start nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from traitlets import Integer
+
+from carrel.lib.clock import Clock, SystemClock
+from carrel.spawners.base import Spawner
+from carrel.spawners.reports import Orphan
+
+RunKey = tuple[int, int]
+"""Server id and generation."""
+
+
+@dataclass(slots=True)
+class Script:
+    """What the fake does from now on; times are in seconds of the world's clock."""
+
+    start_delay: float = 0.0
+    start_error: Exception | None = None
+    """Raised by start() after the delay."""
+    leave_on_error: bool = False
+    """A failing start() leaves its server running, as a bad driver does."""
+    exit_status: int | None = None
+    """The server ends with it as soon as it has started."""
+    stop_delay: float = 0.0
+    stop_error: Exception | None = None
+    poll_error: Exception | None = None
+    log: str = ""
+    """What the server writes."""
+    address: tuple[str, int] = ("127.0.0.1", 1)
+
+
+@dataclass(slots=True)
+class FakeServer:
+    """One server in the fake world."""
+
+    env: Mapping[str, str]
+    log: str = ""
+    exit_status: int | None = None
+
+
+@dataclass(slots=True)
+class FakeWorld:
+    """Where fake servers live; it outlives the hub of a test as the real world does."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    script: Script = field(default_factory=Script)
+    scripts: dict[str, Script] = field(default_factory=dict)
+    """By user name; others follow `script`."""
+    servers: dict[RunKey, FakeServer] = field(default_factory=dict)
+    calls: list[tuple[str, RunKey]] = field(default_factory=list)
+
+    def spawner_class(self) -> type[FakeSpawner]:
+        """Return a driver class whose servers live in this world."""
+        return type("FakeSpawner", (FakeSpawner,), {"world": self})
+
+    def alive(self) -> set[RunKey]:
+        """Return the runs that live."""
+        return {key for key, server in self.servers.items() if server.exit_status is None}
+
+
+class FakeSpawner(Spawner):
+    """A driver without processes; get a class from `FakeWorld.spawner_class()`."""
+
+    world: ClassVar[FakeWorld]
+    handle = Integer(0)
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over a checkpoint."""
+        super().load_state(state)
+        self.handle = int(state.get("handle", 0))
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the checkpoint."""
+        return super().get_state() | ({"handle": self.handle} if self.handle else {})
+
+    def clear_state(self) -> None:
+        """Forget the server."""
+        super().clear_state()
+        self.handle = 0
+
+    async def start(self) -> tuple[str, int]:
+        """Do what the script says."""
+        script = self._script
+        self._note("start")
+        self.world.servers[self._key] = FakeServer(self.get_env(), script.log)
+        self.handle = self.generation
+        try:
+            await self.save_state()
+            await self.world.clock.sleep(script.start_delay)
+            if script.start_error is not None:
+                raise script.start_error
+        except BaseException:
+            if not script.leave_on_error:
+                self.world.servers.pop(self._key, None)
+            raise
+        self.world.servers[self._key].exit_status = script.exit_status
+        self.server.ip, self.server.port = script.address
+        return script.address
+
+    async def poll(self) -> int | None:
+        """Tell whether the server is in the world."""
+        self._note("poll")
+        if self._script.poll_error is not None:
+            raise self._script.poll_error
+        server = self.world.servers.get(self._key) if self.handle else None
+        return 0 if server is None else server.exit_status
+
+    async def stop(self, now: bool = False) -> None:
+        """Take the server out of the world."""
+        self._note("stop")
+        if not now:
+            await self.world.clock.sleep(self._script.stop_delay)
+        if self._script.stop_error is not None:
+            raise self._script.stop_error
+        server = self.world.servers.get(self._key)
+        if server is not None and server.exit_status is None:
+            server.exit_status = 0
+
+    async def logs(self, tail: int = 200) -> str:
+        """Return what the script says that the server wrote."""
+        server = self.world.servers.get(self._key)
+        return "\n".join(server.log.splitlines()[-tail:]) if server else ""
+
+    async def find_orphans(self, known: Collection[RunKey]) -> list[Orphan]:
+        """Return the living servers besides the known ones."""
+        return [Orphan(*key, {"handle": key[1]}) for key in sorted(self.world.alive() - set(known))]
+
+    @property
+    def _key(self) -> RunKey:
+        return self.server_id, self.generation
+
+    @property
+    def _script(self) -> Script:
+        return self.world.scripts.get(self.user.name, self.world.script)
+
+    def _note(self, call: str) -> None:
+        self.world.calls.append((call, self._key))
