@@ -61,7 +61,7 @@ def test_a_seen_name_that_never_existed_is_near_to_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["allow_all", "blocked_users", "admin_groups", "users", "valid_users", "org_whitelist"]
+    "name", ["allow_all", "blocked_users", "admin_groups", "users", "org_whitelist"]
 )
 def test_names_that_say_who_gets_in(name: str) -> None:
     assert is_access(name)
