@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from carrel.authenticators.dummy import DummyAuthenticator
 from carrel.cli.demo import DemoPlan, demo, demo_settings, free_ports
 from carrel.cli.exits import Refused, explain
 from carrel.cli.main import main
@@ -16,9 +17,13 @@ from carrel.cli.serve import serve
 from carrel.cli.stop import stop
 from carrel.cli.tokens import token
 from carrel.config.arguments import BadArguments
+from carrel.config.plugins import check_plugins
 from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.domain.errors import NotFound
-from carrel.lib.listen import PortInUse, bind_socket
+from carrel.lib.listen import CannotListen, PortInUse, bind_socket
+from carrel.proxy.base import ProxyError
+from carrel.proxy.embedded import CarrelProxy
+from carrel.spawners.simple import SimpleLocalProcessSpawner
 from carrel.storage.base import SchemaMismatch, StorageError
 
 Output = pytest.CaptureFixture[str]
@@ -37,6 +42,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (PortInUse("127.0.0.1:1"), 5),
         (SchemaMismatch("x"), 6),
         (StorageError("x"), 6),
+        (CannotListen("x"), 1),
+        (ProxyError("x"), 1),
         (Refused("x"), 1),
         (RuntimeError("a\nb"), 1),
     ],
@@ -191,3 +198,4 @@ def test_a_demo_keeps_to_itself(tmp_path: Path) -> None:
     assert (settings.ip, settings.hub_ip) == ("127.0.0.1", "127.0.0.1")
     assert (settings.cleanup_servers, settings.cleanup_proxy) == (True, True)
     assert settings.plugins.Authenticator.allowed_users == {"demo"}
+    assert check_plugins(settings, [DummyAuthenticator, SimpleLocalProcessSpawner, CarrelProxy]) == []

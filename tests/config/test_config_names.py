@@ -60,9 +60,7 @@ def test_a_seen_name_that_never_existed_is_near_to_none() -> None:
     assert nearest("cookie_options", known_names() - set(NO_EFFECT)) is None
 
 
-@pytest.mark.parametrize(
-    "name", ["allow_all", "blocked_users", "admin_groups", "users", "org_whitelist"]
-)
+@pytest.mark.parametrize("name", ["allow_all", "blocked_users", "admin_groups", "users", "org_whitelist"])
 def test_names_that_say_who_gets_in(name: str) -> None:
     assert is_access(name)
 
