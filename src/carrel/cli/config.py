@@ -29,13 +29,14 @@ usage: carrel [-f FILE] [options]        run the hub
 
 _TAIL = """
 Every setting is also an option: --JupyterHub.NAME=VALUE, --Spawner.NAME=VALUE, ...
-Exit codes: 0 fine, 1 unexpected error, 2 usage, 3 bad configuration, 4 nothing to stop, 5 port in use, 6 database.
+Exit codes: 0 fine, 1 unexpected error, 2 usage, 3 bad configuration, 4 nothing to stop, 5 port in use,
+6 database.
 """
 
 
 def help_text(*, everything: bool) -> str:
     """Return the help; with `everything`, each setting's default and meaning too."""
-    usage, _, options = make_parser("carrel", ()).format_help().partition("options:")
+    options = make_parser("carrel", ()).format_help().partition("options:")[2]
     text = f"{_HEAD}\noptions:{options}{_TAIL}"
     if not everything:
         return text
@@ -65,7 +66,7 @@ def generate(argv: Sequence[str]) -> int:
 
 
 def show(argv: Sequence[str]) -> int:
-    """Print every setting that differs from its default, and what the sections of classes hold."""
+    """Print every setting, and which names the sections of classes set; no secret is shown."""
     loaded = load(argv, Path.cwd(), os.environ)
     print(f"# {loaded.settings.config_file or 'no configuration file'}")
     for name, text in printable(loaded.settings).items():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from carrel.config.arguments import BadArguments
 from carrel.config.schema import BadConfig
-from carrel.lib.listen import PortInUse
+from carrel.lib.listen import CannotListen, PortInUse
+from carrel.proxy.base import ProxyError
 from carrel.storage.base import StorageError
 
 OK = 0
@@ -32,7 +33,7 @@ def explain(error: Exception) -> tuple[int, list[str]]:
             return PORT_IN_USE, [str(error)]
         case StorageError():
             return DATABASE, [str(error)]
-        case Refused():
+        case Refused() | CannotListen() | ProxyError():
             return UNEXPECTED, [str(error)]
         case _:
             text = " ".join(str(error).split())

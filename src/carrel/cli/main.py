@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from carrel import __version__
+
+if TYPE_CHECKING:
+    from carrel.config.schema import Settings
 
 _Command = Callable[[Sequence[str]], int]
 
@@ -47,31 +51,48 @@ def _hub(argv: Sequence[str]) -> int:
         return config.generate([arg for arg in argv if arg != "--generate-config"])
     if "--show-config" in argv:
         return config.show([arg for arg in argv if arg != "--show-config"])
-    from carrel.app.run import run_hub
     from carrel.cli.serve import serve
 
-    return serve(argv, run_hub)
+    return serve(argv, _run_hub)
 
 
 def _demo(argv: Sequence[str]) -> int:
-    from carrel.app.run import run_hub
     from carrel.cli.demo import demo
 
-    return demo(argv, run_hub)
+    return demo(argv, _run_hub)
 
 
 def _token(argv: Sequence[str]) -> int:
-    from carrel.app.run import issue_token
     from carrel.cli.tokens import token
 
-    return token(argv, issue_token)
+    return token(argv, _issue_token)
 
 
 def _stop(argv: Sequence[str]) -> int:
-    from carrel.app.run import stop_hub
     from carrel.cli.stop import stop
 
-    return stop(argv, stop_hub)
+    return stop(argv, _stop_hub)
+
+
+# The application is imported last: a mistake in the configuration is told before that takes its time.
+
+
+def _run_hub(settings: Settings, on_ready: Callable[[], None] | None = None) -> int:
+    from carrel.app.run import run_hub
+
+    return run_hub(settings, on_ready)
+
+
+def _issue_token(settings: Settings, name: str) -> str:
+    from carrel.app.run import issue_token
+
+    return issue_token(settings, name)
+
+
+def _stop_hub(settings: Settings, all_: bool) -> list[str]:
+    from carrel.app.run import stop_hub
+
+    return stop_hub(settings, all_)
 
 
 _COMMANDS: dict[str, _Command] = {"demo": _demo, "token": _token, "stop": _stop}

@@ -68,6 +68,8 @@ def _split(
         )
     host = "" if url.hostname in {None, "*"} else str(url.hostname)
     port = url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]
+    if name == "hub_connect_url" and url.port is not None and layer.get("hub_port", (8081, ""))[0] != port:
+        problems.append((setting, "its port is not used: servers and the proxy connect to hub_port", False))
     found = dict(zip(parts, (host, port, normal_base(url.path)), strict=False))
     hidden = [part for part in parts if part in layer and _differs(layer[part][0], found[part])]
     if hidden:

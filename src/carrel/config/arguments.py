@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from traitlets import TraitType
 from traitlets.config import Config
 from traitlets.config.loader import DeferredConfigList, DeferredConfigString
 
@@ -42,6 +43,17 @@ _TRAIT = re.compile(r"--([A-Z]\w*(?:\.\w+)+)(?==|$)")
 
 class BadArguments(Exception):
     """The command line cannot be understood; the text says what would be right."""
+
+
+class OneText(DeferredConfigString):
+    """The text of an option that was given once; a list takes it as a literal, or as its only item."""
+
+    def get_value(self, trait: TraitType[Any, Any]) -> Any:
+        """Return what `trait` makes of the text, or the text when it can make nothing of it."""
+        value = super().get_value(trait)
+        if value == str(self) and hasattr(trait, "from_string_list"):
+            return DeferredConfigList([value]).get_value(trait)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,7 @@ def parse_arguments(argv: Sequence[str], program: str = "carrel") -> Arguments:
     for option, (name, _) in SHORT_OPTIONS.items():
         value = found[option.removeprefix("--").replace("-", "_")]
         if value is not None:
-            _put(config, name, DeferredConfigString(value))
+            _put(config, name, OneText(value))
     for name, values in found.items():
         if "." in name:
             _put(config, name, _deferred(values))
@@ -108,7 +120,7 @@ def parse_arguments(argv: Sequence[str], program: str = "carrel") -> Arguments:
 
 
 def _deferred(values: list[str]) -> Any:
-    return DeferredConfigString(values[0]) if len(values) == 1 else DeferredConfigList(values)
+    return OneText(values[0]) if len(values) == 1 else DeferredConfigList(values)
 
 
 def _put(config: Config, dotted: str, value: Any) -> None:

@@ -45,7 +45,7 @@ def generate_config(classes: Sequence[type[HasTraits]] = ()) -> str:
         blocks += (
             _entry(cls.__name__, name, trait.help, trait.default_value_repr())
             for name, trait in sorted(cls.class_traits(config=True).items())
-            if trait.this_class is cls
+            if trait.this_class is cls and name not in AUTHENTICATOR_RENAMED
         )
     return "\n".join(blocks)
 

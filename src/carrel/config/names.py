@@ -60,6 +60,7 @@ NOT_USED: dict[str, str] = {
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
     "trusted_downstream_ips": "the address of the nearest peer is taken for the client's",
     "upgrade_db": "the database is upgraded at start where that is safe",
+    "use_legacy_stopped_server_status_code": "a stopped server answers 424",
     "user_redirect_hook": "/hub/user-redirect leads to the user's server",
 }
 
@@ -122,9 +123,9 @@ KNOWN_CLASSES = (
     "Spawner", "LocalProcessSpawner", "SimpleLocalProcessSpawner", "SimpleSpawner", "DockerSpawner",
     "SwarmSpawner", "SystemUserSpawner", "KubeSpawner", "SudoSpawner", "SystemdSpawner", "WrapSpawner",
     "ProfilesSpawner", "BatchSpawner", "BatchSpawnerBase", "SlurmSpawner", "TorqueSpawner", "CondorSpawner",
-    "Proxy", "ConfigurableHTTPProxy", "TraefikProxy", "TraefikFileProviderProxy", "CryptKeeper",
-    "PeriodicMetricsCollector", "JupyterHubHTTPClient", "EventLogger", "EventLog", "HubAuth", "HubOAuth",
-    "HubOAuthenticated", "JupyterHubSingleUser", "ServerApp", "NotebookApp", "SingleUserNotebookApp",
+    "Proxy", "CarrelProxy", "ConfigurableHTTPProxy", "TraefikProxy", "TraefikFileProviderProxy",
+    "CryptKeeper", "PeriodicMetricsCollector", "JupyterHubHTTPClient", "EventLogger", "EventLog",
+    "HubAuth", "HubOAuth", "HubOAuthenticated", "JupyterHubSingleUser", "ServerApp", "NotebookApp", "SingleUserNotebookApp",
     "Service",
 )  # fmt: skip
 
@@ -141,7 +142,15 @@ AUTHENTICATOR_ACCESS = (
     *AUTHENTICATOR_RENAMED,
 )
 
-_ACCESS = re.compile(r"allow|block|admin|whitelist|blacklist|deny|group|user", re.IGNORECASE)
+#: Old names of plug-ins' settings, for classes that have forgotten them: they warn and are no typing errors.
+PLUGIN_RENAMED = {
+    "container_image": "image",
+    "remove_containers": "remove",
+    "hub_ip_connect": "hub_connect_url",
+}
+
+_ACCESS = re.compile(r"allow|block|admin|whitelist|blacklist|deny|group|users?(_|$)", re.IGNORECASE)
+_HARMLESS = ("create_system_users", "add_user_cmd", "delete_invalid_users")
 _CLOSE = 0.75
 
 
@@ -152,7 +161,7 @@ def known_names() -> set[str]:
 
 def is_access(name: str) -> bool:
     """Tell whether a setting of this name would decide who gets in."""
-    return _ACCESS.search(name) is not None
+    return name not in _HARMLESS and _ACCESS.search(name) is not None
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = _CLOSE) -> str | None:

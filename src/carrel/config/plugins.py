@@ -12,7 +12,7 @@ from traitlets import Dict, HasTraits, List, Set, TraitError, TraitType
 from traitlets.config import Config
 from traitlets.config.loader import DeferredConfig, LazyConfigValue
 
-from carrel.config.names import KNOWN_CLASSES, is_access, nearest
+from carrel.config.names import AUTHENTICATOR_RENAMED, KNOWN_CLASSES, PLUGIN_RENAMED, is_access, nearest
 from carrel.config.schema import Problem, Settings
 from carrel.config.values import describe
 
@@ -74,11 +74,14 @@ def _unknown(
     name: str, traits: dict[str, TraitType[Any, Any]], owners: list[type[HasTraits]], *, access: bool
 ) -> tuple[str, bool]:
     who = " and ".join(cls.__name__ for cls in owners)
-    near = nearest(name, traits)
+    if name in PLUGIN_RENAMED:
+        return f"deprecated, and {who} does not know it: use {PLUGIN_RENAMED[name]}", False
+    current = sorted(traits.keys() - AUTHENTICATOR_RENAMED.keys())
+    near = nearest(name, current)
     if near is not None:
         return f"{who} has no such setting; did you mean {near}?", True
     if access and is_access(name):
-        known = ", ".join(sorted(each for each in traits if is_access(each)))
+        known = ", ".join(each for each in current if is_access(each))
         return f"{who} has no such setting to say who may log in; it has {known}", True
     return f"{who} has no such setting: it has no effect", False
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from traitlets.config import Config
 
@@ -152,7 +152,7 @@ def without_password(url: str) -> str:
     query = "***" if "password" in parts.query.lower() else parts.query
     if (netloc, query) == (parts.netloc, parts.query):
         return url
-    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
+    return f"{parts.scheme}://{netloc}{parts.path}{'?' if query else ''}{query}"
 
 
 @dataclass(frozen=True, slots=True)

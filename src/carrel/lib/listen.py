@@ -6,7 +6,11 @@ import errno
 import socket
 
 
-class PortInUse(Exception):
+class CannotListen(Exception):
+    """The address is not of this machine or not permitted; the text names it."""
+
+
+class PortInUse(CannotListen):
     """Something else listens there already; `address` is `HOST:PORT`."""
 
     def __init__(self, address: str) -> None:
@@ -17,7 +21,7 @@ class PortInUse(Exception):
 def bind_socket(host: str, port: int) -> socket.socket:
     """Return a listening TCP socket; an empty host means all addresses, port 0 a free port.
 
-    Raises PortInUse, and OSError for an address that is not of this machine or not permitted.
+    Raises PortInUse, and CannotListen for an address that is not of this machine or not permitted.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -30,5 +34,6 @@ def bind_socket(host: str, port: int) -> socket.socket:
         listener.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(f"{host or '*'}:{port}") from None
-        raise
+        text = f"cannot listen on {host or '*'}:{port}: {error.strerror or error}"
+        raise CannotListen(text) from None
     return listener

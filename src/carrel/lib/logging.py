@@ -58,7 +58,12 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 def _foreign() -> list[Processor]:
-    return [structlog.stdlib.add_logger_name, structlog.stdlib.add_log_level, structlog.stdlib.ExtraAdder()]
+    return [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        drop_repeats,
+    ]
 
 
 def _processors() -> list[Processor]:
@@ -68,6 +73,13 @@ def _processors() -> list[Processor]:
         hide_secrets,
         render_line,
     ]
+
+
+def drop_repeats(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Processor: forget what other handlers and uvicorn put on a record beside its text."""
+    for name in ("message", "asctime", "color_message"):
+        event.pop(name, None)
+    return event
 
 
 def hide_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
