@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -183,11 +184,7 @@ def tune(connection: Any, _record: object) -> None:
 
 def has_aiosqlite() -> bool:
     """Tell whether the comparison with aiosqlite can run."""
-    try:
-        import aiosqlite  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("aiosqlite") is not None
 
 
 def run(directory: Path, count: int, postgres: str | None) -> Iterator[Figures]:

@@ -95,7 +95,7 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     ("url", "message"),
     [
         ("sqlite:///missing/carrel.sqlite", "cannot be written: No such file or directory"),
-        ("sqlite:///folder", "cannot be written: Is a directory"),
+        ("sqlite:///folder", "folder is not a file"),
         ("sqlite:///text.txt", "The file is not an SQLite database"),
         ("mysql://user:hunter2@host/db", "mysql is not supported: use sqlite:///FILE or postgresql://"),
         ("hunter2", "cannot be read: write sqlite:///FILE or postgresql://"),

@@ -70,8 +70,5 @@ def endpoint(driver: Spawner, answer: Any) -> str:
 def failure_of(error: BaseException) -> Failure:
     """Return what people are told of an exception that a start raised."""
     message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    hint = (
-        str(getattr(error, "hint", ""))
-        or "Try again; if it fails again, show this page to the administrator."
-    )
+    hint = str(getattr(error, "hint", "")) or "Try again; if it fails again, show this page to the administrator."
     return Failure("start-error", f"The server could not be started: {message}", hint=hint)

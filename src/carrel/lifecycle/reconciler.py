@@ -35,9 +35,7 @@ _log = logging.getLogger("carrel.lifecycle")
 class Reconciler:
     """Runs the life of servers for one hub process; `owner` names the process in leases."""
 
-    def __init__(
-        self, ctx: HubContext, client: aiohttp.ClientSession, routes: RouteKeeper, owner: str
-    ) -> None:
+    def __init__(self, ctx: HubContext, client: aiohttp.ClientSession, routes: RouteKeeper, owner: str) -> None:
         self._ctx = ctx
         self._owner = owner
         self._starter = Starter(ctx, routes, client, owner)

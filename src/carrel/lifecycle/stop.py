@@ -34,11 +34,7 @@ class Stopper:
         deadline = self.ctx.clock.now() + STOP_LIMIT
 
         def take(row: Server) -> Server:
-            if next_action(row, self.ctx.clock.now(), self.owner) not in (
-                Action.STOP,
-                Action.CANCEL,
-                Action.FORCE,
-            ):
+            if next_action(row, self.ctx.clock.now(), self.owner) not in (Action.STOP, Action.CANCEL, Action.FORCE):
                 return row
             return replace(lease.take(row, self.owner, deadline), actual=Actual.STOPPING)
 

@@ -35,10 +35,11 @@ class Schema:
     directory: Path = Path(__file__).parent / "migrations"
     revision: str = REVISION
 
-    def examine(self, revisions: Sequence[str], tables: Callable[[], Sequence[str]]) -> str:
+    def examine(self, revisions: Sequence[str], tables: Callable[[], Sequence[str]], *, claimed: bool) -> str:
         """Return the revision of a database, empty for one without tables; `tables` is asked when in doubt.
 
-        Raises SchemaMismatch for a database of a newer release or of another program.
+        Raises SchemaMismatch for a database of a newer release or of another program, and for an older
+        one without the hub's claim, since a hub may be at work on it.
         """
         if list(revisions) == [self.revision]:
             return self.revision
@@ -59,19 +60,17 @@ class Schema:
                 f"This database was written by a newer Carrel (its schema is {revisions[0]}, ours "
                 f"{self.revision}): install that release, or restore the backup made at the upgrade."
             )
+        if not claimed:
+            raise SchemaMismatch(
+                f"The database has the older schema {revisions[0]}: start the hub once to upgrade it."
+            )
         return revisions[0]
 
-    def upgrade_sqlite(
-        self, connection: sqlite3.Connection, found: str, path: Path | None, *, claimed: bool
-    ) -> None:
+    def upgrade_sqlite(self, connection: sqlite3.Connection, found: str, path: Path | None) -> None:
         """Create the schema, or copy the file to `<file>.backup-<revision>` and upgrade it, all or nothing.
 
-        May be repeated. Raises SchemaMismatch when a hub may be at work on the older schema.
+        May be repeated. Raises StorageError.
         """
-        if found and not claimed:
-            raise SchemaMismatch(
-                f"The database has the older schema {found}: start the hub once to upgrade it."
-            )
         if found and path is not None:
             _back_up(connection, Path(f"{path}.backup-{found}"))
         # Rebuilding a table drops the old one, and a drop deletes what refers to it while keys are enforced.

@@ -48,7 +48,7 @@ class PostgresEngine:
             ) from error
         connection = await self._connect()
         try:
-            found = await _examine(connection, self._schema)
+            found = await _examine(connection, self._schema, claim)
         finally:
             await connection.close()
         if found != self._schema.revision:
@@ -189,7 +189,7 @@ class PostgresLink:
             raise _explain(error) from error
 
 
-async def _examine(connection: psycopg.AsyncConnection[Row], schema: Schema) -> str:
+async def _examine(connection: psycopg.AsyncConnection[Row], schema: Schema, claim: bool) -> str:
     import psycopg
 
     try:
@@ -200,7 +200,7 @@ async def _examine(connection: psycopg.AsyncConnection[Row], schema: Schema) -> 
         raise _explain(error) from error
     cursor = await connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
     tables = [name for (name,) in await cursor.fetchall()]
-    return schema.examine([revision for (revision,) in rows], lambda: tables)
+    return schema.examine([revision for (revision,) in rows], lambda: tables, claimed=claim)
 
 
 def _explain(error: psycopg.Error) -> Exception:

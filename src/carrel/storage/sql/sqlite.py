@@ -28,6 +28,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 _IDLE_READERS = 4
 #: A net under `checkpoint()`, in pages of 4 KiB: a log that nobody tends still ends at 40 MiB.
 _AUTOCHECKPOINT = 10_000
+#: The first one with RETURNING.
+_OLDEST = (3, 35)
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 _REVISIONS = "SELECT version_num FROM alembic_version"
 _UNIQUE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
@@ -144,18 +146,20 @@ class SqliteEngine:
         return self._statements
 
     async def _open(self, claim: bool) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise StorageError(
+                f"SQLite {sqlite3.sqlite_version} is too old: Carrel needs 3.35 (or a PostgreSQL database)."
+            )
         if self._path is not None:
             _prepare_file(self._path)
         if claim and self._claim is not None:
             self._claim.take()
         connection = self._writer = await self._patiently(self._connect)
         # Before anything is written: a database of somebody else must stay as it is.
-        found = await self._patiently(lambda: self._examine(connection))
+        found = await self._patiently(lambda: self._examine(connection, claim))
         await self._patiently(lambda: self._use_wal(connection))
         if found != self._schema.revision:
-            await self._patiently(
-                lambda: self._schema.upgrade_sqlite(connection, found, self._path, claimed=claim)
-            )
+            await self._patiently(lambda: self._schema.upgrade_sqlite(connection, found, self._path))
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -171,10 +175,10 @@ class SqliteEngine:
         connection.execute("PRAGMA query_only=ON")
         return connection
 
-    def _examine(self, connection: sqlite3.Connection) -> str:
+    def _examine(self, connection: sqlite3.Connection, claim: bool) -> str:
         tables = [name for (name,) in connection.execute(_TABLES)]
         revisions = connection.execute(_REVISIONS).fetchall() if "alembic_version" in tables else []
-        return self._schema.examine([revision for (revision,) in revisions], lambda: tables)
+        return self._schema.examine([revision for (revision,) in revisions], lambda: tables, claimed=claim)
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:
         (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
@@ -214,9 +218,17 @@ class SqliteLink:
 
 
 def _prepare_file(path: Path) -> None:
-    """Create the file readable for its owner alone: it holds the digests of everybody's tokens."""
+    """Create the file readable for its owner alone: it holds the digests of everybody's tokens.
+
+    One that exists is not opened: closing it again would drop the locks that this process has on it.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError as error:
+        if not path.is_file():
+            raise StorageError(f"The database {path} is not a file.") from error
+        if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK)):
+            raise StorageError(f"The database {path} and its directory must be writable.") from error
     except OSError as error:
         raise StorageError(f"The database {path} cannot be written: {error.strerror}.") from error
 
