@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import StaticPool, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from carrel.storage.base import SchemaMismatch, StorageError
@@ -22,65 +24,104 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 #: Any number that no other program locks: hubs that start together upgrade one after the other.
 _ADVISORY_LOCK = 0x63617272656C
 
 
-def examine(revisions: Sequence[str], tables: Callable[[], Sequence[str]]) -> str:
-    """Return the revision of a database, empty for one without tables; `tables` is asked when in doubt.
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The migrations in a directory, of which `revision` is the newest."""
 
-    Raises SchemaMismatch for a database of a newer release or of another program.
-    """
-    if list(revisions) == [REVISION]:
-        return REVISION
-    present = set(tables())
-    if "spawners" in present:
-        raise SchemaMismatch(
-            "This is a JupyterHub database, which Carrel leaves untouched: "
-            "give Carrel a database of its own (db_url)."
-        )
-    if not revisions and not present - {"alembic_version"}:
-        return ""
-    if len(revisions) != 1 or not {"facts", "servers"} <= present:
-        raise SchemaMismatch("This database belongs to another program: give Carrel one of its own (db_url).")
-    if revisions[0] not in _known():
-        raise SchemaMismatch(
-            f"This database was written by a newer Carrel (its schema is {revisions[0]}, ours {REVISION}): "
-            "install that release, or restore the backup made when it was upgraded."
-        )
-    return revisions[0]
+    directory: Path = Path(__file__).parent / "migrations"
+    revision: str = REVISION
+
+    def examine(self, revisions: Sequence[str], tables: Callable[[], Sequence[str]], *, claimed: bool) -> str:
+        """Return the revision of a database, empty for one without tables; `tables` is asked when in doubt.
+
+        Raises SchemaMismatch for a database of a newer release or of another program, and for an older
+        one without the hub's claim, since a hub may be at work on it.
+        """
+        if list(revisions) == [self.revision]:
+            return self.revision
+        present = set(tables())
+        if "spawners" in present:
+            raise SchemaMismatch(
+                "This is a JupyterHub database, which Carrel leaves untouched: "
+                "give Carrel a database of its own (db_url)."
+            )
+        if not revisions and not present - {"alembic_version", "sqlite_sequence"}:
+            return ""
+        if len(revisions) != 1 or not {"facts", "servers"} <= present:
+            raise SchemaMismatch(
+                "This database belongs to another program: give Carrel one of its own (db_url)."
+            )
+        if revisions[0] not in self._known():
+            raise SchemaMismatch(
+                f"This database was written by a newer Carrel (its schema is {revisions[0]}, ours "
+                f"{self.revision}): install that release, or restore the backup made at the upgrade."
+            )
+        if not claimed:
+            raise SchemaMismatch(
+                f"The database has the older schema {revisions[0]}: start the hub once to upgrade it."
+            )
+        return revisions[0]
+
+    def upgrade_sqlite(self, connection: sqlite3.Connection, found: str, path: Path | None) -> None:
+        """Create the schema, or copy the file to `<file>.backup-<revision>` and upgrade it, all or nothing.
+
+        May be repeated. Raises StorageError.
+        """
+        if found and path is not None:
+            _back_up(connection, Path(f"{path}.backup-{found}"))
+        # Rebuilding a table drops the old one, and a drop deletes what refers to it while keys are enforced.
+        connection.execute("PRAGMA foreign_keys=OFF")
+        try:
+            engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+            with _explained(), engine.connect() as shared:
+                # Only now: an engine's first act on a new connection is to roll it back.
+                connection.execute("BEGIN IMMEDIATE")
+                self._run_alembic(shared)
+                shared.commit()
+        finally:
+            if connection.in_transaction:
+                connection.rollback()
+            connection.execute("PRAGMA foreign_keys=ON")
+
+    def upgrade_postgresql(self, url: str) -> None:
+        """Create or upgrade the schema, one hub at a time. Blocks: call it in a thread. May be repeated."""
+        engine = create_engine(url, poolclass=NullPool)
+        with _explained(), engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            self._run_alembic(connection)
+
+    def _run_alembic(self, connection: Connection) -> None:
+        from alembic import command
+
+        config = self._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, self.revision)
+
+    def _known(self) -> set[str]:
+        from alembic.script import ScriptDirectory
+
+        scripts = ScriptDirectory.from_config(self._config())
+        return {script.revision for script in scripts.walk_revisions()}
+
+    def _config(self) -> Config:
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(self.directory).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        return config
 
 
-def upgrade_sqlite(connection: sqlite3.Connection, found: str, path: Path | None, *, claimed: bool) -> None:
-    """Create the schema, or copy the file to `<file>.backup-<revision>` and upgrade it, all or nothing.
-
-    May be repeated. Raises StorageError when a hub may be at work on an older schema.
-    """
-    if found and not claimed:
-        raise SchemaMismatch(f"The database has the older schema {found}: start the hub once to upgrade it.")
-    if found and path is not None:
-        _back_up(connection, Path(f"{path}.backup-{found}"))
-    # Rebuilding a table drops the old one, and a drop deletes what refers to it while keys are enforced.
-    connection.execute("PRAGMA foreign_keys=OFF")
+@contextmanager
+def _explained() -> Iterator[None]:
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-        with engine.connect() as shared:
-            _run_alembic(shared)
-            shared.commit()
-    finally:
-        if connection.in_transaction:
-            connection.rollback()
-        connection.execute("PRAGMA foreign_keys=ON")
-
-
-def upgrade_postgresql(url: str) -> None:
-    """Create or upgrade the schema, one hub at a time. Blocks: call it in a thread. May be repeated."""
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        _run_alembic(connection)
+        yield
+    except SQLAlchemyError as error:
+        raise StorageError("The schema could not be created or upgraded; nothing was changed.") from error
 
 
 def _back_up(connection: sqlite3.Connection, target: Path) -> None:
@@ -95,26 +136,3 @@ def _back_up(connection: sqlite3.Connection, target: Path) -> None:
         raise StorageError(
             f"No backup could be made at {target}, so nothing was upgraded: {error}."
         ) from error
-
-
-def _run_alembic(connection: Connection) -> None:
-    from alembic import command
-
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _known() -> set[str]:
-    from alembic.script import ScriptDirectory
-
-    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-
-
-def _config() -> Config:
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, LiteralString
 
 from sqlalchemy import URL
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.base import Executable
 
 from carrel.domain.errors import Conflict
 from carrel.storage.base import StorageError
-from carrel.storage.migrate import examine, upgrade_postgresql
+from carrel.storage.migrate import Schema
 from carrel.storage.sql.engine import Row, Statements, Values
-from carrel.storage.sql.tables import REVISION
 
 if TYPE_CHECKING:
     import psycopg
@@ -33,8 +31,9 @@ class PostgresEngine:
     Every commit is as durable as the server is configured to make it; waiting for it blocks nobody else.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, schema: Schema) -> None:
         self._url = url
+        self._schema = schema
         self._statements = Statements(PGDialect_psycopg(paramstyle="pyformat"))  # type: ignore[no-untyped-call]
         self._places = asyncio.Semaphore(_CONNECTIONS)
         self._idle: list[psycopg.AsyncConnection[Row]] = []
@@ -49,10 +48,10 @@ class PostgresEngine:
             ) from error
         connection = await self._connect()
         try:
-            found = await _examine(connection)
+            found = await _examine(connection, self._schema, claim)
         finally:
             await connection.close()
-        if found != REVISION:
+        if found != self._schema.revision:
             await self._upgrade()
         self._opened = True
 
@@ -148,10 +147,7 @@ class PostgresEngine:
 
     async def _upgrade(self) -> None:
         url = self._url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-        try:
-            await asyncio.to_thread(upgrade_postgresql, url)
-        except SQLAlchemyError as error:
-            raise StorageError("The schema could not be created or upgraded; nothing was changed.") from error
+        await asyncio.to_thread(self._schema.upgrade_postgresql, url)
 
 
 class PostgresLink:
@@ -193,7 +189,7 @@ class PostgresLink:
             raise _explain(error) from error
 
 
-async def _examine(connection: psycopg.AsyncConnection[Row]) -> str:
+async def _examine(connection: psycopg.AsyncConnection[Row], schema: Schema, claim: bool) -> str:
     import psycopg
 
     try:
@@ -204,7 +200,7 @@ async def _examine(connection: psycopg.AsyncConnection[Row]) -> str:
         raise _explain(error) from error
     cursor = await connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
     tables = [name for (name,) in await cursor.fetchall()]
-    return examine([revision for (revision,) in rows], lambda: tables)
+    return schema.examine([revision for (revision,) in rows], lambda: tables, claimed=claim)
 
 
 def _explain(error: psycopg.Error) -> Exception:

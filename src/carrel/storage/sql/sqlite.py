@@ -16,10 +16,9 @@ from sqlalchemy.sql.base import Executable
 from carrel.domain.errors import Conflict
 from carrel.lib.clock import Clock
 from carrel.storage.base import StorageError
-from carrel.storage.migrate import examine, upgrade_sqlite
+from carrel.storage.migrate import Schema
 from carrel.storage.sql.claim import Claim
 from carrel.storage.sql.engine import Row, Statements, Values
-from carrel.storage.sql.tables import REVISION
 
 T = TypeVar("T")
 
@@ -29,14 +28,19 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 _IDLE_READERS = 4
 #: A net under `checkpoint()`, in pages of 4 KiB: a log that nobody tends still ends at 40 MiB.
 _AUTOCHECKPOINT = 10_000
+#: The first one with RETURNING.
+_OLDEST = (3, 35)
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+_REVISIONS = "SELECT version_num FROM alembic_version"
 _UNIQUE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 
 class SqliteEngine:
     """A database file, or with no path one in memory, whose readers and writers share a connection."""
 
-    def __init__(self, path: Path | None, clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(self, path: Path | None, schema: Schema, clock: Clock, jitter: Callable[[], float]) -> None:
         self._path = path
+        self._schema = schema
         self._clock = clock
         self._jitter = jitter
         self._statements = Statements(SQLiteDialect_pysqlite(paramstyle="named"))
@@ -54,12 +58,13 @@ class SqliteEngine:
             raise
 
     async def close(self) -> None:
-        for reader in self._readers:
-            reader.close()
-        self._readers.clear()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        async with self._turn:
+            for reader in self._readers:
+                reader.close()
+            self._readers.clear()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
         if self._claim is not None:
             self._claim.release()
 
@@ -71,7 +76,7 @@ class SqliteEngine:
             return
         if self._writer is None:
             raise _closed()
-        connection = self._readers.pop() if self._readers else self._connect()
+        connection = self._readers.pop() if self._readers else await self._patiently(self._connect_reader)
         try:
             connection.execute("BEGIN")
             yield SqliteLink(connection, self)
@@ -141,40 +146,43 @@ class SqliteEngine:
         return self._statements
 
     async def _open(self, claim: bool) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise StorageError(
+                f"SQLite {sqlite3.sqlite_version} is too old: Carrel needs 3.35 (or a PostgreSQL database)."
+            )
         if self._path is not None:
             _prepare_file(self._path)
         if claim and self._claim is not None:
             self._claim.take()
-        connection = self._writer = self._connect()
+        connection = self._writer = await self._patiently(self._connect)
+        # Before anything is written: a database of somebody else must stay as it is.
+        found = await self._patiently(lambda: self._examine(connection, claim))
         await self._patiently(lambda: self._use_wal(connection))
-        found = await self._patiently(lambda: _examine(connection))
-        if found != REVISION:
-            await self._patiently(lambda: upgrade_sqlite(connection, found, self._path, claimed=claim))
+        if found != self._schema.revision:
+            await self._patiently(lambda: self._schema.upgrade_sqlite(connection, found, self._path))
 
     def _connect(self) -> sqlite3.Connection:
-        try:
-            connection = sqlite3.connect(
-                self._path or ":memory:", timeout=0, isolation_level=None, cached_statements=256
-            )
-            connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute(f"PRAGMA wal_autocheckpoint={_AUTOCHECKPOINT}")
-        except sqlite3.Error as error:
-            raise StorageError(f"The database {self._path} cannot be opened: {error}.") from error
+        connection = sqlite3.connect(
+            self._path or ":memory:", timeout=0, isolation_level=None, cached_statements=256
+        )
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_AUTOCHECKPOINT}")
         return connection
 
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    def _examine(self, connection: sqlite3.Connection, claim: bool) -> str:
+        tables = [name for (name,) in connection.execute(_TABLES)]
+        revisions = connection.execute(_REVISIONS).fetchall() if "alembic_version" in tables else []
+        return self._schema.examine([revision for (revision,) in revisions], lambda: tables, claimed=claim)
+
     def _use_wal(self, connection: sqlite3.Connection) -> None:
-        if self._path is None:
-            return
-        try:
-            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        except sqlite3.DatabaseError as error:
-            if _busy(error):
-                raise
-            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-                raise StorageError(f"{self._path} is not an SQLite database.") from error
-            raise StorageError(f"The database {self._path} cannot be used: {error}.") from error
-        if mode != "wal":
+        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        if mode != "wal" and self._path is not None:
             raise StorageError(
                 f"SQLite cannot keep a write-ahead log for {self._path}: "
                 "put the database on a local disk, or use PostgreSQL."
@@ -209,23 +217,18 @@ class SqliteLink:
             raise _explain(error) from error
 
 
-def _examine(connection: sqlite3.Connection) -> str:
-    try:
-        revisions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    except sqlite3.OperationalError as error:
-        if _busy(error):
-            raise
-        revisions = []
-    return examine(
-        [revision for (revision,) in revisions],
-        lambda: [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")],
-    )
-
-
 def _prepare_file(path: Path) -> None:
-    """Create the file readable for its owner alone: it holds the digests of everybody's tokens."""
+    """Create the file readable for its owner alone: it holds the digests of everybody's tokens.
+
+    One that exists is not opened: closing it again would drop the locks that this process has on it.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError as error:
+        if not path.is_file():
+            raise StorageError(f"The database {path} is not a file.") from error
+        if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK)):
+            raise StorageError(f"The database {path} and its directory must be writable.") from error
     except OSError as error:
         raise StorageError(f"The database {path} cannot be written: {error.strerror}.") from error
 
@@ -237,6 +240,8 @@ def _busy(error: sqlite3.Error) -> bool:
 def _explain(error: sqlite3.Error) -> Exception:
     if getattr(error, "sqlite_errorcode", 0) in _UNIQUE:
         return Conflict("It exists already.")
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:
+        return StorageError("The file is not an SQLite database.")
     return StorageError(f"The database refused: {getattr(error, 'sqlite_errorname', type(error).__name__)}.")
 
 

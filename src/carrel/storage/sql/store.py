@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from carrel.lib.clock import Clock
 from carrel.storage.base import StorageError
+from carrel.storage.migrate import Schema
 from carrel.storage.sql.engine import Engine, Link
 from carrel.storage.sql.facts import SqlFacts
 from carrel.storage.sql.oauth import SqlOAuth
@@ -62,12 +63,19 @@ class SqlStore:
     """
 
     def __init__(
-        self, url: str, *, directory: Path, clock: Clock, jitter: Callable[[], float] = random.random
+        self,
+        url: str,
+        *,
+        directory: Path,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+        schema: Schema | None = None,
     ) -> None:
         self._url = url
         self._directory = directory
         self._clock = clock
         self._jitter = jitter
+        self._schema = schema or Schema()
         self._engine: Engine | None = None
 
     async def open(self, *, claim: bool = True) -> None:
@@ -113,10 +121,10 @@ class SqlStore:
         if url.drivername in ("sqlite", "sqlite+pysqlite"):
             named = url.database not in (None, "", ":memory:")
             path = self._directory / str(url.database) if named else None
-            return SqliteEngine(path, self._clock, self._jitter)
+            return SqliteEngine(path, self._schema, self._clock, self._jitter)
         from carrel.storage.sql.postgres import PostgresEngine
 
-        return PostgresEngine(url)
+        return PostgresEngine(url, self._schema)
 
 
 def _parse(text: str) -> URL:

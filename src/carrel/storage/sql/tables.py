@@ -19,7 +19,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
-    func,
     literal_column,
     or_,
 )
@@ -54,14 +53,12 @@ users = Table(
     Column("folded", _NAME, nullable=False),
     Column("admin", Boolean, nullable=False),
     Column("created", Double, nullable=False),
-    Column("last_activity", Double),
+    # Zero for never: the two databases sort an absent value to opposite ends.
+    Column("last_activity", Double, nullable=False),
     Column("auth_state", Text),
+    Index("ix_users_last_activity", "last_activity", "id"),
     sqlite_autoincrement=True,
 )
-
-#: Who was never active sorts as the one who was active longest ago, on both databases.
-LAST_ACTIVITY: ColumnElement[float] = func.coalesce(users.c.last_activity, literal_column("0"))
-Index("ix_users_last_activity", LAST_ACTIVITY, users.c.id)
 
 servers = Table(
     "servers",
@@ -97,7 +94,9 @@ def _is(column: Column[str], *values: str) -> ColumnElement[bool]:
 
 
 _START_DUE = and_(
-    _is(servers.c.wanted, Wanted.RUNNING), servers.c.wanted_generation > servers.c.generation
+    _is(servers.c.wanted, Wanted.RUNNING),
+    _is(servers.c.actual, Actual.STOPPED, Actual.FAILED),
+    servers.c.wanted_generation > servers.c.generation,
 ).self_group()
 
 #: Something of the server may exist in the world, or is about to (`Server.active`).

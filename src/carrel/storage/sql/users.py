@@ -13,7 +13,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    or_,
     select,
     update,
 )
@@ -26,14 +25,14 @@ from carrel.lib.clock import Timestamp
 from carrel.storage.base import UserFilter
 from carrel.storage.sql.columns import to_json
 from carrel.storage.sql.engine import Link, OneOf, Row, Value
-from carrel.storage.sql.tables import ACTIVE, LAST_ACTIVITY, READY, servers, users
+from carrel.storage.sql.tables import ACTIVE, READY, servers, users
 
 _SELECT = select(users.c.id, users.c.name, users.c.admin, users.c.created, users.c.last_activity)
 _GET = _SELECT.where(users.c.name == bindparam("name"))
 _GET_BY_ID = _SELECT.where(users.c.id == bindparam("id"))
 _CREATE = (
     insert(users)
-    .values({name: bindparam(name) for name in ("name", "folded", "admin", "created")})
+    .values({name: bindparam(name) for name in ("name", "folded", "admin", "created", "last_activity")})
     .on_conflict_do_nothing()
     .returning(users.c.id)
 )
@@ -51,17 +50,12 @@ _RENAME = (
 _DELETE = delete(users).where(users.c.id == bindparam("id"))
 _AT: BindParameter[float] = bindparam("at")
 _TOUCH = (
-    update(users)
-    .values(last_activity=_AT)
-    .where(
-        users.c.id == bindparam("key"),
-        or_(users.c.last_activity.is_(None), users.c.last_activity < _AT),
-    )
+    update(users).values(last_activity=_AT).where(users.c.id == bindparam("key"), users.c.last_activity < _AT)
 )
 _SORTS: Mapping[str, ColumnElement[Any]] = {
     "id": users.c.id,
     "name": users.c.name,
-    "last_activity": LAST_ACTIVITY,
+    "last_activity": users.c.last_activity,
 }
 
 
@@ -80,8 +74,8 @@ class SqlUsers:
         return _user(rows[0]) if rows else None
 
     async def create(self, name: str, *, admin: bool, now: Timestamp) -> User:
-        values: dict[str, Value] = {"name": name, "folded": name.casefold(), "admin": admin, "created": now}
-        rows = await self._link.rows(_CREATE, values)
+        values: dict[str, Value] = {"name": name, "folded": name.casefold(), "admin": admin}
+        rows = await self._link.rows(_CREATE, {**values, "created": now, "last_activity": 0.0})
         if not rows:
             raise Conflict(f"User {name} already exists.")
         return User(id=rows[0][0], name=name, admin=admin, created=now)
@@ -150,7 +144,7 @@ def _pattern(part: str) -> str:
 
 def _user(row: Row) -> User:
     user_id, name, admin, created, last_activity = row
-    return User(user_id, name, bool(admin), created, last_activity)
+    return User(user_id, name, bool(admin), created, last_activity or None)
 
 
 def _gone() -> NotFound:

@@ -10,14 +10,11 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-_ACTIVE = sa.text(
-    "actual IN ('starting', 'running', 'stopping') "
-    "OR (wanted IN ('running') AND wanted_generation > generation)"
-)
+_START_DUE = "(wanted IN ('running') AND actual IN ('stopped', 'failed') AND wanted_generation > generation)"
+_ACTIVE = sa.text(f"actual IN ('starting', 'running', 'stopping') OR {_START_DUE}")
 _UNSETTLED = sa.text(
     "actual IN ('starting', 'stopping') OR (actual IN ('running') AND wanted IN ('stopped', 'deleted')) "
-    "OR (wanted IN ('running') AND wanted_generation > generation) OR wanted IN ('deleted') "
-    "OR lease_owner IS NOT NULL"
+    f"OR {_START_DUE} OR wanted IN ('deleted') OR lease_owner IS NOT NULL"
 )
 _ROUTED = sa.text("url != ''")
 
@@ -65,13 +62,13 @@ def _create_users() -> None:
         sa.Column("folded", _name(), nullable=False),
         sa.Column("admin", sa.Boolean(), nullable=False),
         sa.Column("created", sa.Double(), nullable=False),
-        sa.Column("last_activity", sa.Double()),
+        sa.Column("last_activity", sa.Double(), nullable=False),
         sa.Column("auth_state", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
         sa.UniqueConstraint("name", name="uq_users_name"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_users_last_activity", "users", [sa.text("coalesce(last_activity, 0)"), "id"])
+    op.create_index("ix_users_last_activity", "users", ["last_activity", "id"])
 
 
 def _create_servers() -> None:

@@ -1,0 +1,96 @@
+"""What every Store must do.
+
+A driver's test file gives a `store` fixture (an open, empty Store) and one class:
+
+    class TestMine(StoreConformance): ...
+
+A store whose readers are isolated from an open writer adds `SnapshotConformance`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from carrel.domain.users import User
+from carrel.storage.base import StorageError, Store
+from carrel.testing.conformance.store_people import TokensConformance, UsersConformance
+from carrel.testing.conformance.store_records import NOW, add_user
+from carrel.testing.conformance.store_servers import OAuthConformance, ServersConformance
+
+
+class TransactionConformance:
+    """All or nothing."""
+
+    async def test_an_exception_leaves_nothing_behind(self, store: Store) -> None:
+        async def fail() -> None:
+            async with store.write(durable=True) as tx:
+                await tx.users.create("ada", admin=False, now=NOW)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        async with store.read() as tx:
+            assert await tx.users.get("ada") is None
+
+    async def test_a_cancelled_block_leaves_nothing_behind(self, store: Store) -> None:
+        inside = asyncio.Event()
+
+        async def write() -> None:
+            async with store.write() as tx:
+                await tx.users.create("ada", admin=False, now=NOW)
+                inside.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(write())
+        await inside.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await add_user(store)).name == "ada"
+
+    async def test_many_at_once(self, store: Store) -> None:
+        await asyncio.gather(*(add_user(store, f"user{number}") for number in range(40)))
+
+        async def look(number: int) -> User | None:
+            async with store.read() as tx:
+                return await tx.users.get(f"user{number}")
+
+        assert all(await asyncio.gather(*map(look, range(40))))
+
+    async def test_a_checkpoint_changes_nothing(self, store: Store) -> None:
+        user = await add_user(store)
+        await store.checkpoint()
+        await store.checkpoint()
+        async with store.read() as tx:
+            assert await tx.users.get("ada") == user
+
+
+class StoreConformance(
+    UsersConformance, TokensConformance, ServersConformance, OAuthConformance, TransactionConformance
+):
+    """All of it."""
+
+
+class SnapshotConformance:
+    """Readers see one state, whatever a writer does meanwhile, and nobody waits for them."""
+
+    async def test_a_reader_keeps_its_state_while_a_writer_commits(self, store: Store) -> None:
+        await add_user(store)
+        async with store.read() as before:
+            assert await before.users.get("bea") is None
+            async with store.write() as tx:
+                await tx.users.create("bea", admin=False, now=NOW)
+                async with store.read() as during:
+                    assert await during.users.get("bea") is None
+            assert await before.users.get("bea") is None
+            async with store.read() as after:
+                assert await after.users.get("bea") is not None
+
+    async def test_a_read_block_cannot_write(self, store: Store) -> None:
+        with pytest.raises(StorageError):
+            async with store.read() as tx:
+                await tx.facts.put("key", "value")
+        async with store.read() as tx:
+            assert await tx.facts.get("key") is None

@@ -1,0 +1,161 @@
+"""What every Store must do with servers, OAuth clients and codes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from carrel.domain.errors import Conflict, Invalid
+from carrel.domain.oauth import OAuthCode
+from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
+from carrel.storage.base import Store
+from carrel.testing.conformance.store_records import NOW, add_server, add_user, client_of, code_of
+
+
+class ServersConformance:
+    """Servers: what a row keeps, and who was first."""
+
+    async def test_servers_come_back_as_they_went_in(self, store: Store) -> None:
+        user = await add_user(store, "李雷")
+        full = await add_server(
+            store,
+            user,
+            "named",
+            wanted=Wanted.RUNNING,
+            actual=Actual.FAILED,
+            wanted_generation=3,
+            generation=2,
+            lease=Lease("hub-1", NOW + 15.5, 7),
+            deadline=NOW + 60,
+            state={"pid": 4321, "nested": {"ü": [1, 2.5, None, True]}},
+            user_options={"profile": ["a"]},
+            display_name="My \U0001f4bb",
+            url="http://127.0.0.1:1",
+            failure=Failure("exit", "It ended.", "last\nlines", "hint"),
+            started=NOW - 1,
+        )
+        plain = await add_server(store, user)
+        async with store.read() as tx:
+            assert await tx.servers.get(user.id, "named") == full
+            assert await tx.servers.get_by_id(plain.id) == plain
+            assert await tx.servers.get(user.id, "nope") is None
+            assert await tx.servers.of_users([user.id, user.id + 5]) == [plain, full]
+            assert await tx.servers.of_users([]) == []
+
+    async def test_a_server_is_made_once(self, store: Store) -> None:
+        user = await add_user(store)
+        server = await add_server(store, user)
+        async with store.write() as tx:
+            with pytest.raises(Conflict):
+                await tx.servers.create(user.id, "", now=NOW)
+            assert await tx.servers.get(user.id, "") == server
+
+    async def test_save_needs_the_version_that_was_read(self, store: Store) -> None:
+        server = await add_server(store, await add_user(store))
+        async with store.write() as tx:
+            await tx.servers.touch({server.id: NOW + 1})
+            await tx.servers.touch({server.id: NOW})
+            first = await tx.servers.save(replace(server, wanted=Wanted.RUNNING, name="x", last_activity=1.0))
+            assert await tx.servers.save(replace(server, wanted=Wanted.DELETED)) is None
+            assert not await tx.servers.delete(server)
+        assert first is not None
+        assert first.version == server.version + 1
+        async with store.write() as tx:
+            found = await tx.servers.get_by_id(server.id)
+            assert found == replace(first, name="", last_activity=NOW + 1)
+            assert await tx.servers.delete(found)
+            assert not await tx.servers.delete(found)
+            assert await tx.servers.save(found) is None
+
+    async def test_of_two_writers_one_wins(self, store: Store) -> None:
+        server = await add_server(store, await add_user(store))
+        barrier = asyncio.Barrier(6)
+
+        async def write(number: int) -> Server | None:
+            await barrier.wait()
+            async with store.write(durable=number % 2 == 0) as tx:
+                return await tx.servers.save(replace(server, display_name=str(number)))
+
+        wins = [won for won in await asyncio.gather(*map(write, range(6))) if won]
+        assert len(wins) == 1
+        async with store.read() as tx:
+            assert await tx.servers.get_by_id(server.id) == wins[0]
+
+    async def test_unsettled_are_those_that_need_a_look(self, store: Store) -> None:
+        user = await add_user(store)
+        lease = Lease("hub-1", NOW, 1)
+        resting: set[str] = set()
+        for actual in Actual:
+            for wanted in Wanted:
+                for due in (0, 1):
+                    name = f"{actual}-{wanted}-{due}"
+                    server = await add_server(
+                        store, user, name, actual=actual, wanted=wanted, wanted_generation=due
+                    )
+                    if server.pending is None and wanted is not Wanted.DELETED:
+                        resting.add(name)
+        await add_server(store, user, "leased", lease=lease)
+        async with store.read() as tx:
+            everything = {server.name for server in await tx.servers.of_users([user.id])}
+            assert {server.name for server in await tx.servers.unsettled()} == everything - resting
+
+    async def test_routed_are_those_with_a_url(self, store: Store) -> None:
+        user = await add_user(store)
+        await add_server(store, user, "off", actual=Actual.RUNNING)
+        on = await add_server(store, user, "on", url="http://127.0.0.1:2")
+        async with store.read() as tx:
+            assert await tx.servers.routed() == [on]
+
+    async def test_a_state_that_is_not_json_is_refused(self, store: Store) -> None:
+        server = await add_server(store, await add_user(store))
+        with pytest.raises(Invalid):
+            async with store.write() as tx:
+                await tx.servers.save(replace(server, state={"socket": object()}))
+
+
+class OAuthConformance:
+    """OAuth clients and codes, and facts."""
+
+    async def test_clients_are_replaced_in_place(self, store: Store) -> None:
+        user = await add_user(store)
+        client = client_of(await add_server(store, user))
+        changed = replace(client, redirect_uri="/other", allowed_scopes=("self",), description="y")
+        async with store.write() as tx:
+            await tx.oauth.put_client(client)
+            await tx.oauth.add_code(code_of(user, "c0de"))
+            await tx.oauth.put_client(changed)
+        async with store.write() as tx:
+            assert await tx.oauth.get_client(client.client_id) == changed
+            assert await tx.oauth.get_client("nope") is None
+            assert await tx.oauth.take_code("c0de") == code_of(user, "c0de")
+            assert await tx.oauth.delete_clients_of_server(client.server_id or 0) == 1
+            assert await tx.oauth.get_client(client.client_id) is None
+
+    async def test_a_code_is_taken_once(self, store: Store) -> None:
+        user = await add_user(store)
+        async with store.write() as tx:
+            await tx.oauth.put_client(client_of(await tx.servers.create(user.id, "", now=NOW)))
+            for hashed, expires in (("c0de", NOW + 1), ("old", NOW)):
+                await tx.oauth.add_code(code_of(user, hashed, expires))
+        barrier = asyncio.Barrier(5)
+
+        async def take() -> OAuthCode | None:
+            await barrier.wait()
+            async with store.write() as tx:
+                return await tx.oauth.take_code("c0de")
+
+        taken = await asyncio.gather(*(take() for _ in range(5)))
+        assert [code for code in taken if code] == [code_of(user, "c0de", NOW + 1)]
+        async with store.write() as tx:
+            assert await tx.oauth.purge_codes(NOW) == 1
+            assert await tx.oauth.purge_codes(NOW) == 0
+
+    async def test_facts(self, store: Store) -> None:
+        async with store.write() as tx:
+            assert await tx.facts.get("hub-id") is None
+            await tx.facts.put("hub-id", "é1")
+            await tx.facts.put("hub-id", "é2")
+        async with store.read() as tx:
+            assert await tx.facts.get("hub-id") == "é2"

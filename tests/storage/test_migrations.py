@@ -1,0 +1,147 @@
+"""The migrations make what the tables say, and an upgrade keeps a copy of what was there."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from carrel.lib.clock import SystemClock
+from carrel.storage.base import SchemaMismatch, StorageError
+from carrel.storage.migrate import Schema
+from carrel.storage.sql.store import SqlStore
+from carrel.storage.sql.tables import REVISION, metadata
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "next", "0001"
+def upgrade():
+    with op.batch_alter_table("users", recreate="always") as batch:
+        batch.add_column(sa.Column("shoe_size", sa.Integer()))
+"""
+
+SQLITE_SHAPE = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name != 'alembic_version'"
+POSTGRESQL_SHAPE = """
+SELECT 'index', indexname, tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'constraint', conname, conrelid::regclass::text, pg_get_constraintdef(oid)
+  FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'column', column_name, table_name,
+  concat_ws(' ', data_type, is_nullable, column_default, collation_name)
+  FROM information_schema.columns WHERE table_schema = 'public'
+"""
+
+
+def shape(url: str, query: str) -> list[tuple[Any, ...]]:
+    """Return a description of all tables and indexes, with the lines of each sorted."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(text(query)) if "alembic_version" not in row]
+    return sorted((*row[:3], lines(row[3])) for row in rows)
+
+
+def lines(definition: str | None) -> Sequence[str]:
+    return sorted(line.strip().strip(",") for line in (definition or "").splitlines())
+
+
+def next_schema(tmp_path: Path, migration: str = NEXT) -> Schema:
+    """Return a later release's schema: one more migration, that rebuilds a table others refer to."""
+    directory = tmp_path / "migrations"
+    shutil.copytree(Schema().directory, directory, ignore=shutil.ignore_patterns("__pycache__"))
+    (directory / "versions" / "next.py").write_text(migration)
+    return Schema(directory, "next")
+
+
+def store_in(directory: Path, schema: Schema | None = None, url: str = "sqlite:///c.sqlite") -> SqlStore:
+    return SqlStore(url, directory=directory, clock=SystemClock(), schema=schema)
+
+
+async def fill(store: SqlStore) -> None:
+    await store.open()
+    async with store.write() as tx:
+        user = await tx.users.create("ada", admin=True, now=1.0)
+        await tx.servers.create(user.id, "", now=2.0)
+    await store.close()
+
+
+def test_the_newest_migration_is_the_revision_of_the_tables() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Schema().directory))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
+
+
+async def test_sqlite_gets_the_tables_as_described(tmp_path: Path) -> None:
+    await fill(store_in(tmp_path))
+    engine = create_engine(f"sqlite:///{tmp_path}/described.sqlite", poolclass=NullPool)
+    metadata.create_all(engine)
+    described = shape(f"sqlite:///{tmp_path}/described.sqlite", SQLITE_SHAPE)
+    assert shape(f"sqlite:///{tmp_path}/c.sqlite", SQLITE_SHAPE) == described
+    assert len(described) > 20
+
+
+@pytest.mark.real
+async def test_postgresql_gets_the_tables_as_described(postgres_url: str, tmp_path: Path) -> None:
+    await fill(store_in(tmp_path, url=postgres_url))
+    url = postgres_url.replace("postgresql:", "postgresql+psycopg:")
+    migrated = shape(url, POSTGRESQL_SHAPE)
+    engine = create_engine(url, poolclass=NullPool)
+    metadata.drop_all(engine)
+    metadata.create_all(engine)
+    assert shape(url, POSTGRESQL_SHAPE) == migrated
+    assert len(migrated) > 60
+
+
+async def test_an_older_database_is_copied_and_upgraded(tmp_path: Path) -> None:
+    await fill(store_in(tmp_path))
+    upgraded = store_in(tmp_path, next_schema(tmp_path))
+    with pytest.raises(SchemaMismatch, match="older schema 0001: start the hub once"):
+        await upgraded.open(claim=False)
+    await upgraded.open()
+    async with upgraded.write() as tx:
+        ada = await tx.users.get("ada")
+        assert ada is not None
+        # Rebuilding the users' table must not have cascaded into theirs.
+        assert await tx.servers.get(ada.id, "") is not None
+    await upgraded.close()
+    with closing(sqlite3.connect(tmp_path / "c.sqlite.backup-0001")) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert copy.execute("SELECT name FROM users").fetchall() == [("ada",)]
+    with pytest.raises(SchemaMismatch, match="newer Carrel"):
+        await store_in(tmp_path).open()
+
+
+async def test_a_failed_upgrade_changes_nothing(tmp_path: Path) -> None:
+    await fill(store_in(tmp_path))
+    broken = NEXT + "    op.execute('CREATE TABLE half (id INTEGER)')\n    op.execute('no such statement')\n"
+    with pytest.raises(StorageError, match="nothing was changed"):
+        await store_in(tmp_path, next_schema(tmp_path, broken)).open()
+    await store_in(tmp_path).open()
+    assert "half" not in str(shape(f"sqlite:///{tmp_path}/c.sqlite", SQLITE_SHAPE))
+    assert "shoe_size" not in str(shape(f"sqlite:///{tmp_path}/c.sqlite", SQLITE_SHAPE))
+
+
+@pytest.mark.real
+async def test_hubs_that_start_together_upgrade_once(postgres_url: str, tmp_path: Path) -> None:
+    old = [store_in(tmp_path, url=postgres_url) for _ in range(3)]
+    await asyncio.gather(*(store.open() for store in old))
+    await fill(old[0])
+    schema = next_schema(tmp_path, NEXT.replace('"always"', '"auto"'))
+    new = [store_in(tmp_path, schema, postgres_url) for _ in range(3)]
+    await asyncio.gather(*(store.open() for store in new))
+    async with new[0].read() as tx:
+        ada = await tx.users.get("ada")
+        assert ada is not None
+        assert await tx.servers.get(ada.id, "") is not None
+    for store in (*old, *new):
+        await store.close()
