@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 dev/venv.sh lint test
 cache=${CARREL_CACHE:-.cache}
-dev/cache-venv.sh jupyterhub-6.1.1 "jupyterhub==6.1.1" ||
+dev/cache-venv.sh jupyterhub-6 "jupyterhub==6.1.1" jupyterlab ||
   echo "== JupyterHub 6.1.1 cannot be installed: Carrel is measured alone" >&2
 if [ ! -x "$cache/chp/node_modules/.bin/configurable-http-proxy" ]; then
   if command -v npm >/dev/null; then

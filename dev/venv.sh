@@ -12,13 +12,15 @@ if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$inputs" ]; then
 fi
 
 install_venv_module() {
+  local package
+  package=python$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "$PYTHON cannot make virtual environments here. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2
+    echo "$PYTHON cannot make virtual environments here. On Debian or Ubuntu: sudo apt-get install $package" >&2
     exit 1
   fi
-  echo "== Installing python3-venv"
+  echo "== Installing $package"
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv </dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" </dev/null
 }
 
 if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
@@ -36,8 +38,5 @@ for group in "$@"; do
 done
 "${pip[@]}" install --progress-bar on -e "packages/carrel-client[lab]" -e . "${groups[@]}" |
   sed -u -n -E 's/^(Collecting|Downloading|Building|Installing|Successfully) ([^ ]+).*/   \1 \2/p'
-for group in "$@"; do
-  rm -f .venv/.carrel-"$group"
-done
 printf '%s' "$inputs" >"$stamp"
 echo "== .venv is ready"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, WebSocket, sync_playwright
 
-from tests.rigs.needs import ROOT, need
+from tests.rigs.needs import need
+from tests.rigs.places import ROOT
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -81,7 +82,7 @@ def log_in(page: Page, base: str, name: str, password: str) -> None:
 def write_notebook(path: Path, *cells: str) -> None:
     """Write a notebook whose code cells are `cells`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    code = [
+    code: list[dict[str, object]] = [
         {
             "cell_type": "code",
             "execution_count": None,

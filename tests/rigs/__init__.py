@@ -1,1 +1,1 @@
-"""What tests and benchmarks stand on: a hub as a real process, visitors, a private PostgreSQL, figures from /proc."""
+"""What tests and benchmarks stand on: real hub processes, visitors, a private PostgreSQL, /proc."""

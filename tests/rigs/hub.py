@@ -1,4 +1,4 @@
-"""A hub as a real process: started from a configuration in a directory of its own, killed and started again."""
+"""A hub as a real process: started from a configuration in its own directory, killed, started again."""
 
 from __future__ import annotations
 
@@ -183,6 +183,11 @@ class HubProcess:
         if self.process is not None and self.process.poll() is None:
             self.kill9()
         processes.end(self.belongings())
+
+    def wait(self, timeout: float) -> int:
+        """Return the exit code of a hub that ends by itself; raises subprocess.TimeoutExpired."""
+        assert self.process is not None, "the hub was not started"
+        return self.process.wait(timeout)
 
     def _stop(self, number: signal.Signals, timeout: float = 30.0) -> int:
         assert self.process is not None

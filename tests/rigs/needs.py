@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-#: Virtual environments and other things that `make test` and `make bench` build once.
-CACHE = Path(os.environ.get("CARREL_CACHE", ROOT / ".cache"))
+from tests.rigs.systems import under_test
+
+#: For what JupyterHub does not promise, when the suite runs against it.
+only_carrel = pytest.mark.skipif(not under_test().is_carrel, reason="a promise of Carrel's alone")
 
 
 def need(present: object, what: str) -> None:

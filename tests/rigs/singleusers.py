@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.rigs.needs import CACHE, need
+from tests.rigs.needs import need
+from tests.rigs.places import CACHE
 
 PASSWORD = "correct horse battery staple"
 STUB = (sys.executable, str(Path(__file__).with_name("stub_server.py")))

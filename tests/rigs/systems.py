@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.rigs.needs import CACHE
+from tests.rigs.places import CACHE
 
 JUPYTERHUB = CACHE / "jupyterhub-6"
 CHP = CACHE / "chp" / "node_modules" / ".bin" / "configurable-http-proxy"

@@ -1,4 +1,4 @@
-"""HTTP as a browser without JavaScript speaks it: cookies by path, forms with `_xsrf`, redirects only when asked."""
+"""HTTP as a browser without JavaScript speaks it: cookies by path, forms with `_xsrf`, no redirect unasked."""
 
 from __future__ import annotations
 
@@ -98,9 +98,7 @@ class Visitor:
         """Return the reply to the login form filled in with these; a redirect means that it was accepted."""
         path = "hub/login" + (f"?next={quote(next_url, safe='')}" if next_url else "")
         form = self.get(path)
-        return self.post_form(
-            path, {"username": name, "password": password, "_xsrf": self.xsrf_token(form)}
-        )
+        return self.post_form(path, {"username": name, "password": password, "_xsrf": self.xsrf_token(form)})
 
     def xsrf_token(self, form: Reply) -> str:
         """Return the form's hidden `_xsrf` value, or the hub's cookie of that name."""
