@@ -1,4 +1,4 @@
-"""HTTP as a browser without JavaScript speaks it: cookies by path, forms with `_xsrf`, no redirect unasked."""
+"""HTTP as a browser without JavaScript speaks it: cookies by path, forms with `_xsrf`, redirects if asked."""
 
 from __future__ import annotations
 
@@ -102,9 +102,10 @@ class Visitor:
 
     def xsrf_token(self, form: Reply) -> str:
         """Return the form's hidden `_xsrf` value, or the hub's cookie of that name."""
-        hidden = re.search(r'name="_xsrf"\s+value="([^"]*)"|value="([^"]*)"\s+name="_xsrf"', form.text)
-        if hidden:
-            return hidden[1] or hidden[2]
+        field = re.search(r'<input\b[^>]*\bname="_xsrf"[^>]*>', form.text)
+        value = re.search(r'\bvalue="([^"]*)"', field[0]) if field else None
+        if value:
+            return value[1]
         cookie = self.cookie("_xsrf", "/hub/")
         return (cookie.value or "") if cookie else ""
 
