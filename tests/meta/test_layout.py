@@ -21,7 +21,7 @@ def test_every_directory_of_tests_is_a_layer_or_a_suite() -> None:
 
 
 def test_no_directory_gathers_what_has_no_name() -> None:
-    shapeless = {"utils", "util", "common", "helpers", "misc", "managers", "shared"}
+    shapeless = {"utils", "util", "common", "helpers", "misc", "managers"}
     found = [
         str(path.relative_to(ROOT))
         for place in (HUB, TESTS, ROOT / "packages")
