@@ -37,6 +37,6 @@ for group in "$@"; do
   groups+=(--group "$group")
 done
 "${pip[@]}" install --progress-bar on -e "packages/carrel-client[lab]" -e . "${groups[@]}" |
-  sed -u -n -E 's/^(Collecting|Downloading|Building|Installing|Successfully) ([^ ]+).*/   \1 \2/p'
+  sed -u -n -E -e 's/^(Collecting|Downloading) ([^ ]+).*/   \1 \2/p' -e 's/^Installing collected.*/   Installing/p'
 printf '%s' "$inputs" >"$stamp"
 echo "== .venv is ready"

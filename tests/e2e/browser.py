@@ -28,13 +28,13 @@ SCREENSHOTS = ROOT / "screenshots"
 
 
 @contextlib.contextmanager
-def open_page() -> Iterator[Page]:
+def open_page(*, javascript: bool = True) -> Iterator[Page]:
     """Yield a page of a new browser with an empty profile."""
     need(CHROMIUM.exists(), "Chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=FLAGS)
         try:
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page = browser.new_page(viewport={"width": 1280, "height": 800}, java_script_enabled=javascript)
             page.set_default_timeout(30_000)
             yield page
         finally:

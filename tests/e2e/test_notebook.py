@@ -82,7 +82,7 @@ def stop_and_leave(page: Page, hub: HubProcess, name: str) -> None:
     expect(page.locator("#stop")).to_be_visible()
     screenshot(page, "home running")
     page.locator("#stop").click()
-    expect(page.locator("#start")).to_have_text(re.compile("Start My Server"), timeout=30_000)
+    expect(page.locator("#start")).to_have_text(re.compile(r"Start\s+My Server"), timeout=30_000)
     expect(page.locator("#stop")).to_be_hidden()
     screenshot(page, "home stopped")
     until(lambda: not hub.servers(), f"{name} to end", timeout=15)
