@@ -24,7 +24,7 @@ install_venv_module() {
 }
 
 if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
-  "$PYTHON" -c 'import ensurepip, venv' >/dev/null 2>&1 || install_venv_module
+  "$PYTHON" -c 'import venv; from ensurepip import version' >/dev/null 2>&1 || install_venv_module
   echo "== Making .venv with $("$PYTHON" -V)"
   "$PYTHON" -m venv --clear .venv
 fi

@@ -40,7 +40,7 @@ class System:
     command: tuple[str, ...]
     """Starts it; `-f FILE` or a sub-command follows."""
     config: str = ""
-    """Lines of configuration that only this program needs."""
+    """Lines of configuration that only this program needs; `{ports}` stands for its Ports."""
     environment: Mapping[str, str] = field(default_factory=dict)
     is_carrel: bool = True
 
@@ -50,8 +50,7 @@ class System:
             "c = get_config()\n"
             f"c.JupyterHub.bind_url = 'http://127.0.0.1:{ports.public}/'\n"
             f"c.JupyterHub.hub_port = {ports.hub}\n"
-            f"c.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:{ports.proxy_api}'\n"
-            f"{self.config}\n"
+            f"{self.config.format(ports=ports)}\n"
         )
 
 
@@ -67,7 +66,8 @@ def jupyterhub() -> System:
     return System(
         "jupyterhub",
         (str(JUPYTERHUB / "bin" / "jupyterhub"),),
-        config=f"c.ConfigurableHTTPProxy.command = [{str(CHP)!r}]",
+        config=f"c.ConfigurableHTTPProxy.command = [{str(CHP)!r}]\n"
+        "c.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:{ports.proxy_api}'",
         environment={"PATH": path},
         is_carrel=False,
     )
