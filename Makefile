@@ -1,3 +1,19 @@
-.PHONY: help check
-check: ## lint, types, import layers and unit tests
-	ruff check . && ruff format --check . && mypy && lint-imports && pytest -q -m "not real and not e2e"
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start a throw-away Carrel on this machine: make run [PORT=8000]
+	@dev/venv.sh && exec .venv/bin/carrel demo --port $(PORT)
+
+test: ## install what the tests need and run them all: make test [ARGS="-k name"]
+	@dev/test.sh $(ARGS)
+
+check: ## lint, types, import layers and the quick tests, in under a minute
+	@dev/check.sh
+
+bench: ## measure Carrel beside JupyterHub: make bench [ARGS=--quick]
+	@dev/bench.sh $(ARGS)

@@ -1,0 +1,1 @@
+"""Carrel measured beside JupyterHub: see bench/README.md."""

@@ -1,0 +1,1 @@
+"""Other projects' packages from PyPI, unmodified, against Carrel."""

@@ -1,0 +1,42 @@
+"""Fixtures that every layer's tests may ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rigs.accounts import Account, temporary_account
+from tests.rigs.needs import need
+from tests.rigs.postgres import PostgresServer, find_binaries
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A private PostgreSQL, started when the first test asks for it."""
+    binaries = find_binaries()
+    need(binaries, "PostgreSQL's server")
+    assert binaries is not None
+    server = PostgresServer(binaries)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a fresh, empty PostgreSQL database."""
+    url = postgres_server.create_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def system_account() -> Iterator[Account]:
+    """A user of this machine, with a password; gone after the test."""
+    need(os.geteuid() == 0, "root, who may make a system account,")
+    with temporary_account() as account:
+        yield account
