@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 
 from carrel.core.access import caller_of_session, caller_of_token
 from carrel.core.caller import Caller, identified
@@ -16,6 +16,12 @@ from carrel.http.request import Connection, facts_of, header, hub_of, is_api
 from carrel.http.sessions import login_secret
 
 AnyRequest = Request[Any, Any, Any]
+
+#: What handlers annotate `hub`, `caller`, `visitor` and `pages` with.
+Hub = NamedDependency[HubContext]
+SignedIn = NamedDependency[Caller]
+Visitor = NamedDependency[Caller | None]
+ThePages = NamedDependency[Pages]
 
 _SCHEMES = {"token", "bearer"}
 _HARMLESS = {"HEAD", "OPTIONS"}

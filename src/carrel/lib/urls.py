@@ -73,3 +73,8 @@ def loggable(url: str) -> str:
 
 def _blank(match: re.Match[str]) -> str:
     return f"{match[1]}=[secret]" if unquote(match[1]).lower() in _SECRET_ARGUMENTS else match[0]
+
+
+def first_argument(query: str, name: str) -> str:
+    """Return the first value of a query argument, or an empty string."""
+    return next((value for key, value in parse_qsl(query, True) if key == name), "")

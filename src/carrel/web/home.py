@@ -1,0 +1,60 @@
+"""The root, and the home page from which a user starts and stops their server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+
+from carrel.core.health import check_health
+from carrel.core.servers import ask_to_stop, find_server, server_path, wait_until_settled
+from carrel.http.csrf import check_form
+from carrel.http.errors import login_url
+from carrel.http.identify import Hub, SignedIn, ThePages, Visitor
+from carrel.web.visits import default_page, go, pending_url
+
+_STOP_SECONDS = 5.0
+
+
+@get(["/", "/hub"])
+async def root(hub: Hub, visitor: Visitor, request: Request[Any, Any, Any]) -> Response[Any]:
+    """Lead to the login page or to the user's default page."""
+    if visitor is None and not hub.settings.default_url:
+        return go(f"{hub.settings.base_url}hub/login")
+    return go(default_page(hub, visitor))
+
+
+@get("/hub/home")
+async def home(hub: Hub, caller: SignedIn, pages: ThePages, request: Request[Any, Any, Any]) -> Response[Any]:
+    """Show the state of the user's server and the buttons that change it."""
+    server = await find_server(hub, caller.user.name)
+    return pages.page(
+        request,
+        "home.html",
+        server=server,
+        state=server.pending or server.actual.value if server else "stopped",
+        failure=server.failure if server else None,
+        url=server_path(hub, server) if server else "",
+        pending_url=pending_url(hub, server) if server else "",
+    )
+
+
+@post("/hub/stop/{name:str}", status_code=200)
+async def stop(hub: Hub, visitor: Visitor, request: Request[Any, Any, Any]) -> Response[Any]:
+    """Stop a server and go home, or to the page that waits for the end of a slow one."""
+    if visitor is None:
+        return go(login_url(request))
+    await check_form(request)
+    server = await ask_to_stop(hub, visitor, request.path_params["name"])
+    if server is not None:
+        server = await wait_until_settled(hub, server, min(_STOP_SECONDS, hub.settings.slow_stop_timeout))
+    if server is not None and server.pending is not None:
+        return go(pending_url(hub, server))
+    return go(f"{hub.settings.base_url}hub/home")
+
+
+@get("/hub/health", media_type="text/html")
+async def health(hub: Hub) -> Response[bytes]:
+    """Return 200 with an empty body while the database answers."""
+    await check_health(hub)
+    return Response(b"", media_type="text/html")

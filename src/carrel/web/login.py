@@ -1,0 +1,91 @@
+"""Signing in with a form."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from litestar import Request, Response, get, post
+from markupsafe import Markup
+
+from carrel.authenticators.policy import NO_RULE, Refusal
+from carrel.core.context import HubContext
+from carrel.core.login import LoggedIn, log_in, log_out
+from carrel.http.csrf import StaleForm, check_form
+from carrel.http.identify import Hub, ThePages, Visitor
+from carrel.http.pages import Pages
+from carrel.http.request import facts_of
+from carrel.http.sessions import set_session
+from carrel.web.visits import AnyRequest, default_page, go, wanted_next
+
+_log = logging.getLogger("carrel.web")
+_FIELDS = ("username", "password", "otp")
+
+
+@get("/hub/login")
+async def show_login(
+    hub: Hub, visitor: Visitor, pages: ThePages, request: Request[Any, Any, Any]
+) -> Response[Any]:
+    """Show the form, or send on whoever is signed in already."""
+    if visitor is not None:
+        return go(wanted_next(hub, request) or default_page(hub, visitor))
+    return _form(hub, pages, request)
+
+
+@post("/hub/login", status_code=200)
+async def send_login(
+    hub: Hub, visitor: Visitor, pages: ThePages, request: Request[Any, Any, Any]
+) -> Response[Any]:
+    """Check the form: send on who is admitted, show it again with the reason to everybody else."""
+    try:
+        form = await check_form(request)
+    except StaleForm as stale:
+        return _form(hub, pages, request, problem=str(stale), status=403)
+    data = {name: form[name] for name in _FIELDS if isinstance(form.get(name), str)}
+    # Spaces around a name come from autofill; those of a password may be meant.
+    data["username"] = data.get("username", "").strip()
+    aim = wanted_next(hub, request, form.get("next"))
+    outcome = await log_in(hub, data)
+    client = facts_of(request.scope).client
+    if isinstance(outcome, Refusal):
+        _log.warning("Log-in from %s refused: %s", client, outcome.reason_for_log)
+        problem, name = outcome.reason_for_page, data["username"]
+        return _form(hub, pages, request, problem=problem, status=outcome.status, username=name, aim=aim)
+    if visitor is not None:
+        await log_out(hub, visitor)
+    _log.info("%s logged in from %s", outcome.user.name, client)
+    return _welcome(hub, request, outcome, aim)
+
+
+def _welcome(hub: HubContext, request: AnyRequest, login: LoggedIn, aim: str) -> Response[Any]:
+    facts_of(request.scope).looked_up = False
+    response = go(aim or default_page(hub, None))
+    set_session(response, request, login)
+    return response
+
+
+def _form(
+    hub: HubContext,
+    pages: Pages,
+    request: AnyRequest,
+    *,
+    problem: str = "",
+    status: int = 200,
+    username: str = "",
+    aim: str = "",
+) -> Response[str]:
+    authenticator = hub.authenticator
+    own_form = authenticator.get_custom_html(f"{hub.settings.base_url}hub/")
+    return pages.page(
+        request,
+        "login.html",
+        status=status,
+        login_error=problem,
+        username=username,
+        next=aim or wanted_next(hub, request),
+        login_form=authenticator.login_form,
+        custom_html=Markup(own_form) if own_form else "",  # noqa: S704 - the authenticator's own form
+        request_otp=authenticator.request_otp,
+        otp_prompt=authenticator.otp_prompt,
+        no_rule="" if authenticator.any_allow_config or not authenticator.login_form else NO_RULE,
+    )

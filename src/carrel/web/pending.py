@@ -1,0 +1,79 @@
+"""A start or a stop while it lasts, and what to do when a start has failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from carrel.core.context import HubContext
+from carrel.core.servers import find_server, get_server
+from carrel.domain.names import escape
+from carrel.domain.servers import Server
+from carrel.http.identify import Hub, SignedIn, ThePages
+from carrel.http.pages import Pages
+from carrel.http.request import facts_of
+from carrel.web.visits import AnyRequest, destination, go, spawn_url, wanted_next
+
+
+@get("/hub/spawn-pending/{name:str}")
+async def spawn_pending(
+    hub: Hub, caller: SignedIn, pages: ThePages, request: Request[Any, Any, Any]
+) -> Response[Any]:
+    """Show how far a start is; lead on when it is ready, explain when it has failed."""
+    name = request.path_params["name"]
+    if name == caller.user.name and await find_server(hub, name) is None:
+        return go(f"{hub.settings.base_url}hub/home")
+    server = await get_server(hub, caller, name)
+    aim = wanted_next(hub, request)
+    if server.ready:
+        return go(destination(hub, server, aim))
+    if server.pending == "stop":
+        return pages.page(request, "stop_pending.html", server=server)
+    if server.pending == "spawn":
+        return _progress(hub, pages, request, server, aim)
+    if server.failure is None and name == caller.user.name:
+        return go(f"{hub.settings.base_url}hub/home")
+    return not_running(hub, pages, request, server, name, aim=aim)
+
+
+def not_running(
+    hub: HubContext,
+    pages: Pages,
+    request: AnyRequest,
+    server: Server | None,
+    user_name: str,
+    *,
+    aim: str,
+    may_start: bool = True,
+) -> Response[Any]:
+    """Return the page of a server that does not run, with why its last start failed and a start button."""
+    failure = server.failure if server else None
+    visitor = facts_of(request.scope).caller
+    return pages.page(
+        request,
+        "not_running.html",
+        status=424,
+        server_user=user_name,
+        own=visitor is not None and visitor.user.name == user_name,
+        failed=failure is not None,
+        failure=failure,
+        may_start=may_start,
+        spawn_url=spawn_url(hub, user_name),
+        next=aim,
+    )
+
+
+def _progress(hub: HubContext, pages: Pages, request: AnyRequest, server: Server, aim: str) -> Response[Any]:
+    generation = max(server.generation, server.wanted_generation)
+    steps = hub.progress.of(server.id, generation)
+    name = escape(server.user_name)
+    return pages.page(
+        request,
+        "spawn_pending.html",
+        server=server,
+        steps=[step for step in steps if not (step.ready or step.failed)],
+        progress=max((step.progress for step in steps), default=0),
+        progress_url=f"{hub.settings.base_url}hub/api/users/{name}/server/progress",
+        ready_url=destination(hub, server, aim),
+    )

@@ -1,0 +1,173 @@
+"""Templates become pages here: the Jinja environment, and the variables that every template has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    PrefixLoader,
+    TemplateNotFound,
+    Undefined,
+)
+from litestar import Response
+from markupsafe import Markup
+
+from carrel import JUPYTERHUB_VERSION
+from carrel.config.schema import Settings
+from carrel.core.caller import Caller
+from carrel.domain.names import server_prefix
+from carrel.http.csrf import set_xsrf, xsrf_token
+from carrel.http.request import Connection, RequestFacts, facts_of, hub_of
+from carrel.web.static_files import StaticFile, read_static_files
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The signed-in user, as templates know them."""
+
+    name: str
+    admin: bool
+    url: str
+    """The prefix of their default server."""
+
+
+class Renderer:
+    """Renders pages; the deployer's templates come before the hub's own of the same name."""
+
+    def __init__(self, settings: Settings, undefined: type[Undefined] = Undefined) -> None:
+        self._settings = settings
+        self._undefined = undefined
+
+    @cached_property
+    def static(self) -> Mapping[str, StaticFile]:
+        """The hub's own files, read on first use."""
+        return read_static_files()
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The Jinja environment, made on first use."""
+        own: BaseLoader = PackageLoader("carrel.web", "templates")
+        paths = [str(self._settings.directory / path) for path in self._settings.template_paths]
+        loaders: list[BaseLoader] = [FileSystemLoader(paths), PrefixLoader({"templates": own}), own]
+        return Environment(
+            loader=ChoiceLoader(loaders),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=self._undefined,
+        )
+
+    def page(
+        self, connection: Connection, template: str, *, status: int = 200, **values: Any
+    ) -> Response[str]:
+        """Return a page made of `template` with the hub's variables and `values`."""
+        token = xsrf_token(connection)
+        names = self._namespace(connection, token) | values
+        names["announcement"] = self._announcement(names, template)
+        html = self.environment.get_template(template).render(names)
+        response = Response(html, status_code=status, media_type="text/html")
+        set_xsrf(response, connection, token)
+        return response
+
+    def error(
+        self, connection: Connection, status: int, message: str, *, retry: bool = False
+    ) -> Response[str]:
+        """Return the page for an error: `404.html` and the like where there is one, else `error.html`."""
+        values = {
+            "status_code": status,
+            "status_message": _phrase(status),
+            "message": message,
+            "retry_url": facts_of(connection.scope).url if retry else "",
+        }
+        try:
+            return self.page(connection, f"{status}.html", status=status, **values)
+        except TemplateNotFound:
+            return self.page(connection, "error.html", status=status, **values)
+
+    def oauth_confirmation(
+        self, connection: Connection, visitor: Caller, description: str, scopes: Sequence[str]
+    ) -> Response[str]:
+        """Return the page that asks whether a server may know who is visiting it."""
+        return self.page(
+            connection,
+            "oauth.html",
+            user=self.person(visitor),
+            description=description,
+            scopes=list(scopes),
+            action=facts_of(connection.scope).url,
+        )
+
+    def person(self, caller: Caller) -> Person:
+        """Return the signed-in user for templates."""
+        name = caller.user.name
+        return Person(name, caller.user.admin, server_prefix(self._settings.base_url, name))
+
+    def static_url(self, path: str) -> str:
+        """Return the address of one of the hub's own files."""
+        file = self.static.get(path)
+        version = f"?v={file.digest}" if file else ""
+        return f"{self._settings.base_url}hub/static/{path}{version}"
+
+    def _namespace(self, connection: Connection, token: str) -> dict[str, Any]:
+        """Return the variables of every page, under the names that JupyterHub's templates use."""
+        facts = facts_of(connection.scope)
+        authenticator = hub_of(connection).authenticator
+        hub_url = f"{self._settings.base_url}hub/"
+        user = self.person(facts.caller) if facts.caller else None
+        return {
+            "base_url": hub_url,
+            "prefix": self._settings.base_url,
+            "user": user,
+            "login_url": authenticator.login_url(hub_url),
+            "logout_url": authenticator.logout_url(hub_url),
+            "login_service": authenticator.login_service,
+            "static_url": self.static_url,
+            "logo_url": f"{hub_url}logo",
+            "xsrf": token,
+            "csp_nonce": _Nonce(facts),
+            "jupyterhub_version": JUPYTERHUB_VERSION,
+            **self._extra(user),
+        }
+
+    def _extra(self, user: Person | None) -> dict[str, Any]:
+        """Return the deployer's variables; a callable is asked, with the user."""
+        return {
+            name: value(user) if callable(value) else value
+            for name, value in self._settings.template_vars.items()
+        }
+
+    def _announcement(self, names: Mapping[str, Any], template: str) -> Markup | None:
+        """Return the deployer's announcement for a page: its own, or the general one. It may hold HTML."""
+        text = names.get(f"announcement_{Path(template).stem}") or names.get("announcement")
+        return Markup(text) if text else None  # noqa: S704 - the deployer's own words
+
+
+class _Nonce:
+    """The nonce for a template's inline scripts; the policy allows it only on pages that use it."""
+
+    def __init__(self, facts: RequestFacts) -> None:
+        self._facts = facts
+
+    def __str__(self) -> str:
+        self._facts.nonce_used = True
+        return self._facts.nonce
+
+    def __html__(self) -> str:
+        return str(self)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

@@ -1,0 +1,167 @@
+"""Starting a server: at once, or after its options form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from litestar import Request, Response, get, post
+from litestar.datastructures import FormMultiDict, UploadFile
+from markupsafe import Markup
+
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.core.drivers import options_form, options_from_form
+from carrel.core.servers import ask_to_start, find_server
+from carrel.domain.errors import CarrelError, NotFound
+from carrel.domain.names import full_name
+from carrel.domain.servers import Server
+from carrel.domain.users import User
+from carrel.http.csrf import StaleForm, check_form, is_foreign
+from carrel.http.errors import login_url
+from carrel.http.identify import Hub, SignedIn, ThePages, Visitor
+from carrel.http.pages import Pages
+from carrel.http.request import facts_of
+from carrel.lib.urls import with_arguments
+from carrel.web.visits import AnyRequest, destination, go, pending_url, spawn_url, wanted_next
+
+_OWN_FIELDS = {"_xsrf", "next"}
+_OPTION = "opt-"
+
+
+@get(["/hub/spawn", "/hub/spawn/{name:str}"])
+async def visit_spawn(
+    hub: Hub, caller: SignedIn, pages: ThePages, request: Request[Any, Any, Any]
+) -> Response[Any]:
+    """Start the server, show its options form, or lead to where it is already.
+
+    A link of another site starts nothing: its visitor gets a button.
+    """
+    owner = await _owner(hub, caller, request)
+    elsewhere = await _already(hub, request, owner)
+    if elsewhere is not None:
+        return elsewhere
+    form = await options_form(hub, owner)
+    query = _query_options(request)
+    if is_foreign(request) or (form and not query):
+        return _page(hub, pages, request, owner, form=form)
+    options = await options_from_form(hub, owner, query) if query else None
+    return await _start(hub, caller, request, owner, options)
+
+
+@post(["/hub/spawn", "/hub/spawn/{name:str}"], status_code=200)
+async def send_spawn(
+    hub: Hub, visitor: Visitor, pages: ThePages, request: Request[Any, Any, Any]
+) -> Response[Any]:
+    """Start the server with what the form says."""
+    if visitor is None:
+        return go(login_url(request))
+    owner = await _owner(hub, visitor, request)
+    form = await options_form(hub, owner)
+    try:
+        fields = await check_form(request)
+        elsewhere = await _already(hub, request, owner)
+        if elsewhere is not None:
+            return elsewhere
+        chosen = await _form_options(fields) or _query_options(request)
+        options = await options_from_form(hub, owner, chosen) if form or chosen else None
+    except StaleForm as stale:
+        return _page(hub, pages, request, owner, form=form, problem=str(stale), status=403)
+    except CarrelError:
+        raise
+    except Exception as error:  # the deployer's options_from_form says no in its own words
+        return _page(hub, pages, request, owner, form=form, problem=str(error), status=400)
+    return await _start(hub, visitor, request, owner, options, fields.get("next"))
+
+
+async def _start(
+    hub: HubContext,
+    caller: Caller,
+    request: AnyRequest,
+    owner: User,
+    options: Mapping[str, Any] | None,
+    field: Any = None,
+) -> Response[Any]:
+    server = await ask_to_start(hub, caller, owner.name, options=options)
+    return _to_pending(hub, request, server, wanted_next(hub, request, field))
+
+
+async def _already(hub: HubContext, request: AnyRequest, owner: User) -> Response[Any] | None:
+    """Return the way to a server that runs or is about to change; None when it can be started."""
+    server = await find_server(hub, owner.name)
+    if server is None:
+        return None
+    aim = wanted_next(hub, request)
+    if server.ready:
+        return go(destination(hub, server, aim))
+    return _to_pending(hub, request, server, aim) if server.pending else None
+
+
+def _to_pending(hub: HubContext, request: AnyRequest, server: Server, aim: str) -> Response[Any]:
+    page = pending_url(hub, server)
+    return go(with_arguments(page, next=aim) if aim else page)
+
+
+async def _owner(hub: HubContext, caller: Caller, request: AnyRequest) -> User:
+    """Return whose server is meant; raises NotFound or Forbidden when the caller may not start it."""
+    name = request.path_params.get("name", caller.user.name)
+    caller.require("start:servers", user=name, server=full_name(name, ""))
+    if name == caller.user.name:
+        return caller.user
+    async with hub.store.read() as tx:
+        user = await tx.users.get(name)
+    if user is None:
+        raise NotFound(f"No such user: {name}")
+    return user
+
+
+def _page(
+    hub: HubContext,
+    pages: Pages,
+    request: AnyRequest,
+    owner: User,
+    *,
+    form: str,
+    problem: str = "",
+    status: int = 200,
+) -> Response[str]:
+    query = facts_of(request.scope).query
+    action = spawn_url(hub, owner.name)
+    return pages.page(
+        request,
+        "spawn.html",
+        status=status,
+        for_user=owner,
+        spawner_options_form=Markup(form),  # noqa: S704 - the deployer's own form
+        error_message=problem,
+        url=f"{action}?{query}" if query else action,
+        next=wanted_next(hub, request),
+    )
+
+
+def _query_options(request: AnyRequest) -> dict[str, list[str]]:
+    """Return the options that a link names as `opt-NAME=VALUE`."""
+    options: dict[str, list[str]] = {}
+    for key, value in parse_qsl(facts_of(request.scope).query, keep_blank_values=True):
+        if key.startswith(_OPTION):
+            options.setdefault(key.removeprefix(_OPTION), []).append(value)
+    return options
+
+
+async def _form_options(form: FormMultiDict) -> dict[str, list[Any]]:
+    """Return the deployer's fields, each a list; files under NAME_file as JupyterHub hands them on."""
+    options: dict[str, list[Any]] = {}
+    for key, value in form.multi_items():
+        if key in _OWN_FIELDS:
+            continue
+        if isinstance(value, UploadFile):
+            file = {
+                "filename": value.filename,
+                "body": await value.read(),
+                "content_type": value.content_type,
+            }
+            options.setdefault(f"{key}_file", []).append(file)
+        else:
+            options.setdefault(key, []).append(str(value))
+    return options

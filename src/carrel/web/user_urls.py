@@ -1,0 +1,119 @@
+"""Requests for a user's server that reached the hub, because the proxy has no route for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, route
+from litestar.exceptions import NotFoundException
+
+from carrel.core.context import HubContext
+from carrel.core.servers import find_server
+from carrel.domain.events import RouteMissing
+from carrel.domain.names import full_name, server_prefix
+from carrel.domain.servers import Server
+from carrel.http.errors import login_url
+from carrel.http.identify import Hub, SignedIn, ThePages, Visitor
+from carrel.http.pages import Pages
+from carrel.http.request import RequestFacts, facts_of, header
+from carrel.lib.urls import first_argument, with_arguments
+from carrel.web.pending import not_running
+from carrel.web.visits import AnyRequest, go, pending_url, spawn_url
+
+_HOPS = 4
+_FIRST_WAIT = 0.2
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@route(["/user/{name:str}", "/user/{name:str}/{rest:path}"], http_method=_METHODS)  # type: ignore[arg-type]
+async def public_url(hub: Hub, request: Request[Any, Any, Any]) -> Response[Any]:
+    """Answer programs at once; send people below /hub, where their browser shows the log-in cookie."""
+    name = request.path_params["name"]
+    if _is_program(request):
+        await _mend_route(hub, name)
+        return _gone(hub, name)
+    facts = facts_of(request.scope)
+    below = facts.url.removeprefix(hub.settings.base_url)
+    return go(f"{hub.settings.base_url}hub/{below}")
+
+
+@route(["/hub/user/{name:str}", "/hub/user/{name:str}/{rest:path}"], http_method=_METHODS)  # type: ignore[arg-type]
+async def hub_url(
+    hub: Hub, visitor: Visitor, pages: ThePages, request: Request[Any, Any, Any]
+) -> Response[Any]:
+    """Lead to the server, wait for its route, or show that it does not run."""
+    name = request.path_params["name"]
+    if _is_program(request):
+        await _mend_route(hub, name)
+        return _gone(hub, name)
+    if visitor is None:
+        return go(login_url(request))
+    own = name == visitor.user.name
+    if not own and not visitor.may("access:servers", server=full_name(name, "")):
+        raise NotFoundException
+    server = await find_server(hub, name)
+    if server is None and not own:
+        raise NotFoundException
+    if server is not None and server.ready:
+        return await _follow(hub, pages, request, server)
+    aim = _server_address(hub, facts_of(request.scope))
+    if server is not None and server.pending == "spawn":
+        return go(with_arguments(pending_url(hub, server), next=aim))
+    may_start = visitor.may("start:servers", server=full_name(name, ""))
+    return not_running(hub, pages, request, server, name, aim=aim, may_start=may_start)
+
+
+@route(["/hub/user-redirect", "/hub/user-redirect/{rest:path}"], http_method=["GET"])
+async def user_redirect(hub: Hub, caller: SignedIn, request: Request[Any, Any, Any]) -> Response[Any]:
+    """Lead everybody to the same page of their own server, starting it first when needed."""
+    facts = facts_of(request.scope)
+    rest = facts.url.removeprefix(f"{hub.settings.base_url}hub/user-redirect").lstrip("/")
+    aim = server_prefix(hub.settings.base_url, caller.user.name) + rest
+    server = await find_server(hub, caller.user.name)
+    if server is not None and server.ready:
+        return go(aim)
+    return go(with_arguments(spawn_url(hub, caller.user.name), next=aim))
+
+
+async def _follow(hub: HubContext, pages: Pages, request: AnyRequest, server: Server) -> Response[Any]:
+    """Send the visitor to a running server; give its route time, and stop after a few hops."""
+    hub.bus.publish(RouteMissing(server.user_name, server.name))
+    facts = facts_of(request.scope)
+    hops = _hops(facts)
+    if hops >= _HOPS:
+        return pages.page(request, "redirect_loop.html", status=500, server=server)
+    await hub.clock.sleep(_FIRST_WAIT * 2**hops)
+    return go(with_arguments(_server_address(hub, facts), redirects=str(hops + 1)))
+
+
+def _hops(facts: RequestFacts) -> int:
+    text = first_argument(facts.query, "redirects")
+    return min(int(text), _HOPS) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+
+
+def _server_address(hub: HubContext, facts: RequestFacts) -> str:
+    """Return the public address of a page of a server, from the hub's own address for it."""
+    base_url = hub.settings.base_url
+    return base_url + facts.url.removeprefix(f"{base_url}hub/").lstrip("/")
+
+
+def _is_program(request: AnyRequest) -> bool:
+    """Tell whether an answer in JSON is of more use than a page."""
+    facts = facts_of(request.scope)
+    accept = header(request, "accept")
+    asks_json = "application/json" in accept and "text/html" not in accept
+    return facts.method not in {"GET", "HEAD"} or asks_json or "/api/" in facts.path
+
+
+async def _mend_route(hub: HubContext, name: str) -> None:
+    server = await find_server(hub, name)
+    if server is not None and server.ready:
+        hub.bus.publish(RouteMissing(server.user_name, server.name))
+
+
+def _gone(hub: HubContext, name: str) -> Response[Any]:
+    """Return JupyterHub's answer for programs, the same whether or not there is such a user."""
+    place = server_prefix(hub.settings.base_url, name)
+    home = f"{hub.settings.base_url}hub/home"
+    message = f"The server at {place} is no longer running. Restart the server at {home}"
+    return Response({"message": message}, status_code=424, media_type="application/json")

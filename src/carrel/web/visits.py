@@ -1,0 +1,58 @@
+"""Where a visitor goes next, and what every page does alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+from litestar.response import Redirect
+
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.core.servers import server_path
+from carrel.domain.names import escape
+from carrel.domain.servers import Server
+from carrel.http.request import facts_of, header
+from carrel.lib.urls import first_argument, safe_next
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def go(url: str) -> Redirect:
+    """Return a redirect that no browser keeps and that turns a form into a visit."""
+    return Redirect(url, status_code=302, headers={"Cache-Control": "no-store"})
+
+
+def wanted_next(hub: HubContext, request: AnyRequest, field: Any = None) -> str:
+    """Return where the visitor asked to go, by the form's field or the address; empty when nowhere safe."""
+    asked = (
+        field if isinstance(field, str) and field else first_argument(facts_of(request.scope).query, "next")
+    )
+    host = header(request, "host")
+    return safe_next(asked, host, hub.settings.base_url) or ""
+
+
+def default_page(hub: HubContext, caller: Caller | None) -> str:
+    """Return where a visit without an aim leads: the deployer's page, the user's server, or home."""
+    settings = hub.settings
+    chosen = settings.default_url
+    if callable(chosen):
+        chosen = chosen(caller.user if caller else None)
+    if chosen:
+        return str(chosen)
+    return f"{settings.base_url}hub/{'spawn' if settings.redirect_to_server else 'home'}"
+
+
+def pending_url(hub: HubContext, server: Server) -> str:
+    """Return the page that shows a server's start."""
+    return f"{hub.settings.base_url}hub/spawn-pending/{escape(server.user_name)}"
+
+
+def spawn_url(hub: HubContext, user_name: str) -> str:
+    """Return the page that starts a user's server."""
+    return f"{hub.settings.base_url}hub/spawn/{escape(user_name)}"
+
+
+def destination(hub: HubContext, server: Server, wanted: str) -> str:
+    """Return where to go once a server is ready."""
+    return wanted or server_path(hub, server)
