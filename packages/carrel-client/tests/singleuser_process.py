@@ -14,6 +14,8 @@ from pathlib import Path
 import aiohttp
 from singleuser_fakehub import ACCESS, CALLBACK, CLIENT_ID, SERVER_TOKEN, FakeHub
 
+import carrel_client
+
 PREFIX = "/user/alice/"
 
 
@@ -43,6 +45,11 @@ def hub_environment(hub: FakeHub, port: int, **more: str) -> dict[str, str]:
     }
 
 
+def bare_environment() -> dict[str, str]:
+    """Return what a process needs to run this package's code and nothing more."""
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(carrel_client.__file__).parents[1])}
+
+
 class SingleUserProcess:
     """One server process; its output is kept for messages and assertions."""
 
@@ -57,7 +64,6 @@ class SingleUserProcess:
         """Start a server of `hub` in `home`; `more` adds to its environment."""
         port = free_port()
         hub.public_server = f"http://127.0.0.1:{port}"
-        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
         log = home / "server.log"
         options = ["--allow-root"] if os.geteuid() == 0 else []
         with log.open("wb") as output:
@@ -66,7 +72,7 @@ class SingleUserProcess:
                 "-m",
                 "carrel_client.singleuser",
                 *options,
-                env={**kept, "HOME": str(home), **hub_environment(hub, port, **more)},
+                env={**bare_environment(), "HOME": str(home), **hub_environment(hub, port, **more)},
                 cwd=home,
                 stdout=output,
                 stderr=output,
@@ -91,8 +97,16 @@ class SingleUserProcess:
                 except aiohttp.ClientConnectionError:
                     await asyncio.sleep(0.05)
 
-    async def stop(self) -> int:
+    async def until_logged(self, text: str, seconds: float = 30.0) -> None:
+        """Return when the server has logged `text`; fail with its log when it ends or takes too long."""
+        deadline = time.monotonic() + seconds
+        while text not in self.log:
+            assert self.process.returncode is None, self.log
+            assert time.monotonic() < deadline, self.log
+            await asyncio.sleep(0.05)
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask the server to stop and return its exit status."""
         if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(how)
         return await asyncio.wait_for(self.process.wait(), 20)

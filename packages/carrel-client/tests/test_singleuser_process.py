@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
+import signal
 import socket
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from singleuser_browser import Browser, bearer, cookies_of, refusal
+from singleuser_browser import Browser, bearer, cookies_of, refusal, start_kernel
 from singleuser_fakehub import CLIENT_ID, FakeHub
-from singleuser_process import SingleUserProcess, hub_environment
+from singleuser_process import SingleUserProcess, bare_environment, hub_environment
 
 from carrel_client.singleuser.environment import read_environment
 from carrel_client.singleuser.hub import HubClient, meet
@@ -34,22 +32,14 @@ c.ServerApp.tornado_settings = {"headers": {"X-Mine": "kept"}}
 """
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
-
-
 async def run(*arguments: str, **variables: str) -> tuple[int, str]:
     """Return the exit status and the output of the command in an environment of its own."""
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "carrel_client.singleuser",
         *arguments,
-        env=kept | variables,
+        env=bare_environment() | variables,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -93,10 +83,12 @@ async def test_the_users_files_do_not_open_the_server(hub: FakeHub, tmp_path: Pa
             assert (login["path"], login["samesite"], bool(login["secure"])) == ("/", "Lax", True)
         async with browser.get(f"{server.url}api/contents", headers=bearer("token-of-alice")) as reply:
             assert [item["name"] for item in (await reply.json())["content"]] == ["here.txt"]
+        await start_kernel(browser, server, bearer("token-of-alice"))
     assert "token-of-alice" not in server.log
-    assert not list(tmp_path.rglob("jupyter_cookie_secret")), "the secret is new at every launch"
-    assert await server.stop() == 0
+    assert "Writing Jupyter server cookie secret" not in server.log, "the secret is new at every launch"
     assert "Traceback" not in server.log
+    assert await server.stop(signal.SIGINT) == 0
+    assert "Shutting down 1 kernel" in server.log
 
 
 async def test_no_access_scopes_and_no_user_config(hub: FakeHub, tmp_path: Path) -> None:
@@ -138,7 +130,7 @@ async def test_a_server_waits_for_its_hub(tmp_path: Path) -> None:
     await hub.start()
     await hub.stop()
     server = await SingleUserProcess.start(hub, tmp_path)
-    await until(lambda: "The hub does not answer" in server.log)
+    await server.until_logged("The hub does not answer")
     await hub.start()
     await server.until_ready()
     assert await server.stop() == 0
@@ -150,7 +142,7 @@ async def test_a_server_that_waits_for_its_hub_can_be_stopped(tmp_path: Path) ->
     await hub.start()
     await hub.stop()
     server = await SingleUserProcess.start(hub, tmp_path)
-    await until(lambda: "The hub does not answer" in server.log)
+    await server.until_logged("The hub does not answer")
     assert await server.stop() == 0
     assert "Traceback" not in server.log
 

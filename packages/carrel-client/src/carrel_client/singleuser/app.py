@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import warnings
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,11 @@ class SingleUserServer(ServerApp):
         given.update(hub_settings(self.environment), page_config_hook=hook, headers=headers)
         super().init_webapp()
         self.web_app.add_transform(HubHeaders)
+
+    def init_signal(self) -> None:
+        """Stop cleanly on SIGINT as on SIGTERM: a hub sends either, and nobody is there to be asked."""
+        super().init_signal()
+        signal.signal(signal.SIGINT, self._signal_stop)
 
     def load_server_extensions(self) -> None:
         """Load the extensions."""
