@@ -125,8 +125,8 @@ KNOWN_CLASSES = (
     "ProfilesSpawner", "BatchSpawner", "BatchSpawnerBase", "SlurmSpawner", "TorqueSpawner", "CondorSpawner",
     "Proxy", "CarrelProxy", "ConfigurableHTTPProxy", "TraefikProxy", "TraefikFileProviderProxy",
     "CryptKeeper", "PeriodicMetricsCollector", "JupyterHubHTTPClient", "EventLogger", "EventLog",
-    "HubAuth", "HubOAuth", "HubOAuthenticated", "JupyterHubSingleUser", "ServerApp", "NotebookApp", "SingleUserNotebookApp",
-    "Service",
+    "HubAuth", "HubOAuth", "HubOAuthenticated", "JupyterHubSingleUser", "ServerApp", "NotebookApp",
+    "SingleUserNotebookApp", "Service",
 )  # fmt: skip
 
 #: What authenticators call the settings that say who gets in, to suggest to who wrote them elsewhere.
