@@ -90,7 +90,7 @@ async def test_a_home_that_cannot_be_entered_is_said_and_replaced(run: Launch, t
 
 
 async def test_what_cannot_be_executed_ends_with_127(run: Launch) -> None:
-    process = await run("no-such-program")
+    process = await run("/no-such-program")
     assert await wait_until_gone(process, 10)
     assert collect(process) == 127
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from traitlets import HasTraits
 
 from carrel.lib.awaiting import resolve
+from carrel.lib.calling import call_fitting
 
 FormData = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ READERS: Mapping[str, Callable[[FormData], dict[str, Any]]] = {"passthrough": pa
 
 
 async def read_form(reader: Any, form: FormData, spawner: HasTraits) -> dict[str, Any]:
-    """Return the options that `reader` (a name in READERS or a callable) makes of a form."""
+    """Return the options that `reader` makes of a form: a name in READERS or a callable (form[, spawner])."""
     if isinstance(reader, str):
         try:
             return READERS[reader](form)
@@ -39,8 +39,7 @@ async def read_form(reader: Any, form: FormData, spawner: HasTraits) -> dict[str
             raise ValueError(
                 f"Spawner.options_from_form: {reader!r} is neither a callable nor one of {', '.join(READERS)}"
             ) from None
-    arguments = {"spawner": spawner} if _takes_spawner(reader) else {}
-    return dict(await resolve(reader(form, **arguments)) or {})
+    return dict(await resolve(call_fitting(reader, form, spawner)) or {})
 
 
 async def apply(rule: Any, options: Mapping[str, Any], spawner: HasTraits) -> None:
@@ -79,10 +78,3 @@ def _merged(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
         else:
             result[key] = value
     return result
-
-
-def _takes_spawner(reader: Callable[..., Any]) -> bool:
-    try:
-        return "spawner" in inspect.signature(reader).parameters
-    except (TypeError, ValueError):
-        return False

@@ -45,24 +45,26 @@ def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
     that a setting does not take.
     """
     prefix = run.user.server_url(run.name)
-    spawner = cls(
-        config=config if config is not None else Config(),
-        user=run.user,
-        hub=run.hub,
-        authenticator=run.authenticator,
-        name=run.name,
-        server=ServerView(base_url=prefix),
-        proxy_spec=prefix,
-        server_id=run.server_id,
-        generation=run.generation,
-        user_options=dict(run.user_options),
-        api_token=run.api_token,
-        oauth_client_id=run.oauth_client_id,
-        oauth_access_scopes=list(run.oauth_access_scopes),
-        cookie_options=dict(run.cookie_options),
-        cookie_host_prefix_enabled=run.cookie_host_prefix_enabled,
-        log_directory=run.log_directory,
-    )
+    facts: dict[str, Any] = {
+        "user": run.user,
+        "hub": run.hub,
+        "authenticator": run.authenticator,
+        "name": run.name,
+        "server": ServerView(base_url=prefix),
+        "proxy_spec": prefix,
+        "server_id": run.server_id,
+        "generation": run.generation,
+        "user_options": dict(run.user_options),
+        "api_token": run.api_token,
+        "oauth_client_id": run.oauth_client_id,
+        "oauth_access_scopes": list(run.oauth_access_scopes),
+        "cookie_options": dict(run.cookie_options),
+        "cookie_host_prefix_enabled": run.cookie_host_prefix_enabled,
+        "log_directory": run.log_directory,
+    }
+    # Traitlets takes its time for each value, and an empty one is the default anyway.
+    given = {name: value for name, value in facts.items() if value}
+    spawner = cls(config=config if config is not None else Config(), **given)
     spawner.state_saver = run.state_saver
     if run.state:
         spawner.load_state(run.state)
