@@ -46,16 +46,16 @@ def clock() -> SteppingClock:
 
 
 @pytest.fixture
-async def store(tmp_path: Path, clock: SteppingClock) -> AsyncIterator[SqlStore]:
-    store = SqlStore("sqlite:///c.sqlite", directory=tmp_path, clock=clock, jitter=lambda: 0.5)
+async def store(empty_file: Path, clock: SteppingClock) -> AsyncIterator[SqlStore]:
+    store = SqlStore(f"sqlite:///{empty_file}", directory=empty_file.parent, clock=clock, jitter=lambda: 0.5)
     await store.open()
     yield store
     await store.close()
 
 
 @pytest.fixture
-def other(store: SqlStore, tmp_path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(tmp_path / "c.sqlite", isolation_level=None)
+def other(store: SqlStore, empty_file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(empty_file, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     return connection
 
@@ -85,7 +85,7 @@ async def test_a_writer_gives_up_after_five_seconds(
         await tx.facts.put("key", "value")
 
 
-async def test_only_durable_transactions_are_synced(store: SqlStore, tmp_path: Path) -> None:
+async def test_only_durable_transactions_are_synced(store: SqlStore) -> None:
     levels = []
     for durable in (False, True, True, False):
         async with store.write(durable=durable):
@@ -117,9 +117,9 @@ def _statements() -> dict[str, Executable]:
 
 
 @pytest.mark.parametrize("name", _statements())
-async def test_every_look_up_uses_an_index(store: SqlStore, tmp_path: Path, name: str) -> None:
+def test_every_look_up_uses_an_index(migrated_file: Path, name: str) -> None:
     sql = Statements(SQLiteDialect_pysqlite(paramstyle="named")).text(_statements()[name])
-    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as connection:
+    with closing(sqlite3.connect(migrated_file)) as connection:
         names = re.findall(r":(\w+)", sql)
         plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names, "[]")).fetchall()
     scans = [step[3] for step in plan if step[3].startswith("SCAN") and "INDEX" not in step[3]]

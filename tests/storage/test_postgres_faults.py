@@ -26,7 +26,7 @@ def run_sql(url: str, statement: str) -> list[tuple[object, ...]]:
 
 async def until_there_are(count: int, url: str, query: str) -> None:
     async with asyncio.timeout(20):
-        while len(run_sql(url, query)) != count:  # noqa: ASYNC110 - the server tells nobody
+        while len(run_sql(url, query)) != count:
             await asyncio.sleep(0.01)
 
 

@@ -14,8 +14,8 @@ from carrel.testing.conformance.store import SnapshotConformance, StoreConforman
 
 class TestFile(StoreConformance, SnapshotConformance):
     @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[SqlStore]:
-        store = SqlStore("sqlite:///carrel.sqlite", directory=tmp_path, clock=SystemClock())
+    async def store(self, empty_file: Path) -> AsyncIterator[SqlStore]:
+        store = SqlStore(f"sqlite:///{empty_file.name}", directory=empty_file.parent, clock=SystemClock())
         await store.open()
         yield store
         await store.close()
