@@ -45,7 +45,8 @@ async def test_thousands_of_pipelined_short_answers(front: Proxy) -> None:
 
 
 async def test_headers_that_the_server_sees(front: Proxy, behind: Backend) -> None:
-    extra = b"Connection: X-Secret, X-Forwarded-For\r\nX-Secret: s\r\nKeep-Alive: 5\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n"
+    extra = b"Connection: X-Secret, X-Forwarded-For\r\nX-Secret: s\r\n"
+    extra += b"Keep-Alive: 5\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n"
     assert (await front.ask((GET % b"h")[:-2] + extra)).status == 200
     seen = behind.seen[0]
     assert seen.one("host") == "example.org:8000"
