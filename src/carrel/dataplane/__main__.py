@@ -22,7 +22,8 @@ EXIT_CANNOT_LISTEN = 5
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the data plane until it is stopped.
 
-    Returns the exit status: 0 after a stop, 5 when a port cannot be had, 1 for a file. Bad usage exits with 2.
+    Returns the exit status: 0 after a stop, 5 when a port cannot be had, 1 for a file. Bad usage exits
+    with 2.
     """
     options = parse_options(arguments)
     token = os.environ.get("CONFIGPROXY_AUTH_TOKEN", "")

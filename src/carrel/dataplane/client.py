@@ -297,7 +297,7 @@ class ClientConnection(asyncio.Protocol):
         self._deadline = self._engine.clock.monotonic() + seconds
 
     def _hang_up(self, request: Request) -> None:
-        """Close; a client that is still sending gets time to read the answer, which a reset would take away."""
+        """Close; a client that is still sending gets time to read the answer: a reset would take it away."""
         self._reader.deaf = True
         self._queue.clear()
         if request.complete and not self._held:

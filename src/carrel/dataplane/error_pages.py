@@ -18,7 +18,8 @@ from carrel.dataplane.targets import Target
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">{refresh}
 <title>{title}</title><style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:18vh auto;
-padding:0 1rem;color-scheme:light dark}}</style></head><body><main><h1>{title}</h1><p>{message}</p></main></body></html>
+padding:0 1rem;color-scheme:light dark}}</style></head><body><main><h1>{title}</h1><p>{message}</p></main>
+</body></html>
 """
 _PAGE_HEADERS = (
     ("Cache-Control", "no-store"),
@@ -37,9 +38,7 @@ class Failure:
 
 
 NO_ROUTE = Failure(404, "Not found", "Nothing is served at this address.")
-HUB_DOWN = Failure(
-    503, "One moment", "The hub is restarting; this page loads itself again until it is back.", retry_after=1
-)
+HUB_DOWN = Failure(503, "One moment", "The hub is restarting and will be back in a moment.", retry_after=1)
 SERVER_DOWN = Failure(
     503,
     "Server not reachable",

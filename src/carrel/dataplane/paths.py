@@ -1,10 +1,10 @@
 """How a request's path is cut into the segments that routes are matched on.
 
-A path is split on `/` first and each segment decoded afterwards. So `/user/a%2Fb/` has the segments `user` and
-`a/b`, and never reaches the route `/user/a/b`: servers that decode a path before they match it, and servers
-that do not, then get only what was meant for them. (configurable-http-proxy decodes first. JupyterHub's names
-hold no slash, so its own routes match the same way in both.) Whatever a server might read as a step upwards is
-refused.
+A path is split on `/` first and each segment decoded afterwards. So `/user/a%2Fb/` has the segments `user`
+and `a/b`, and never reaches the route `/user/a/b`: servers that decode a path before they match it, and
+servers that do not, then get only what was meant for them. (configurable-http-proxy decodes first.
+JupyterHub's names hold no slash, so its own routes match the same way in both.) Whatever a server might read as a step upwards
+is refused.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class BadPathError(ValueError):
 def split(raw: bytes) -> list[bytes]:
     """Return the decoded segments of a path without its query.
 
-    Raises BadPathError when a segment is, holds or hides `.` or `..`: plainly, encoded, behind an encoded slash
-    or a backslash, or before a `;`.
+    Raises BadPathError when a segment is, holds or hides `.` or `..`: plainly, encoded, behind an encoded
+    slash or a backslash, or before a `;`.
     """
     segments = raw.split(b"/")[1:]
     if b"%" in raw or b"/." in raw or b"\\" in raw:

@@ -13,8 +13,8 @@ from carrel.dataplane.storage import write_atomically
 class ProcessStatus(msgspec.Struct, frozen=True):
     """A running process and its listeners.
 
-    `start_ticks` is what /proc/PID/stat says of the process's start (field 22), None without /proc: together with
-    the process id it names this process and no later one. `started` is in seconds since the epoch.
+    `start_ticks` is what /proc/PID/stat says of the process's start (field 22), None without /proc: together
+    with the process id it names this process and no later one. `started` is in seconds since the epoch.
     """
 
     pid: int

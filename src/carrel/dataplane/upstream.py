@@ -189,6 +189,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.reusable = self.reusable and head.chunked
             if not request.http10:
                 lines.append(b"Transfer-Encoding: chunked\r\n")
+        if not request.complete:
+            self.close_client = True  # the rest of its body will not be read
         if self.close_client or not request.keep:
             lines.append(b"Connection: close\r\n\r\n")
         else:

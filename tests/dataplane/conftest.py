@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.dataplane.harness import Backend, Proxy, backend, proxy
+
+
+@pytest.fixture
+async def behind() -> AsyncIterator[Backend]:
+    async with backend() as server:
+        yield server
+
+
+@pytest.fixture
+async def front(tmp_path: Path, behind: Backend) -> AsyncIterator[Proxy]:
+    """A proxy whose route /user/u leads to `behind`."""
+    async with proxy(tmp_path) as running:
+        await running.route("/user/u", behind.url)
+        yield running

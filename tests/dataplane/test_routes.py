@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import pytest
+
+from carrel.dataplane.paths import BadPathError, escaped, parse_spec, shown, split
+from carrel.dataplane.routes import RouteTable
+from carrel.dataplane.targets import BadTargetError, parse_target
+from carrel.lib.clock import SystemClock
+
+HUB = {"target": "http://127.0.0.1:81"}
+SERVER = {"target": "http://127.0.0.1:82"}
+
+
+class Ticks(SystemClock):
+    """A clock that counts."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def now(self) -> float:
+        self.value += 1
+        return self.value
+
+
+@pytest.fixture
+def table() -> RouteTable:
+    table = RouteTable(Ticks())
+    for spec in ("/", "/user/al", "/user/al/lab", "/user/a%2Fb/", "/user/j%C3%B6rg", "/user/x%40y/"):
+        table.add(spec, SERVER)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("path", "spec"),
+    [
+        ("/", "/"),
+        ("/user", "/"),
+        ("/user/al", "/user/al"),
+        ("/user/al/", "/user/al"),
+        ("/user/al/tree", "/user/al"),
+        ("/user/al/lab/x", "/user/al/lab"),
+        ("/user/al/laboratory", "/user/al"),
+        ("/user/alice", "/"),
+        ("/user/AL/", "/"),
+        ("/user/%61l/", "/user/al"),
+        ("/user/a%2Fb/c", "/user/a%2Fb"),
+        ("/user/a/b/c", "/"),
+        ("/user%2Fal/", "/"),
+        ("/user/al%2Flab", "/"),
+        ("//user/al/", "/"),
+        ("/user//al/", "/"),
+        ("/user/j%C3%B6rg/", "/user/jörg"),
+        ("/user/x%40y/", "/user/x@y"),
+        ("/user/x@y/", "/user/x@y"),
+        ("/user/al;v=1/", "/"),
+        ("/user/%2561l/", "/"),
+        ("/user/al/...", "/user/al"),
+        ("/user/al/.git/x", "/user/al"),
+    ],
+)
+def test_the_longest_prefix_of_segments_wins(table: RouteTable, path: str, spec: str) -> None:
+    route = table.find(path.encode())
+    assert route is not None
+    assert route.spec == spec
+
+
+def test_without_a_root_nothing_is_found() -> None:
+    table = RouteTable(Ticks())
+    table.add("/user/al", SERVER)
+    assert table.find(b"/user/other") is None
+
+
+def test_removing_leaves_the_neighbours(table: RouteTable) -> None:
+    assert table.remove("/user/al/lab/")
+    assert not table.remove("/user/al/lab")
+    found = table.find(b"/user/al/lab/x")
+    assert found is not None
+    assert found.spec == "/user/al"
+    assert table.remove("/user/al")
+    found = table.find(b"/user/al/lab/x")
+    assert found is not None
+    assert found.spec == "/"
+
+
+def test_removing_a_route_above_leaves_the_ones_below(table: RouteTable) -> None:
+    assert table.remove("/user/al")
+    found = table.find(b"/user/al/lab")
+    assert found is not None
+    assert found.spec == "/user/al/lab"
+
+
+def test_a_snapshot_replaces_everything_and_keeps_the_activity_of_what_stays(table: RouteTable) -> None:
+    kept, moved = table.get("/user/al"), table.get("/")
+    assert kept is not None
+    assert moved is not None
+    before, moved_before = kept.last_activity, moved.last_activity
+    table.replace({"/user/al/": {**SERVER, "user": "al"}, "/": HUB, "/new": SERVER})
+    assert sorted(route.spec for route in table.all()) == ["/", "/new", "/user/al"]
+    assert table.get("/user/al") is kept
+    assert (kept.last_activity, kept.data["user"]) == (before, "al")
+    assert moved.target.url == HUB["target"]
+    assert moved.last_activity > moved_before
+    found = table.find(b"/user/al/lab")
+    assert found is kept
+
+
+def test_a_malformed_snapshot_changes_nothing(table: RouteTable) -> None:
+    before = table.all()
+    with pytest.raises(ValueError, match="/bad"):
+        table.replace({"/ok": SERVER, "/bad": {}})
+    assert table.all() == before
+
+
+def test_a_default_target_survives_a_snapshot_without_a_root() -> None:
+    table = RouteTable(Ticks(), parse_target("http://127.0.0.1:80"))
+    table.replace({"/user/al": SERVER})
+    found = table.find(b"/x")
+    assert found is not None
+    assert found.leads_to_hub
+    assert len(table) == 2
+
+
+def test_adding_again_gives_a_new_target_and_the_same_route(table: RouteTable) -> None:
+    before = table.get("/user/al")
+    assert before is not None
+    earlier = before.last_activity
+    table.add("/user/al", HUB)
+    assert table.get("/user/al") is before
+    assert before.target.url == HUB["target"]
+    assert before.last_activity > earlier
+
+
+@pytest.mark.parametrize("spec", ["/", "/a", "/a%2Fb/c", "/j%C3%B6rg/x@y", "/a%25b", "/a b;c=d"])
+def test_a_specification_survives_escaping(spec: str) -> None:
+    segments = parse_spec(spec)
+    assert parse_spec(escaped(segments)) == segments
+
+
+def test_what_the_api_shows_is_decoded_except_for_slashes() -> None:
+    assert shown(parse_spec("/a%2Fb/j%C3%B6rg/x%40/")) == "/a%2Fb/jörg/x@"
+
+
+@pytest.mark.parametrize(
+    "path", [b"/..", b"/a/%2e%2e", b"/a%2F..%2Fb", b"/a/..%5cb", b"/a/..;x/b", b"/.", b"/a/%2E"]
+)
+def test_steps_upwards_are_refused(path: bytes) -> None:
+    with pytest.raises(BadPathError):
+        split(path)
+
+
+@pytest.mark.parametrize("spec", ["/a?b", "/a#b", "/a/../b"])
+def test_malformed_specifications_are_refused(spec: str) -> None:
+    with pytest.raises(BadPathError):
+        parse_spec(spec)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "127.0.0.1:80",
+        "ftp://h:1",
+        "https://h",
+        "http://",
+        "http://h:x",
+        "http://h:1?q",
+        "http://u@h:1",
+    ],
+)
+def test_malformed_targets_are_refused(url: str) -> None:
+    with pytest.raises(BadTargetError):
+        parse_target(url)
+
+
+def test_a_target_has_address_and_prefix() -> None:
+    target = parse_target("http://[::1]:8888/base/")
+    assert (target.address, target.prefix, target.authority) == (("::1", 8888), b"/base", b"[::1]:8888")
+    assert parse_target("http://h").address == ("h", 80)
