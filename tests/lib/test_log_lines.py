@@ -41,9 +41,10 @@ def test_other_libraries_use_the_same_form(stream: io.StringIO) -> None:
         pass
 
     Plugin(log=logging.getLogger("plugin")).log.warning("%s of %s", 1, 2)
-    logging.getLogger("uvicorn.error").warning("hello")
+    logging.getLogger("docker").info("hello")
+    logging.getLogger("uvicorn.error").info("what the library does inside is of no use to an admin")
     lines = [re.sub(r" [-\d]+ [:.\d]+ ", " ", line) for line in stream.getvalue().splitlines()]
-    assert lines == ["[W plugin] 1 of 2", "[W uvicorn.error] hello"]
+    assert lines == ["[W plugin] 1 of 2", "[I docker] hello"]
 
 
 def test_levels_hold_for_both(stream: io.StringIO) -> None:

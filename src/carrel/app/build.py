@@ -104,9 +104,9 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
 def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:
     """Return the three plug-in classes; raise BadConfig for what cannot be loaded or is set wrongly."""
     problems: list[Problem] = []
-    authenticator = _resolve(settings.authenticator_class, AUTHENTICATORS, problems)
-    spawner = _resolve(settings.spawner_class, SPAWNERS, problems)
-    proxy = _resolve(settings.proxy_class, PROXIES, problems)
+    authenticator = _resolve(settings, settings.authenticator_class, AUTHENTICATORS, problems)
+    spawner = _resolve(settings, settings.spawner_class, SPAWNERS, problems)
+    proxy = _resolve(settings, settings.proxy_class, PROXIES, problems)
     if not problems:
         problems = check_plugins(settings, [authenticator, spawner, proxy])
     for problem in problems:
@@ -118,12 +118,13 @@ def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawn
     return authenticator, spawner, proxy
 
 
-def _resolve(wanted: object, kind: Kind[P], problems: list[Problem]) -> type[P]:
+def _resolve(settings: Settings, wanted: object, kind: Kind[P], problems: list[Problem]) -> type[P]:
     """Return the class that a setting names; note a problem and return the base when there is none."""
     try:
         return find_class(wanted, kind)
     except UnknownClass as error:
-        problems.append(Problem(kind.setting, str(error).removeprefix(f"{kind.setting}: ")))
+        text = str(error).removeprefix(f"{kind.setting}: ")
+        problems.append(Problem(kind.setting, text, settings.locations.get(kind.setting, "")))
         return kind.base
 
 
