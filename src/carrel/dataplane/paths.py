@@ -3,8 +3,8 @@
 A path is split on `/` first and each segment decoded afterwards. So `/user/a%2Fb/` has the segments `user`
 and `a/b`, and never reaches the route `/user/a/b`: servers that decode a path before they match it, and
 servers that do not, then get only what was meant for them. (configurable-http-proxy decodes first.
-JupyterHub's names hold no slash, so its own routes match the same way in both.) Whatever a server might read as a step upwards
-is refused.
+JupyterHub's names hold no slash, so its own routes match the same way in both.) Whatever a server might read
+as a step upwards is refused.
 """
 
 from __future__ import annotations
