@@ -28,6 +28,7 @@ from carrel.lifecycle.routes import RouteKeeper, collect_activity
 from carrel.proxy.base import ProxyError
 
 _FLUSH_INTERVAL = 1.0
+_CHECKPOINT_INTERVAL = 15.0
 _PURGE_INTERVAL = 3600.0
 _STOP_LIMIT = 90.0
 _log = logging.getLogger("carrel.app")
@@ -64,7 +65,11 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
     async with new_client(total=5.0) as client:
         routes = RouteKeeper(ctx)
         reconciler = Reconciler(ctx, http_probe(client), routes, owner=f"{os.getpid()}-{new_token()[:8]}")
-        work = {"reconciler": reconciler.run(), "activity": _flush_activity(ctx)}
+        work = {
+            "reconciler": reconciler.run(),
+            "activity": _flush_activity(ctx),
+            "checkpoints": _checkpoint(ctx),
+        }
         if start_proxy:
             await ctx.proxy.start()
             await routes.sync()
@@ -171,6 +176,16 @@ async def _poll_activity(ctx: HubContext) -> None:
             await collect_activity(ctx)
         except Exception:
             _log.exception("The data plane's activity could not be read; trying again")
+
+
+async def _checkpoint(ctx: HubContext) -> None:
+    """Move the database's log into its file now and then, so that no request has to."""
+    while True:
+        await asyncio.sleep(_CHECKPOINT_INTERVAL)
+        try:
+            await ctx.store.checkpoint()
+        except Exception:
+            _log.exception("The database's log could not be moved into its file; trying again")
 
 
 async def _purge(ctx: HubContext) -> None:

@@ -54,12 +54,13 @@ class Poller:
             return
         driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
         life = (await drive.poll(driver))[0] if row.state else Life.DEAD
-        if life is Life.DEAD or not row.url:
+        if life is Life.DEAD:
             lost = Failure("lost", "The hub was restarted while the server started.", hint="Start it again.")
             await self.starter.fail(row, driver, lost)
             return
         try:
-            await self.starter.finish(row, driver)
+            url = row.url or drive.endpoint(driver, None)
+            await self.starter.finish(await self.starter.checkpoint(row, driver.get_state(), url), driver)
             _log.info("%s was adopted", server_path(self.ctx, row))
         except NotReady as error:
             await self.starter.fail(row, driver, Failure(error.code, str(error)))

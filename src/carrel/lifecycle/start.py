@@ -47,11 +47,11 @@ class Starter:
         if begun is None:
             return
         row, driver = begun
-        driver.state_saver = lambda state: self._checkpoint(row, state)
+        driver.state_saver = lambda state: self.checkpoint(row, state)
         say(self.ctx, row, 0, "Server requested")
         try:
             url = await self._run_driver(row, driver)
-            await self.finish(await self._checkpoint(row, driver.get_state(), url), driver)
+            await self.finish(await self.checkpoint(row, driver.get_state(), url), driver)
         except (asyncio.CancelledError, lease.LeaseLost):
             raise
         except NotReady as error:
@@ -132,6 +132,8 @@ class Starter:
         try:
             async with asyncio.timeout(limit) as timer, relay(self.ctx, row, driver):
                 await resolve(self.ctx.authenticator.pre_spawn_start(driver.user, driver))
+                await resolve(driver.run_auth_state_hook(None))
+                await driver.run_apply_user_options(driver.user_options)
                 await resolve(driver.run_pre_spawn_hook())
                 say(self.ctx, row, 20, "Starting the server")
                 return await drive.start(driver)
@@ -140,7 +142,8 @@ class Starter:
                 raise NotReady("timeout", f"The server did not start within {limit:g} seconds.") from None
             raise
 
-    async def _checkpoint(self, row: Server, state: Mapping[str, Any], url: str = "") -> Server:
+    async def checkpoint(self, row: Server, state: Mapping[str, Any], url: str = "") -> Server:
+        """Keep what the driver needs to find its server again; raises LeaseLost."""
         return await lease.write(
             self.ctx, row, lambda current: replace(current, state=dict(state), url=url or current.url)
         )
