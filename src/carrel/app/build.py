@@ -97,6 +97,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             yield ctx
         finally:
             authenticator.close()
+            await ctx.proxy.close()
     finally:
         await store.close()
 

@@ -65,14 +65,15 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
     async with new_client(total=5.0) as client:
         routes = RouteKeeper(ctx)
         reconciler = Reconciler(ctx, http_probe(client), routes, owner=f"{os.getpid()}-{new_token()[:8]}")
+        if start_proxy:
+            await ctx.proxy.start()
+            await routes.sync()
         work = {
             "reconciler": reconciler.run(),
             "activity": _flush_activity(ctx),
             "checkpoints": _checkpoint(ctx),
         }
         if start_proxy:
-            await ctx.proxy.start()
-            await routes.sync()
             work |= {"routes": routes.run(), "proxy activity": _poll_activity(ctx), "purge": _purge(ctx)}
         ctx.bus.listen(reconciler.heed)
         ctx.bus.listen(routes.heed)
@@ -86,7 +87,6 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await ctx.activity.flush(ctx.store)
-            await ctx.proxy.close()
 
 
 class StopRequest:

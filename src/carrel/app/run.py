@@ -85,5 +85,4 @@ async def _stop_everything(settings: Settings) -> list[str]:
                 done.append("The data plane has stopped.")
         except ProxyError as error:
             done.append(f"The data plane could not be stopped: {error}")
-        await ctx.proxy.close()
     return done

@@ -19,6 +19,10 @@ from carrel.proxy.base import Proxy, ProxyError
 _MARK = "jupyterhub"
 
 
+class TokenRefused(ProxyError):
+    """What listens at the API's address is not ours."""
+
+
 class ConfigurableHTTPProxy(Proxy):
     """Speaks to a proxy that is already running, at `api_url`."""
 
@@ -74,7 +78,10 @@ class ConfigurableHTTPProxy(Proxy):
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise ProxyError(f"no answer from {self.api_url} ({error})") from error
         if reply.status == 403:
-            raise ProxyError(f"{self.api_url} refuses our token: set CONFIGPROXY_AUTH_TOKEN to the proxy's")
+            raise TokenRefused(
+                f"{self.api_url} refuses our token: a proxy of somebody else listens there. Choose another port "
+                "with c.ConfigurableHTTPProxy.api_url, or set CONFIGPROXY_AUTH_TOKEN if it is meant to be ours"
+            )
         if reply.status not in accept:
             raise ProxyError(f"{self.api_url} answers {method} {path} with {reply.status}")
         return answer

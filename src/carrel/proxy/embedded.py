@@ -21,7 +21,7 @@ from traitlets import Int, Unicode
 from carrel.domain.routes import Route
 from carrel.lib.listen import PortInUse
 from carrel.proxy.base import ProxyError
-from carrel.proxy.chp import ConfigurableHTTPProxy, marked
+from carrel.proxy.chp import ConfigurableHTTPProxy, TokenRefused, marked
 
 _START_LIMIT = 15.0
 _PORT_IN_USE = 5
@@ -75,9 +75,9 @@ class CarrelProxy(ConfigurableHTTPProxy):
     async def _status(self) -> dict[str, Any] | None:
         try:
             return msgspec.json.decode(await self._call("GET", "/api/status"), type=dict[str, Any])
-        except ProxyError as error:
-            if "refuses our token" in str(error):
-                raise
+        except TokenRefused:
+            raise
+        except ProxyError:
             return None
 
     async def _launch(self) -> dict[str, Any]:
