@@ -99,10 +99,13 @@ def test_the_server_is_content_with_the_hub(lesson: Lesson) -> None:
 
 
 def test_activity_arrives(lesson: Lesson) -> None:
-    server = lesson.hub.api("GET", "users/ada", token=lesson.token).json()["servers"][""]
-    assert server["last_activity"]
-    assert server["ready"] is True
-    assert server["pending"] is None
+    def server() -> dict[str, object]:
+        model = lesson.hub.api("GET", "users/ada", token=lesson.token).json()
+        return dict(model["servers"][""])
+
+    until(lambda: server()["last_activity"], "the first report of activity", timeout=10)
+    assert server()["ready"] is True
+    assert server()["pending"] is None
 
 
 def test_the_server_s_token_may_speak_for_it_alone(lesson: Lesson) -> None:

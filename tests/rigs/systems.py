@@ -40,7 +40,7 @@ class System:
     command: tuple[str, ...]
     """Starts it; `-f FILE` or a sub-command follows."""
     config: str = ""
-    """Lines of configuration that only this program needs; `{ports}` stands for its Ports."""
+    """Lines of configuration that only this program needs."""
     environment: Mapping[str, str] = field(default_factory=dict)
     is_carrel: bool = True
 
@@ -50,7 +50,8 @@ class System:
             "c = get_config()\n"
             f"c.JupyterHub.bind_url = 'http://127.0.0.1:{ports.public}/'\n"
             f"c.JupyterHub.hub_port = {ports.hub}\n"
-            f"{self.config.format(ports=ports)}\n"
+            f"c.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:{ports.proxy_api}'\n"
+            f"{self.config}\n"
         )
 
 
@@ -66,8 +67,7 @@ def jupyterhub() -> System:
     return System(
         "jupyterhub",
         (str(JUPYTERHUB / "bin" / "jupyterhub"),),
-        config=f"c.ConfigurableHTTPProxy.command = [{str(CHP)!r}]\n"
-        "c.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:{ports.proxy_api}'",
+        config=f"c.ConfigurableHTTPProxy.command = [{str(CHP)!r}]",
         environment={"PATH": path},
         is_carrel=False,
     )

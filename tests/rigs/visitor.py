@@ -14,6 +14,8 @@ from typing import IO, Any
 from urllib.parse import quote, urlencode, urljoin
 
 REDIRECTS = {301, 302, 303, 307, 308}
+#: What every browser says of a visit that no page asked for.
+NAVIGATION = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ class Visitor:
                 return Reply(url, error.code, error.headers, error.read())
 
     def get(self, path: str, *, token: str = "", timeout: float = 30.0) -> Reply:
-        return self.request("GET", path, headers=authorization(token), timeout=timeout)
+        """Return the reply to a visit by the address bar, or with an API token by a program."""
+        return self.request("GET", path, headers=authorization(token) or NAVIGATION, timeout=timeout)
 
     def follow(self, path: str, *, limit: int = 15) -> Reply:
         """Return the first reply that is no redirect; raises AssertionError after `limit` of them."""
