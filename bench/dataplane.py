@@ -1,7 +1,7 @@
-"""CPU seconds of the proxy per 10,000 requests, for carrel-proxy and for configurable-http-proxy if it is on PATH.
+"""CPU seconds of the proxy per 10,000 requests: carrel-proxy, and configurable-http-proxy if it is on PATH.
 
-Run as `python -m bench.dataplane [--requests N] [--rounds N] [--routes N]`. The server behind is a process of its
-own; rounds are interleaved, and the median is printed. Compare only figures of one run.
+Run as `python -m bench.dataplane [--requests N] [--rounds N] [--routes N]`. The server behind is a process of
+its own; rounds are interleaved, and the median is printed. Compare only figures of one run.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ class Peer:
 
     def lines(self, found: dict[int, bytes], host: bytes) -> bytes:
         """Return the X-Forwarded-* lines: what an earlier proxy said, and after a comma what is seen here."""
-        if found.keys() & _FORWARDED:
+        if not _FORWARDED.isdisjoint(found):
             return self._build(found, host)
         if host != self._host:
             self._host, self._lines = host, self._build({}, host)
@@ -195,6 +195,8 @@ def _plain_lines(headers: Headers, kind_of: Callable[[bytes], int], nominated: s
 
 
 def _read_connection(head: RequestHead, found: dict[int, bytes], version: str, headers: Headers) -> None:
+    if found[_CONNECTION].lower() == b"keep-alive":
+        return
     tokens = _tokens(found[_CONNECTION])
     if tokens - _OWN_TOKENS:
         head.lines[:] = _plain_lines(headers, _request_kind, tokens)
@@ -237,10 +239,15 @@ def read_answer(status: int, reason: bytes, headers: Headers) -> AnswerHead:
             head.protocol = value
         elif kind == _CONNECTION:
             connection += b"," + value
+    if connection:
+        _drop_nominated(head, connection, headers)
+    return head
+
+
+def _drop_nominated(head: AnswerHead, connection: bytes, headers: Headers) -> None:
     nominated = _tokens(connection) - _OWN_TOKENS
     if nominated:
         head.lines[1:] = _plain_lines(headers, _answer_kind, nominated)
-    return head
 
 
 def reason_of(status: int) -> bytes:

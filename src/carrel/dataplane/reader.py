@@ -37,6 +37,7 @@ class RequestReader:
         "_progress",
         "_receiver",
         "_request",
+        "_size",
         "_stalled",
         "_target",
         "_unparsed",
@@ -53,7 +54,7 @@ class RequestReader:
         self._request: Request | None = None
         self._headers: Headers = []
         self._target = b""
-        self._stalled = self._unparsed = 0
+        self._stalled = self._unparsed = self._size = 0
         self._progress = self._upgrading = False
         self.deaf = False
         #: What came behind the head of an upgrade: it belongs to the other protocol.
@@ -69,6 +70,7 @@ class RequestReader:
             self.rest += data
             return
         self._progress = False
+        self._size = self._stalled + len(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -136,8 +138,7 @@ class RequestReader:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._request is None:  # else it is a trailer
-            self._headers.append((name, value))
+        self._headers.append((name, value))  # a trailer comes when nobody looks any more
 
     def on_headers_complete(self) -> None:
         if self.deaf:
@@ -149,9 +150,8 @@ class RequestReader:
         request = Request(method, self._headers, keep, version == "1.0")
         try:
             request.head = read_request(method, self._target, self._headers, version, self._peer)
-            # The lines added to the client's own are allowed for.
-            if sum(map(len, request.head.lines)) + len(self._target) > self._max_header_bytes + 1024:
-                raise RefusedError(431, "its headers are too large")
+            if self._size > self._max_header_bytes:
+                self._check_size(request)
         except RefusedError as error:
             self._request = request
             self._refuse(error)
@@ -161,6 +161,11 @@ class RequestReader:
         request.wants_upgrade = request.head.protocol != b""
         if request.has_body:
             self._receiver.received(request)
+
+    def _check_size(self, request: Request) -> None:
+        sizes = (len(name) + len(value) + 4 for name, value in request.headers)
+        if sum(sizes) + len(self._target) > self._max_header_bytes:
+            raise RefusedError(431, "its headers are too large")
 
     def on_body(self, data: bytes) -> None:
         self._progress = True

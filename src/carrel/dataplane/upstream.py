@@ -43,7 +43,6 @@ class UpstreamConnection(asyncio.Protocol):
         "done",
         "framing",
         "got",
-        "head_read",
         "headers",
         "home",
         "idle_since",
@@ -78,7 +77,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._reset()
 
     def _reset(self) -> None:
-        self.got = self.done = self.bad = self.head_read = self.close_client = self.progress = False
+        self.got = self.done = self.bad = self.close_client = self.progress = False
         self.reusable = self.by_close = False
         self.left = -1
         self.stalled = 0
@@ -118,17 +117,15 @@ class UpstreamConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self.headers = []
         self.reason = b""
-        self.head_read = False
 
     def on_status(self, reason: bytes) -> None:
         self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.head_read:
-            self.headers.append((name, value))
+        self.headers.append((name, value))  # a trailer comes when nobody looks any more
 
     def on_headers_complete(self) -> None:
-        self.progress = self.head_read = True
+        self.progress = True
         request = self.request
         if request is None or self.done:
             self.reusable = False
