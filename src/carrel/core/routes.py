@@ -18,11 +18,12 @@ def route_of(server: Server, base_url: str) -> Route:
 
 
 async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
-    """Return every route that should exist, by its path; the hub's own is the proxy's default target."""
+    """Return every route that should exist, by its path; the hub's own catches what no server's does."""
     async with ctx.store.read() as tx:
         servers = await tx.servers.routed()
+    hub = Route(ctx.settings.base_url, ctx.proxy.hub_url, {"hub": True})
     routes = (route_of(server, ctx.settings.base_url) for server in servers)
-    return {route.spec: route for route in routes}
+    return {hub.spec: hub} | {route.spec: route for route in routes}
 
 
 async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, Any]]:
