@@ -12,10 +12,13 @@ from carrel.domain.events import ServerProgress
 from carrel.domain.servers import Actual, Failure, Server, Wanted
 from tests.http.hub import Browser, Hub, open_hub
 
-RUNNING = {"wanted": Wanted.RUNNING, "actual": Actual.RUNNING, "url": "http://127.0.0.1:1"}
-STARTING = {"wanted": Wanted.RUNNING, "actual": Actual.STARTING, "generation": 1, "wanted_generation": 1}
-STOPPING = {"wanted": Wanted.STOPPED, "actual": Actual.STOPPING}
-FAILED = {
+#: Fields of a server's row.
+Row = dict[str, Any]
+
+RUNNING: Row = {"wanted": Wanted.RUNNING, "actual": Actual.RUNNING, "url": "http://127.0.0.1:1"}
+STARTING: Row = {"wanted": Wanted.RUNNING, "actual": Actual.STARTING, "generation": 1, "wanted_generation": 1}
+STOPPING: Row = {"wanted": Wanted.STOPPED, "actual": Actual.STOPPING}
+FAILED: Row = {
     "wanted": Wanted.RUNNING,
     "actual": Actual.FAILED,
     "generation": 1,
