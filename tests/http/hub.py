@@ -22,7 +22,7 @@ from carrel.core.cache import CallerCache
 from carrel.core.context import HubContext
 from carrel.core.tokens import new_record
 from carrel.domain.events import RouteMissing
-from carrel.domain.servers import Actual, Server
+from carrel.domain.servers import Server
 from carrel.domain.users import User
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
@@ -73,8 +73,9 @@ class Hub:
 
     @asynccontextmanager
     async def browser(self, **headers: str) -> AsyncIterator[Browser]:
-        transport = httpx.ASGITransport(app=self.app, client=("127.0.0.1", 40000))  # type: ignore[arg-type]
-        async with Browser(transport=transport, base_url=f"http://{HOST}", headers=headers) as browser:
+        transport = httpx.ASGITransport(app=self.app, client=("127.0.0.1", 40000))
+        url = f"http://{HOST}"
+        async with Browser(transport=transport, base_url=url, headers=headers) as browser:
             yield browser
 
     async def user(self, name: str, *, admin: bool = False) -> User:
@@ -100,12 +101,9 @@ class Hub:
         assert saved is not None
         return saved
 
-    async def state_of(self, name: str) -> Actual:
-        return (await self.server(name)).actual
-
 
 class Browser(httpx.AsyncClient):
-    """A browser without JavaScript: keeps cookies, sends forms with their token, follows nothing by itself."""
+    """A browser without JavaScript: keeps cookies, sends forms with their token, follows nothing."""
 
     async def xsrf(self, page: str = "/hub/login") -> str:
         """Return the token in a page's form."""
@@ -149,7 +147,9 @@ async def open_hub(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        hub = Hub(ctx, build_web_app(ctx), clock)
+        app = build_web_app(ctx)
+    hub = Hub(ctx, app, clock)
+    app.wrapped.state.pages = strict(hub)  # type: ignore[attr-defined]
     bus.listen(callers.heed)
     bus.listen(lambda event: hub.missing.append(event) if isinstance(event, RouteMissing) else None)
     try:

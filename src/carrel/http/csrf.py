@@ -89,11 +89,15 @@ def xsrf_token(connection: Connection) -> str:
 
 
 def set_xsrf(response: Response[Any], connection: Connection, token: str) -> None:
-    """Give the browser its token when it does not have it yet; scripts may read this cookie."""
-    if token in cookies(connection, XSRF_COOKIE):
-        return
-    secure = facts_of(connection.scope).scheme == "https"
+    """Give the browser its token when it does not have it yet; scripts may read this cookie.
+
+    Elsewhere than below /hub/ browsers do not show the cookies that they have, so nothing is set there.
+    """
     path = f"{hub_of(connection).settings.base_url}hub/"
+    facts = facts_of(connection.scope)
+    if token in cookies(connection, XSRF_COOKIE) or not facts.path.startswith(path):
+        return
+    secure = facts.scheme == "https"
     response.set_cookie(
         Cookie(key=XSRF_COOKIE, value=token, path=path, samesite="lax", secure=secure or None)
     )

@@ -35,7 +35,7 @@ class HubMiddleware:
     def __init__(
         self, app: App, base_url: str, *, trusted: Sequence[str] = _LOOPBACK, max_body: int = MAX_BODY
     ) -> None:
-        self._app = app
+        self.wrapped = app
         self._base_url = base_url
         self._max_body = max_body
         self._headers = ReplyHeaders(base_url)
@@ -44,7 +44,7 @@ class HubMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.wrapped(scope, receive, send)
             return
         began = time.monotonic()
         facts = self._look_at(scope)
@@ -65,7 +65,7 @@ class HubMiddleware:
             scope["method"] = "GET"
         body = _LimitedBody(receive, self._max_body)
         try:
-            await self._app(scope, body.receive, reply.send)
+            await self.wrapped(scope, body.receive, reply.send)
         except _TooLarge:
             await reply.answer(413, _TOO_LARGE)
 

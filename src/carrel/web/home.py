@@ -11,6 +11,7 @@ from carrel.core.servers import ask_to_stop, find_server, server_path, wait_unti
 from carrel.http.csrf import check_form
 from carrel.http.errors import login_url
 from carrel.http.identify import Hub, SignedIn, ThePages, Visitor
+from carrel.http.request import facts_of
 from carrel.web.visits import default_page, go, pending_url
 
 _STOP_SECONDS = 5.0
@@ -18,7 +19,13 @@ _STOP_SECONDS = 5.0
 
 @get(["/", "/hub"])
 async def root(hub: Hub, visitor: Visitor, request: Request[Any, Any, Any]) -> Response[Any]:
-    """Lead to the login page or to the user's default page."""
+    """Lead to the login page or to the user's default page.
+
+    Browsers show the log-in cookie only below /hub/, so everybody is sent there first.
+    """
+    below = f"{hub.settings.base_url}hub/"
+    if not facts_of(request.scope).path.startswith(below):
+        return go(below)
     if visitor is None and not hub.settings.default_url:
         return go(f"{hub.settings.base_url}hub/login")
     return go(default_page(hub, visitor))

@@ -1,0 +1,160 @@
+"""What people and programs are told when something is wrong."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar, get
+from litestar.datastructures import State
+
+from carrel.domain.errors import (
+    CarrelError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    OverLimit,
+    Unauthenticated,
+    Unavailable,
+)
+from carrel.http.csrf import StaleForm
+from carrel.http.errors import error_handlers, status_of
+from carrel.http.middleware import HubMiddleware
+from tests.http.hub import HOST, Hub, open_hub, strict
+
+STATUS = [
+    (NotFound("gone"), 404),
+    (Conflict("busy"), 409),
+    (Invalid("wrong"), 400),
+    (Unauthenticated("who"), 403),
+    (Forbidden("no"), 403),
+    (StaleForm("old"), 403),
+    (OverLimit("later", 12.3), 429),
+    (Unavailable("down"), 503),
+    (CarrelError("odd"), 500),
+]
+
+
+@pytest.mark.parametrize(("error", "status"), STATUS, ids=lambda value: type(value).__name__)
+def test_each_domain_error_has_its_status(error: CarrelError, status: int) -> None:
+    assert status_of(error) == status
+
+
+def raising(hub: Hub, error: Exception) -> httpx.AsyncClient:
+    """Return a client of an application whose every page raises `error`."""
+
+    @get(["/hub/api/thing", "/hub/thing"])
+    async def thing() -> None:
+        raise error
+
+    state = State({"hub": hub.ctx, "pages": strict(hub)})
+    app = Litestar(
+        [thing], exception_handlers=error_handlers(), state=state, openapi_config=None, logging_config=None
+    )
+    transport = httpx.ASGITransport(app=HubMiddleware(app, "/"))
+    return httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}")
+
+
+@pytest.mark.parametrize(("error", "status"), STATUS, ids=lambda value: type(value).__name__)
+async def test_the_api_answers_in_json(tmp_path: Path, error: CarrelError, status: int) -> None:
+    async with open_hub(tmp_path) as hub, raising(hub, error) as client:
+        reply = await client.get("/hub/api/thing")
+        assert reply.status_code == status
+        assert reply.json() == {"status": status, "message": str(error)}
+        assert reply.headers.get("retry-after") == ("13" if status == 429 else None)
+
+
+@pytest.mark.parametrize(("error", "status"), STATUS, ids=lambda value: type(value).__name__)
+async def test_people_get_a_page(tmp_path: Path, error: CarrelError, status: int) -> None:
+    async with open_hub(tmp_path) as hub, raising(hub, error) as client:
+        reply = await client.get("/hub/thing?a=b")
+        if isinstance(error, Unauthenticated):
+            assert reply.headers["location"] == "/hub/login?next=/hub/thing%3Fa%3Db"
+            return
+        assert reply.status_code == status
+        assert reply.headers["content-type"] == "text/html; charset=utf-8"
+        assert str(error) in reply.text
+        assert ("Try again" in reply.text) is isinstance(error, StaleForm)
+
+
+@pytest.mark.parametrize("path", ["/hub/api/thing", "/hub/thing"])
+async def test_a_bug_says_nothing_but_its_number(
+    tmp_path: Path, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_hub(tmp_path) as hub, raising(hub, RuntimeError("canary <secret>")) as client:
+        with caplog.at_level(logging.ERROR, "carrel.http"):
+            reply = await client.get(path)
+    assert reply.status_code == 500
+    assert "canary" not in reply.text
+    assert "Traceback" not in reply.text
+    assert reply.headers["x-request-id"] in reply.text
+    assert reply.headers["x-request-id"] in caplog.text
+    assert "canary" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/hub/api/nothing", 404),
+        ("DELETE", "/hub/api/user", 405),
+        ("GET", "/hub/api/users/a/b/c", 404),
+    ],
+)
+async def test_a_bare_refusal_has_no_message(tmp_path: Path, method: str, path: str, status: int) -> None:
+    async with open_hub(tmp_path) as hub, hub.browser() as browser:
+        reply = await browser.request(method, path)
+        assert reply.status_code == status
+        assert reply.json() == {"status": status, "message": None}
+        if status == 405:
+            assert "GET" in reply.headers["allow"]
+
+
+POLYGLOTS = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' autofocus onfocus=alert(1) x='",
+    "javascript:/*--></title></style></textarea></script><svg/onload='+/\"/+/onmouseover=1/+/[*/[]/+alert(1)//'>",
+    "{{ 7 * 7 }}${7*7}",
+]
+
+
+@pytest.mark.parametrize("polyglot", POLYGLOTS)
+async def test_error_pages_repeat_nothing_raw(tmp_path: Path, polyglot: str) -> None:
+    async with open_hub(tmp_path) as hub, hub.browser() as browser:
+        for reply in (
+            await browser.get(f"/hub/{polyglot.replace('?', '')}"),
+            await browser.get("/hub/error/503", params={"url": polyglot}),
+            await browser.get("/hub/api/users", params={"state": polyglot}),
+        ):
+            assert reply.status_code >= 400
+            assert_harmless(reply.text, polyglot)
+
+
+def assert_harmless(html: str, polyglot: str) -> None:
+    """Assert that a page does not hold markup of the polyglot."""
+    assert polyglot not in html or not set(polyglot) & set("<>\"'")
+    for piece in ("<script>alert", "<img src=x", "<svg/onload", "' autofocus onfocus", ">49<"):
+        assert piece not in html
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(404, 404), (502, 502), (503, 503), (418, 418), (200, 404), (700, 404)]
+)
+async def test_the_data_plane_gets_its_pages(tmp_path: Path, code: int, status: int) -> None:
+    async with open_hub(tmp_path) as hub, hub.browser() as browser:
+        reply = await browser.get(f"/hub/error/{code}?url=/user/ada/")
+        assert reply.status_code == status
+        assert "<h1" in reply.text
+        if status in {502, 503}:
+            assert HTTPStatus(code).phrase in reply.text
+            assert "server behind this address" in reply.text
+
+
+def test_every_handler_is_named() -> None:
+    handlers: Any = error_handlers()
+    assert Exception in handlers
