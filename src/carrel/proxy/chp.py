@@ -79,8 +79,8 @@ class ConfigurableHTTPProxy(Proxy):
             raise ProxyError(f"no answer from {self.api_url} ({error})") from error
         if reply.status == 403:
             raise TokenRefused(
-                f"{self.api_url} refuses our token: a proxy of somebody else listens there. Choose another port "
-                "with c.ConfigurableHTTPProxy.api_url, or set CONFIGPROXY_AUTH_TOKEN if it is meant to be ours"
+                f"{self.api_url} refuses our token: another hub's proxy listens there. Choose another port "
+                "with c.ConfigurableHTTPProxy.api_url, or set CONFIGPROXY_AUTH_TOKEN if it is ours"
             )
         if reply.status not in accept:
             raise ProxyError(f"{self.api_url} answers {method} {path} with {reply.status}")
