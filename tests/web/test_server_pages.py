@@ -150,6 +150,9 @@ async def test_a_form_is_shown_checked_and_kept(tmp_path: Path) -> None:
 async def test_options_in_a_link_start_at_once(tmp_path: Path) -> None:
     async with open_hub(tmp_path, plugins=OPTIONS) as hub, hub.browser() as browser:
         await browser.log_in()
+        wrong = await browser.get("/hub/spawn?opt-size=small")
+        assert wrong.status_code == 400
+        assert "There is only &lt;big&gt;" in wrong.text
         await browser.get("/hub/spawn?opt-size=big")
         assert (await wish_of(hub)).user_options == {"size": "big"}
 

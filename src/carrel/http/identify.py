@@ -102,12 +102,9 @@ async def _look_up(connection: Connection) -> Caller | None:
 
 
 def _cookie_counts(connection: Connection, base_url: str) -> bool:
-    """Tell whether a cookie may speak for its owner: pages check their forms, the API checks here.
-
-    Browsers come to the OAuth pages by redirects from anywhere: those count as pages, although below /api.
-    """
+    """Tell whether a cookie may speak for its owner: pages check their forms, the API checks here."""
     facts = facts_of(connection.scope)
-    if not is_api(facts.path, base_url) or facts.path.startswith(f"{base_url}hub/api/oauth2/"):
+    if not is_api(facts.path, base_url):
         return True
     if facts.method in _HARMLESS:
         return True

@@ -79,7 +79,12 @@ def hub_of(connection: Connection) -> HubContext:
 
 
 def is_api(path: str, base_url: str) -> bool:
-    """Tell whether a path belongs to the REST API."""
+    """Tell whether a path belongs to the REST API.
+
+    OAuth's authorize endpoint is a page for people, reached by redirects from anywhere, although it is below.
+    """
+    if path.rstrip("/") == f"{base_url}hub/api/oauth2/authorize":
+        return False
     return path == f"{base_url}hub/api" or path.startswith(f"{base_url}hub/api/")
 
 

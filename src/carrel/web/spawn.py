@@ -14,12 +14,12 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.drivers import options_form, options_from_form
 from carrel.core.servers import ask_to_start, find_server
-from carrel.domain.errors import CarrelError, NotFound
+from carrel.domain.errors import CarrelError, Invalid, NotFound
 from carrel.domain.names import full_name
 from carrel.domain.servers import Server
 from carrel.domain.users import User
 from carrel.http.csrf import StaleForm, check_form, is_foreign
-from carrel.http.errors import login_url
+from carrel.http.errors import login_url, status_of
 from carrel.http.identify import Hub, SignedIn, ThePages, Visitor
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
@@ -46,7 +46,10 @@ async def visit_spawn(
     query = _query_options(request)
     if is_foreign(request) or (form and not query):
         return _page(hub, pages, request, owner, form=form)
-    options = await options_from_form(hub, owner, query) if query else None
+    try:
+        options = await _read_options(hub, owner, query) if query else None
+    except Invalid as wrong:
+        return _page(hub, pages, request, owner, form=form, problem=wrong)
     return await _start(hub, caller, request, owner, options)
 
 
@@ -65,13 +68,9 @@ async def send_spawn(
         if elsewhere is not None:
             return elsewhere
         chosen = await _form_options(fields) or _query_options(request)
-        options = await options_from_form(hub, owner, chosen) if form or chosen else None
-    except StaleForm as stale:
-        return _page(hub, pages, request, owner, form=form, problem=str(stale), status=403)
-    except CarrelError:
-        raise
-    except Exception as error:  # the deployer's options_from_form says no in its own words
-        return _page(hub, pages, request, owner, form=form, problem=str(error), status=400)
+        options = await _read_options(hub, owner, chosen) if form or chosen else None
+    except (StaleForm, Invalid) as wrong:
+        return _page(hub, pages, request, owner, form=form, problem=wrong)
     return await _start(hub, visitor, request, owner, options, fields.get("next"))
 
 
@@ -85,6 +84,16 @@ async def _start(
 ) -> Response[Any]:
     server = await ask_to_start(hub, caller, owner.name, options=options)
     return _to_pending(hub, request, server, wanted_next(hub, request, field))
+
+
+async def _read_options(hub: HubContext, owner: User, chosen: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """Return the options that a form stands for; raise Invalid with what the deployer's code says."""
+    try:
+        return await options_from_form(hub, owner, chosen)
+    except CarrelError:
+        raise
+    except Exception as error:
+        raise Invalid(str(error)) from error
 
 
 async def _already(hub: HubContext, request: AnyRequest, owner: User) -> Response[Any] | None:
@@ -123,18 +132,17 @@ def _page(
     owner: User,
     *,
     form: str,
-    problem: str = "",
-    status: int = 200,
+    problem: CarrelError | None = None,
 ) -> Response[str]:
     query = facts_of(request.scope).query
     action = spawn_url(hub, owner.name)
     return pages.page(
         request,
         "spawn.html",
-        status=status,
+        status=200 if problem is None else status_of(problem),
         for_user=owner,
         spawner_options_form=Markup(form),  # noqa: S704 - the deployer's own form
-        error_message=problem,
+        error_message=str(problem or ""),
         url=f"{action}?{query}" if query else action,
         next=wanted_next(hub, request),
     )
