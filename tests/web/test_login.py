@@ -59,22 +59,27 @@ async def test_a_log_in_is_written_down_without_the_password(
     assert not any(line.startswith("[forged]") for line in caplog.text.splitlines())
 
 
-@pytest.mark.parametrize("candidate", [text for text in REFUSED if text != f"http://{HOST}/hub/home"])
 @pytest.mark.parametrize("place", ["form", "address"])
-async def test_a_wrong_next_never_leaves_the_host(tmp_path: Path, candidate: str, place: str) -> None:
-    async with open_hub(tmp_path) as hub, hub.browser() as browser:
-        fields = {"username": "ada", "password": PASSWORD, "_xsrf": await browser.xsrf()}
-        if place == "form":
-            reply = await browser.post("/hub/login", data={**fields, "next": candidate})
-        else:
-            reply = await browser.post("/hub/login", params={"next": candidate}, data=fields)
-        assert reply.status_code == 302
-        target = httpx.URL(f"http://{HOST}/hub/login").join(reply.headers["location"])
-        assert target.host == HOST
-        assert reply.headers["location"] == "/hub/spawn"
-        # Who is signed in already is sent on by the same rule.
-        again = await browser.get("/hub/login", params={"next": candidate})
-        assert again.headers["location"] == "/hub/spawn"
+async def test_a_wrong_next_never_leaves_the_host(tmp_path: Path, place: str) -> None:
+    async with open_hub(tmp_path) as hub:
+        for candidate in REFUSED:
+            if candidate == f"http://{HOST}/hub/home":
+                continue
+            async with hub.browser() as browser:
+                await assert_refused(browser, candidate, place)
+
+
+async def assert_refused(browser: Browser, candidate: str, place: str) -> None:
+    """Assert that a log-in with this `next` goes where it goes without."""
+    fields = {"username": "ada", "password": PASSWORD, "_xsrf": await browser.xsrf()}
+    if place == "form":
+        reply = await browser.post("/hub/login", data={**fields, "next": candidate})
+    else:
+        reply = await browser.post("/hub/login", params={"next": candidate}, data=fields)
+    assert (reply.status_code, reply.headers["location"]) == (302, "/hub/spawn"), candidate
+    # Who is signed in already is sent on by the same rule.
+    again = await browser.get("/hub/login", params={"next": candidate})
+    assert again.headers["location"] == "/hub/spawn", candidate
 
 
 @pytest.mark.parametrize("aim", ["/user/ada/lab/tree/a%20b.ipynb?x=1", f"http://{HOST}/user/ada/lab"])
