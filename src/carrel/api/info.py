@@ -5,21 +5,22 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from litestar import Response, get
+from starlette.responses import Response
 
 from carrel import JUPYTERHUB_VERSION, __version__
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.health import check_health
+from carrel.http.endpoint import get
 
 
-@get("/", summary="The version of the API", opt={"scopes": ()})
+@get("", "/", summary="The version of the API")
 async def version() -> dict[str, str]:
     """Return the JupyterHub version whose contract this hub keeps."""
     return {"version": JUPYTERHUB_VERSION}
 
 
-@get("/info", summary="What the hub runs on", opt={"scopes": ("read:hub",)})
+@get("/info", summary="What the hub runs on", scopes=("read:hub",))
 async def info(hub: HubContext, caller: Caller) -> dict[str, Any]:
     """Return versions and the classes in use."""
     caller.require("read:hub")
@@ -33,8 +34,8 @@ async def info(hub: HubContext, caller: Caller) -> dict[str, Any]:
     }
 
 
-@get("/health", summary="Whether the hub works", media_type="text/html", opt={"scopes": ()})
-async def health(hub: HubContext) -> Response[bytes]:
+@get("/health", summary="Whether the hub works")
+async def health(hub: HubContext) -> Response:
     """Return 200 with an empty body once the database has answered."""
     await check_health(hub)
     return Response(b"", media_type="text/html")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from litestar.types import ControllerRouterHandler
-
 from carrel.api import info, proxy, servers, tokens, users
+from carrel.http.endpoint import Endpoint
 
-ENDPOINTS: tuple[ControllerRouterHandler, ...] = (
+ENDPOINTS: tuple[Endpoint, ...] = (
     info.version,
     info.info,
     info.health,

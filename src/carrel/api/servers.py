@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, delete, get, post
-from litestar.response import Stream
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from carrel.api.models import ServerModel, server_model
 from carrel.core import servers
@@ -18,11 +18,12 @@ from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
 from carrel.domain.names import full_name
 from carrel.domain.servers import Server
+from carrel.http.endpoint import delete, get, json_reply, post
 
 _KEEP_ALIVE = 8.0
 
 
-@get("/users/{name:str}/server", summary="Get a server", opt={"scopes": ("read:servers",)})
+@get("/users/{name:str}/server", summary="Get a server", scopes=("read:servers",))
 async def get_server(hub: HubContext, caller: Caller, name: str) -> ServerModel:
     """Return the user's default server."""
     server = await servers.get_server(hub, caller, name)
@@ -30,10 +31,8 @@ async def get_server(hub: HubContext, caller: Caller, name: str) -> ServerModel:
     return server_model(server, hub.settings.base_url, state=state)
 
 
-@post("/users/{name:str}/server", summary="Start a server", opt={"scopes": ("start:servers",)})
-async def start_server(
-    hub: HubContext, caller: Caller, name: str, request: Request[Any, Any, Any]
-) -> Response[str]:
+@post("/users/{name:str}/server", summary="Start a server", scopes=("start:servers",))
+async def start_server(hub: HubContext, caller: Caller, name: str, request: Request) -> Response:
     """Start the user's default server: 201 when it is ready in time, 202 while it is on its way.
 
     The body holds the options, or an object with `user_options`; nothing means those of the last time.
@@ -42,31 +41,29 @@ async def start_server(
     settled = await servers.wait_until_settled(hub, server, hub.settings.slow_spawn_timeout)
     if settled is not None and settled.pending is None and not settled.ready:
         message = settled.failure.message if settled.failure else "The server did not start."
-        return Response({"status": 500, "message": message}, status_code=500)  # type: ignore[arg-type]
+        return json_reply({"status": 500, "message": message}, 500)
     ready = settled is not None and settled.ready
-    return Response("", status_code=201 if ready else 202, media_type="text/plain")
+    return PlainTextResponse("", 201 if ready else 202)
 
 
-@delete(
-    "/users/{name:str}/server", summary="Stop a server", status_code=204, opt={"scopes": ("delete:servers",)}
-)
-async def stop_server(hub: HubContext, caller: Caller, name: str) -> Response[None]:
+@delete("/users/{name:str}/server", summary="Stop a server", scopes=("delete:servers",))
+async def stop_server(hub: HubContext, caller: Caller, name: str) -> Response:
     """Stop the user's default server: 204 when it has stopped in time, 202 while it is on its way."""
     server = await servers.ask_to_stop(hub, caller, name)
     if server is not None:
         server = await servers.wait_until_settled(hub, server, hub.settings.slow_stop_timeout)
     stopping = server is not None and server.pending is not None
-    return Response(None, status_code=202 if stopping else 204)
+    return Response(status_code=202 if stopping else 204)
 
 
-@get("/users/{name:str}/server/progress", summary="Watch a start", opt={"scopes": ("read:servers",)})
-async def watch_server(hub: HubContext, caller: Caller, name: str) -> Stream:
+@get("/users/{name:str}/server/progress", summary="Watch a start", scopes=("read:servers",))
+async def watch_server(hub: HubContext, caller: Caller, name: str) -> StreamingResponse:
     """Return the steps of the present start as server-sent events, up to its outcome."""
     server = await servers.get_server(hub, caller, name)
     if not server.ready and server.pending != "spawn" and server.failure is None:
         raise Invalid(f"{full_name(name, server.name).rstrip('/')} is not starting")
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return Stream(_events(hub, server), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(hub, server), media_type="text/event-stream", headers=headers)
 
 
 async def _events(hub: HubContext, server: Server) -> AsyncIterator[bytes]:

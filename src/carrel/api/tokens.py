@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from litestar import Response, delete, get, post
 from msgspec import Struct
 
 from carrel.api.models import TokenModel, token_model
@@ -10,6 +9,7 @@ from carrel.core import tokens
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Invalid, NotFound
+from carrel.http.endpoint import delete, get, post
 
 
 class NewToken(Struct):
@@ -20,17 +20,15 @@ class NewToken(Struct):
     scopes: list[str] | None = None
 
 
-@get("/users/{name:str}/tokens", summary="List tokens", opt={"scopes": ("read:tokens",)})
+@get("/users/{name:str}/tokens", summary="List tokens", scopes=("read:tokens",))
 async def list_tokens(hub: HubContext, caller: Caller, name: str) -> dict[str, list[TokenModel]]:
     """Return a user's tokens, without their secrets."""
     found = await tokens.list_tokens(hub, caller, name)
     return {"api_tokens": [token_model(token) for token in found]}
 
 
-@post("/users/{name:str}/tokens", summary="Make a token", opt={"scopes": ("tokens",)})
-async def make_token(
-    hub: HubContext, caller: Caller, name: str, data: NewToken | None = None
-) -> Response[TokenModel]:
+@post("/users/{name:str}/tokens", summary="Make a token", status=201, scopes=("tokens",))
+async def make_token(hub: HubContext, caller: Caller, name: str, data: NewToken | None = None) -> TokenModel:
     """Return a new token; its secret is shown this once."""
     wanted = data or NewToken()
     made = await tokens.issue_token(
@@ -41,10 +39,10 @@ async def make_token(
         scopes=("inherit",) if wanted.scopes is None else wanted.scopes,
         expires_in=wanted.expires_in,
     )
-    return Response(token_model(made.token, made.secret), status_code=201)
+    return token_model(made.token, made.secret)
 
 
-@get("/users/{name:str}/tokens/{token_id:str}", summary="Get a token", opt={"scopes": ("read:tokens",)})
+@get("/users/{name:str}/tokens/{token_id:str}", summary="Get a token", scopes=("read:tokens",))
 async def get_token(hub: HubContext, caller: Caller, name: str, token_id: str) -> TokenModel:
     """Return one of a user's tokens."""
     wanted = _number(token_id)
@@ -54,7 +52,7 @@ async def get_token(hub: HubContext, caller: Caller, name: str, token_id: str) -
     raise NotFound(f"Token not found: {token_id}")
 
 
-@delete("/users/{name:str}/tokens/{token_id:str}", summary="Revoke a token", opt={"scopes": ("tokens",)})
+@delete("/users/{name:str}/tokens/{token_id:str}", summary="Revoke a token", scopes=("tokens",))
 async def revoke_token(hub: HubContext, caller: Caller, name: str, token_id: str) -> None:
     """End a token at once."""
     await tokens.revoke_token(hub, caller, name, _number(token_id))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from litestar import Request, Response, delete, get, patch, post
-from litestar.params import Parameter
 from msgspec import UNSET, Struct, UnsetType
+from starlette.requests import Request
+from starlette.responses import Response
 
 from carrel.api.models import IdentityModel, UserModel, identity_model, user_model
 from carrel.api.paging import page_request, paged
@@ -15,6 +15,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Invalid
 from carrel.domain.paging import Page
+from carrel.http.endpoint import delete, get, patch, post
 from carrel.lib.clock import Timestamp, parse_iso
 from carrel.storage.base import UserFilter
 
@@ -56,28 +57,28 @@ class ActivityReport(Struct):
     servers: dict[str, ServerActivity] = {}
 
 
-@get("/user", summary="Who am I", opt={"scopes": ()})
+@get("/user", summary="Who am I")
 async def whoami(hub: HubContext, caller: Caller) -> IdentityModel:
     """Return the caller with the scopes of the token or session in use."""
     record = await users.get_self(hub, caller)
     return identity_model(caller, record, hub.settings.base_url)
 
 
-@get("/users", summary="List users", opt={"scopes": ("list:users",)})
+@get("/users", summary="List users", scopes=("list:users",))
 async def list_users(
     hub: HubContext,
     caller: Caller,
-    request: Request[Any, Any, Any],
-    which_state: Annotated[State | None, Parameter(query="state")] = None,
+    request: Request,
+    state: State | None = None,
     name_filter: str = "",
     sort: str = "id",
     include_stopped_servers: bool = False,
-) -> Response[Any]:
+) -> Response:
     """Return the users that the caller may list, a page at a time."""
     key = _SORT_KEYS.get(sort.removeprefix("-"))
     if key is None:
         raise Invalid("sort must be id, name or last_activity, with - before it to turn it round")
-    which = UserFilter(name_filter, which_state, None, key, sort.startswith("-"))
+    which = UserFilter(name_filter, state, None, key, sort.startswith("-"))
     found = await users.list_users(hub, caller, which, page_request(request))
     models = tuple(
         user_model(caller, record, hub.settings.base_url, include_stopped=include_stopped_servers)
@@ -86,17 +87,16 @@ async def list_users(
     return paged(request, Page(models, found.offset, found.limit, found.total))
 
 
-@post("/users", summary="Create users", opt={"scopes": ("admin:users",)})
-async def create_users(hub: HubContext, caller: Caller, data: NewUsers) -> Response[list[UserModel]]:
+@post("/users", summary="Create users", status=201, scopes=("admin:users",))
+async def create_users(hub: HubContext, caller: Caller, data: NewUsers) -> list[UserModel]:
     """Create the users that do not exist yet and return them."""
     if not data.usernames:
         raise Invalid("Must specify at least one user to create")
     created = await users.create_users(hub, caller, data.usernames, admin=data.admin)
-    models = [user_model(caller, record, hub.settings.base_url) for record in created]
-    return Response(models, status_code=201)
+    return [user_model(caller, record, hub.settings.base_url) for record in created]
 
 
-@get("/users/{name:str}", summary="Get a user", opt={"scopes": users.READ_ANY})
+@get("/users/{name:str}", summary="Get a user", scopes=users.READ_ANY)
 async def get_user(
     hub: HubContext, caller: Caller, name: str, include_stopped_servers: bool = False
 ) -> UserModel:
@@ -105,16 +105,14 @@ async def get_user(
     return user_model(caller, record, hub.settings.base_url, include_stopped=include_stopped_servers)
 
 
-@post("/users/{name:str}", summary="Create a user", opt={"scopes": ("admin:users",)})
-async def create_user(
-    hub: HubContext, caller: Caller, name: str, data: NewUser | None = None
-) -> Response[UserModel]:
+@post("/users/{name:str}", summary="Create a user", status=201, scopes=("admin:users",))
+async def create_user(hub: HubContext, caller: Caller, name: str, data: NewUser | None = None) -> UserModel:
     """Create one user and return them."""
     created = await users.create_users(hub, caller, [name], admin=data is not None and data.admin)
-    return Response(user_model(caller, created[0], hub.settings.base_url), status_code=201)
+    return user_model(caller, created[0], hub.settings.base_url)
 
 
-@patch("/users/{name:str}", summary="Change a user", opt={"scopes": ("admin:users",)})
+@patch("/users/{name:str}", summary="Change a user", scopes=("admin:users",))
 async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChanges) -> UserModel:
     """Rename a user or change their admin flag."""
     record = await users.change_user(
@@ -127,19 +125,13 @@ async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChan
     return user_model(caller, record, hub.settings.base_url)
 
 
-@delete("/users/{name:str}", summary="Delete a user", opt={"scopes": ("delete:users",)})
+@delete("/users/{name:str}", summary="Delete a user", scopes=("delete:users",))
 async def delete_user(hub: HubContext, caller: Caller, name: str) -> None:
     """Remove a user whose servers are stopped."""
     await users.delete_user(hub, caller, name)
 
 
-@post(
-    "/users/{name:str}/activity",
-    summary="Report activity",
-    status_code=200,
-    media_type="text/plain",
-    opt={"scopes": ("users:activity",)},
-)
+@post("/users/{name:str}/activity", summary="Report activity", scopes=("users:activity",))
 async def report_activity(hub: HubContext, caller: Caller, name: str, data: ActivityReport) -> str:
     """Move the last activity of a user and of their servers forward."""
     seen = None if data.last_activity is None else _moment(data.last_activity)

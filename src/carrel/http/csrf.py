@@ -11,10 +11,10 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Any
 
-from litestar import Request, Response
-from litestar.datastructures import Cookie, FormMultiDict
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
 
 from carrel.domain.errors import Forbidden
 from carrel.http.request import Connection, cookies, facts_of, header, hub_of
@@ -88,7 +88,7 @@ def xsrf_token(connection: Connection) -> str:
     return f"{nonce}.{_signature(connection, nonce)}"
 
 
-def set_xsrf(response: Response[Any], connection: Connection, token: str) -> None:
+def set_xsrf(response: Response, connection: Connection, token: str) -> None:
     """Give the browser its token when it does not have it yet; scripts may read this cookie.
 
     Elsewhere than below /hub/ browsers do not show the cookies that they have, so nothing is set there.
@@ -98,9 +98,7 @@ def set_xsrf(response: Response[Any], connection: Connection, token: str) -> Non
     if token in cookies(connection, XSRF_COOKIE) or not facts.path.startswith(path):
         return
     secure = facts.scheme == "https"
-    response.set_cookie(
-        Cookie(key=XSRF_COOKIE, value=token, path=path, samesite="lax", secure=secure or None)
-    )
+    response.set_cookie(XSRF_COOKIE, token, path=path, samesite="lax", secure=secure)
 
 
 def token_fits(connection: Connection, sent: str) -> bool:
@@ -117,7 +115,7 @@ def sent_token(connection: Connection) -> str:
     return header(connection, XSRF_HEADER) or str(connection.query_params.get(XSRF_COOKIE) or "")
 
 
-async def check_form(request: Request[Any, Any, Any]) -> FormMultiDict:
+async def check_form(request: Request) -> FormData:
     """Return the fields of a form that one of our own pages sent.
 
     Raises Forbidden when another site did, and StaleForm when its `_xsrf` field does not fit: show it again.

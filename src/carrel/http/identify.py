@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from litestar import Request
-from litestar.di import NamedDependency, Provide
-
 from carrel.core.access import caller_of_session, caller_of_token
 from carrel.core.caller import Caller, identified
-from carrel.core.context import HubContext
 from carrel.http.csrf import Origin, is_ours, is_visit, sent_token, token_fits
-from carrel.http.pages import Pages, pages_of
 from carrel.http.request import Connection, facts_of, header, hub_of, is_api
 from carrel.http.sessions import login_secret
-
-AnyRequest = Request[Any, Any, Any]
-
-#: What handlers annotate `hub`, `caller`, `visitor` and `pages` with.
-Hub = NamedDependency[HubContext]
-SignedIn = NamedDependency[Caller]
-Visitor = NamedDependency[Caller | None]
-ThePages = NamedDependency[Pages]
 
 _SCHEMES = {"token", "bearer"}
 _HARMLESS = {"HEAD", "OPTIONS"}
@@ -44,43 +29,6 @@ async def identify(connection: Connection) -> Caller | None:
 async def require_caller(connection: Connection) -> Caller:
     """Return who sent a request; raise Unauthenticated when nobody did."""
     return identified(await identify(connection))
-
-
-def caller_dependencies() -> dict[str, Provide]:
-    """Return what every handler may name as a parameter.
-
-    `hub: HubContext`, `caller: Caller` (Unauthenticated when there is none), `visitor: Caller | None` and
-    `pages: Pages`.
-    """
-    return {
-        "hub": Provide(provide_hub, sync_to_thread=False),
-        "caller": Provide(provide_caller),
-        "visitor": Provide(provide_visitor),
-        "pages": Provide(provide_pages, sync_to_thread=False),
-    }
-
-
-def provide_hub(request: AnyRequest) -> HubContext:
-    """Return the hub's parts."""
-    return hub_of(request)
-
-
-def provide_pages(request: AnyRequest) -> Pages:
-    """Return the renderer of pages."""
-    pages = pages_of(request)
-    if pages is None:
-        raise LookupError("The application has no pages.")
-    return pages
-
-
-async def provide_caller(request: AnyRequest, hub: HubContext) -> Caller:
-    """Return who sent the request; raise Unauthenticated when nobody did."""
-    return await require_caller(request)
-
-
-async def provide_visitor(request: AnyRequest) -> Caller | None:
-    """Return who sent the request, or None."""
-    return await identify(request)
 
 
 def bearer_token(connection: Connection) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from litestar import Response
+from starlette.responses import Response
 
 from carrel.core.caller import Caller
 from carrel.http.request import Connection
@@ -15,23 +15,27 @@ from carrel.http.request import Connection
 class Pages(Protocol):
     """Renders HTML pages."""
 
-    def page(
-        self, connection: Connection, template: str, *, status: int = 200, **values: Any
-    ) -> Response[str]:
+    def page(self, connection: Connection, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page made of `template` (`oauth.html`) with the hub's variables and `values`."""
 
-    def error(
-        self, connection: Connection, status: int, message: str, *, retry: bool = False
-    ) -> Response[str]:
+    def error(self, connection: Connection, status: int, message: str, *, retry: bool = False) -> Response:
         """Return the page for an error; `message` may be empty; `retry` offers the same page again."""
 
     def oauth_confirmation(
         self, connection: Connection, visitor: Caller, description: str, scopes: Sequence[str]
-    ) -> Response[str]:
+    ) -> Response:
         """Return the page that asks whether a server may know who is visiting it."""
 
 
 def pages_of(connection: Connection) -> Pages | None:
     """Return the renderer, or None in an application without pages."""
-    pages: Pages | None = connection.app.state.get("pages")
+    pages: Pages | None = connection.app.state.pages
+    return pages
+
+
+def the_pages(connection: Connection) -> Pages:
+    """Return the renderer; raise LookupError in an application without pages."""
+    pages = pages_of(connection)
+    if pages is None:
+        raise LookupError("The application has no pages.")
     return pages

@@ -7,13 +7,13 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from litestar.connection import ASGIConnection
+from starlette.requests import HTTPConnection
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 
 #: Any request or websocket: handlers and dependencies take this.
-Connection = ASGIConnection[Any, Any, Any, Any]
+Connection = HTTPConnection
 Scope = MutableMapping[str, Any]
 
 _KEY = "carrel.request"
@@ -99,7 +99,7 @@ def cookies(connection: Connection, name: str) -> list[str]:
     A browser sends all cookies of a name that match; one that was planted must not hide the good one.
     """
     found = []
-    for line in connection.headers.getall("cookie", []):
+    for line in connection.headers.getlist("cookie"):
         for pair in line.split(";"):
             key, _, value = pair.strip().partition("=")
             if key == name:

@@ -6,10 +6,8 @@ The signature lets garbage be refused without asking the database; the session i
 from __future__ import annotations
 
 import hmac
-from typing import Any
 
-from litestar import Response
-from litestar.datastructures import Cookie
+from starlette.responses import Response
 
 from carrel.core.login import LoggedIn
 from carrel.http.request import Connection, cookies, facts_of, hub_of
@@ -47,7 +45,7 @@ def login_secret(connection: Connection) -> str | None:
     return None
 
 
-def set_session(response: Response[Any], connection: Connection, login: LoggedIn) -> None:
+def set_session(response: Response, connection: Connection, login: LoggedIn) -> None:
     """Give the browser a session's cookies, which end when the session does."""
     hub = hub_of(connection)
     base_url = hub.settings.base_url
@@ -57,21 +55,19 @@ def set_session(response: Response[Any], connection: Connection, login: LoggedIn
         (LOGIN_COOKIE, value, f"{base_url}hub/"),
         (SESSION_ID_COOKIE, login.session_id, base_url),
     ):
-        response.set_cookie(_cookie(connection, key, content, path, max_age))
+        _set(response, connection, key, content, path, max_age)
 
 
-def clear_session(response: Response[Any], connection: Connection) -> None:
+def clear_session(response: Response, connection: Connection) -> None:
     """Take the session's cookies from the browser; ending the session itself is `core.login.log_out`."""
     base_url = hub_of(connection).settings.base_url
     for key, path in ((LOGIN_COOKIE, f"{base_url}hub/"), (SESSION_ID_COOKIE, base_url)):
-        response.set_cookie(_cookie(connection, key, "", path, 0))
+        _set(response, connection, key, "", path, 0)
 
 
-def _cookie(connection: Connection, key: str, value: str, path: str, max_age: int) -> Cookie:
+def _set(response: Response, connection: Connection, key: str, value: str, path: str, max_age: int) -> None:
     secure = facts_of(connection.scope).scheme == "https"
-    return Cookie(
-        key=key, value=value, path=path, max_age=max_age, httponly=True, samesite="lax", secure=secure or None
-    )
+    response.set_cookie(key, value, max_age, path=path, httponly=True, samesite="lax", secure=secure)
 
 
 def _signature(secret: str, cookie_secret: bytes) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from litestar import Request, Response, get, post
-from litestar.response import Redirect
 from oauthlib.oauth2 import FatalClientError, OAuth2Error
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
 from carrel.core import oauth
 from carrel.core.caller import Caller
@@ -16,6 +16,7 @@ from carrel.core.oauth import CodeRequest
 from carrel.domain.errors import Invalid
 from carrel.domain.oauth import OAuthClient
 from carrel.http.csrf import check_form
+from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url
 from carrel.http.pages import Pages
 from carrel.oauth.validator import LoadedValidator, absolute, relative, server_for
@@ -23,13 +24,11 @@ from carrel.oauth.validator import LoadedValidator, absolute, relative, server_f
 _ENDPOINT = "http://hub.invalid/authorize"
 
 
-@get("/oauth2/authorize", opt={"scopes": ()}, include_in_schema=False)
-async def authorize(
-    hub: HubContext, visitor: Caller | None, pages: Pages, request: Request[Any, Any, Any]
-) -> Response[Any]:
+@get("/oauth2/authorize")
+async def authorize(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
     """Send a logged-in visitor back with a code, after asking them where that is needed."""
     if visitor is None:
-        return Redirect(login_url(request), status_code=302)
+        return RedirectResponse(login_url(request), 302)
     wish = await _validate(hub, request)
     if await oauth.require_access(hub, visitor, wish.client):
         return await _send_back(hub, visitor, wish, request)
@@ -38,18 +37,18 @@ async def authorize(
     )
 
 
-@post("/oauth2/authorize", opt={"scopes": ()}, include_in_schema=False)
-async def confirm(hub: HubContext, visitor: Caller | None, request: Request[Any, Any, Any]) -> Response[Any]:
+@post("/oauth2/authorize")
+async def confirm(hub: HubContext, visitor: Caller | None, request: Request) -> Response:
     """Send the visitor back with a code after they have agreed."""
     if visitor is None:
-        return Redirect(login_url(request), status_code=302)
+        return RedirectResponse(login_url(request), 302)
     await check_form(request)
     wish = await _validate(hub, request)
     await oauth.require_access(hub, visitor, wish.client)
     return await _send_back(hub, visitor, wish, request)
 
 
-async def _validate(hub: HubContext, request: Request[Any, Any, Any]) -> CodeRequest:
+async def _validate(hub: HubContext, request: Request) -> CodeRequest:
     """Return what the request asks for; raises Invalid for one that must not be answered by a redirect."""
     query = dict(parse_qsl(request.url.query, keep_blank_values=True))
     client = await oauth.get_client(hub, query.get("client_id", ""))
@@ -77,12 +76,10 @@ def _code_request(client: OAuthClient | None, scopes: list[str], credentials: di
     )
 
 
-async def _send_back(
-    hub: HubContext, visitor: Caller, wish: CodeRequest, request: Request[Any, Any, Any]
-) -> Response[Any]:
+async def _send_back(hub: HubContext, visitor: Caller, wish: CodeRequest, request: Request) -> Response:
     code = await oauth.issue_code(hub, visitor, wish)
     answer = {"code": code}
     if "state" in request.query_params:
         answer["state"] = request.query_params["state"]
     separator = "&" if "?" in wish.redirect_uri else "?"
-    return Redirect(f"{wish.redirect_uri}{separator}{urlencode(answer)}", status_code=302)
+    return RedirectResponse(f"{wish.redirect_uri}{separator}{urlencode(answer)}", status_code=302)

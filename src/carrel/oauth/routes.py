@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from litestar.types import ControllerRouterHandler
-
+from carrel.http.endpoint import Endpoint
 from carrel.oauth import authorize, token
 
-ENDPOINTS: tuple[ControllerRouterHandler, ...] = (authorize.authorize, authorize.confirm, token.exchange)
+ENDPOINTS: tuple[Endpoint, ...] = (authorize.authorize, authorize.confirm, token.exchange)

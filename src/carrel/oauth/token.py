@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from litestar import Request, Response, post
+from starlette.requests import Request
+from starlette.responses import Response
 
 from carrel.core import oauth
 from carrel.core.context import HubContext
 from carrel.domain.errors import NotFound
+from carrel.http.endpoint import post
 from carrel.lib.ids import new_token
 from carrel.oauth.validator import LoadedValidator, absolute, holds_secret, server_for
 
@@ -17,8 +18,8 @@ _ENDPOINT = "http://hub.invalid/token"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-@post("/oauth2/token", status_code=200, opt={"scopes": ()}, include_in_schema=False)
-async def exchange(hub: HubContext, request: Request[Any, Any, Any]) -> Response[Any]:
+@post("/oauth2/token", status=200)
+async def exchange(hub: HubContext, request: Request) -> Response:
     """Return a token for a good code, or the error of RFC 6749 §5.2."""
     form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
     client = await oauth.get_client(hub, form.get("client_id", ""))

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from starlette.requests import Request
+from starlette.responses import Response
 
-from litestar import Request, Response, get, post
-
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
 from carrel.core.health import check_health
 from carrel.core.servers import ask_to_stop, find_server, server_path, wait_until_settled
 from carrel.http.csrf import check_form
+from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url
-from carrel.http.identify import Hub, SignedIn, ThePages, Visitor
+from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.web.visits import default_page, go, pending_url
 
 _STOP_SECONDS = 5.0
 
 
-@get(["/", "/hub"])
-async def root(hub: Hub, visitor: Visitor, request: Request[Any, Any, Any]) -> Response[Any]:
+@get("/", "/hub", "/hub/")
+async def root(hub: HubContext, visitor: Caller | None, request: Request) -> Response:
     """Lead to the login page or to the user's default page.
 
     Browsers show the log-in cookie only below /hub/, so everybody is sent there first.
@@ -32,7 +34,7 @@ async def root(hub: Hub, visitor: Visitor, request: Request[Any, Any, Any]) -> R
 
 
 @get("/hub/home")
-async def home(hub: Hub, caller: SignedIn, pages: ThePages, request: Request[Any, Any, Any]) -> Response[Any]:
+async def home(hub: HubContext, caller: Caller, pages: Pages, request: Request) -> Response:
     """Show the state of the user's server and the buttons that change it."""
     server = await find_server(hub, caller.user.name)
     return pages.page(
@@ -46,8 +48,8 @@ async def home(hub: Hub, caller: SignedIn, pages: ThePages, request: Request[Any
     )
 
 
-@post("/hub/stop/{name:str}", status_code=200)
-async def stop(hub: Hub, visitor: Visitor, request: Request[Any, Any, Any]) -> Response[Any]:
+@post("/hub/stop/{name:str}")
+async def stop(hub: HubContext, visitor: Caller | None, request: Request) -> Response:
     """Stop a server and go home, or to the page that waits for the end of a slow one."""
     if visitor is None:
         return go(login_url(request))
@@ -60,8 +62,8 @@ async def stop(hub: Hub, visitor: Visitor, request: Request[Any, Any, Any]) -> R
     return go(f"{hub.settings.base_url}hub/home")
 
 
-@get("/hub/health", media_type="text/html")
-async def health(hub: Hub) -> Response[bytes]:
+@get("/hub/health")
+async def health(hub: HubContext) -> Response:
     """Return 200 with an empty body while the database answers."""
     await check_health(hub)
     return Response(b"", media_type="text/html")

@@ -3,45 +3,43 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
-from litestar import Request, Response, get, post
 from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
 
 from carrel.authenticators.policy import NO_RULE, Refusal
+from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.login import LoggedIn, log_in, log_out
 from carrel.http.csrf import StaleForm, check_form
-from carrel.http.identify import Hub, ThePages, Visitor
+from carrel.http.endpoint import get, post
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.http.sessions import set_session
-from carrel.web.visits import AnyRequest, default_page, go, wanted_next
+from carrel.web.visits import default_page, go, wanted_next
 
 _log = logging.getLogger("carrel.web")
 _FIELDS = ("username", "password", "otp")
 
 
 @get("/hub/login")
-async def show_login(
-    hub: Hub, visitor: Visitor, pages: ThePages, request: Request[Any, Any, Any]
-) -> Response[Any]:
+async def show_login(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
     """Show the form, or send on whoever is signed in already."""
     if visitor is not None:
         return go(wanted_next(hub, request) or default_page(hub, visitor))
     return _form(hub, pages, request)
 
 
-@post("/hub/login", status_code=200)
-async def send_login(
-    hub: Hub, visitor: Visitor, pages: ThePages, request: Request[Any, Any, Any]
-) -> Response[Any]:
+@post("/hub/login")
+async def send_login(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
     """Check the form: send on who is admitted, show it again with the reason to everybody else."""
     try:
         form = await check_form(request)
     except StaleForm as stale:
         return _form(hub, pages, request, problem=str(stale), status=403)
-    data = {name: form[name] for name in _FIELDS if isinstance(form.get(name), str)}
+    sent = {name: form.get(name) for name in _FIELDS}
+    data = {name: value for name, value in sent.items() if isinstance(value, str)}
     # Spaces around a name come from autofill; those of a password may be meant.
     data["username"] = data.get("username", "").strip()
     aim = wanted_next(hub, request, form.get("next"))
@@ -57,7 +55,7 @@ async def send_login(
     return _welcome(hub, request, outcome, aim)
 
 
-def _welcome(hub: HubContext, request: AnyRequest, login: LoggedIn, aim: str) -> Response[Any]:
+def _welcome(hub: HubContext, request: Request, login: LoggedIn, aim: str) -> Response:
     facts_of(request.scope).looked_up = False
     response = go(aim or default_page(hub, None))
     set_session(response, request, login)
@@ -67,13 +65,13 @@ def _welcome(hub: HubContext, request: AnyRequest, login: LoggedIn, aim: str) ->
 def _form(
     hub: HubContext,
     pages: Pages,
-    request: AnyRequest,
+    request: Request,
     *,
     problem: str = "",
     status: int = 200,
     username: str = "",
     aim: str = "",
-) -> Response[str]:
+) -> Response:
     authenticator = hub.authenticator
     own_form = authenticator.get_custom_html(f"{hub.settings.base_url}hub/")
     return pages.page(

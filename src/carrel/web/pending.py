@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from starlette.requests import Request
+from starlette.responses import Response
 
-from litestar import Request, Response, get
-
+from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.servers import find_server, get_server
 from carrel.domain.names import escape
 from carrel.domain.servers import Server
-from carrel.http.identify import Hub, SignedIn, ThePages
+from carrel.http.endpoint import get
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
-from carrel.web.visits import AnyRequest, destination, go, spawn_url, wanted_next
+from carrel.web.visits import destination, go, spawn_url, wanted_next
 
 
 @get("/hub/spawn-pending/{name:str}")
-async def spawn_pending(
-    hub: Hub, caller: SignedIn, pages: ThePages, request: Request[Any, Any, Any]
-) -> Response[Any]:
+async def spawn_pending(hub: HubContext, caller: Caller, pages: Pages, request: Request) -> Response:
     """Show how far a start is; lead on when it is ready, explain when it has failed."""
     name = request.path_params["name"]
     if name == caller.user.name and await find_server(hub, name) is None:
@@ -40,13 +38,13 @@ async def spawn_pending(
 def not_running(
     hub: HubContext,
     pages: Pages,
-    request: AnyRequest,
+    request: Request,
     server: Server | None,
     user_name: str,
     *,
     aim: str,
     may_start: bool = True,
-) -> Response[Any]:
+) -> Response:
     """Return the page of a server that does not run, with why its last start failed and a start button."""
     failure = server.failure if server else None
     visitor = facts_of(request.scope).caller
@@ -64,7 +62,7 @@ def not_running(
     )
 
 
-def _progress(hub: HubContext, pages: Pages, request: AnyRequest, server: Server, aim: str) -> Response[Any]:
+def _progress(hub: HubContext, pages: Pages, request: Request, server: Server, aim: str) -> Response:
     generation = max(server.generation, server.wanted_generation)
     steps = hub.progress.of(server.id, generation)
     name = escape(server.user_name)

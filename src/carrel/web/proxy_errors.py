@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from starlette.requests import Request
+from starlette.responses import Response
 
-from litestar import Request, Response, get
-from litestar.exceptions import NotFoundException
-
-from carrel.http.identify import ThePages
+from carrel.http.endpoint import get
+from carrel.http.errors import NoSuchPage
+from carrel.http.pages import Pages
 
 _MESSAGES = {
     404: "Nothing is served at this address.",
@@ -17,9 +17,9 @@ _MESSAGES = {
 
 
 @get("/hub/error/{code:int}")
-async def proxy_error(pages: ThePages, request: Request[Any, Any, Any]) -> Response[str]:
+async def proxy_error(pages: Pages, request: Request) -> Response:
     """Return the page for a status; what the visitor asked for (`?url=`) is not repeated."""
     code = request.path_params["code"]
     if not 400 <= code <= 599:
-        raise NotFoundException
+        raise NoSuchPage
     return pages.error(request, code, _MESSAGES.get(code, ""))

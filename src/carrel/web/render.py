@@ -19,8 +19,8 @@ from jinja2 import (
     TemplateNotFound,
     Undefined,
 )
-from litestar import Response
 from markupsafe import Markup
+from starlette.responses import Response
 
 from carrel import JUPYTERHUB_VERSION
 from carrel.config.schema import Settings
@@ -67,9 +67,7 @@ class Renderer:
             undefined=self._undefined,
         )
 
-    def page(
-        self, connection: Connection, template: str, *, status: int = 200, **values: Any
-    ) -> Response[str]:
+    def page(self, connection: Connection, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page made of `template` with the hub's variables and `values`."""
         token = xsrf_token(connection)
         names = self._namespace(connection, token) | values
@@ -79,9 +77,7 @@ class Renderer:
         set_xsrf(response, connection, token)
         return response
 
-    def error(
-        self, connection: Connection, status: int, message: str, *, retry: bool = False
-    ) -> Response[str]:
+    def error(self, connection: Connection, status: int, message: str, *, retry: bool = False) -> Response:
         """Return the page for an error: `404.html` and the like where there is one, else `error.html`."""
         values = {
             "status_code": status,
@@ -96,7 +92,7 @@ class Renderer:
 
     def oauth_confirmation(
         self, connection: Connection, visitor: Caller, description: str, scopes: Sequence[str]
-    ) -> Response[str]:
+    ) -> Response:
         """Return the page that asks whether a server may know who is visiting it."""
         return self.page(
             connection,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from litestar.types import ControllerRouterHandler
-
+from carrel.http.endpoint import Endpoint
 from carrel.web import home, login, logout, pending, proxy_errors, spawn, static_files, user_urls
 
 
-def web_routes() -> list[ControllerRouterHandler]:
+def web_routes() -> list[Endpoint]:
     """Return the handlers of all pages, to be mounted at the base URL."""
     return [
         home.root,

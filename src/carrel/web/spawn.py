@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from litestar import Request, Response, get, post
-from litestar.datastructures import FormMultiDict, UploadFile
 from markupsafe import Markup
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
@@ -19,21 +20,19 @@ from carrel.domain.names import full_name
 from carrel.domain.servers import Server
 from carrel.domain.users import User
 from carrel.http.csrf import StaleForm, check_form, is_foreign
+from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
-from carrel.http.identify import Hub, SignedIn, ThePages, Visitor
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.lib.urls import with_arguments
-from carrel.web.visits import AnyRequest, destination, go, pending_url, spawn_url, wanted_next
+from carrel.web.visits import destination, go, pending_url, spawn_url, wanted_next
 
 _OWN_FIELDS = {"_xsrf", "next"}
 _OPTION = "opt-"
 
 
-@get(["/hub/spawn", "/hub/spawn/{name:str}"])
-async def visit_spawn(
-    hub: Hub, caller: SignedIn, pages: ThePages, request: Request[Any, Any, Any]
-) -> Response[Any]:
+@get("/hub/spawn", "/hub/spawn/{name:str}")
+async def visit_spawn(hub: HubContext, caller: Caller, pages: Pages, request: Request) -> Response:
     """Start the server, show its options form, or lead to where it is already.
 
     A link of another site starts nothing: its visitor gets a button.
@@ -53,10 +52,8 @@ async def visit_spawn(
     return await _start(hub, caller, request, owner, options)
 
 
-@post(["/hub/spawn", "/hub/spawn/{name:str}"], status_code=200)
-async def send_spawn(
-    hub: Hub, visitor: Visitor, pages: ThePages, request: Request[Any, Any, Any]
-) -> Response[Any]:
+@post("/hub/spawn", "/hub/spawn/{name:str}")
+async def send_spawn(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
     """Start the server with what the form says."""
     if visitor is None:
         return go(login_url(request))
@@ -77,11 +74,11 @@ async def send_spawn(
 async def _start(
     hub: HubContext,
     caller: Caller,
-    request: AnyRequest,
+    request: Request,
     owner: User,
     options: Mapping[str, Any] | None,
     field: Any = None,
-) -> Response[Any]:
+) -> Response:
     server = await ask_to_start(hub, caller, owner.name, options=options)
     return _to_pending(hub, request, server, wanted_next(hub, request, field))
 
@@ -96,7 +93,7 @@ async def _read_options(hub: HubContext, owner: User, chosen: Mapping[str, list[
         raise Invalid(str(error)) from error
 
 
-async def _already(hub: HubContext, request: AnyRequest, owner: User) -> Response[Any] | None:
+async def _already(hub: HubContext, request: Request, owner: User) -> Response | None:
     """Return the way to a server that runs or is about to change; None when it can be started."""
     server = await find_server(hub, owner.name)
     if server is None:
@@ -107,12 +104,12 @@ async def _already(hub: HubContext, request: AnyRequest, owner: User) -> Respons
     return _to_pending(hub, request, server, aim) if server.pending else None
 
 
-def _to_pending(hub: HubContext, request: AnyRequest, server: Server, aim: str) -> Response[Any]:
+def _to_pending(hub: HubContext, request: Request, server: Server, aim: str) -> Response:
     page = pending_url(hub, server)
     return go(with_arguments(page, next=aim) if aim else page)
 
 
-async def _owner(hub: HubContext, caller: Caller, request: AnyRequest) -> User:
+async def _owner(hub: HubContext, caller: Caller, request: Request) -> User:
     """Return whose server is meant; raises NotFound or Forbidden when the caller may not start it."""
     name = request.path_params.get("name", caller.user.name)
     caller.require("start:servers", user=name, server=full_name(name, ""))
@@ -128,12 +125,12 @@ async def _owner(hub: HubContext, caller: Caller, request: AnyRequest) -> User:
 def _page(
     hub: HubContext,
     pages: Pages,
-    request: AnyRequest,
+    request: Request,
     owner: User,
     *,
     form: str,
     problem: CarrelError | None = None,
-) -> Response[str]:
+) -> Response:
     query = facts_of(request.scope).query
     action = spawn_url(hub, owner.name)
     return pages.page(
@@ -148,7 +145,7 @@ def _page(
     )
 
 
-def _query_options(request: AnyRequest) -> dict[str, list[str]]:
+def _query_options(request: Request) -> dict[str, list[str]]:
     """Return the options that a link names as `opt-NAME=VALUE`."""
     options: dict[str, list[str]] = {}
     for key, value in parse_qsl(facts_of(request.scope).query, keep_blank_values=True):
@@ -157,7 +154,7 @@ def _query_options(request: AnyRequest) -> dict[str, list[str]]:
     return options
 
 
-async def _form_options(form: FormMultiDict) -> dict[str, list[Any]]:
+async def _form_options(form: FormData) -> dict[str, list[Any]]:
     """Return the deployer's fields, each a list; files under NAME_file as JupyterHub hands them on."""
     options: dict[str, list[Any]] = {}
     for key, value in form.multi_items():

@@ -7,12 +7,13 @@ import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from litestar import Request, Response, get
-from litestar.exceptions import NotFoundException
+from starlette.requests import Request
+from starlette.responses import Response
 
-from carrel.http.identify import Hub
+from carrel.core.context import HubContext
+from carrel.http.endpoint import get
+from carrel.http.errors import NoSuchPage
 from carrel.http.request import header
 from carrel.lib.urls import first_argument
 
@@ -47,18 +48,18 @@ def read_file(path: Path) -> StaticFile:
 
 
 @get("/hub/static/{file:path}")
-async def static_file(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def static_file(request: Request) -> Response:
     """Return one of the hub's own files; kept for ever when it was asked for by its digest."""
     name = str(request.path_params["file"]).lstrip("/")
     files: Mapping[str, StaticFile] = request.app.state.pages.static
     file = files.get(name)
     if file is None:
-        raise NotFoundException
+        raise NoSuchPage
     return _answer(request, file)
 
 
 @get("/hub/logo")
-async def logo(hub: Hub, request: Request[Any, Any, Any]) -> Response[bytes]:
+async def logo(hub: HubContext, request: Request) -> Response:
     """Return the deployer's logo, or Carrel's."""
     custom = hub.settings.logo_file
     if custom:
@@ -66,7 +67,7 @@ async def logo(hub: Hub, request: Request[Any, Any, Any]) -> Response[bytes]:
     return _answer(request, request.app.state.pages.static[_LOGO])
 
 
-def _answer(request: Request[Any, Any, Any], file: StaticFile) -> Response[bytes]:
+def _answer(request: Request, file: StaticFile) -> Response:
     tag = f'"{file.digest}"'
     asked = first_argument(request.url.query, "v")
     headers = {"ETag": tag, "Cache-Control": _FOREVER if asked == file.digest else "no-cache"}

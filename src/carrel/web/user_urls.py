@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from starlette.requests import Request
+from starlette.responses import Response
 
-from litestar import Request, Response, route
-from litestar.exceptions import NotFoundException
-
+from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.servers import find_server
 from carrel.domain.events import RouteMissing
 from carrel.domain.names import full_name, server_prefix
 from carrel.domain.servers import Server
-from carrel.http.errors import login_url
-from carrel.http.identify import Hub, SignedIn, ThePages, Visitor
+from carrel.http.endpoint import route
+from carrel.http.errors import NoSuchPage, login_url
 from carrel.http.pages import Pages
 from carrel.http.request import RequestFacts, facts_of, header
 from carrel.lib.urls import first_argument, with_arguments
 from carrel.web.pending import not_running
-from carrel.web.visits import AnyRequest, go, pending_url, spawn_url
+from carrel.web.visits import go, pending_url, spawn_url
 
 _HOPS = 4
 _FIRST_WAIT = 0.2
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-@route(["/user/{name:str}", "/user/{name:str}/{rest:path}"], http_method=_METHODS)  # type: ignore[arg-type]
-async def public_url(hub: Hub, request: Request[Any, Any, Any]) -> Response[Any]:
+@route(_METHODS, "/user/{name:str}", "/user/{name:str}/{rest:path}")
+async def public_url(hub: HubContext, request: Request) -> Response:
     """Answer programs at once; send people below /hub, where their browser shows the log-in cookie."""
     name = request.path_params["name"]
     if _is_program(request):
@@ -37,10 +36,8 @@ async def public_url(hub: Hub, request: Request[Any, Any, Any]) -> Response[Any]
     return go(f"{hub.settings.base_url}hub/{below}")
 
 
-@route(["/hub/user/{name:str}", "/hub/user/{name:str}/{rest:path}"], http_method=_METHODS)  # type: ignore[arg-type]
-async def hub_url(
-    hub: Hub, visitor: Visitor, pages: ThePages, request: Request[Any, Any, Any]
-) -> Response[Any]:
+@route(_METHODS, "/hub/user/{name:str}", "/hub/user/{name:str}/{rest:path}")
+async def hub_url(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
     """Lead to the server, wait for its route, or show that it does not run."""
     name = request.path_params["name"]
     if _is_program(request):
@@ -50,10 +47,10 @@ async def hub_url(
         return go(login_url(request))
     own = name == visitor.user.name
     if not own and not visitor.may("access:servers", server=full_name(name, "")):
-        raise NotFoundException
+        raise NoSuchPage
     server = await find_server(hub, name)
     if server is None and not own:
-        raise NotFoundException
+        raise NoSuchPage
     if server is not None and server.ready:
         return await _follow(hub, pages, request, server)
     aim = _server_address(hub, facts_of(request.scope))
@@ -63,8 +60,8 @@ async def hub_url(
     return not_running(hub, pages, request, server, name, aim=aim, may_start=may_start)
 
 
-@route(["/hub/user-redirect", "/hub/user-redirect/{rest:path}"], http_method=["GET"])
-async def user_redirect(hub: Hub, caller: SignedIn, request: Request[Any, Any, Any]) -> Response[Any]:
+@route(["GET"], "/hub/user-redirect", "/hub/user-redirect/{rest:path}")
+async def user_redirect(hub: HubContext, caller: Caller, request: Request) -> Response:
     """Lead everybody to the same page of their own server, starting it first when needed."""
     facts = facts_of(request.scope)
     rest = facts.url.removeprefix(f"{hub.settings.base_url}hub/user-redirect").lstrip("/")
@@ -75,7 +72,7 @@ async def user_redirect(hub: Hub, caller: SignedIn, request: Request[Any, Any, A
     return go(with_arguments(spawn_url(hub, caller.user.name), next=aim))
 
 
-async def _follow(hub: HubContext, pages: Pages, request: AnyRequest, server: Server) -> Response[Any]:
+async def _follow(hub: HubContext, pages: Pages, request: Request, server: Server) -> Response:
     """Send the visitor to a running server; give its route time, and stop after a few hops."""
     hub.bus.publish(RouteMissing(server.user_name, server.name))
     facts = facts_of(request.scope)
@@ -97,7 +94,7 @@ def _server_address(hub: HubContext, facts: RequestFacts) -> str:
     return base_url + facts.url.removeprefix(f"{base_url}hub/").lstrip("/")
 
 
-def _is_program(request: AnyRequest) -> bool:
+def _is_program(request: Request) -> bool:
     """Tell whether an answer in JSON is of more use than a page."""
     facts = facts_of(request.scope)
     accept = header(request, "accept")
@@ -111,7 +108,7 @@ async def _mend_route(hub: HubContext, name: str) -> None:
         hub.bus.publish(RouteMissing(server.user_name, server.name))
 
 
-def _gone(hub: HubContext, name: str) -> Response[Any]:
+def _gone(hub: HubContext, name: str) -> Response:
     """Return JupyterHub's answer for programs, the same whether or not there is such a user."""
     place = server_prefix(hub.settings.base_url, name)
     home = f"{hub.settings.base_url}hub/home"

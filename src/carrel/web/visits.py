@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request
-from litestar.response import Redirect
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
@@ -15,15 +15,13 @@ from carrel.domain.servers import Server
 from carrel.http.request import facts_of, header
 from carrel.lib.urls import first_argument, safe_next
 
-AnyRequest = Request[Any, Any, Any]
 
-
-def go(url: str) -> Redirect:
+def go(url: str) -> RedirectResponse:
     """Return a redirect that no browser keeps and that turns a form into a visit."""
-    return Redirect(url, status_code=302, headers={"Cache-Control": "no-store"})
+    return RedirectResponse(url, status_code=302, headers={"Cache-Control": "no-store"})
 
 
-def wanted_next(hub: HubContext, request: AnyRequest, field: Any = None) -> str:
+def wanted_next(hub: HubContext, request: Request, field: Any = None) -> str:
     """Return where the visitor asked to go, by the form's field or the address; empty when nowhere safe."""
     asked = (
         field if isinstance(field, str) and field else first_argument(facts_of(request.scope).query, "next")

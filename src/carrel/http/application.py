@@ -1,0 +1,78 @@
+"""The hub's ASGI application: finds the endpoint, calls it, and answers what it raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route, Router
+
+from carrel.core.context import HubContext
+from carrel.http.endpoint import BoundHandler, Endpoint
+from carrel.http.errors import answer, answer_error
+from carrel.http.pages import Pages
+
+
+@dataclass(slots=True)
+class Parts:
+    """What every request can reach."""
+
+    hub: HubContext
+    pages: Pages | None
+
+
+class HubApplication:
+    """Serves endpoints, each below its prefix."""
+
+    def __init__(
+        self, hub: HubContext, pages: Pages | None, endpoints: Iterable[tuple[str, Endpoint]]
+    ) -> None:
+        self.state = Parts(hub, pages)
+        tables: dict[str, _Methods] = {}
+        for prefix, endpoint in endpoints:
+            for path in endpoint.paths:
+                tables.setdefault(prefix + path, _Methods()).add(endpoint)
+        routes = [Route(path, table) for path, table in tables.items()]
+        self._router = Router(routes, redirect_slashes=False, default=self._miss)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        scope["app"] = self
+        await self._router(scope, receive, send)
+
+    async def _miss(self, scope: Any, receive: Any, send: Any) -> None:
+        """Try without a slash at the end, then answer that there is nothing."""
+        if scope["type"] != "http":
+            return
+        path = scope["path"]
+        if path.endswith("/") and path != "/":
+            await self._router({**scope, "path": path.rstrip("/")}, receive, send)
+        else:
+            await answer(Request(scope, receive), 404, None)(scope, receive, send)
+
+
+class _Methods:
+    """The handlers of one path, by method."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, BoundHandler] = {}
+
+    def add(self, endpoint: Endpoint) -> None:
+        handler = BoundHandler(endpoint)
+        self._handlers.update(dict.fromkeys(endpoint.methods, handler))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope, receive)
+        handler = self._handlers.get(scope["method"])
+        if handler is None:
+            response = answer(request, 405, None)
+            response.headers["Allow"] = ", ".join(self._handlers)
+        else:
+            try:
+                response = await handler(request)
+            except ClientDisconnect:
+                return
+            except Exception as error:
+                response = answer_error(request, error)
+        await response(scope, receive, send)
