@@ -104,7 +104,7 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     again, code = start(tmp_path)
     assert code == BAD_DATABASE, again.log
-    assert is_clear(again.log, "database", "newer", "9999")
+    assert is_clear(again.log, "carrel.sqlite", "newer", "9999")
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

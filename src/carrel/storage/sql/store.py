@@ -82,7 +82,11 @@ class SqlStore:
         """See `Store.open`."""
         url = _parse(self._url)
         engine = self._choose(url)
-        await engine.open(claim=claim)
+        try:
+            await engine.open(claim=claim)
+        except StorageError as error:
+            name = url.render_as_string(hide_password=True)
+            raise type(error)(f"{name}: {error}") from error
         self._engine = engine
 
     async def close(self) -> None:
