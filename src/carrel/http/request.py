@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import HTTPConnection
@@ -17,6 +17,7 @@ Connection = HTTPConnection
 Scope = MutableMapping[str, Any]
 
 _KEY = "carrel.request"
+_MOST_COOKIES = 8
 
 
 @dataclass(slots=True)
@@ -35,9 +36,8 @@ class RequestFacts:
     """`http` or `https`, on the public side."""
     client: str
     """The visitor's address."""
-    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(12))
-    """Allows one page's own scripts in its Content-Security-Policy."""
-    nonce_used: bool = False
+    nonce: str = ""
+    """Allows this page's inline scripts in its Content-Security-Policy; empty on pages that have none."""
     looked_up: bool = False
     caller: Caller | None = None
 
@@ -45,6 +45,12 @@ class RequestFacts:
     def url(self) -> str:
         """Return path and query as sent."""
         return f"{self.raw_path}?{self.query}" if self.query else self.raw_path
+
+
+def nonce_of(facts: RequestFacts) -> str:
+    """Return the nonce for a page's inline scripts; from now on the page's policy names it."""
+    facts.nonce = facts.nonce or secrets.token_urlsafe(12)
+    return facts.nonce
 
 
 def facts_of(scope: Any) -> RequestFacts:
@@ -105,6 +111,3 @@ def cookies(connection: Connection, name: str) -> list[str]:
             if key == name:
                 found.append(value.strip('"'))
     return found[:_MOST_COOKIES]
-
-
-_MOST_COOKIES = 8

@@ -27,7 +27,7 @@ from carrel.config.schema import Settings
 from carrel.core.caller import Caller
 from carrel.domain.names import server_prefix
 from carrel.http.csrf import set_xsrf, xsrf_token
-from carrel.http.request import Connection, RequestFacts, facts_of, hub_of
+from carrel.http.request import Connection, RequestFacts, facts_of, hub_of, nonce_of
 from carrel.web.static_files import StaticFile, read_static_files
 
 
@@ -155,8 +155,7 @@ class _Nonce:
         self._facts = facts
 
     def __str__(self) -> str:
-        self._facts.nonce_used = True
-        return self._facts.nonce
+        return nonce_of(self._facts)
 
     def __html__(self) -> str:
         return str(self)
