@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -145,9 +144,7 @@ async def open_hub(
         callers=callers,
         activity=Activity(30.0),
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        app = build_web_app(ctx)
+    app = build_web_app(ctx)
     hub = Hub(ctx, app, clock)
     app.wrapped.state.pages = strict(hub)  # type: ignore[attr-defined]
     bus.listen(callers.heed)

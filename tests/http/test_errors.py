@@ -8,8 +8,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from litestar import Litestar, get
-from litestar.datastructures import State
 
 from carrel.domain.errors import (
     CarrelError,
@@ -21,8 +19,10 @@ from carrel.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from carrel.http.application import HubApplication
 from carrel.http.csrf import StaleForm
-from carrel.http.errors import error_handlers, status_of
+from carrel.http.endpoint import get
+from carrel.http.errors import status_of
 from carrel.http.middleware import HubMiddleware
 from tests.http.hub import HOST, Hub, open_hub, strict
 
@@ -47,14 +47,11 @@ def test_each_domain_error_has_its_status(error: CarrelError, status: int) -> No
 def raising(hub: Hub, error: Exception) -> httpx.AsyncClient:
     """Return a client of an application whose every page raises `error`."""
 
-    @get(["/hub/api/thing", "/hub/thing"])
+    @get("/hub/api/thing", "/hub/thing")
     async def thing() -> None:
         raise error
 
-    state = State({"hub": hub.ctx, "pages": strict(hub)})
-    app = Litestar(
-        [thing], exception_handlers=error_handlers(), state=state, openapi_config=None, logging_config=None
-    )
+    app = HubApplication(hub.ctx, strict(hub), [("", thing)])
     transport = httpx.ASGITransport(app=HubMiddleware(app, "/"))
     return httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}")
 

@@ -75,4 +75,7 @@ class _Methods:
                 return
             except Exception as error:
                 response = answer_error(request, error)
+            finally:
+                # Files of a form are open until then.
+                await request.close()
         await response(scope, receive, send)

@@ -11,7 +11,7 @@ from carrel.core.servers import find_server
 from carrel.domain.events import RouteMissing
 from carrel.domain.names import full_name, server_prefix
 from carrel.domain.servers import Server
-from carrel.http.endpoint import route
+from carrel.http.endpoint import json_reply, route
 from carrel.http.errors import NoSuchPage, login_url
 from carrel.http.pages import Pages
 from carrel.http.request import RequestFacts, facts_of, header
@@ -113,4 +113,4 @@ def _gone(hub: HubContext, name: str) -> Response:
     place = server_prefix(hub.settings.base_url, name)
     home = f"{hub.settings.base_url}hub/home"
     message = f"The server at {place} is no longer running. Restart the server at {home}"
-    return Response({"message": message}, status_code=424, media_type="application/json")
+    return json_reply({"message": message}, 424)
