@@ -13,6 +13,7 @@ from typing import Any
 
 from carrel.http.headers import ReplyHeaders
 from carrel.http.request import RequestFacts, Scope, is_api, remember
+from carrel.lib.logging import ACCESS
 from carrel.lib.urls import loggable
 
 Message = Any
@@ -20,6 +21,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
+_MOST_KNOWN = 4096
 MAX_BODY = 1024 * 1024
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _TOO_LARGE = b'{"status": 413, "message": "The request body is too large."}'
@@ -40,7 +42,8 @@ class HubMiddleware:
         self._max_body = max_body
         self._headers = ReplyHeaders(base_url)
         self._trusted = [ipaddress.ip_network(network) for network in trusted]
-        self._log = logging.getLogger("carrel.access")
+        self._log = logging.getLogger(ACCESS)
+        self._known: dict[str, bool] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,6 +89,14 @@ class HubMiddleware:
         return (strangers or entries or [""])[-1][:64]
 
     def _trusts(self, address: str) -> bool:
+        trusted = self._known.get(address)
+        if trusted is None:
+            trusted = self._is_ours(address)
+            if len(self._known) < _MOST_KNOWN:
+                self._known[address] = trusted
+        return trusted
+
+    def _is_ours(self, address: str) -> bool:
         try:
             parsed = ipaddress.ip_address(address.partition("%")[0].removeprefix("::ffff:"))
         except ValueError:

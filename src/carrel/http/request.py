@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 from collections.abc import MutableMapping
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def remember(scope: Any, *, scheme: str, client: str) -> RequestFacts:
     """Gather the facts of a request from its ASGI scope and keep them there."""
     raw = scope.get("raw_path") or scope["path"].encode()
     facts = RequestFacts(
-        id=secrets.token_hex(6),
+        id=f"{random.getrandbits(48):012x}",
         method=scope.get("method", "GET"),
         path=scope["path"],
         raw_path=raw.decode("latin-1").partition("?")[0],

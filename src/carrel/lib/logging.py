@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import Any, TextIO
 
 import structlog
@@ -17,6 +18,9 @@ from carrel.lib.redaction import clean, escape_controls, redact
 
 _FRAMES = 16_384
 """Characters of a traceback that a log shows."""
+
+ACCESS = "carrel.access"
+"""The logger of one line per request; its writer makes the text fit for a log."""
 
 _CHATTY = ("alembic", "uvicorn", "aiohttp", "httpx")
 """Libraries whose notes on their own work are of no use to an admin."""
@@ -30,7 +34,7 @@ def configure(level: int | str, stream: TextIO | None = None) -> None:
     May be repeated: the last call wins.
     """
     handler = _Handler(sys.stderr if stream is None else stream)
-    handler.setFormatter(ProcessorFormatter(foreign_pre_chain=_foreign(), processors=_processors()))
+    handler.setFormatter(_Lines(foreign_pre_chain=_foreign(), processors=_processors()))
     root = logging.getLogger()
     for old in [each for each in root.handlers if isinstance(each, _Handler)]:
         root.removeHandler(old)
@@ -51,6 +55,22 @@ def configure(level: int | str, stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+class _Lines(ProcessorFormatter):
+    """Formats every record; the lines of `ACCESS` come redacted and are only framed, for there are many."""
+
+    _second = 0
+    _moment = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.name != ACCESS or record.exc_info:
+            return super().format(record)
+        second = int(record.created)
+        if second != self._second:
+            self._second = second
+            self._moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        return f"[{record.levelname[0]} {self._moment}.{record.msecs:03.0f} {ACCESS}] {record.getMessage()}"
 
 
 class _Handler(logging.StreamHandler[TextIO]):

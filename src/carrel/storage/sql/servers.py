@@ -41,6 +41,7 @@ _SELECT = select(
 ).join(users, users.c.id == servers.c.user_id)
 _GET = _SELECT.where(servers.c.user_id == bindparam("user_id"), servers.c.name == bindparam("name"))
 _GET_BY_ID = _SELECT.where(servers.c.id == bindparam("id"))
+_OF_USER = _SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(servers.c.name)
 _OF_USERS = _SELECT.where(OneOf(servers.c.user_id, "user_ids")).order_by(servers.c.user_id, servers.c.name)
 _UNSETTLED = _SELECT.where(UNSETTLED).order_by(servers.c.id)
 _ROUTED = _SELECT.where(ROUTED).order_by(servers.c.id)
@@ -138,7 +139,11 @@ class SqlServers:
         return await self._link.change(_DELETE, {"key": server.id, "seen_version": server.version}) > 0
 
     async def of_users(self, user_ids: Sequence[int]) -> Sequence[Server]:
-        return [_server(row) for row in await self._link.rows(_OF_USERS, {"user_ids": to_json(user_ids)})]
+        if len(user_ids) == 1:
+            rows = await self._link.rows(_OF_USER, {"user_id": user_ids[0]})
+        else:
+            rows = await self._link.rows(_OF_USERS, {"user_ids": to_json(user_ids)})
+        return [_server(row) for row in rows]
 
     async def unsettled(self) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_UNSETTLED, {})]
@@ -197,5 +202,7 @@ def _server(row: Row) -> Server:
 
 
 def _mapping(text: str) -> Mapping[str, Any]:
+    if text == "{}":
+        return {}
     found: dict[str, Any] = from_json(text)
     return found
