@@ -81,13 +81,17 @@ def test_the_newest_migration_is_the_revision_of_the_tables() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
 
 
-async def test_sqlite_gets_the_tables_as_described(tmp_path: Path) -> None:
+async def test_a_new_sqlite_database_is_what_the_migrations_make(tmp_path: Path) -> None:
     await fill(store_in(tmp_path))
-    engine = create_engine(f"sqlite:///{tmp_path}/described.sqlite", poolclass=NullPool)
-    metadata.create_all(engine)
-    described = shape(f"sqlite:///{tmp_path}/described.sqlite", SQLITE_SHAPE)
-    assert shape(f"sqlite:///{tmp_path}/c.sqlite", SQLITE_SHAPE) == described
-    assert len(described) > 20
+    with closing(sqlite3.connect(tmp_path / "migrated.sqlite", isolation_level=None)) as connection:
+        Schema().upgrade_sqlite(connection, "", None)
+    made, migrated = (
+        shape(f"sqlite:///{tmp_path}/{name}.sqlite", SQLITE_SHAPE) for name in ("c", "migrated")
+    )
+    assert made == migrated
+    assert len(made) > 20
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
 
 
 @pytest.mark.real

@@ -158,7 +158,9 @@ class SqliteEngine:
         # Before anything is written: a database of somebody else must stay as it is.
         found = await self._patiently(lambda: self._examine(connection, claim))
         await self._patiently(lambda: self._use_wal(connection))
-        if found != self._schema.revision:
+        if not found:
+            await self._patiently(lambda: self._schema.create_sqlite(connection))
+        elif found != self._schema.revision:
             await self._patiently(lambda: self._schema.upgrade_sqlite(connection, found, self._path))
 
     def _connect(self) -> sqlite3.Connection:
