@@ -6,6 +6,9 @@ from carrel.lib.clock import Timestamp
 from carrel.storage.base import Store
 
 
+Moments = dict[int, Timestamp]
+
+
 class Activity:
     """The latest moments seen since the last flush.
 
@@ -14,40 +17,64 @@ class Activity:
 
     def __init__(self, resolution: float) -> None:
         self._resolution = resolution
-        self._users: dict[int, Timestamp] = {}
-        self._tokens: dict[int, Timestamp] = {}
-        self._servers: dict[int, Timestamp] = {}
+        self._users = _Kind()
+        self._tokens = _Kind()
+        self._servers = _Kind()
 
     def user(self, user_id: int, moment: Timestamp, known: Timestamp | None = None) -> None:
         """Note that a user was active; `known` is what the record at hand says."""
-        self._note(self._users, user_id, moment, known)
+        self._users.note(user_id, moment, known or 0.0, self._resolution)
 
     def token(self, token_id: int, moment: Timestamp, known: Timestamp | None = None) -> None:
         """Note that a token was used."""
-        self._note(self._tokens, token_id, moment, known)
+        self._tokens.note(token_id, moment, known or 0.0, self._resolution)
 
     def server(self, server_id: int, moment: Timestamp, known: Timestamp | None = None) -> None:
         """Note that a server was used."""
-        self._note(self._servers, server_id, moment, known)
+        self._servers.note(server_id, moment, known or 0.0, self._resolution)
 
     async def flush(self, store: Store) -> None:
         """Write everything that was noted; on failure it is kept for the next time."""
-        users, tokens, servers = self._users, self._tokens, self._servers
-        if not (users or tokens or servers):
+        kinds = (self._users, self._tokens, self._servers)
+        if not any(kind.noted for kind in kinds):
             return
-        self._users, self._tokens, self._servers = {}, {}, {}
+        users, tokens, servers = (kind.take() for kind in kinds)
         try:
             async with store.write() as tx:
                 await tx.users.touch(users)
                 await tx.tokens.touch(tokens)
                 await tx.servers.touch(servers)
         except BaseException:
-            self._users = users | self._users
-            self._tokens = tokens | self._tokens
-            self._servers = servers | self._servers
+            for kind, moments in zip(kinds, (users, tokens, servers), strict=True):
+                kind.put_back(moments)
             raise
+        for kind, moments in zip(kinds, (users, tokens, servers), strict=True):
+            kind.remember(moments, self._resolution)
 
-    def _note(self, into: dict[int, Timestamp], key: int, moment: Timestamp, known: Timestamp | None) -> None:
-        latest = max(into.get(key, 0.0), known or 0.0)
-        if moment - latest >= self._resolution or (not latest and moment):
-            into[key] = moment
+
+class _Kind:
+    """The moments of users, of tokens or of servers, by id."""
+
+    def __init__(self) -> None:
+        self.noted: Moments = {}
+        self._written: Moments = {}
+        """What was written lately: records in callers' hands are older than that."""
+
+    def note(self, key: int, moment: Timestamp, known: Timestamp, resolution: float) -> None:
+        latest = max(self.noted.get(key, 0.0), self._written.get(key, 0.0), known)
+        if moment - latest >= resolution or (not latest and moment):
+            self.noted[key] = moment
+
+    def take(self) -> Moments:
+        taken, self.noted = self.noted, {}
+        return taken
+
+    def put_back(self, moments: Moments) -> None:
+        for key, moment in moments.items():
+            self.noted[key] = max(moment, self.noted.get(key, 0.0))
+
+    def remember(self, moments: Moments, resolution: float) -> None:
+        # Older ones hold no later moment back any more.
+        since = max(moments.values(), default=0.0) - resolution
+        kept = {key: moment for key, moment in self._written.items() if moment > since}
+        self._written = kept | moments

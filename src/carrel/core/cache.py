@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from carrel.core.caller import Caller
-from carrel.domain.events import Event, RightsChanged
+from carrel.domain.events import ClientEnded, Event, RightsChanged
+from carrel.domain.tokens import HUB_CLIENT_ID
 from carrel.lib.clock import Timestamp
 
 _CAPACITY = 20_000
@@ -17,7 +18,8 @@ class CallerCache:
 
     def __init__(self) -> None:
         self._entries: dict[str, tuple[Caller, Timestamp | None]] = {}
-        self._of_user: dict[int, set[str]] = {}
+        self._groups: dict[int | str, set[str]] = {}
+        """What goes together: the digests of each user (by id) and of each OAuth client."""
         self.epoch = 0
 
     def get(self, hashed: str, now: Timestamp) -> Caller | None:
@@ -27,7 +29,7 @@ class CallerCache:
             return None
         caller, expires = entry
         if expires is not None and now >= expires:
-            self._drop(hashed, caller.user.id)
+            self._drop(hashed)
             return None
         return caller
 
@@ -36,18 +38,34 @@ class CallerCache:
         if epoch != self.epoch:
             return
         if len(self._entries) >= _CAPACITY:
-            oldest, (old, _) = next(iter(self._entries.items()))
-            self._drop(oldest, old.user.id)
+            self._drop(next(iter(self._entries)))
         self._entries[hashed] = (caller, expires)
-        self._of_user.setdefault(caller.user.id, set()).add(hashed)
+        for group in _groups(caller):
+            self._groups.setdefault(group, set()).add(hashed)
 
     def heed(self, event: Event) -> None:
         """Drop what `event` makes stale; give this to the bus."""
         if isinstance(event, RightsChanged):
-            self.epoch += 1
-            for hashed in self._of_user.pop(event.user_id, ()):
-                self._entries.pop(hashed, None)
+            self._drop_group(event.user_id)
+        elif isinstance(event, ClientEnded):
+            self._drop_group(event.client_id)
 
-    def _drop(self, hashed: str, user_id: int) -> None:
-        self._entries.pop(hashed, None)
-        self._of_user.get(user_id, set()).discard(hashed)
+    def _drop_group(self, group: int | str) -> None:
+        self.epoch += 1
+        for hashed in tuple(self._groups.get(group, ())):
+            self._drop(hashed)
+
+    def _drop(self, hashed: str) -> None:
+        entry = self._entries.pop(hashed, None)
+        for group in () if entry is None else _groups(entry[0]):
+            members = self._groups.get(group, set())
+            members.discard(hashed)
+            if not members:
+                self._groups.pop(group, None)
+
+
+def _groups(caller: Caller) -> tuple[int | str, ...]:
+    token = caller.token
+    if token is None or token.client_id == HUB_CLIENT_ID:
+        return (caller.user.id,)
+    return caller.user.id, token.client_id

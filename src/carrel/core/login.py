@@ -66,10 +66,11 @@ async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
 
 
 async def log_out(ctx: HubContext, caller: Caller) -> None:
-    """End the caller's session and every token that was given to servers within it."""
+    """End the caller's session, every token that servers got within it, and codes on their way to them."""
     async with ctx.store.write(durable=True) as tx:
         if caller.session_hash is not None:
             await tx.sessions.delete(caller.session_hash)
         if caller.session_id is not None:
             await tx.tokens.delete_of_session(caller.session_id)
+            await tx.oauth.delete_codes_of_session(caller.session_id)
     ctx.bus.publish(RightsChanged(caller.user.id))

@@ -98,7 +98,7 @@ def token_lifetime(ctx: HubContext) -> float:
 
 
 async def redeem(ctx: HubContext, client: OAuthClient, code: OAuthCode, secret: str) -> Token:
-    """Store `secret` as a token of the code's user, limited to identity, access and what the client may have.
+    """Store `secret` as a token of the code's user, limited to what `granted` says.
 
     Raises NotFound when the user is gone.
     """
@@ -111,7 +111,7 @@ async def redeem(ctx: HubContext, client: OAuthClient, code: OAuthCode, secret: 
             new_record(
                 user,
                 secret,
-                _granted(client, code.scopes),
+                granted(client, code.scopes),
                 now=now,
                 note=f"OAuth client {client.client_id}",
                 expires=now + token_lifetime(ctx),
@@ -121,6 +121,7 @@ async def redeem(ctx: HubContext, client: OAuthClient, code: OAuthCode, secret: 
         )
 
 
-def _granted(client: OAuthClient, asked: Sequence[str]) -> tuple[str, ...]:
+def granted(client: OAuthClient, asked: Sequence[str]) -> tuple[str, ...]:
+    """Return what a client gets: who the visitor is, access, and of what it asked for what it may have."""
     allowed = [scope for scope in asked if scope in client.allowed_scopes]
     return tuple(dict.fromkeys((*_IDENTITY, *client.access_scopes, *allowed)))

@@ -22,7 +22,8 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
     async with ctx.store.read() as tx:
         servers = await tx.servers.routed()
     hub = Route(ctx.settings.base_url, ctx.proxy.hub_url, {"hub": True})
-    routes = (route_of(server, ctx.settings.base_url) for server in servers)
+    # One that starts has its address already and must not be visited yet, one that stops no longer.
+    routes = (route_of(server, ctx.settings.base_url) for server in servers if server.ready)
     return {hub.spec: hub} | {route.spec: route for route in routes}
 
 

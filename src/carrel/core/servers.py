@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -83,12 +83,17 @@ async def ask_to_stop(
 
 
 async def change(
-    ctx: HubContext, server_id: int, decide: Callable[[Server], Server], *, durable: bool = False
+    ctx: HubContext,
+    server_id: int,
+    decide: Callable[[Server], Server],
+    *,
+    also: Callable[[Transaction], Awaitable[object]] | None = None,
+    durable: bool = False,
 ) -> Server | None:
     """Write what `decide` makes of a server's row, starting over when somebody else was first.
 
     Returns the row as it then is, or None when it is gone. `decide` may run several times; returning its
-    argument writes nothing.
+    argument writes nothing. `also` belongs to the same transaction and runs only where the row was written.
     """
     for _ in range(_ATTEMPTS):
         async with ctx.store.write(durable=durable) as tx:
@@ -99,6 +104,8 @@ async def change(
             if changed is server:
                 return server
             saved = await tx.servers.save(changed)
+            if saved is not None and also is not None:
+                await also(tx)
         if saved is not None:
             publish_change(ctx, saved)
             return saved
@@ -127,19 +134,17 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
         current = await reload_server(ctx, server.id)
         if current is None:
             return
-        generation = max(current.generation, current.wanted_generation)
-        for step in ctx.progress.of(server.id, generation):
-            if not (step.ready or step.failed):
-                yield step
+        generation, told = max(current.generation, current.wanted_generation), 0
         while True:
-            if current is None or current.pending != "spawn":
+            over = current is None or current.pending != "spawn"
+            for step in ctx.progress.of(server.id, generation)[told:]:
+                told += 1
+                if not (step.ready or step.failed):
+                    yield step
+            if over:
                 yield outcome(ctx, server if current is None else current)
                 return
-            event = await watch.next()
-            if isinstance(event, ServerProgress):
-                if event.server_id == server.id and not (event.ready or event.failed):
-                    yield event
-            elif _concerns(event, server.id):
+            if _concerns(await watch.next(), server.id):
                 current = await reload_server(ctx, server.id)
 
 

@@ -76,14 +76,12 @@ async def create_users(
 
     Raises Invalid for a bad name, Conflict when all exist, Forbidden when a non-admin makes an admin.
     """
-    for name in names:
+    normal = [ctx.authenticator.normalize_username(name) for name in names]
+    for name in normal:
         caller.require("admin:users", user=name)
     if admin and not caller.user.admin:
         raise Forbidden("Only admins can grant admin permissions")
-    wanted = [check_user_name(ctx.authenticator.normalize_username(name)) for name in names]
-    for name in wanted:
-        if not ctx.authenticator.validate_username(name):
-            raise Invalid(f"Invalid username: {name}")
+    wanted = [_check_name(ctx, name) for name in normal]
     await _welcome(ctx, wanted)
     created: list[User] = []
     async with ctx.store.write(durable=True) as tx:
@@ -102,6 +100,8 @@ async def change_user(
     caller.require("admin:users", user=name)
     if admin is not None and not caller.user.admin:
         raise Forbidden("Only admins can change admin permissions")
+    if new_name is not None:
+        new_name = _check_name(ctx, ctx.authenticator.normalize_username(new_name))
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
@@ -112,10 +112,11 @@ async def change_user(
                 raise Invalid(f"Stop the servers of {name} before renaming")
             if await tx.users.get(new_name) is not None:
                 raise Invalid(f"User {new_name} already exists, username must be unique")
-            await tx.users.rename(user.id, check_user_name(new_name))
+            await tx.users.rename(user.id, new_name)
         if admin is not None:
             await tx.users.set_admin(user.id, admin)
         changed = await tx.users.get_by_id(user.id)
+        servers = tuple(await tx.servers.of_users([user.id]))
     ctx.bus.publish(RightsChanged(user.id))
     return UserWithServers(user if changed is None else changed, servers)
 
@@ -141,6 +142,13 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
         ctx.progress.forget(server.id)
         publish_change(ctx, server)
     await ctx.authenticator.delete_user_now(name)
+
+
+def _check_name(ctx: HubContext, name: str) -> str:
+    """Return a normalised name that a user may have; raise Invalid otherwise."""
+    if not ctx.authenticator.validate_username(check_user_name(name)):
+        raise Invalid(f"Invalid username: {name}")
+    return name
 
 
 async def _welcome(ctx: HubContext, names: Sequence[str]) -> None:

@@ -36,6 +36,13 @@ class RightsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientEnded:
+    """An OAuth client is gone, and with it the tokens that its visitors' browsers got."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RouteMissing:
     """The hub itself was asked for a page of a server: its route may be missing."""
 
@@ -43,4 +50,4 @@ class RouteMissing:
     server_name: str
 
 
-Event = ServerChanged | ServerProgress | RightsChanged | RouteMissing
+Event = ServerChanged | ServerProgress | RightsChanged | ClientEnded | RouteMissing

@@ -91,5 +91,8 @@ def ask_start(server: Server) -> Server:
 
 
 def ask_stop(server: Server, *, delete: bool = False) -> Server:
-    """Return `server` with a stop (or its removal) asked for."""
-    return replace(server, wanted=Wanted.DELETED if delete else Wanted.STOPPED)
+    """Return `server` with a stop (or its removal) asked for; what is to be removed stays so."""
+    if server.wanted is Wanted.DELETED:
+        return server
+    wish = Wanted.DELETED if delete else Wanted.STOPPED
+    return server if server.wanted is wish else replace(server, wanted=wish)

@@ -63,6 +63,8 @@ def endpoint(driver: Spawner, answer: Any) -> str:
         ip, port = answer
     else:
         ip, port = driver.server.ip or driver.ip, driver.server.port or driver.port
+    if not port:
+        raise ValueError(f"{type(driver).__name__}.start() did not say on which port the server listens")
     host = f"[{ip}]" if ":" in str(ip) else ip or "127.0.0.1"
     return f"{driver.server.proto}://{host}:{port}"
 

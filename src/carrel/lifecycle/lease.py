@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from carrel.core.context import HubContext
 from carrel.core.servers import change
 from carrel.domain.servers import Lease, Server
 from carrel.lib.clock import Timestamp
+from carrel.storage.base import Transaction
 
 #: How long a lease outlives the deadline of the work it covers, in seconds.
 GRACE = 5.0
@@ -23,8 +24,22 @@ def take(server: Server, owner: str, deadline: Timestamp) -> Server:
     return replace(server, lease=Lease(owner, deadline + GRACE, server.version + 1), deadline=deadline)
 
 
-async def write(ctx: HubContext, server: Server, decide: Callable[[Server], Server]) -> Server:
-    """Write what `decide` makes of the row while the lease in `server` holds; raise LeaseLost otherwise."""
+def extend(server: Server, deadline: Timestamp) -> Server:
+    """Return `server` with more time for whoever holds its lease."""
+    held = None if server.lease is None else replace(server.lease, expires=deadline + GRACE)
+    return replace(server, lease=held, deadline=deadline)
+
+
+async def write(
+    ctx: HubContext,
+    server: Server,
+    decide: Callable[[Server], Server],
+    also: Callable[[Transaction], Awaitable[object]] | None = None,
+) -> Server:
+    """Write what `decide` makes of the row while the lease in `server` holds; raise LeaseLost otherwise.
+
+    `also` belongs to the same transaction.
+    """
     lease = server.lease
 
     def fenced(row: Server) -> Server:
@@ -32,7 +47,7 @@ async def write(ctx: HubContext, server: Server, decide: Callable[[Server], Serv
             raise LeaseLost
         return decide(row)
 
-    saved = await change(ctx, server.id, fenced)
+    saved = await change(ctx, server.id, fenced, also=also, durable=also is not None)
     if saved is None:
         raise LeaseLost
     return saved

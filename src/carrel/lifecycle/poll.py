@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+import random
+from dataclasses import dataclass
 
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_user
@@ -14,7 +15,7 @@ from carrel.lifecycle import drive, lease
 from carrel.lifecycle.drive import Life
 from carrel.lifecycle.readiness import NotReady
 from carrel.lifecycle.start import Starter, ended
-from carrel.lifecycle.stop import STOP_LIMIT, forget_run
+from carrel.lifecycle.stop import STOP_LIMIT, drop_rights, publish_end, run_hooks
 from carrel.spawners.base import Spawner
 
 _log = logging.getLogger("carrel.lifecycle")
@@ -38,7 +39,8 @@ class Poller:
         life, status = await drive.poll(driver)
         if life is Life.DEAD:
             await self._bury(server, driver, status)
-        return float(driver.poll_interval)
+        spread = float(driver.poll_jitter)
+        return float(driver.poll_interval) * random.uniform(1 - spread, 1 + spread)  # noqa: S311
 
     async def recover(self, server: Server) -> None:
         """Take over a start whose hub died: finish it when something lives, clean up otherwise."""
@@ -54,12 +56,12 @@ class Poller:
             return
         driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
         life = (await drive.poll(driver))[0] if row.state else Life.DEAD
-        if life is Life.DEAD:
+        url = row.url or _endpoint(driver)
+        if life is Life.DEAD or not url:
             lost = Failure("lost", "The hub was restarted while the server started.", hint="Start it again.")
             await self.starter.fail(row, driver, lost)
             return
         try:
-            url = row.url or drive.endpoint(driver, None)
             await self.starter.finish(await self.starter.checkpoint(row, driver.get_state(), url), driver)
             _log.info("%s was adopted", server_path(self.ctx, row))
         except NotReady as error:
@@ -89,9 +91,18 @@ class Poller:
             same_run = row.generation == server.generation and row.actual is Actual.RUNNING
             return ended(row, failure) if same_run else row
 
-        row = await change(self.ctx, server.id, bury)
-        if row is None or row.actual is not Actual.FAILED:
+        row = await change(self.ctx, server.id, bury, also=drop_rights(server), durable=True)
+        if row is None or row.failure is not failure:
             return
+        publish_end(self.ctx, row)
         _log.warning("%s has ended with status %s", server_path(self.ctx, row), status)
-        await self.starter.routes.remove(replace(row, url=server.url))
-        await forget_run(self.ctx, row, driver)
+        await self.starter.routes.remove(row)
+        await run_hooks(self.ctx, row, driver)
+
+
+def _endpoint(driver: Spawner) -> str:
+    """Return where a driver's checkpoint says that its server answers, or nothing when it does not say."""
+    try:
+        return drive.endpoint(driver, None)
+    except ValueError:
+        return ""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Coroutine
 from typing import Any
 
@@ -43,6 +42,7 @@ class Reconciler:
         self._queue: WorkQueue[int] = WorkQueue()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._interrupted: set[int] = set()
+        self._polling: set[int] = set()
         self._poll_due: dict[int, float] = {}
         limit = ctx.settings.concurrent_spawn_limit
         self._starts = asyncio.Semaphore(limit if limit > 0 else 1_000_000)
@@ -56,14 +56,20 @@ class Reconciler:
         """Work until cancelled. Tasks under way are dropped then: their leases say what they were doing."""
         sweeper = asyncio.create_task(self._sweep(), name="sweep of unsettled servers")
         try:
-            await self._void_old_leases()
             while True:
-                await self._look(await self._queue.get())
+                await self._look_safely(await self._queue.get())
         finally:
             sweeper.cancel()
             for task in (*self._tasks.values(),):
                 task.cancel()
             await asyncio.gather(sweeper, *self._tasks.values(), return_exceptions=True)
+
+    async def _look_safely(self, server_id: int) -> None:
+        try:
+            await self._look(server_id)
+        except Exception:
+            _log.exception("Server %d could not be looked at; trying again", server_id)
+            self._queue.add(server_id, delay=_RETRY_AFTER)
 
     async def _look(self, server_id: int) -> None:
         server = await reload_server(self._ctx, server_id)
@@ -73,7 +79,7 @@ class Reconciler:
         action = next_action(server, self._ctx.clock.now(), self._owner)
         task = self._tasks.get(server_id)
         if task is not None:
-            if action in (Action.CANCEL, Action.ABORT) and server_id not in self._interrupted:
+            if self._is_outdated(server_id, action) and server_id not in self._interrupted:
                 self._interrupted.add(server_id)
                 task.cancel()
             return
@@ -82,6 +88,12 @@ class Reconciler:
             task = asyncio.create_task(self._do(server, work), name=f"{action} of server {server_id}")
             self._tasks[server_id] = task
             task.add_done_callback(lambda done: self._done(server_id, done))
+
+    def _is_outdated(self, server_id: int, action: Action) -> bool:
+        """Tell whether the task that runs for a server stands in the way of `action`."""
+        if action is Action.STOP:
+            return server_id in self._polling
+        return action in (Action.CANCEL, Action.ABORT)
 
     def _work(self, action: Action, server: Server) -> Coroutine[Any, Any, None] | None:
         match action:
@@ -94,7 +106,7 @@ class Reconciler:
             case Action.ABORT:
                 return self._poller.abort(server)
             case Action.POLL:
-                return self._poll(server) if self._is_poll_due(server.id) else None
+                return self._poll(server) if self._is_poll_due(server.id) else self._wait_for_poll(server.id)
             case Action.STOP | Action.CANCEL:
                 return self._stopper.stop(server)
             case Action.FORCE:
@@ -135,12 +147,18 @@ class Reconciler:
             await lease.release(self._ctx, row)
 
     async def _poll(self, server: Server) -> None:
-        pause = await self._poller.poll(server) * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load
+        self._polling.add(server.id)
+        try:
+            pause = await self._poller.poll(server)
+        finally:
+            self._polling.discard(server.id)
         self._poll_due[server.id] = asyncio.get_running_loop().time() + pause
-        self._queue.add(server.id, delay=pause)
 
     def _is_poll_due(self, server_id: int) -> bool:
         return asyncio.get_running_loop().time() >= self._poll_due.get(server_id, 0.0)
+
+    def _wait_for_poll(self, server_id: int) -> None:
+        self._queue.add(server_id, delay=self._poll_due[server_id] - asyncio.get_running_loop().time())
 
     async def _delete(self, server: Server) -> None:
         async with self._ctx.store.write(durable=True) as tx:
@@ -148,21 +166,32 @@ class Reconciler:
         self._ctx.progress.forget(server.id)
 
     async def _sweep(self) -> None:
+        voided = False
         while True:
-            async with self._ctx.store.read() as tx:
-                unsettled, running = await tx.servers.unsettled(), await tx.servers.routed()
-            for server in unsettled:
-                self._queue.add(server.id)
-            for server in running:
-                if self._is_poll_due(server.id):
-                    self._queue.add(server.id)
+            try:
+                if not voided:
+                    await self._void_old_leases()
+                    voided = True
+                await self._queue_work()
+            except Exception:
+                _log.exception("The servers could not be looked through; trying again")
             await asyncio.sleep(_SWEEP_INTERVAL)
+
+    async def _queue_work(self) -> None:
+        async with self._ctx.store.read() as tx:
+            unsettled, running = await tx.servers.unsettled(), await tx.servers.routed()
+        for server in unsettled:
+            self._queue.add(server.id)
+        for server in running:
+            if self._is_poll_due(server.id):
+                self._queue.add(server.id)
 
     async def _void_old_leases(self) -> None:
         """Where only one hub may use the database, whoever held a lease before is dead."""
         if not self._ctx.store.single_hub:
             return
         async with self._ctx.store.read() as tx:
-            held = [server for server in await tx.servers.unsettled() if server.lease is not None]
-        for server in held:
-            await lease.release(self._ctx, server)
+            unsettled = await tx.servers.unsettled()
+        for server in unsettled:
+            if server.lease is not None and server.lease.owner != self._owner:
+                await lease.release(self._ctx, server)

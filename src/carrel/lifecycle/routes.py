@@ -47,6 +47,7 @@ class RouteKeeper:
                 await self._ctx.proxy.delete_route(spec)
             except ProxyError as error:
                 _log.warning("Route %s stays until the next repair: %s", spec, error)
+                self._nudged.set()
 
     async def sync(self) -> None:
         """Make the table equal to the rows; raises ProxyError."""
@@ -61,15 +62,20 @@ class RouteKeeper:
     async def run(self) -> None:
         """Watch the data plane and the table until cancelled."""
         rounds = 0
+        doubtful = False
         while True:
             nudged = await self._pause()
             rounds += 1
+            doubtful = doubtful or nudged or rounds % _SYNC_EVERY == 0
             try:
-                fresh = await self._ctx.proxy.start()
-                if nudged or fresh or rounds % _SYNC_EVERY == 0:
+                doubtful = await self._ctx.proxy.start() or doubtful
+                if doubtful:
                     await self.sync()
+                    doubtful = False
             except ProxyError as error:
                 _log.error("The data plane cannot be reached: %s", error)
+            except Exception:
+                _log.exception("Routes could not be checked; trying again")
 
     async def _pause(self) -> bool:
         try:

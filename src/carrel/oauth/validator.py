@@ -12,6 +12,7 @@ from typing import Any
 from oauthlib.common import Request
 from oauthlib.oauth2 import RequestValidator, WebApplicationServer
 
+from carrel.core.oauth import granted
 from carrel.domain.oauth import OAuthClient, OAuthCode
 from carrel.lib.ids import digest, same
 
@@ -89,7 +90,7 @@ class LoadedValidator(RequestValidator):
         if self._code is None or self._client is None or self._code.client_id != self._client.client_id:
             return False
         request.user = self._code.user_id
-        request.scopes = list(self._code.scopes)
+        request.scopes = list(granted(self._client, self._code.scopes))
         return True
 
     def get_code_challenge(self, code: str, request: Request) -> Any:

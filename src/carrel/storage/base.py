@@ -140,6 +140,9 @@ class OAuth(Protocol):
     async def take_code(self, hashed: str) -> OAuthCode | None:
         """Return the code and remove it: only one caller ever gets it."""
 
+    async def delete_codes_of_session(self, session_id: str) -> int:
+        """Remove the codes that were given in a session which has ended."""
+
     async def purge_codes(self, now: Timestamp) -> int: ...
 
 

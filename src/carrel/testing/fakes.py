@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from traitlets import Integer
 
 from carrel.lib.clock import Clock, SystemClock
+from carrel.proxy.base import Proxy, ProxyError
 from carrel.spawners.base import Spawner
 from carrel.spawners.reports import Orphan
 
@@ -141,3 +142,80 @@ class FakeSpawner(Spawner):
 
     def _note(self, call: str) -> None:
         self.world.calls.append((call, self._key))
+
+
+class FakeProxy(Proxy):
+    """A data plane that is a dictionary; it outlives the hub of a test as a real one does."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.table: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.foreign: dict[str, str] = {}
+        """Routes that somebody else has set."""
+        self.calls: list[tuple[str, str]] = []
+        self.failures: dict[str, int] = {}
+        """How many of the next calls of a method fail, by its name."""
+        self._fresh = True
+
+    def lose_routes(self) -> None:
+        """Forget the table without a word, as a data plane that was set up wrongly does."""
+        self.table.clear()
+
+    def crash(self) -> None:
+        """End, to be started anew with an empty table."""
+        self.table.clear()
+        self._fresh = True
+
+    def specs(self) -> set[str]:
+        """Return the paths that have a route."""
+        return set(self.table)
+
+    async def start(self) -> bool:
+        """Run; True when it did not run before."""
+        self._note("start")
+        fresh, self._fresh = self._fresh, False
+        return fresh
+
+    async def stop(self) -> bool:
+        """End."""
+        self._note("stop")
+        self._fresh = True
+        return True
+
+    async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
+        """Set a route."""
+        self._note("add_route", routespec)
+        self.table[routespec] = (target, dict(data))
+
+    async def delete_route(self, routespec: str) -> None:
+        """Remove a route."""
+        self._note("delete_route", routespec)
+        self.table.pop(routespec, None)
+
+    async def get_all_routes(self) -> dict[str, dict[str, Any]]:
+        """Return the table."""
+        self._note("get_all_routes")
+        return {
+            spec: {"routespec": spec, "target": target, "data": dict(data)}
+            for spec, (target, data) in self.table.items()
+        }
+
+    def _note(self, call: str, routespec: str = "") -> None:
+        self.calls.append((call, routespec))
+        if self.failures.get(call, 0) > 0:
+            self.failures[call] -= 1
+            raise ProxyError(f"the fake proxy was told to fail at {call}")
+
+
+@dataclass(slots=True)
+class FakeProbe:
+    """Says whether a server answers, as the test wrote down; the default is that all do."""
+
+    answers: bool = True
+    silent: set[str] = field(default_factory=set)
+    """Users whose servers do not answer."""
+    asked: list[str] = field(default_factory=list)
+
+    async def __call__(self, url: str) -> bool:
+        self.asked.append(url)
+        return self.answers and not any(f"/user/{name}/" in url for name in self.silent)

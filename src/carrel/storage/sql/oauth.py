@@ -43,6 +43,7 @@ _TAKE_CODE = (
         oauth_codes.c.code_challenge_method,
     )
 )
+_DELETE_CODES = delete(oauth_codes).where(oauth_codes.c.session_id == bindparam("session_id"))
 _PURGE_CODES = delete(oauth_codes).where(oauth_codes.c.expires <= bindparam("now"))
 
 
@@ -88,6 +89,9 @@ class SqlOAuth:
     async def take_code(self, hashed: str) -> OAuthCode | None:
         rows = await self._link.rows(_TAKE_CODE, {"hashed": hashed})
         return _code(rows[0]) if rows else None
+
+    async def delete_codes_of_session(self, session_id: str) -> int:
+        return await self._link.change(_DELETE_CODES, {"session_id": session_id})
 
     async def purge_codes(self, now: Timestamp) -> int:
         return await self._link.change(_PURGE_CODES, {"now": now})

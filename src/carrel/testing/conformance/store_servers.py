@@ -133,6 +133,16 @@ class OAuthConformance:
             assert await tx.oauth.delete_clients_of_server(client.server_id or 0) == 1
             assert await tx.oauth.get_client(client.client_id) is None
 
+    async def test_codes_end_with_their_session(self, store: Store) -> None:
+        user = await add_user(store)
+        server = await add_server(store, user)
+        async with store.write() as tx:
+            await tx.oauth.put_client(client_of(server))
+            await tx.oauth.add_code(replace(code_of(user, "c0de"), session_id="this"))
+            assert await tx.oauth.delete_codes_of_session("another") == 0
+            assert await tx.oauth.delete_codes_of_session("this") == 1
+            assert await tx.oauth.take_code("c0de") is None
+
     async def test_a_code_is_taken_once(self, store: Store) -> None:
         user = await add_user(store)
         async with store.write() as tx:

@@ -1,0 +1,165 @@
+"""Every endpoint, as seen by nobody, by its owner, by others, by an admin and by a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from carrel.api.routes import ENDPOINTS
+from carrel.testing.hub import TrialHub
+from tests.api.conftest import Clients
+from tests.api.rig import API, build_api, client_of
+
+CALLERS = ("nobody", "stranger", "bea", "server", "ada", "root")
+MOMENT = {"last_activity": "2020-01-01T00:00:00Z"}
+#: Method, path and body; then the status for each of CALLERS.
+TABLE: tuple[tuple[str, str, Any, tuple[int, ...]], ...] = (
+    ("GET", "/", None, (200, 200, 200, 200, 200, 200)),
+    ("GET", "/health", None, (200, 200, 200, 200, 200, 200)),
+    ("GET", "/info", None, (403, 403, 403, 403, 403, 200)),
+    ("GET", "/user", None, (403, 403, 200, 200, 200, 200)),
+    ("GET", "/users", None, (403, 403, 403, 403, 403, 200)),
+    ("POST", "/users", {"usernames": ["new"]}, (403, 403, 403, 403, 403, 201)),
+    ("GET", "/users/ada", None, (403, 403, 404, 200, 200, 200)),
+    ("GET", "/users/ghost", None, (403, 403, 404, 404, 404, 404)),
+    ("POST", "/users/new", None, (403, 403, 403, 403, 403, 201)),
+    ("PATCH", "/users/bea", {"admin": True}, (403, 403, 403, 403, 403, 200)),
+    ("DELETE", "/users/bea", None, (403, 403, 403, 403, 403, 204)),
+    ("POST", "/users/ada/activity", MOMENT, (403, 403, 404, 200, 200, 200)),
+    ("GET", "/users/ada/server", None, (403, 403, 404, 403, 200, 200)),
+    ("POST", "/users/ada/server", None, (403, 403, 404, 403, 400, 400)),
+    ("DELETE", "/users/ada/server", None, (403, 403, 404, 403, 204, 204)),
+    ("GET", "/users/ada/server/progress", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/users/ada/tokens", None, (403, 403, 404, 403, 200, 200)),
+    ("POST", "/users/ada/tokens", None, (403, 403, 404, 403, 201, 201)),
+    ("GET", "/users/ada/tokens/a1", None, (403, 403, 404, 403, 200, 200)),
+    ("DELETE", "/users/ada/tokens/a1", None, (403, 403, 404, 403, 204, 204)),
+    ("GET", "/proxy", None, (403, 403, 403, 403, 403, 200)),
+    ("POST", "/proxy", None, (403, 403, 403, 403, 403, 200)),
+)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize(("method", "path", "body", "statuses"), TABLE, ids=lambda value: str(value)[:40])
+async def test_who_may_do_what(
+    clients: Clients, caller: str, method: str, path: str, body: Any, statuses: tuple[int, ...]
+) -> None:
+    reply = await clients[caller].request(method, API + path, json=body)
+    assert reply.status_code == statuses[CALLERS.index(caller)], reply.text
+    assert reply.headers["x-jupyterhub-version"] == "6.1.1"
+    assert reply.headers["content-security-policy"].startswith("frame-ancestors 'none'")
+    if reply.status_code >= 400:
+        assert reply.json().keys() == {"status", "message"}
+        assert reply.json()["status"] == reply.status_code
+        assert reply.headers["content-type"].startswith("application/json")
+    if caller in ("nobody", "stranger") and reply.status_code == 403:
+        assert reply.json()["message"] == "Missing or invalid credentials."
+
+
+def _endpoints() -> list[tuple[str, str, tuple[str, ...] | None]]:
+    return [
+        (method, path, handler.opt.get("scopes"))  # type: ignore[union-attr]
+        for handler in ENDPOINTS
+        for method in handler.http_methods  # type: ignore[union-attr]
+        for path in handler.paths  # type: ignore[union-attr]
+    ]
+
+
+def test_every_endpoint_names_its_scopes() -> None:
+    from carrel.domain.scope_catalog import SCOPES
+
+    for method, path, scopes in _endpoints():
+        assert scopes is not None, (method, path)
+        assert set(scopes) <= set(SCOPES), (method, path)
+
+
+def test_every_endpoint_is_in_the_table() -> None:
+    tried = {(method, path.replace("/a1", "/{token_id:str}")) for method, path, *_ in TABLE}
+    for method, path, _ in _endpoints():
+        wanted = path.replace("{name:str}", "ada")
+        variants = {(method, path.replace("{name:str}", name)) for name in ("ada", "bea", "new")}
+        assert variants & tried, (method, wanted)
+
+
+@pytest.mark.parametrize(("method", "path", "scopes"), _endpoints())
+async def test_a_token_without_its_scopes_is_refused(
+    hub: TrialHub, method: str, path: str, scopes: tuple[str, ...]
+) -> None:
+    """Not even an admin's: what counts is the token."""
+    if not scopes:
+        return
+    root = (await hub.find("root")).user
+    token = await hub.token_of(root, "read:groups", "access:services")
+    bodies = {"/users": {"usernames": ["x"]}, "/users/{name:str}": {"admin": True}}
+    body = bodies.get(path, MOMENT if path.endswith("/activity") else None)
+    url = API + path.replace("{name:str}", "ada").replace("{token_id:str}", "a1")
+    async with client_of(build_api(hub), token) as client:
+        reply = await client.request(method, url, json=body)
+    assert reply.status_code == 403, reply.text
+    assert (await hub.server("ada")).ready
+    async with hub.ctx.store.read() as tx:
+        assert await tx.users.get("x") is None
+
+
+@pytest.mark.parametrize(("method", "path", "scopes"), _endpoints())
+async def test_each_scope_it_names_will_do(
+    hub: TrialHub, method: str, path: str, scopes: tuple[str, ...]
+) -> None:
+    root = (await hub.find("root")).user
+    url = API + path.replace("{name:str}", "ada").replace("{token_id:str}", "a1")
+    body = {"/users": {"usernames": ["x"]}}.get(path, MOMENT if path.endswith("/activity") else None)
+    for scope in scopes:
+        async with client_of(build_api(hub), await hub.token_of(root, scope)) as client:
+            reply = await client.request(method, url, json={} if method == "PATCH" else body)
+            assert reply.status_code not in (403, 500), (scope, reply.text)
+
+
+async def test_head_and_options(clients: Clients) -> None:
+    got = await clients["root"].get(f"{API}/users/ada")
+    head = await clients["root"].head(f"{API}/users/ada")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert (await clients["nobody"].head(f"{API}/users/ada")).status_code == 403
+    assert (await clients["nobody"].head(f"{API}/health")).status_code == 200
+    for path in ("/users", "/users/ada/server", "/no/such/thing"):
+        options = await clients["nobody"].options(API + path)
+        assert (options.status_code, options.content) == (200, b"")
+        assert "authorization" in options.headers["access-control-allow-headers"]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/users/ada/nothing", "/users/a/b/c/d"])
+async def test_an_unknown_path(clients: Clients, path: str) -> None:
+    reply = await clients["root"].get(API + path)
+    assert (reply.status_code, reply.json()) == (404, {"status": 404, "message": None})
+
+
+async def test_an_unknown_method(clients: Clients) -> None:
+    reply = await clients["root"].put(f"{API}/users/ada")
+    assert (reply.status_code, reply.json()) == (405, {"status": 405, "message": None})
+
+
+async def test_the_version_with_and_without_a_slash(clients: Clients) -> None:
+    for path in (API, f"{API}/"):
+        reply = await clients["nobody"].get(path)
+        assert (reply.status_code, reply.json()) == (200, {"version": "6.1.1"})
+
+
+async def test_health_is_empty_html(clients: Clients) -> None:
+    reply = await clients["nobody"].get(f"{API}/health")
+    assert reply.content == b""
+    assert reply.headers["content-type"].startswith("text/html")
+
+
+async def test_info(clients: Clients) -> None:
+    info = (await clients["root"].get(f"{API}/info")).json()
+    assert info.keys() >= {"version", "python", "sys_executable", "spawner", "authenticator"}
+    assert info["spawner"].keys() == {"class", "version"}
+
+
+@pytest.mark.parametrize("scheme", ["token", "Token", "bearer", "BEARER"])
+async def test_both_schemes(hub: TrialHub, scheme: str) -> None:
+    secret = await hub.token_of((await hub.find("ada")).user)
+    async with client_of(build_api(hub)) as client:
+        reply = await client.get(f"{API}/user", headers={"Authorization": f"{scheme} {secret}"})
+        assert reply.json()["name"] == "ada"

@@ -1,0 +1,70 @@
+"""Names of users and servers, and the paths and client ids that are made of them."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carrel.domain.errors import Invalid
+from carrel.domain.names import check_server_name, check_user_name, client_id, escape, server_prefix
+from carrel.domain.paging import Page
+from carrel.domain.routes import Route, diff
+
+
+@pytest.mark.parametrize("name", ["ada", "Ada.Lovelace", "ada@home", "ада", "a b", "per%cent", "x" * 255, "..."])
+def test_a_good_user_name(name: str) -> None:
+    assert check_user_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", " ada", "ada ", ".", "..", "a/b", "a\\b", "a\nb", "a\0b", "x" * 256, "a\u202eb"])
+def test_a_bad_user_name(name: str) -> None:
+    with pytest.raises(Invalid):
+        check_user_name(name)
+
+
+@pytest.mark.parametrize("name", ["a", "gpu", "gpu-1", "a1-b2-c3", "x" * 30])
+def test_a_good_server_name(name: str) -> None:
+    assert check_server_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "A", "1a", "-a", "a-", "a--b", "a_b", "a/b", "ä", "x" * 31])
+def test_a_bad_server_name(name: str) -> None:
+    with pytest.raises(Invalid):
+        check_server_name(name)
+
+
+@given(st.text(min_size=1).filter(lambda text: text.isprintable()))
+def test_an_escaped_name_is_one_segment_and_comes_back(name: str) -> None:
+    escaped = escape(name)
+    assert "/" not in escaped
+    assert escaped.isascii()
+    assert unquote(escaped) == name
+
+
+def test_paths_and_ids() -> None:
+    assert server_prefix("/", "a b@c") == "/user/a%20b@c/"
+    assert server_prefix("/hub1/", "ada", "gpu") == "/hub1/user/ada/gpu/"
+    assert client_id("a b@c") == "jupyterhub-user-a%20b%40c"
+    assert client_id("ada", "gpu") == "jupyterhub-user-ada-gpu"
+
+
+_tables = st.dictionaries(st.sampled_from(["/a/", "/b/", "/c/"]), st.sampled_from(["http://x", "http://y"]))
+
+
+@given(_tables, _tables)
+def test_the_difference_turns_one_table_into_the_other(left: dict[str, str], right: dict[str, str]) -> None:
+    wanted = {spec: Route(spec, target) for spec, target in left.items()}
+    actual = {spec: Route(spec, target) for spec, target in right.items()}
+    changes = diff(wanted, actual)
+    result = {spec: route for spec, route in actual.items() if spec not in changes.remove}
+    result |= {route.spec: route for route in changes.add}
+    assert result == wanted
+    assert not set(changes.remove) & set(wanted)
+
+
+@pytest.mark.parametrize(("offset", "total", "following"), [(0, 5, 2), (2, 5, 4), (4, 5, None), (3, 5, None), (9, 5, None)])
+def test_the_next_page(offset: int, total: int, following: int | None) -> None:
+    assert Page((), offset, 2, total).next_offset == following
