@@ -33,6 +33,4 @@ async def clients(hub: TrialHub) -> AsyncIterator[Clients]:
         tokens[name] = await hub.token_of((await hub.find(name)).user)
     tokens["server"] = hub.world.servers[1, 1].env["JUPYTERHUB_API_TOKEN"]
     async with AsyncExitStack() as stack:
-        yield {
-            name: await stack.enter_async_context(client_of(app, token)) for name, token in tokens.items()
-        }
+        yield {name: await stack.enter_async_context(client_of(app, token)) for name, token in tokens.items()}

@@ -15,7 +15,9 @@ from carrel.testing.hub import TrialHub
 
 def _visitor(user_id: int, client_id: str) -> Caller:
     user = a_user(f"user{user_id}", id=user_id)
-    return replace(a_caller(user), token=Token(user_id, user_id, user.name, "", "", (), NOW, client_id=client_id))
+    return replace(
+        a_caller(user), token=Token(user_id, user_id, user.name, "", "", (), NOW, client_id=client_id)
+    )
 
 
 def test_a_caller_is_kept_until_it_expires() -> None:

@@ -23,7 +23,9 @@ async def _client(hub: TrialHub) -> OAuthClient:
 
 async def test_a_code_is_good_once(hub: TrialHub) -> None:
     client, ada = await _client(hub), await hub.find("ada")
-    code = await issue_code(hub.ctx, ada, CodeRequest(client, client.redirect_uri, ("x",), "challenge", "S256"))
+    code = await issue_code(
+        hub.ctx, ada, CodeRequest(client, client.redirect_uri, ("x",), "challenge", "S256")
+    )
     record = await take_code(hub.ctx, code)
     assert record is not None
     assert (record.client_id, record.user_id) == (client.client_id, ada.user.id)
@@ -42,7 +44,9 @@ async def test_a_code_lasts_five_minutes(hub: TrialHub, seconds: float, good: bo
 
 async def test_a_token_is_for_recognising_and_access_alone(hub: TrialHub) -> None:
     client, root = await _client(hub), await hub.find("root")
-    code = await issue_code(hub.ctx, root, CodeRequest(client, client.redirect_uri, ("admin:users", "inherit")))
+    code = await issue_code(
+        hub.ctx, root, CodeRequest(client, client.redirect_uri, ("admin:users", "inherit"))
+    )
     record = await take_code(hub.ctx, code)
     assert record is not None
     token = await redeem(hub.ctx, client, record, "s" * 32)

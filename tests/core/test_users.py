@@ -132,7 +132,11 @@ async def test_a_name_that_comes_back_is_another_person(hub: TrialHub) -> None:
 
 @pytest.mark.parametrize(
     ("scopes", "error"),
-    [(("read:users!user=ada",), NotFound), (("tokens!user",), Forbidden), (("list:users!user=ada",), NotFound)],
+    [
+        (("read:users!user=ada",), NotFound),
+        (("tokens!user",), Forbidden),
+        (("list:users!user=ada",), NotFound),
+    ],
 )
 async def test_403_when_nothing_is_held_404_when_only_for_others(
     hub: TrialHub, scopes: tuple[str, ...], error: type[Exception]

@@ -14,12 +14,16 @@ from carrel.domain.paging import Page
 from carrel.domain.routes import Route, diff
 
 
-@pytest.mark.parametrize("name", ["ada", "Ada.Lovelace", "ada@home", "ада", "a b", "per%cent", "x" * 255, "..."])
+@pytest.mark.parametrize(
+    "name", ["ada", "Ada.Lovelace", "ada@home", "ада", "a b", "per%cent", "x" * 255, "..."]
+)
 def test_a_good_user_name(name: str) -> None:
     assert check_user_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", " ada", "ada ", ".", "..", "a/b", "a\\b", "a\nb", "a\0b", "x" * 256, "a\u202eb"])
+@pytest.mark.parametrize(
+    "name", ["", " ada", "ada ", ".", "..", "a/b", "a\\b", "a\nb", "a\0b", "x" * 256, "a\u202eb"]
+)
 def test_a_bad_user_name(name: str) -> None:
     with pytest.raises(Invalid):
         check_user_name(name)
@@ -65,6 +69,8 @@ def test_the_difference_turns_one_table_into_the_other(left: dict[str, str], rig
     assert not set(changes.remove) & set(wanted)
 
 
-@pytest.mark.parametrize(("offset", "total", "following"), [(0, 5, 2), (2, 5, 4), (4, 5, None), (3, 5, None), (9, 5, None)])
+@pytest.mark.parametrize(
+    ("offset", "total", "following"), [(0, 5, 2), (2, 5, 4), (4, 5, None), (3, 5, None), (9, 5, None)]
+)
 def test_the_next_page(offset: int, total: int, following: int | None) -> None:
     assert Page((), offset, 2, total).next_offset == following

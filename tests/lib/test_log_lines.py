@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-import structlog
 from traitlets.config import LoggingConfigurable
 
 from carrel.lib.logging import configure
@@ -25,11 +24,11 @@ def stream() -> Iterator[io.StringIO]:
     configure("INFO", stream)
     yield stream
     root.handlers[:], root.level = before
-    structlog.reset_defaults()
 
 
 def test_an_event_is_one_line_with_its_values(stream: io.StringIO) -> None:
-    structlog.get_logger("carrel.app").info("hub is ready", url="http://127.0.0.1:8000/", users=3, who="a b")
+    values = {"url": "http://127.0.0.1:8000/", "users": 3, "who": "a b"}
+    logging.getLogger("carrel.app").info("hub is ready", extra=values)
     pattern = r"\[I \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} carrel\.app\] hub is ready (.*)\n"
     found = re.fullmatch(pattern, stream.getvalue())
     assert found is not None
@@ -47,19 +46,17 @@ def test_other_libraries_use_the_same_form(stream: io.StringIO) -> None:
     assert lines == ["[W plugin] 1 of 2", "[I docker] hello"]
 
 
-def test_levels_hold_for_both(stream: io.StringIO) -> None:
-    structlog.get_logger("a").debug("no")
+def test_levels_hold(stream: io.StringIO) -> None:
     logging.getLogger("b").debug("no")
     assert stream.getvalue() == ""
     configure(logging.DEBUG, stream)
-    structlog.get_logger("a").debug("yes")
     logging.getLogger("b").debug("yes")
-    assert stream.getvalue().count("yes") == 2
+    assert stream.getvalue().count("yes") == 1
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "a\x1b[2Jb", "a\u2028b", "a\x85b", "a\x00b", "a\u202eb"])
 def test_no_value_can_end_its_line(stream: io.StringIO, text: str) -> None:
-    structlog.get_logger("a").info(text, value=text, **{text: 1})
+    logging.getLogger("a").info(text, extra={"value": text, text: 1})
     logging.getLogger("b").info("%s", text)
     lines = stream.getvalue().splitlines()
     assert len(lines) == 2
@@ -70,7 +67,7 @@ def test_a_traceback_is_indented_and_clean(stream: io.StringIO) -> None:
     try:
         raise ValueError(f"bad\n[E 2026-01-01 forged] /x?token={CANARY}")
     except ValueError:
-        structlog.get_logger("a").exception("failed", password=CANARY)
+        logging.getLogger("a").exception("failed", extra={"password": CANARY})
         logging.getLogger("b").exception("failed")
     lines = stream.getvalue().splitlines()
     assert sum(line.startswith("[E ") for line in lines) == 2

@@ -54,9 +54,7 @@ async def test_a_start_has_fewer_commits_than_are_tried(hub: TrialHub) -> None:
     assert 4 <= hub.store.commits < COMMITS.stop
 
 
-@pytest.mark.parametrize(
-    ("commit", "ready"), [(1, True), (2, False), (3, False), (4, True), (5, True)]
-)
+@pytest.mark.parametrize(("commit", "ready"), [(1, True), (2, False), (3, False), (4, True), (5, True)])
 async def test_what_each_phase_of_a_start_becomes(hub: TrialHub, commit: int, ready: bool) -> None:
     """After the wish it starts; after intent and checkpoint it is cleaned up; with an address it is adopted."""
     await hub.restart(dies_after=commit)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from carrel.domain.events import RouteMissing
-from carrel.lifecycle.routes import collect_activity
 from carrel.lib.clock import isoformat
+from carrel.lifecycle.routes import collect_activity
 from carrel.storage.base import StorageError
 from carrel.testing.hub import TrialHub
 

@@ -17,7 +17,12 @@ Arrange = Callable[[TrialHub], None]
 
 async def test_from_start_to_stop(hub: TrialHub) -> None:
     server = await hub.start()
-    assert (server.ready, server.url, server.lease, server.deadline) == (True, "http://127.0.0.1:1", None, None)
+    assert (server.ready, server.url, server.lease, server.deadline) == (
+        True,
+        "http://127.0.0.1:1",
+        None,
+        None,
+    )
     assert server.started == hub.clock.now()
     assert hub.proxy.table["/user/ada/"] == ("http://127.0.0.1:1", {"user": "ada", "server_name": ""})
     assert hub.probe.asked == ["http://127.0.0.1:1/user/ada/api"]
@@ -243,7 +248,9 @@ async def test_a_lease_lost_between_route_and_row_leaves_no_route_behind(hub: Tr
             row = await tx.servers.get_by_id(1)
             assert row is not None
             assert row.lease is not None
-            await tx.servers.save(replace(row, lease=replace(row.lease, owner="other", fence=row.lease.fence + 9)))
+            await tx.servers.save(
+                replace(row, lease=replace(row.lease, owner="other", fence=row.lease.fence + 9))
+            )
 
     hub.proxy.add_route = add_route  # type: ignore[assignment,method-assign]
     await hub.clock.settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -49,6 +50,8 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
         await stack.enter_async_context(run_workers(ctx))
+        gc.freeze()
+        gc.enable()
         _log.info("Carrel is at %s", ctx.proxy.public_url)
         if on_ready is not None:
             on_ready()

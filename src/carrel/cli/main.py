@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -22,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"carrel {__version__}")
         return 0
     command = _COMMANDS.get(given[0]) if given else None
+    # What is imported stays: looking through it for garbage would be a seventh of a start. The hub turns this
+    # on again once it runs; the other commands end soon.
+    gc.disable()
     try:
         return command(given[1:]) if command else _hub(given)
     except KeyboardInterrupt:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import structlog
 
 from carrel.config.load import load
 from carrel.config.schema import Settings
@@ -17,7 +16,7 @@ def serve(argv: Sequence[str], run_hub: Callable[[Settings], int]) -> int:
     """Run the hub until it is told to stop and return its exit code; raise what `explain` can tell."""
     loaded = load(argv, Path.cwd(), os.environ)
     configure(loaded.settings.log_level)
-    log = structlog.get_logger("carrel.config")
+    log = logging.getLogger("carrel.config")
     file = loaded.settings.config_file
     log.info(f"the configuration is {file}" if file else "there is no configuration file: defaults are used")
     for warning in loaded.warnings:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from carrel.lib.clock import Timestamp
 from carrel.storage.base import Store
 
-
 Moments = dict[int, Timestamp]
 
 

@@ -132,9 +132,7 @@ class Starter:
         """Write the row of a start that begins, and the token and OAuth client that the server gets."""
         now = self.ctx.clock.now()
         deadline = now + float(driver.start_timeout) + float(driver.http_timeout) + _MARGIN
-        row = await tx.servers.save(
-            replace(lease.take(intent, self.owner, deadline), actual=Actual.STARTING)
-        )
+        row = await tx.servers.save(replace(lease.take(intent, self.owner, deadline), actual=Actual.STARTING))
         if row is None:
             return None
         await tx.tokens.delete_of_server(row.id)

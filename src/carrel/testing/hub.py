@@ -212,7 +212,9 @@ class TrialHub:
             authenticator=authenticator,
             spawner_class=self._spawner_class,
             proxy=self.proxy,
-            hub=HubView(f"http://hub{base_url}hub/api", f"{base_url}hub/", hub_id=await load_hub_id(self.store)),
+            hub=HubView(
+                f"http://hub{base_url}hub/api", f"{base_url}hub/", hub_id=await load_hub_id(self.store)
+            ),
             callers=callers,
             activity=Activity(self.settings.activity_resolution),
         )
