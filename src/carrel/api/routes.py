@@ -5,18 +5,19 @@ from __future__ import annotations
 from carrel.api import info, proxy, servers, tokens, users
 from carrel.http.endpoint import Endpoint
 
+# The two that every single-user server asks come first: routes are tried in this order.
 ENDPOINTS: tuple[Endpoint, ...] = (
+    users.whoami,
+    users.report_activity,
     info.version,
     info.info,
     info.health,
-    users.whoami,
     users.list_users,
     users.create_users,
     users.get_user,
     users.create_user,
     users.change_user,
     users.delete_user,
-    users.report_activity,
     servers.get_server,
     servers.start_server,
     servers.stop_server,

@@ -22,6 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 _MOST_KNOWN = 4096
+_BODILESS = frozenset({"GET", "HEAD"})
 MAX_BODY = 1024 * 1024
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _TOO_LARGE = b'{"status": 413, "message": "The request body is too large."}'
@@ -61,7 +62,7 @@ class HubMiddleware:
         if scope["method"] == "OPTIONS" and reply.api:
             await reply.answer(200, b"")
             return
-        if _declared_length(scope) > self._max_body:
+        if scope["method"] not in _BODILESS and _declared_length(scope) > self._max_body:
             await reply.answer(413, _TOO_LARGE)
             return
         if scope["method"] == "HEAD":
