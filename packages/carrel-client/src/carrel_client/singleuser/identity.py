@@ -72,6 +72,14 @@ class HubIdentityProvider(IdentityProvider):
             ("/oauth_callback", oauth.CallbackHandler),
         ]
 
+    def should_check_origin(self, handler: RequestHandler) -> bool:
+        """Tell whether a request needs an origin of ours: not with a token, and not when a person opens a page.
+
+        A browser that says `navigate` from here or from nowhere shows what it gets to its user alone; typed
+        addresses and bookmarks have no Referer that could be checked instead.
+        """
+        return not _is_visit(handler) and super().should_check_origin(handler)
+
     async def _identify(self, handler: JupyterHandler) -> User | None:
         known = getattr(handler, "_jupyter_current_user", None)
         if known is not None:
@@ -159,6 +167,16 @@ def as_user(visitor: Visitor) -> User:
 
 def _is_websocket(handler: RequestHandler) -> bool:
     return isinstance(handler, WebSocketHandler)
+
+
+def _is_visit(handler: RequestHandler) -> bool:
+    headers = handler.request.headers
+    return (
+        handler.request.method in {"GET", "HEAD"}
+        and headers.get("Sec-Fetch-Mode") == "navigate"
+        and headers.get("Sec-Fetch-Dest") == "document"
+        and headers.get("Sec-Fetch-Site") in {"none", "same-origin"}
+    )
 
 
 def _is_api(handler: RequestHandler) -> bool:
