@@ -73,7 +73,7 @@ class HubIdentityProvider(IdentityProvider):
         ]
 
     def should_check_origin(self, handler: RequestHandler) -> bool:
-        """Tell whether a request needs an origin of ours: not with a token, and not when a person opens a page.
+        """Tell whether a request needs an origin of ours: not with a token, nor when a person opens a page.
 
         A browser that says `navigate` from here or from nowhere shows what it gets to its user alone; typed
         addresses and bookmarks have no Referer that could be checked instead.
