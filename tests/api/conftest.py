@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
+from carrel.app.web_app import build_web_app
 from carrel.testing.hub import TrialHub, open_test_hub
-from tests.api.rig import build_api, client_of
+from tests.api.rig import client_of
 
 Clients = dict[str, httpx.AsyncClient]
 
@@ -27,7 +28,7 @@ async def hub() -> AsyncIterator[TrialHub]:
 @pytest.fixture
 async def clients(hub: TrialHub) -> AsyncIterator[Clients]:
     """Clients of nobody, of each user, of ada's server, and one with a token that was made up."""
-    app = build_api(hub)
+    app = build_web_app(hub.ctx)
     tokens: dict[str, str | None] = {"nobody": None, "stranger": "0" * 32}
     for name in ("ada", "bea", "root"):
         tokens[name] = await hub.token_of((await hub.find(name)).user)

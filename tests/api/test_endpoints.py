@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from carrel.api.routes import ENDPOINTS
+from carrel.app.web_app import build_web_app
 from carrel.testing.hub import TrialHub
 from tests.api.conftest import Clients
-from tests.api.rig import API, build_api, client_of
+from tests.api.rig import API, client_of
 
 CALLERS = ("nobody", "stranger", "bea", "server", "ada", "root")
 MOMENT = {"last_activity": "2020-01-01T00:00:00Z"}
@@ -57,12 +58,13 @@ async def test_who_may_do_what(
         assert reply.json()["message"] == "Missing or invalid credentials."
 
 
-def _endpoints() -> list[tuple[str, str, tuple[str, ...] | None]]:
+def _endpoints() -> list[tuple[str, str, tuple[str, ...]]]:
     return [
-        (method, path, handler.opt.get("scopes"))  # type: ignore[union-attr]
-        for handler in ENDPOINTS
-        for method in handler.http_methods  # type: ignore[union-attr]
-        for path in handler.paths  # type: ignore[union-attr]
+        (method, path, endpoint.scopes)
+        for endpoint in ENDPOINTS
+        for method in endpoint.methods
+        for path in endpoint.paths
+        if path
     ]
 
 
@@ -94,9 +96,10 @@ async def test_a_token_without_its_scopes_is_refused(
     bodies = {"/users": {"usernames": ["x"]}, "/users/{name:str}": {"admin": True}}
     body = bodies.get(path, MOMENT if path.endswith("/activity") else None)
     url = API + path.replace("{name:str}", "ada").replace("{token_id:str}", "a1")
-    async with client_of(build_api(hub), token) as client:
+    async with client_of(build_web_app(hub.ctx), token) as client:
         reply = await client.request(method, url, json=body)
-    assert reply.status_code == 403, reply.text
+    # Every token may tell whose it is: others' records are then out of its reach rather than forbidden.
+    assert reply.status_code in ((403, 404) if (method, path) == ("GET", "/users/{name:str}") else (403,))
     assert (await hub.server("ada")).ready
     async with hub.ctx.store.read() as tx:
         assert await tx.users.get("x") is None
@@ -110,7 +113,7 @@ async def test_each_scope_it_names_will_do(
     url = API + path.replace("{name:str}", "ada").replace("{token_id:str}", "a1")
     body = {"/users": {"usernames": ["x"]}}.get(path, MOMENT if path.endswith("/activity") else None)
     for scope in scopes:
-        async with client_of(build_api(hub), await hub.token_of(root, scope)) as client:
+        async with client_of(build_web_app(hub.ctx), await hub.token_of(root, scope)) as client:
             reply = await client.request(method, url, json={} if method == "PATCH" else body)
             assert reply.status_code not in (403, 500), (scope, reply.text)
 
@@ -160,6 +163,6 @@ async def test_info(clients: Clients) -> None:
 @pytest.mark.parametrize("scheme", ["token", "Token", "bearer", "BEARER"])
 async def test_both_schemes(hub: TrialHub, scheme: str) -> None:
     secret = await hub.token_of((await hub.find("ada")).user)
-    async with client_of(build_api(hub)) as client:
+    async with client_of(build_web_app(hub.ctx)) as client:
         reply = await client.get(f"{API}/user", headers={"Authorization": f"{scheme} {secret}"})
         assert reply.json()["name"] == "ada"

@@ -51,10 +51,10 @@ async def test_a_storm_of_starts_and_stops_ends_in_the_last_wish(hub: TrialHub, 
         wanted = chance.choice(["start", "stop"])
         try:
             await (hub.ask_start() if wanted == "start" else hub.ask_stop())
-        except Invalid as refusal:
-            assert "already running" in str(refusal) or "pending stop" in str(refusal)
-        else:
-            wish = wanted
+        except Invalid:
+            # It runs already, or is being stopped: the wish was not taken.
+            continue
+        wish = wanted
         await hub.clock.advance(chance.choice([0, 0, 0.5, 2]))
         assert len(hub.world.alive()) <= 1
     await hub.clock.advance(60)

@@ -56,7 +56,7 @@ async def test_a_start_has_fewer_commits_than_are_tried(hub: TrialHub) -> None:
 
 @pytest.mark.parametrize(("commit", "ready"), [(1, True), (2, False), (3, False), (4, True), (5, True)])
 async def test_what_each_phase_of_a_start_becomes(hub: TrialHub, commit: int, ready: bool) -> None:
-    """After the wish it starts; after intent and checkpoint it is cleaned up; with an address it is adopted."""
+    """A wish is done, an intent or a bare checkpoint cleaned up, what has an address adopted."""
     await hub.restart(dies_after=commit)
     await _attempt(hub)
     assert hub.is_dead()

@@ -15,6 +15,7 @@ from carrel.http.endpoint import json_reply
 PAGINATION_TYPE = "application/jupyterhub-pagination+json"
 _DEFAULT_LIMIT = 50
 _MAX_LIMIT = 200
+_LONGEST = 12
 
 
 def page_request(request: Request) -> PageRequest:
@@ -50,7 +51,12 @@ def _number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name)
     if text is None:
         return default
+    number: int | None
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
-        raise Invalid(f"{name} must be a whole number, not {text[:40]!r}") from None
+        number = None
+    # Longer ones fit no database's numbers.
+    if number is None or len(text) > _LONGEST:
+        raise Invalid(f"{name} must be a whole number, not {text[:40]!r}")
+    return number

@@ -47,8 +47,10 @@ async def start_server(hub: HubContext, caller: Caller, name: str, request: Requ
 
 
 @delete("/users/{name:str}/server", summary="Stop a server", scopes=("delete:servers",))
-async def stop_server(hub: HubContext, caller: Caller, name: str) -> Response:
+async def stop_server(hub: HubContext, caller: Caller, name: str, request: Request) -> Response:
     """Stop the user's default server: 204 when it has stopped in time, 202 while it is on its way."""
+    if _object(await request.body()).get("remove"):
+        raise Invalid("Only named servers can be removed: leave out `remove` to stop the default server")
     server = await servers.ask_to_stop(hub, caller, name)
     if server is not None:
         server = await servers.wait_until_settled(hub, server, hub.settings.slow_stop_timeout)
@@ -97,17 +99,19 @@ def _step_model(hub: HubContext, server: Server, step: ServerProgress) -> dict[s
     return model
 
 
-def _options(body: bytes) -> dict[str, Any] | None:
-    if not body.strip():
-        return None
+def _object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a body, an empty one for no body and for null."""
     try:
-        parsed = msgspec.json.decode(body)
+        parsed = msgspec.json.decode(body) if body.strip() else None
     except msgspec.DecodeError:
         raise Invalid("Invalid JSON in body of request") from None
-    if parsed is None:
-        return None
-    if not isinstance(parsed, dict):
-        raise Invalid("The body must be a JSON object with the server's options")
+    if not isinstance(parsed, dict | None):
+        raise Invalid("The body must be a JSON object")
+    return parsed or {}
+
+
+def _options(body: bytes) -> dict[str, Any] | None:
+    parsed = _object(body)
     options = parsed.get("user_options", {}) if parsed.keys() & {"user_options", "display_name"} else parsed
     if not isinstance(options, dict):
         raise Invalid("user_options must be a JSON object")

@@ -83,6 +83,9 @@ class Reconciler:
                 self._interrupted.add(server_id)
                 task.cancel()
             return
+        if action is Action.POLL and not self._is_poll_due(server_id):
+            self._wait_for_poll(server_id)
+            return
         work = self._work(action, server)
         if work is not None:
             task = asyncio.create_task(self._do(server, work), name=f"{action} of server {server_id}")
@@ -106,7 +109,7 @@ class Reconciler:
             case Action.ABORT:
                 return self._poller.abort(server)
             case Action.POLL:
-                return self._poll(server) if self._is_poll_due(server.id) else self._wait_for_poll(server.id)
+                return self._poll(server)
             case Action.STOP | Action.CANCEL:
                 return self._stopper.stop(server)
             case Action.FORCE:

@@ -159,6 +159,7 @@ class Starter:
             async with asyncio.timeout(limit) as timer, relay(self.ctx, row, driver):
                 await resolve(self.ctx.authenticator.pre_spawn_start(driver.user, driver))
                 await resolve(driver.run_auth_state_hook(None))
+                await driver.run_apply_user_options(driver.user_options)
                 await resolve(driver.run_pre_spawn_hook())
                 say(self.ctx, row, 20, "Starting the server")
                 return await drive.start(driver)

@@ -131,8 +131,11 @@ def server_for(
     validator: LoadedValidator, *, secret: str | None = None, lifetime: float = 0.0
 ) -> WebApplicationServer:
     """Return oauthlib's endpoints over one validator; tokens they make are `secret`."""
-    return WebApplicationServer(
+    server = WebApplicationServer(
         validator,
         token_generator=None if secret is None else lambda request: secret,
         token_expires_in=int(lifetime),
     )
+    # A browser that comes back is recognised anew: nothing would honour a refresh token.
+    server.auth_grant.refresh_token = False
+    return server

@@ -27,6 +27,11 @@ _START_LIMIT = 15.0
 _PORT_IN_USE = 5
 
 
+class _Detached(subprocess.Popen[bytes]):
+    def __del__(self) -> None:
+        """It outlives the hub on purpose, so nobody needs to be warned that it was not waited for."""
+
+
 class CarrelProxy(ConfigurableHTTPProxy):
     """Runs `carrel-proxy` and keeps it running."""
 
@@ -84,6 +89,9 @@ class CarrelProxy(ConfigurableHTTPProxy):
         status_file = self._file("proxy.json")
         status_file.unlink(missing_ok=True)
         self._file("proxy-arguments.json").write_bytes(msgspec.json.encode(self._arguments()))
+        if self._process is not None:
+            # It has ended; asking takes it out of the process table.
+            self._process.poll()
         process = await asyncio.to_thread(self._spawn)
         self._process = process
         async with asyncio.timeout(_START_LIMIT):
@@ -101,7 +109,7 @@ class CarrelProxy(ConfigurableHTTPProxy):
         environment = {
             name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ
         }
-        return subprocess.Popen(
+        return _Detached(
             [sys.executable, "-m", "carrel.dataplane", *self._arguments()],
             env=environment | {"CONFIGPROXY_AUTH_TOKEN": self.auth_token},
             stdin=subprocess.DEVNULL,

@@ -83,8 +83,8 @@ class FakeClock:
     @contextmanager
     def drive(self) -> Iterator[None]:
         """Let the running loop's timers follow this clock while the block runs; asyncio's own loops only."""
-        loop = cast(Any, asyncio.get_running_loop())
-        if not isinstance(loop, asyncio.BaseEventLoop):
+        loop: Any = asyncio.get_running_loop()
+        if not hasattr(loop, "_scheduled"):
             raise TypeError(f"FakeClock cannot drive {type(loop).__name__}; use asyncio's own event loop")
         self._loop, loop.time = cast(_Loop, loop), self.monotonic
         try:

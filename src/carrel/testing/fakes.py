@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from traitlets import Integer
 
@@ -167,8 +168,8 @@ class FakeProxy(Proxy):
         self._fresh = True
 
     def specs(self) -> set[str]:
-        """Return the paths that have a route."""
-        return set(self.table)
+        """Return the paths of servers that have a route; the hub's own is not among them."""
+        return set(self.table) - {urlsplit(self.public_url).path or "/"}
 
     async def start(self) -> bool:
         """Run; True when it did not run before."""

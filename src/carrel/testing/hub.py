@@ -55,7 +55,7 @@ class TrialHub:
         self.settings = settings
         self.clock = clock
         self.world = FakeWorld(clock)
-        self.proxy = FakeProxy()
+        self.proxy = FakeProxy(public_url=f"http://hub.test{settings.base_url}", hub_url="http://hub.invalid")
         self.probe = FakeProbe()
         self._spawner_class = self.world.spawner_class()
         self._database: SqlStore | None = None
@@ -172,7 +172,7 @@ class TrialHub:
         """Return the row of a user's server; raise LookupError when there is none."""
         async with self._read() as tx:
             user = await tx.users.get(name)
-            found = None if user is None else await tx.servers.get(user.id, "")
+            found: Server | None = None if user is None else await tx.servers.get(user.id, "")
         if found is None:
             raise LookupError(f"{name} has no server")
         return found
