@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,12 @@ import pytest
 from tests.rigs.accounts import Account, temporary_account
 from tests.rigs.needs import need
 from tests.rigs.postgres import PostgresServer, find_binaries
+
+
+def pytest_configure() -> None:
+    """Heed SIGINT even in a shell's background job, where it is ignored: servers would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -130,6 +130,15 @@ async def test_without_the_scope_it_is_forbidden(hub: TrialHub) -> None:
         await issue_token(hub.ctx, weak, "ada")
 
 
+@pytest.mark.parametrize("scopes", [("inherit",), ("servers!user",), ("admin:users",)])
+async def test_a_token_gives_nothing_that_its_maker_lacks(hub: TrialHub, scopes: tuple[str, ...]) -> None:
+    keeper = hub.caller_of((await hub.find("ada")).user, "tokens", "read:users:name")
+    with pytest.raises(Invalid, match="the caller does not have"):
+        await issue_token(hub.ctx, keeper, "root", scopes=scopes)
+    made = await issue_token(hub.ctx, keeper, "root", scopes=("read:users:name!user",))
+    assert made.scopes.covers("read:users:name!user=root")
+
+
 async def test_nobody_can_make_tokens_for_nobody(hub: TrialHub) -> None:
     with pytest.raises(NotFound):
         await issue_token(hub.ctx, await hub.find("root"), "ghost")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -112,15 +113,24 @@ async def test_deleting(hub: TrialHub) -> None:
     secret = await hub.token_of(ada.user)
     assert await caller_of_token(hub.ctx, secret) is not None
     await hub.start()
-    with pytest.raises(Invalid, match="stop it"):
-        await delete_user(hub.ctx, root, "ada")
-    await hub.stop()
     await delete_user(hub.ctx, root, "ada")
+    assert hub.world.alive() == set()
     assert await caller_of_token(hub.ctx, secret) is None
     with pytest.raises(NotFound):
         await delete_user(hub.ctx, root, "ada")
     with pytest.raises(Invalid, match="yourself"):
         await delete_user(hub.ctx, root, "root")
+
+
+async def test_a_server_that_will_not_stop_keeps_its_user(hub: TrialHub) -> None:
+    root = await hub.find("root")
+    await hub.start()
+    hub.world.script.stop_delay = 1000.0
+    deleting = asyncio.create_task(delete_user(hub.ctx, root, "ada"))
+    await hub.clock.advance(60.0)
+    with pytest.raises(Invalid, match="process of stopping"):
+        await deleting
+    assert (await hub.find("ada")).user.name == "ada"
 
 
 async def test_a_name_that_comes_back_is_another_person(hub: TrialHub) -> None:

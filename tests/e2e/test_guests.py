@@ -1,4 +1,4 @@
-"""Somebody else's server: an administrator is asked before it learns who they are, and Lab's menu leads back."""
+"""Somebody else's server: an administrator is asked first, and Lab's menu leads back to the hub."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ async def issue_token(
 ) -> NewToken:
     """Return a new token of a user.
 
-    Raises Invalid when `scopes` go beyond the owner's or `expires_in` (seconds) is not positive.
+    Raises Invalid when `scopes` go beyond the owner's or the caller's, or `expires_in` (seconds) is
+    not positive.
     """
     caller.require("tokens", user=user_name)
     if expires_in is not None and expires_in <= 0:
@@ -48,7 +49,7 @@ async def issue_token(
         user = await tx.users.get(user_name)
         if user is None:
             raise NotFound(f"No such user: {user_name}")
-        _check_subset(user, scopes)
+        _check_scopes(caller, user, scopes)
         now = ctx.clock.now()
         expires = None if expires_in is None else now + expires_in
         secret = new_token()
@@ -99,10 +100,13 @@ async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id
     ctx.bus.publish(RightsChanged(user.id))
 
 
-def _check_subset(user: User, scopes: Sequence[str]) -> None:
-    if "inherit" in scopes:
-        return
-    owned = Scopes(scopes_of_user(user.name, user.admin))
-    extra = sorted(scope for scope in expand(scopes, user.name) if not owned.covers(scope))
+def _check_scopes(caller: Caller, owner: User, scopes: Sequence[str]) -> None:
+    """Return when a token with `scopes` can do nothing that its owner or its maker may not; raise Invalid."""
+    owned = Scopes(scopes_of_user(owner.name, owner.admin))
+    wanted = owned.names if "inherit" in scopes else expand(scopes, owner.name)
+    extra = sorted(scope for scope in wanted if not owned.covers(scope))
     if extra:
-        raise Invalid(f"Not assigning requested scopes: {', '.join(extra)}: {user.name} does not have them")
+        raise Invalid(f"Not assigning requested scopes: {', '.join(extra)}: {owner.name} does not have them")
+    extra = sorted(scope for scope in wanted if not caller.scopes.covers(scope))
+    if extra:
+        raise Invalid(f"Not assigning scopes that the caller does not have: {', '.join(extra[:5])}")

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.servers import publish_change
+from carrel.core.servers import change, publish_change, wait_until_settled
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.servers import Server
+from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
 from carrel.storage.base import UserFilter
 
@@ -122,26 +123,38 @@ async def change_user(
 
 
 async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
-    """Remove a user whose servers are stopped.
+    """Stop a user's servers and remove the user.
 
-    Raises Invalid for oneself and while a server of theirs runs or is being started or stopped.
+    Raises Invalid for oneself, and when a server takes longer to stop than `slow_stop_timeout` (try again).
     """
     caller.require("delete:users", user=name)
     if name == caller.user.name:
         raise Invalid("Cannot delete yourself!")
+    await _stop_servers(ctx, name)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
             raise NotFound(f"No such user: {name}")
         servers = await tx.servers.of_users([user.id])
         if any(server.active for server in servers):
-            raise Invalid(f"{name}'s server is running or about to: stop it before deleting the user")
+            raise Invalid(f"{name}'s server is in the process of stopping, please wait.")
         await tx.users.delete(user.id)
     ctx.bus.publish(RightsChanged(user.id))
     for server in servers:
         ctx.progress.forget(server.id)
         publish_change(ctx, server)
     await ctx.authenticator.delete_user_now(name)
+
+
+async def _stop_servers(ctx: HubContext, name: str) -> None:
+    """Ask for the end of a user's servers and wait for it, though not for ever."""
+    async with ctx.store.read() as tx:
+        user = await tx.users.get(name)
+        servers = [] if user is None else [row for row in await tx.servers.of_users([user.id]) if row.active]
+    for server in servers:
+        await change(ctx, server.id, ask_stop, durable=True)
+    for server in servers:
+        await wait_until_settled(ctx, server, ctx.settings.slow_stop_timeout)
 
 
 def _check_name(ctx: HubContext, name: str) -> str:

@@ -170,7 +170,7 @@ oauth_codes = Table(
         "client_id", ForeignKey("oauth_clients.client_id", ondelete="CASCADE"), nullable=False, index=True
     ),
     _user(),
-    Column("session_id", Text),
+    Column("session_id", Text, index=True),
     Column("redirect_uri", Text, nullable=False),
     Column("scopes", Text, nullable=False),
     Column("expires", Double, nullable=False, index=True),

@@ -181,7 +181,7 @@ def _create_oauth() -> None:
         sa.PrimaryKeyConstraint("hashed", name="pk_oauth_codes"),
     )
     _create_indexes("oauth_clients", "server_id")
-    _create_indexes("oauth_codes", "client_id", "expires", "user_id")
+    _create_indexes("oauth_codes", "client_id", "expires", "session_id", "user_id")
 
 
 def _create_indexes(table: str, *columns: str) -> None:
