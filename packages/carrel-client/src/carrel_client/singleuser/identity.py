@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 from jupyter_server.auth.identity import IdentityProvider, User
@@ -13,21 +13,8 @@ from traitlets import default
 
 from carrel_client.singleuser import oauth, pages
 from carrel_client.singleuser.access import may_enter
-from carrel_client.singleuser.cookies import Cookies
-from carrel_client.singleuser.hub import HubClient, HubRefused, HubUnreachable, Visitor
-
-if TYPE_CHECKING:
-    from carrel_client.singleuser.environment import HubEnvironment
-    from carrel_client.singleuser.visitors import Visitors
-
-
-class HubServer(Protocol):
-    """What the identity provider and its pages need of the server that they belong to."""
-
-    environment: HubEnvironment
-    hub: HubClient
-    visitors: Visitors
-    cookies: Cookies
+from carrel_client.singleuser.hub import HubRefused, HubUnreachable, Visitor
+from carrel_client.singleuser.server import HubServer
 
 
 class HubIdentityProvider(IdentityProvider):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
@@ -13,9 +13,7 @@ from carrel_client.singleuser import pages
 from carrel_client.singleuser.access import may_enter
 from carrel_client.singleuser.hub import HubRefused, HubUnreachable
 from carrel_client.singleuser.login import PendingLogin, UsedStates, authorize_url, code_verifier, safe_next
-
-if TYPE_CHECKING:
-    from carrel_client.singleuser.identity import HubIdentityProvider, HubServer
+from carrel_client.singleuser.server import HubServer
 
 _MOST_ROUNDS = 3
 _NO_STATE = (
@@ -44,7 +42,7 @@ def begin_login(handler: RequestHandler, server: HubServer, next_url: str) -> No
 class _HubHandler(JupyterHandler):
     @property
     def server(self) -> HubServer:
-        return cast("HubIdentityProvider", self.identity_provider).server
+        return cast(HubServer, self.serverapp)
 
 
 class LoginHandler(_HubHandler):
