@@ -27,6 +27,8 @@ def hub_wishes(environment: HubEnvironment) -> Config:
     server = config.ServerApp
     server.ip = environment.ip
     server.port = environment.port
+    # The hub stops servers, from its home page; Lab's own log-out would stand beside the hub's.
+    server.quit_button = False
     server.default_url = environment.default_url or ("/lab" if find_spec("jupyterlab") else "/")
     if environment.root_dir:
         server.root_dir = os.path.expanduser(environment.root_dir)
