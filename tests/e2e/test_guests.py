@@ -39,6 +39,6 @@ def leave_by_the_menu(page: Page) -> None:
     page.get_by_role("menuitem", name="File").click()
     expect(page.get_by_text("Hub Control Panel")).to_be_visible()
     screenshot(page, "lab hub menu")
-    expect(page.get_by_text("Shut Down", exact=True)).to_have_count(0)
-    page.get_by_text("Log Out", exact=True).click()
+    expect(page.get_by_text("Shut Down", exact=True)).to_be_hidden()
+    page.get_by_role("menuitem", name="Log Out").click()
     page.wait_for_url(re.compile(r"/hub/(logout|login)"))
