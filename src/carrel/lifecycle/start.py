@@ -12,11 +12,12 @@ from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver
 from carrel.core.oauth import client_of_server
 from carrel.core.servers import publish_change, server_path
+from carrel.core.tokens import new_record
 from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.servers import Actual, Failure, Server
-from carrel.domain.tokens import Token
+from carrel.domain.users import User
 from carrel.lib.awaiting import resolve
-from carrel.lib.ids import digest, new_token, token_prefix
+from carrel.lib.ids import new_token
 from carrel.lifecycle import drive, lease
 from carrel.lifecycle.progress import relay, say, say_outcome
 from carrel.lifecycle.readiness import NotReady, Probe, wait_until_ready
@@ -119,7 +120,7 @@ class Starter:
                 _log.exception("No driver can be built for %s", server_path(self.ctx, server))
                 row = await tx.servers.save(ended(intent, drive.failure_of(error)))
             else:
-                row = await self._write_intent(tx, intent, driver)
+                row = await self._write_intent(tx, user, intent, driver)
         if row is None:
             return None
         publish_change(self.ctx, row)
@@ -128,7 +129,9 @@ class Starter:
             return None
         return row, driver
 
-    async def _write_intent(self, tx: Transaction, intent: Server, driver: Spawner) -> Server | None:
+    async def _write_intent(
+        self, tx: Transaction, owner: User, intent: Server, driver: Spawner
+    ) -> Server | None:
         """Write the row of a start that begins, and the token and OAuth client that the server gets."""
         now = self.ctx.clock.now()
         deadline = now + float(driver.start_timeout) + float(driver.http_timeout) + _MARGIN
@@ -137,18 +140,10 @@ class Starter:
             return None
         await tx.tokens.delete_of_server(row.id)
         driver.api_token = new_token()
+        scopes = sorted(scopes_of_server_token(row.user_name, row.name))
+        note = f"Server at {server_path(self.ctx, row)}"
         token = await tx.tokens.add(
-            Token(
-                id=0,
-                user_id=row.user_id,
-                user_name=row.user_name,
-                prefix=token_prefix(driver.api_token),
-                hashed=digest(driver.api_token),
-                scopes=tuple(sorted(scopes_of_server_token(row.user_name, row.name))),
-                created=now,
-                note=f"Server at {server_path(self.ctx, row)}",
-                server_id=row.id,
-            )
+            new_record(owner, driver.api_token, scopes, now=now, note=note, server_id=row.id)
         )
         await tx.oauth.put_client(client_of_server(row, self.ctx.settings.base_url, token.hashed))
         return row
