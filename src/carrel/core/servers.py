@@ -115,22 +115,21 @@ async def change(
 async def wait_until_settled(ctx: HubContext, server: Server, timeout: float) -> Server | None:
     """Return the row once nothing is pending, or as it is after `timeout` seconds; None when gone."""
     current: Server | None = server
-    with ctx.bus.watch(ServerChanged) as watch:
+    with ctx.bus.watch(ServerChanged, server_id=server.id) as watch:
         try:
             async with asyncio.timeout(timeout):
                 while True:
                     current = await reload_server(ctx, server.id)
                     if current is None or current.pending is None:
                         return current
-                    while (event := await watch.next()) and not _concerns(event, server.id):
-                        pass
+                    await watch.next()
         except TimeoutError:
             return current
 
 
 async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerProgress]:
     """Yield the steps of a server's current start, from its first to its outcome."""
-    with ctx.bus.watch(ServerProgress, ServerChanged) as watch:
+    with ctx.bus.watch(ServerProgress, ServerChanged, server_id=server.id) as watch:
         current = await reload_server(ctx, server.id)
         if current is None:
             return
@@ -144,7 +143,7 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
             if over:
                 yield outcome(ctx, server if current is None else current)
                 return
-            if _concerns(await watch.next(), server.id):
+            if isinstance(await watch.next(), ServerChanged):
                 current = await reload_server(ctx, server.id)
 
 
@@ -190,7 +189,3 @@ async def reload_server(ctx: HubContext, server_id: int) -> Server | None:
     """Return a server's row as it is now, or None when it is gone."""
     async with ctx.store.read() as tx:
         return await tx.servers.get_by_id(server_id)
-
-
-def _concerns(event: object, server_id: int) -> bool:
-    return isinstance(event, ServerChanged) and event.server_id == server_id

@@ -21,11 +21,12 @@ _BACKLOG = 256
 
 
 class Watch:
-    """The events of some types since the watch began, oldest first."""
+    """The events of some types since the watch began, oldest first; with `server_id`, only one server's."""
 
-    def __init__(self, bus: Bus, types: tuple[type[Event], ...]) -> None:
+    def __init__(self, bus: Bus, types: tuple[type[Event], ...], server_id: int | None) -> None:
         self._bus = bus
         self._types = types
+        self._server_id = server_id
         self._events: deque[Event] = deque(maxlen=_BACKLOG)
         self._arrived = asyncio.Event()
 
@@ -53,7 +54,9 @@ class Watch:
             yield await self.next()
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, self._types):
+        # Filtered before anybody wakes: while a class starts, hundreds watch one server each.
+        mine = self._server_id is None or getattr(event, "server_id", None) == self._server_id
+        if mine and isinstance(event, self._types):
             self._events.append(event)
             self._arrived.set()
 
@@ -82,6 +85,6 @@ class Bus:
         with suppress(ValueError):
             self._listeners.remove(listener)
 
-    def watch(self, *types: type[Event]) -> Watch:
+    def watch(self, *types: type[Event], server_id: int | None = None) -> Watch:
         """Return a watch over events of `types`; enter it before you look at the database."""
-        return Watch(self, types)
+        return Watch(self, types, server_id)
