@@ -20,7 +20,6 @@ from carrel.core.servers import change
 from carrel.domain.events import ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
-from carrel.lib.httpclient import new_client
 from carrel.lib.ids import new_token
 from carrel.lib.listen import bind_socket
 from carrel.lifecycle.readiness import http_probe
@@ -65,31 +64,30 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
 
     Without `start_proxy` only servers are looked after, and routes where a data plane happens to run.
     """
-    async with new_client(total=5.0) as client:
-        routes = RouteKeeper(ctx)
-        reconciler = Reconciler(ctx, http_probe(client), routes, owner=f"{os.getpid()}-{new_token()[:8]}")
-        if start_proxy:
-            await ctx.proxy.start()
-            await routes.sync()
-        work = {
-            "reconciler": reconciler.run(),
-            "activity": _flush_activity(ctx),
-            "checkpoints": _checkpoint(ctx),
-        }
-        if start_proxy:
-            work |= {"routes": routes.run(), "proxy activity": _poll_activity(ctx), "purge": _purge(ctx)}
-        ctx.bus.listen(reconciler.heed)
-        ctx.bus.listen(routes.heed)
-        tasks = [asyncio.create_task(steps, name=name) for name, steps in work.items()]
+    routes = RouteKeeper(ctx)
+    reconciler = Reconciler(ctx, http_probe, routes, owner=f"{os.getpid()}-{new_token()[:8]}")
+    if start_proxy:
+        await ctx.proxy.start()
+        await routes.sync()
+    work = {
+        "reconciler": reconciler.run(),
+        "activity": _flush_activity(ctx),
+        "checkpoints": _checkpoint(ctx),
+    }
+    if start_proxy:
+        work |= {"routes": routes.run(), "proxy activity": _poll_activity(ctx), "purge": _purge(ctx)}
+    ctx.bus.listen(reconciler.heed)
+    ctx.bus.listen(routes.heed)
+    tasks = [asyncio.create_task(steps, name=name) for name, steps in work.items()]
+    for task in tasks:
+        task.add_done_callback(_complain)
+    try:
+        yield
+    finally:
         for task in tasks:
-            task.add_done_callback(_complain)
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await ctx.activity.flush(ctx.store)
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await ctx.activity.flush(ctx.store)
 
 
 class StopRequest:

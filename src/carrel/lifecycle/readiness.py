@@ -6,14 +6,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-import aiohttp
-
+from carrel.lib.httpclient import send
 from carrel.lifecycle import drive
 from carrel.spawners.base import Spawner
 
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.5
-_VERSION_HEADER = "X-JupyterHub-Version"
+_VERSION_HEADER = "x-jupyterhub-version"
+_PROBE_SECONDS = 5.0
 _log = logging.getLogger("carrel.lifecycle")
 
 
@@ -29,19 +29,15 @@ class NotReady(Exception):
 Probe = Callable[[str], Awaitable[bool]]
 
 
-def http_probe(client: aiohttp.ClientSession) -> Probe:
-    """Return a probe that asks over HTTP."""
-
-    async def answers(url: str) -> bool:
-        try:
-            async with client.get(url, allow_redirects=False) as reply:
-                if _VERSION_HEADER not in reply.headers:
-                    _log.debug("The server at %s does not say its version", url)
-                return reply.status < 500
-        except (aiohttp.ClientError, OSError):
-            return False
-
-    return answers
+async def http_probe(url: str) -> bool:
+    """Ask over HTTP."""
+    try:
+        reply = await send("GET", url, seconds=_PROBE_SECONDS)
+    except (TimeoutError, OSError):
+        return False
+    if _VERSION_HEADER not in reply.headers:
+        _log.debug("The server at %s does not say its version", url)
+    return reply.status < 500
 
 
 async def wait_until_ready(probe: Probe, driver: Spawner, url: str, timeout: float) -> None:

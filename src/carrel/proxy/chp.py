@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
 from traitlets import Unicode, default
 
 from carrel.domain.routes import Route
-from carrel.lib.httpclient import new_client
+from carrel.lib.httpclient import send
 from carrel.proxy.base import Proxy, ProxyError
 
 #: Routes without this mark were set by somebody else and are left alone.
@@ -31,8 +30,6 @@ class ConfigurableHTTPProxy(Proxy):
     ).tag(config=True)
     auth_token = Unicode(help="The API's token; by default from CONFIGPROXY_AUTH_TOKEN.").tag(config=True)
 
-    _client: aiohttp.ClientSession | None = None
-
     @default("auth_token")
     def _auth_token_default(self) -> str:
         return os.environ.get("CONFIGPROXY_AUTH_TOKEN", "")
@@ -41,12 +38,6 @@ class ConfigurableHTTPProxy(Proxy):
         """Check that the proxy answers; its table may hold anything."""
         await self.get_all_routes()
         return False
-
-    async def close(self) -> None:
-        """Release the connection to the proxy; may be repeated."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         await self._call("POST", _path(routespec), {**data, "target": target, _MARK: True})
@@ -66,16 +57,11 @@ class ConfigurableHTTPProxy(Proxy):
         self, method: str, path: str, body: Any = None, accept: tuple[int, ...] = (200, 201, 202, 204)
     ) -> bytes:
         """Return the body of an answer; raise ProxyError when there is none or it is a refusal."""
-        if self._client is None:
-            self._client = new_client()
-        payload = None if body is None else msgspec.json.encode(body)
+        payload = b"" if body is None else msgspec.json.encode(body)
         headers = {"Authorization": f"token {self.auth_token}"}
         try:
-            async with self._client.request(
-                method, f"{self.api_url}{path}", data=payload, headers=headers, allow_redirects=False
-            ) as reply:
-                answer = await reply.read()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            reply = await send(method, f"{self.api_url}{path}", headers=headers, body=payload)
+        except (TimeoutError, OSError) as error:
             raise ProxyError(f"no answer from {self.api_url} ({error})") from error
         if reply.status == 403:
             raise TokenRefused(
@@ -84,7 +70,7 @@ class ConfigurableHTTPProxy(Proxy):
             )
         if reply.status not in accept:
             raise ProxyError(f"{self.api_url} answers {method} {path} with {reply.status}")
-        return answer
+        return reply.body
 
 
 def marked(route: Route) -> dict[str, Any]:
