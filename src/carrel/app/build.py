@@ -24,6 +24,7 @@ from carrel.lib.clock import SystemClock
 from carrel.lib.registry import Kind, UnknownClass, find_class
 from carrel.proxy.base import Proxy
 from carrel.proxy.embedded import CarrelProxy
+from carrel.proxy.haproxy import HAProxyProxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
@@ -57,6 +58,7 @@ PROXIES: Kind[Proxy] = Kind(
         "default": "carrel.proxy.embedded.CarrelProxy",
         "carrel": "carrel.proxy.embedded.CarrelProxy",
         "configurable-http-proxy": "carrel.proxy.chp.ConfigurableHTTPProxy",
+        "haproxy": "carrel.proxy.haproxy.HAProxyProxy",
     },
     groups=("carrel.proxies", "jupyterhub.proxies"),
 )
@@ -153,12 +155,10 @@ def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
         "public_url": f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base_url}",
         "hub_url": hub_url(settings),
     }
-    if issubclass(proxy_class, CarrelProxy):
-        values |= {
-            "ip": settings.ip,
-            "directory": str(runtime_directory(settings)),
-            "error_target": f"{hub_url(settings)}{settings.base_url}hub/error",
-        }
+    if issubclass(proxy_class, CarrelProxy | HAProxyProxy):
+        values |= {"ip": settings.ip, "directory": str(runtime_directory(settings))}
+        if issubclass(proxy_class, CarrelProxy):
+            values["error_target"] = f"{hub_url(settings)}{settings.base_url}hub/error"
         return proxy_class(config=settings.plugins, port=settings.port, **values)
     return proxy_class(config=settings.plugins, **values)
 

@@ -123,9 +123,9 @@ KNOWN_CLASSES = (
     "Spawner", "LocalProcessSpawner", "SimpleLocalProcessSpawner", "SimpleSpawner", "DockerSpawner",
     "SwarmSpawner", "SystemUserSpawner", "KubeSpawner", "SudoSpawner", "SystemdSpawner", "WrapSpawner",
     "ProfilesSpawner", "BatchSpawner", "BatchSpawnerBase", "SlurmSpawner", "TorqueSpawner", "CondorSpawner",
-    "Proxy", "CarrelProxy", "ConfigurableHTTPProxy", "TraefikProxy", "TraefikFileProviderProxy",
-    "CryptKeeper", "PeriodicMetricsCollector", "JupyterHubHTTPClient", "EventLogger", "EventLog",
-    "HubAuth", "HubOAuth", "HubOAuthenticated", "JupyterHubSingleUser", "ServerApp", "NotebookApp",
+    "Proxy", "CarrelProxy", "ConfigurableHTTPProxy", "HAProxyProxy", "TraefikProxy",
+    "TraefikFileProviderProxy", "CryptKeeper", "PeriodicMetricsCollector", "JupyterHubHTTPClient", "EventLogger",
+    "EventLog", "HubAuth", "HubOAuth", "HubOAuthenticated", "JupyterHubSingleUser", "ServerApp", "NotebookApp",
     "SingleUserNotebookApp", "Service",
 )  # fmt: skip
 

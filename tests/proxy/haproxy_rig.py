@@ -1,0 +1,86 @@
+"""HAProxyProxy with a real HAProxy, and servers for it to forward to."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from carrel.lib.net import free_port
+from carrel.proxy.haproxy import HAProxyProxy
+from tests.rigs.needs import need
+
+
+def need_haproxy() -> None:
+    """Skip where there is no HAProxy."""
+    need(shutil.which("haproxy", path="/usr/local/sbin:/usr/sbin:/usr/bin"), "HAProxy")
+
+
+def driver(directory: Path, port: int, **values: Any) -> HAProxyProxy:
+    """Return a driver as the hub would make it."""
+    fixed = {
+        "ip": "127.0.0.1",
+        "port": port,
+        "directory": str(directory),
+        "public_url": f"http://127.0.0.1:{port}/",
+        "hub_url": "http://127.0.0.1:9",
+    }
+    return HAProxyProxy(**fixed | values)
+
+
+@asynccontextmanager
+async def running(directory: Path, **values: Any) -> AsyncIterator[HAProxyProxy]:
+    """Run the block with an HAProxy, and end whichever there is then."""
+    need_haproxy()
+    proxy = driver(directory, free_port("127.0.0.1"), **values)
+    assert await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()
+        await proxy.close()
+
+
+@asynccontextmanager
+async def upstream(name: str) -> AsyncIterator[str]:
+    """Serve `NAME PATH` with the status that the query asks for, and echo websockets; yield the URL."""
+
+    def answer(connection: ServerConnection, request: Request) -> Response | None:
+        if "upgrade" in request.headers.get("Connection", "").lower():
+            return None
+        path, _, status = request.path.partition("?")
+        page = connection.respond(int(status or 200), f"{name} {path}")
+        page.headers["X-Seen"] = quote(str(dict(request.headers.raw_items())))
+        return page
+
+    async def echo(connection: ServerConnection) -> None:
+        async for message in connection:
+            await connection.send(message)
+
+    async with serve(echo, "127.0.0.1", 0, process_request=answer, ping_interval=None) as server:
+        yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+
+async def fetch(proxy: HAProxyProxy, path: str, *lines: str) -> tuple[int, str]:
+    """Return status and the whole answer to a GET of exactly this path."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    try:
+        head = "".join(f"{line}\r\n" for line in ("Host: hub.example", "Connection: close", *lines))
+        writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+        answer = (await reader.read()).decode()
+    finally:
+        writer.close()
+    return int(answer.split()[1]), answer
+
+
+async def served(proxy: HAProxyProxy, path: str) -> str:
+    """Return the body of an answer, or its status when it is no 200."""
+    status, answer = await fetch(proxy, path)
+    return answer.partition("\r\n\r\n")[2] if status == 200 else str(status)
