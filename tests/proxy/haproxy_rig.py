@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,18 @@ def driver(directory: Path, port: int, **values: Any) -> HAProxyProxy:
         "hub_url": "http://127.0.0.1:9",
     }
     return HAProxyProxy(**fixed | values)
+
+
+def certificate_in(directory: Path) -> tuple[Path, Path]:
+    """Return a file with a certificate for localhost and its key, and one with the certificate alone."""
+    need(shutil.which("openssl"), "openssl")
+    key, certificate, both = (directory / name for name in ("key.pem", "certificate.pem", "tls.pem"))
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*new, *name, *files], check=True, capture_output=True)
+    both.write_text(certificate.read_text() + key.read_text())
+    return both, certificate
 
 
 @asynccontextmanager

@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote
 
+import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
@@ -21,7 +23,7 @@ from carrel.lib.net import free_port
 from carrel.proxy.base import ProxyError
 from carrel.proxy.haproxy import HAProxyProxy
 from carrel.testing.conformance.proxy import NAMES, OTHER, TARGET, ProxyConformance, route, targets
-from tests.proxy.haproxy_rig import driver, fetch, need_haproxy, running, served, upstream
+from tests.proxy.haproxy_rig import certificate_in, driver, fetch, need_haproxy, running, served, upstream
 from tests.rigs.poll import until
 from tests.rigs.processes import is_alive
 
@@ -283,3 +285,15 @@ async def test_one_that_somebody_else_runs(tmp_path: Path, proxy: HAProxyProxy) 
     external.runtime_socket = str(tmp_path / "no.sock")
     with pytest.raises(ProxyError, match="should_start"):
         await external.start()
+
+
+async def test_tls_by_the_bind_line(tmp_path: Path, hub: str) -> None:
+    both, certificate = certificate_in(tmp_path)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    async with (
+        running(tmp_path, hub_url=hub, bind_options=f"ssl crt {both} alpn h2,http/1.1") as proxy,
+        aiohttp.ClientSession() as client,
+        client.get(f"https://localhost:{proxy.port}/hub/", ssl=trusting) as reply,
+    ):
+        assert await reply.text() == "hub /hub/"
+        assert "'x-forwarded-proto': 'https'" in unquote(reply.headers["X-Seen"])

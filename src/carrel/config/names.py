@@ -124,9 +124,9 @@ KNOWN_CLASSES = (
     "SwarmSpawner", "SystemUserSpawner", "KubeSpawner", "SudoSpawner", "SystemdSpawner", "WrapSpawner",
     "ProfilesSpawner", "BatchSpawner", "BatchSpawnerBase", "SlurmSpawner", "TorqueSpawner", "CondorSpawner",
     "Proxy", "CarrelProxy", "ConfigurableHTTPProxy", "HAProxyProxy", "TraefikProxy",
-    "TraefikFileProviderProxy", "CryptKeeper", "PeriodicMetricsCollector", "JupyterHubHTTPClient", "EventLogger",
-    "EventLog", "HubAuth", "HubOAuth", "HubOAuthenticated", "JupyterHubSingleUser", "ServerApp", "NotebookApp",
-    "SingleUserNotebookApp", "Service",
+    "TraefikFileProviderProxy", "CryptKeeper", "PeriodicMetricsCollector", "JupyterHubHTTPClient",
+    "EventLogger", "EventLog", "HubAuth", "HubOAuth", "HubOAuthenticated", "JupyterHubSingleUser",
+    "ServerApp", "NotebookApp", "SingleUserNotebookApp", "Service",
 )  # fmt: skip
 
 #: What authenticators call the settings that say who gets in, to suggest to who wrote them elsewhere.
