@@ -20,11 +20,13 @@ from traitlets import Float, Instance, Int, Unicode, default
 
 from carrel.domain.routes import Route
 from carrel.lib.clock import Clock, SystemClock, isoformat
+from carrel.lib.listen import bind_socket
+from carrel.lib.process_table import Process
 from carrel.proxy.base import Proxy, ProxyError
+from carrel.proxy.engine_process import EngineProcess, find_program
 from carrel.proxy.haproxy_activity import ActivityRecord
 from carrel.proxy.haproxy_config import ACTIVITY_TABLE, Hub, Layout, configuration
 from carrel.proxy.haproxy_entries import key_of, place_of, row_of, told_by, value_of
-from carrel.proxy.haproxy_process import HAProxyProcess
 from carrel.proxy.haproxy_socket import NoAnswer, RuntimeSocket
 from carrel.proxy.stored import write_atomically
 
@@ -96,7 +98,7 @@ class HAProxyProxy(Proxy):
             return False
         async with self._lock:
             self._pid = 0
-            return await self._process().end()
+            return await self._process.end()
 
     async def close(self) -> None:
         """Write down what is known of the routes' activity; may be repeated."""
@@ -202,18 +204,32 @@ class HAProxyProxy(Proxy):
     async def _ensure(self, pid: int | None) -> int:
         """Return the pid of an HAProxy with our configuration, started if need be."""
         text = await self._configuration()
-        process = self._process()
+        process = self._process
         if pid is not None and process.was_started_with(text):
             return pid
         if pid is not None:
             self.log.warning("HAProxy was started with other settings; replacing it")
+        else:
+            # Several HAProxies of one account would share the port without a word.
+            bind_socket(self.ip, self.port).close()
         Path(self._map_name()).touch(mode=0o600)
-        await process.start(text, replacing=pid, listens=(self.ip, self.port))
-        pid = await self._running()
-        if pid is None:
-            raise ProxyError(f"HAProxy started and does not answer; see {process.log_file}")
-        self.log.info("Started HAProxy on %s (pid %d)", self.public_url, pid)
-        return pid
+        handing_over = [] if pid is None else ["-sf", str(pid)]
+        argv = [self._program(), "-db", "-f", str(process.configuration), *handing_over]
+        started = await process.start(argv, text, self._answers, _complaint)
+        self.log.info("Started HAProxy on %s (pid %d)", self.public_url, started.pid)
+        return started.pid
+
+    async def _answers(self, process: Process) -> bool:
+        return await self._running() == process.pid
+
+    def _program(self) -> str:
+        found = find_program(self.command)
+        if found is None:
+            raise ProxyError(
+                f"there is no program {self.command!r}: install HAProxy (apt install haproxy), "
+                "or name it with c.HAProxyProxy.command"
+            )
+        return found
 
     async def _running(self) -> int | None:
         try:
@@ -235,8 +251,9 @@ class HAProxyProxy(Proxy):
         address = await self._address(self.hub_url)
         return configuration(layout, Hub(address=address, home=home, map_file=self._map_name()))
 
-    def _process(self) -> HAProxyProcess:
-        return HAProxyProcess(self.command, Path(self.directory).absolute(), self._runtime())
+    @property
+    def _process(self) -> EngineProcess:
+        return EngineProcess("HAProxy", Path(os.path.realpath(self.directory)), "haproxy.cfg")
 
     def _runtime(self) -> RuntimeSocket:
         return RuntimeSocket(self._socket_address())
@@ -249,6 +266,11 @@ class HAProxyProxy(Proxy):
 
     def _file(self, name: str) -> Path:
         return Path(os.path.realpath(self.directory)) / name
+
+
+def _complaint(log: str) -> str:
+    alerts = [line.partition(" : ")[2].strip() for line in log.splitlines() if line.startswith("[ALERT]")]
+    return alerts[0] if alerts else ""
 
 
 def _plain(path: Path) -> str:
