@@ -23,7 +23,7 @@ from carrel.lib.net import free_port
 from carrel.proxy.base import ProxyError
 from carrel.proxy.haproxy import HAProxyProxy
 from carrel.testing.conformance.proxy import NAMES, OTHER, TARGET, ProxyConformance, route, targets
-from tests.proxy.haproxy_rig import certificate_in, driver, fetch, need_haproxy, running, served, upstream
+from tests.proxy.engine_rig import certificate_in, driver, fetch, need_haproxy, running, served, upstream
 from tests.rigs.poll import until
 from tests.rigs.processes import is_alive
 

@@ -25,6 +25,7 @@ from carrel.lib.registry import Kind, UnknownClass, find_class
 from carrel.proxy.base import Proxy
 from carrel.proxy.embedded import CarrelProxy
 from carrel.proxy.haproxy import HAProxyProxy
+from carrel.proxy.traefik import TraefikProxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
@@ -59,6 +60,7 @@ PROXIES: Kind[Proxy] = Kind(
         "carrel": "carrel.proxy.embedded.CarrelProxy",
         "configurable-http-proxy": "carrel.proxy.chp.ConfigurableHTTPProxy",
         "haproxy": "carrel.proxy.haproxy.HAProxyProxy",
+        "traefik": "carrel.proxy.traefik.TraefikProxy",
     },
     groups=("carrel.proxies", "jupyterhub.proxies"),
 )
@@ -155,7 +157,7 @@ def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
         "public_url": f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base_url}",
         "hub_url": hub_url(settings),
     }
-    if issubclass(proxy_class, CarrelProxy | HAProxyProxy):
+    if issubclass(proxy_class, CarrelProxy | HAProxyProxy | TraefikProxy):
         values |= {"ip": settings.ip, "directory": str(runtime_directory(settings))}
         if issubclass(proxy_class, CarrelProxy):
             values["error_target"] = f"{hub_url(settings)}{settings.base_url}hub/error"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from carrel.lib.listen import PortInUse, bind_socket
 from carrel.lib.process_table import Process, is_alive
 from carrel.lib.processes import Program, collect, launch, send, wait_until_gone
 from carrel.proxy.base import ProxyError
@@ -18,12 +19,30 @@ from carrel.proxy.stored import write_atomically
 
 _START_LIMIT = 15.0
 _STOP_LIMIT = 10.0
+_PORT_LIMIT = 1.0
 _SYSTEM_PATHS = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def find_program(command: str) -> str | None:
     """Return the path of a program, which may be one for administrators."""
     return shutil.which(command, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_PATHS}")
+
+
+async def wait_for_port(ip: str, port: int) -> None:
+    """Return as soon as the port is free; raises PortInUse after a moment, and CannotListen.
+
+    A process that was just killed may hold its port for a little while longer.
+    """
+    deadline = asyncio.get_running_loop().time() + _PORT_LIMIT
+    while True:
+        try:
+            bind_socket(ip, port).close()
+        except PortInUse:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+        else:
+            return
+        await asyncio.sleep(0.05)
 
 
 class EngineProcess:

@@ -20,10 +20,9 @@ from traitlets import Float, Instance, Int, Unicode, default
 
 from carrel.domain.routes import Route
 from carrel.lib.clock import Clock, SystemClock, isoformat
-from carrel.lib.listen import bind_socket
 from carrel.lib.process_table import Process
 from carrel.proxy.base import Proxy, ProxyError
-from carrel.proxy.engine_process import EngineProcess, find_program
+from carrel.proxy.engine_process import EngineProcess, find_program, wait_for_port
 from carrel.proxy.haproxy_activity import ActivityRecord
 from carrel.proxy.haproxy_config import ACTIVITY_TABLE, Hub, Layout, configuration
 from carrel.proxy.haproxy_entries import key_of, place_of, row_of, told_by, value_of
@@ -211,7 +210,7 @@ class HAProxyProxy(Proxy):
             self.log.warning("HAProxy was started with other settings; replacing it")
         else:
             # Several HAProxies of one account would share the port without a word.
-            bind_socket(self.ip, self.port).close()
+            await wait_for_port(self.ip, self.port)
         Path(self._map_name()).touch(mode=0o600)
         handing_over = [] if pid is None else ["-sf", str(pid)]
         argv = [self._program(), "-db", "-f", str(process.configuration), *handing_over]

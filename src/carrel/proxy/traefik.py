@@ -17,11 +17,10 @@ from traitlets import Dict, Instance, Int, Unicode
 
 from carrel.domain.routes import Route
 from carrel.lib.httpclient import new_client
-from carrel.lib.listen import bind_socket
 from carrel.lib.net import join_host
 from carrel.lib.process_table import Process
 from carrel.proxy.base import Proxy, ProxyError
-from carrel.proxy.engine_process import EngineProcess, find_program
+from carrel.proxy.engine_process import EngineProcess, find_program, wait_for_port
 from carrel.proxy.stored import write_atomically
 from carrel.proxy.traefik_config import dynamic, static
 
@@ -139,8 +138,8 @@ class TraefikProxy(Proxy):
             self.log.warning("Traefik was started with other settings; starting it anew")
             await process.end()
         control_ip, _, control_port = self.control_address.rpartition(":")
-        bind_socket(self.ip, self.port).close()
-        bind_socket(control_ip.strip("[]"), int(control_port)).close()
+        await wait_for_port(self.ip, self.port)
+        await wait_for_port(control_ip.strip("[]"), int(control_port))
         routes, mark = self._dynamic(self._load())
         write_atomically(self._dynamic_path, routes.encode())
 

@@ -1,10 +1,12 @@
-"""HAProxyProxy with a real HAProxy, and servers for it to forward to."""
+"""HAProxy and Traefik behind their drivers, and servers for them to forward to."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from websockets.http11 import Request, Response
 
 from carrel.lib.net import free_port
 from carrel.proxy.haproxy import HAProxyProxy
+from carrel.proxy.traefik import TraefikProxy
 from tests.rigs.needs import need
 
 
@@ -34,6 +37,41 @@ def driver(directory: Path, port: int, **values: Any) -> HAProxyProxy:
         "hub_url": "http://127.0.0.1:9",
     }
     return HAProxyProxy(**fixed | values)
+
+
+def traefik_program() -> str:
+    """Return the path of Traefik, of this environment or of the system; skip where there is none."""
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which("traefik", path=f"{beside}:{os.environ.get('PATH', '')}")
+    need(found, "Traefik")
+    return str(found)
+
+
+def traefik_driver(directory: Path, ports: tuple[int, int], **values: Any) -> TraefikProxy:
+    """Return a driver as the hub would make it."""
+    public, control = ports
+    fixed = {
+        "ip": "127.0.0.1",
+        "port": public,
+        "control_address": f"127.0.0.1:{control}",
+        "directory": str(directory),
+        "command": traefik_program(),
+        "public_url": f"http://127.0.0.1:{public}/",
+        "hub_url": "http://127.0.0.1:9",
+    }
+    return TraefikProxy(**fixed | values)
+
+
+@asynccontextmanager
+async def running_traefik(directory: Path, **values: Any) -> AsyncIterator[TraefikProxy]:
+    """Run the block with a Traefik, and end whichever there is then."""
+    proxy = traefik_driver(directory, (free_port("127.0.0.1"), free_port("127.0.0.1")), **values)
+    assert await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()
+        await proxy.close()
 
 
 def certificate_in(directory: Path) -> tuple[Path, Path]:
@@ -81,7 +119,7 @@ async def upstream(name: str) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
 
 
-async def fetch(proxy: HAProxyProxy, path: str, *lines: str) -> tuple[int, str]:
+async def fetch(proxy: HAProxyProxy | TraefikProxy, path: str, *lines: str) -> tuple[int, str]:
     """Return status and the whole answer to a GET of exactly this path."""
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
     try:
@@ -93,7 +131,7 @@ async def fetch(proxy: HAProxyProxy, path: str, *lines: str) -> tuple[int, str]:
     return int(answer.split()[1]), answer
 
 
-async def served(proxy: HAProxyProxy, path: str) -> str:
+async def served(proxy: HAProxyProxy | TraefikProxy, path: str) -> str:
     """Return the body of an answer, or its status when it is no 200."""
     status, answer = await fetch(proxy, path)
     return answer.partition("\r\n\r\n")[2] if status == 200 else str(status)
