@@ -229,6 +229,7 @@ async def test_bad_targets(proxy: HAProxyProxy, caplog: pytest.LogCaptureFixture
         "https://127.0.0.1:1": "http://HOST:PORT alone",
         "http://127.0.0.1:1/below": "http://HOST:PORT alone",
         "http://127.0.0.1:x": "not a URL",
+        "http://[fe80::1%a;clear map]:1": "http://HOST:PORT alone",
         "http://no-such-host.invalid:1": "cannot be found",
     }.items():
         with pytest.raises(ProxyError, match=why):
@@ -236,6 +237,12 @@ async def test_bad_targets(proxy: HAProxyProxy, caplog: pytest.LogCaptureFixture
     await proxy.put_routes({"/user/ada/": route("ada", "https://x"), "/user/bea/": route("bea")})
     assert await targets(proxy) == {"/user/bea/": TARGET}
     assert "Route /user/ada/ is left as it is" in caplog.text
+
+
+async def test_data_that_haproxy_cannot_hold(proxy: HAProxyProxy, ada: str) -> None:
+    with pytest.raises(ProxyError, match="longer than"):
+        await proxy.add_route("/user/bea/", TARGET, {"long": "x" * 20_000})
+    assert await targets(proxy) == {"/user/ada/": ada}
 
 
 async def test_a_port_in_use(tmp_path: Path) -> None:

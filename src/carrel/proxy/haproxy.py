@@ -88,7 +88,7 @@ class HAProxyProxy(Proxy):
             if fresh:
                 self._table = await self._load()
             if fresh or self._clock.monotonic() - self._looked >= self.activity_interval:
-                await self._look()
+                await self._look(self._table if self._table is not None else await self._load())
             return fresh
 
     async def stop(self) -> bool:
@@ -102,7 +102,7 @@ class HAProxyProxy(Proxy):
     async def close(self) -> None:
         """Write down what is known of the routes' activity; may be repeated."""
         if self._table is not None:
-            await self._store(self._table)
+            await self._note(self._table)
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         async with self._lock:
@@ -126,10 +126,10 @@ class HAProxyProxy(Proxy):
 
     async def get_all_routes(self) -> dict[str, dict[str, Any]]:
         async with self._lock:
-            self._table = await self._load()
-            await self._look()
+            table = self._table = await self._load()
+            await self._look(table)
             found = {}
-            for key, value in self._table.items():
+            for key, value in table.items():
                 if (told := told_by(value)) is not None:
                     moved = self._activity.last(row_of(key))
                     data = told.data if moved is None else told.data | {"last_activity": isoformat(moved)}
@@ -171,16 +171,22 @@ class HAProxyProxy(Proxy):
                 self._activity.begin(row_of(key))
         return table
 
-    async def _look(self) -> None:
+    async def _look(self, table: Mapping[str, str]) -> None:
         self._looked = self._clock.monotonic()
         self._activity.note(await self._runtime().ask(f"show table {ACTIVITY_TABLE}"))
+        await self._note(table)
+
+    async def _note(self, table: Mapping[str, str]) -> None:
+        activity = self._activity.content({row_of(key) for key in table})
+        try:
+            await asyncio.to_thread(write_atomically, self._file("haproxy-activity.json"), activity)
+        except OSError as error:
+            self.log.error("The routes' activity could not be written: %s", error)
 
     async def _store(self, table: Mapping[str, str]) -> None:
-        activity = self._activity.content({row_of(key) for key in table})
         lines = "".join(f"{key} {value}\n" for key, value in table.items())
         try:
             await asyncio.to_thread(write_atomically, Path(self._map_name()), lines.encode())
-            await asyncio.to_thread(write_atomically, self._file("haproxy-activity.json"), activity)
         except OSError as error:
             self.log.error("The routes could not be written (HAProxy has them): %s", error)
 

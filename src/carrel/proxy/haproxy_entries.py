@@ -19,6 +19,8 @@ from carrel.proxy.base import ProxyError
 
 #: Stands for a slash that was escaped in a path, which does not part segments.
 INNER_SLASH = "%1F"
+#: A command with it must fit into one of HAProxy's buffers.
+_LONGEST_TOLD = 8192
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -46,9 +48,13 @@ def row_of(key: str) -> str:
 
 
 def value_of(spec: str, target: str, address: tuple[str, int], data: Mapping[str, Any]) -> str:
-    """Return the map's value for a route that leads to `address`."""
+    """Return the map's value for a route that leads to `address`; raise ProxyError when it is too long."""
     told = msgspec.json.encode(Told(spec, target, dict(data)))
     host, port = address
+    if len(told) > _LONGEST_TOLD:
+        raise ProxyError(
+            f"the data of the route {spec[:200]} is longer than the {_LONGEST_TOLD} bytes of a map"
+        )
     return f"{row_of(key_of(spec))}|{host}|{port}|{base64.urlsafe_b64encode(told).decode()}"
 
 
@@ -67,6 +73,13 @@ def place_of(target: str) -> tuple[str, int]:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise BadTarget(f"the target {target!r} is not a URL: {error}") from None
-    if parts.scheme != "http" or not host or parts.path.strip("/") or parts.query or parts.fragment:
+    if (
+        parts.scheme != "http"
+        or not host
+        or "%" in host
+        or parts.path.strip("/")
+        or parts.query
+        or parts.fragment
+    ):
         raise BadTarget(f"HAProxy forwards to http://HOST:PORT alone, not to {target!r}")
     return host, port or 80
