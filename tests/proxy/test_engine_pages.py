@@ -19,7 +19,7 @@ def test_the_lines_for_an_external_haproxy_are_those_of_our_own() -> None:
     map_file = "/srv/carrel/carrel-run/haproxy-routes.map"
     hub = Hub(address=("127.0.0.1", 8081), home="/hub/home", map_file=map_file)
     assert routing_lines(hub) in _page("haproxy")
-    assert f"c.HAProxyProxy.map_file = '{map_file}'" in _page("haproxy")
+    assert f'c.HAProxyProxy.map_file = "{map_file}"' in _page("haproxy")
 
 
 @pytest.mark.parametrize(("name", "driver"), [("haproxy", HAProxyProxy), ("traefik", TraefikProxy)])
