@@ -117,6 +117,14 @@ async def test_vanishing_clients_leave_nothing(front: Proxy, behind: Backend) ->
     await until(lambda: front.descriptors() <= baseline, "no descriptor is left")
 
 
+async def test_a_slow_handshake_is_ended(tmp_path: Path, authority: Authority, site: Certificate) -> None:
+    async with secure(tmp_path, authority, site, "--header-timeout", "0.4") as front:
+        front.tls = None
+        wire = await front.wire()
+        wire.send(b"\x16\x03\x01")
+        assert await wire.rest() == b""
+
+
 async def test_plain_http_is_not_answered(front: Proxy) -> None:
     front.tls = None
     wire = await front.wire()

@@ -41,8 +41,10 @@ class Pool:
             if path:
                 _, connection = await loop.create_unix_connection(lambda: self._make(self), path)
                 return connection
-            context = self._tls if tls else None
-            _, connection = await loop.create_connection(lambda: self._make(self), host, port, ssl=context)
+            context, farewell = (self._tls, self._limits.linger_seconds) if tls else (None, None)
+            _, connection = await loop.create_connection(
+                lambda: self._make(self), host, port, ssl=context, ssl_shutdown_timeout=farewell
+            )
             return connection
 
     def take(self) -> UpstreamConnection | None:

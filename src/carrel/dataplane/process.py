@@ -17,6 +17,7 @@ from carrel.dataplane.control import Control, Status
 from carrel.dataplane.control_server import Bounds, ControlConnection
 from carrel.dataplane.engine import Engine
 from carrel.dataplane.error_pages import ErrorPages
+from carrel.dataplane.limits import Limits
 from carrel.dataplane.listeners import BACKLOG, Listener, listening, port_of
 from carrel.dataplane.options import Options, program_version
 from carrel.dataplane.redirect import Redirect
@@ -59,8 +60,9 @@ async def serve(options: Options, token: str, log: logging.Logger) -> None:
 
         control = Control(table, token, status, stopped.set, engine.metrics)
         make = MindedClient if options.limits.minds_silence else ClientConnection
-        await stack.enter_async_context(_accepting(public, lambda: make(engine)))
-        await stack.enter_async_context(_accepting(api, lambda: ControlConnection(control.answer, Bounds())))
+        await stack.enter_async_context(_accepting(public, lambda: make(engine), engine.limits))
+        answer = functools.partial(ControlConnection, control.answer, Bounds())
+        await stack.enter_async_context(_accepting(api, answer, engine.limits))
         await _open_extras(stack, options, engine)
         stack.enter_context(_announced(options, public, api))
         _greet(log, public, api, table, token)
@@ -96,7 +98,7 @@ async def _open_extras(stack: contextlib.AsyncExitStack, options: Options, engin
         if endpoint is not None:
             listener = Listener(stack.enter_context(listening(endpoint)))
             make = functools.partial(ControlConnection, answer, _SMALL)
-            await stack.enter_async_context(_accepting(listener, make))
+            await stack.enter_async_context(_accepting(listener, make, engine.limits))
 
 
 def _on_signals(stopped: asyncio.Event, certificates: Certificates, engine: Engine) -> None:
@@ -133,12 +135,20 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _accepting(listener: Listener, make: Callable[[], asyncio.Protocol]) -> AsyncIterator[None]:
+async def _accepting(
+    listener: Listener, make: Callable[[], asyncio.Protocol], limits: Limits
+) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
-    if listener.socket.family == socket.AF_UNIX:
-        server = await loop.create_unix_server(make, sock=listener.socket, ssl=listener.tls)
-    else:
-        server = await loop.create_server(make, sock=listener.socket, ssl=listener.tls, backlog=BACKLOG)
+    tls = listener.tls
+    handshake, farewell = (limits.header_seconds, limits.linger_seconds) if tls else (None, None)
+    open_server = functools.partial(
+        loop.create_unix_server if listener.socket.family == socket.AF_UNIX else loop.create_server,
+        make,
+        backlog=BACKLOG,
+        ssl_handshake_timeout=handshake,
+        ssl_shutdown_timeout=farewell,
+    )
+    server = await open_server(sock=listener.socket, ssl=tls)
     try:
         yield
     finally:
