@@ -28,6 +28,10 @@ c.JupyterHub.load_roles = [
     {{'name': 'operator', 'services': ['operator'], 'scopes': ['admin:servers', 'proxy', 'read:users']}}
 ]
 """
+INTERNAL_TLS = """
+c.JupyterHub.internal_ssl = True
+c.ConfigurableHTTPProxy.api_url = c.ConfigurableHTTPProxy.api_url.replace('http:', 'https:')
+"""
 
 
 def _system() -> System:
@@ -85,6 +89,16 @@ def test_log_in_spawn_work_stop_and_restart(hub: HubProcess) -> None:
     assert alice.follow("user/alice/lab").status == 424
     assert hub.terminate() == 0
     until(lambda: not _proxies(hub), "the hub has ended its proxy")
+
+
+def test_its_internal_tls(tmp_path: Path) -> None:
+    """The hub makes certificates for both sides of the proxy, and shows nothing to who has none."""
+    need((JUPYTERHUB / "bin" / "jupyterhub").exists(), "JupyterHub 6.1")
+    config = class_config(tmp_path, STUB) + CONFIG + INTERNAL_TLS
+    with HubProcess(_system(), tmp_path, config) as hub:
+        assert "REST API at https://" in hub.log
+        assert hub.visitor().get("hub/login").status == 200
+        assert _routes(hub) == {"/"}
 
 
 def _proxies(hub: HubProcess) -> list[int]:
