@@ -271,6 +271,17 @@ async def test_a_truncated_body_never_looks_complete(
     assert b"\r\n0\r\n\r\n" not in b"\r\n" + await wire.rest()
 
 
+async def test_a_connection_is_not_kept_for_ever_after_a_long_request(front: Proxy, behind: Backend) -> None:
+    wire = await front.wire()
+    wire.send(GET % b"slowsink")
+    loop = asyncio.get_running_loop()
+    swept = loop.time() + 1.5  # by then the pool was looked at while it held nothing
+    await until(lambda: loop.time() > swept, "the request takes long")
+    behind.gate.set()
+    assert (await wire.answer()).status == 200
+    await until(lambda: behind.open == 0, "the server's end is closed")
+
+
 async def test_a_stale_kept_connection_is_retried_once(front: Proxy, behind: Backend) -> None:
     hangs_up = asyncio.Event()
     count = 0
