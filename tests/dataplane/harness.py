@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -200,7 +201,7 @@ class Backend:
 
 
 @contextlib.asynccontextmanager
-async def backend() -> AsyncIterator[Backend]:
+async def backend(tls: ssl.SSLContext | None = None) -> AsyncIterator[Backend]:
     """Run a server on a free port."""
     behind = Backend()
     tasks: set[asyncio.Task[None]] = set()
@@ -208,7 +209,7 @@ async def backend() -> AsyncIterator[Backend]:
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.ensure_future(behind.accept(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     behind.port = server.sockets[0].getsockname()[1]
     try:
         yield behind
@@ -227,10 +228,13 @@ class Proxy:
     port: int
     api_port: int
     wires: list[Wire] = field(default_factory=list)
+    #: For a proxy that speaks TLS to browsers, and on its API.
+    tls: ssl.SSLContext | None = None
+    api_tls: ssl.SSLContext | None = None
 
     async def wire(self) -> Wire:
         """Return a new connection, which is closed with the proxy."""
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, limit=2**20))
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, limit=2**20, ssl=self.tls))
         self.wires.append(wire)
         return wire
 
@@ -253,7 +257,7 @@ class Proxy:
         lines = [f"{method} {path} HTTP/1.1", "Host: api", f"Content-Length: {len(data)}"]
         if authorization is not None:
             lines.append(f"Authorization: {authorization}")
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.api_port))
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.api_port, ssl=self.api_tls))
         try:
             wire.send("\r\n".join([*lines, "", ""]).encode() + data)
             return await wire.answer()

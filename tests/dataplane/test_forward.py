@@ -126,6 +126,19 @@ async def test_continue_passes_through(front: Proxy, behind: Backend) -> None:
     assert behind.seen[0].body == b"body"
 
 
+async def test_early_hints_pass_through(front: Proxy, behind: Backend) -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+    behind.canned["h"] = hints * 2 + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    wire = await front.wire()
+    for _ in range(2):
+        wire.send(GET % b"h")
+        for _ in range(2):
+            assert await wire.head() == (103, {"link": "</a.css>; rel=preload"})
+        assert (await wire.answer()).body == b"ok"
+    assert behind.connections == 1
+    assert (await front.ask(b"GET /user/u/h HTTP/1.0\r\n\r\n")).status == 200
+
+
 async def test_an_answer_before_the_body_is_sent_reaches_the_client(front: Proxy) -> None:
     wire = await front.wire()
     wire.send(b"POST /user/u/early HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n" + bytes(200_000))
@@ -256,6 +269,17 @@ async def test_a_truncated_body_never_looks_complete(
     wire.send(GET % name.encode())
     assert (await wire.head())[0] == 200
     assert b"\r\n0\r\n\r\n" not in b"\r\n" + await wire.rest()
+
+
+async def test_a_connection_is_not_kept_for_ever_after_a_long_request(front: Proxy, behind: Backend) -> None:
+    wire = await front.wire()
+    wire.send(GET % b"slowsink")
+    loop = asyncio.get_running_loop()
+    swept = loop.time() + 1.5  # by then the pool was looked at while it held nothing
+    await until(lambda: loop.time() > swept, "the request takes long")
+    behind.gate.set()
+    assert (await wire.answer()).status == 200
+    await until(lambda: behind.open == 0, "the server's end is closed")
 
 
 async def test_a_stale_kept_connection_is_retried_once(front: Proxy, behind: Backend) -> None:

@@ -161,7 +161,9 @@ def test_malformed_specifications_are_refused(spec: str) -> None:
         "x",
         "127.0.0.1:80",
         "ftp://h:1",
-        "https://h",
+        "http+unix://run",
+        "http+unix://%2Frun%00",
+        "unix:/run/s",
         "http://",
         "http://h:x",
         "http://h:1?q",
@@ -175,5 +177,30 @@ def test_malformed_targets_are_refused(url: str) -> None:
 
 def test_a_target_has_address_and_prefix() -> None:
     target = parse_target("http://[::1]:8888/base/")
-    assert (target.address, target.prefix, target.authority) == (("::1", 8888), b"/base", b"[::1]:8888")
-    assert parse_target("http://h").address == ("h", 80)
+    assert (target.address[:2], target.prefix, target.authority) == (("::1", 8888), b"/base", b"[::1]:8888")
+    assert parse_target("http://h").address[:2] == ("h", 80)
+
+
+def test_a_target_may_be_a_unix_socket() -> None:
+    target = parse_target("http+unix://%2FRun%2fa%20b.sock/base")
+    assert (target.address.path, target.prefix, target.authority) == ("/Run/a b.sock", b"/base", b"localhost")
+
+
+def test_a_target_may_speak_tls() -> None:
+    assert parse_target("https://h").address == ("h", 443, True, "")
+    assert parse_target("https://h:1").address != parse_target("http://h:1").address
+
+
+def test_a_host_is_one_segment_of_its_own() -> None:
+    table = RouteTable(SystemClock())
+    table.add("/user.example/lab", {"target": "http://h:1"})
+    assert table.find(b"/lab/x", b"user.example") is not None
+    assert table.find(b"/x", b"user.example/lab") is None
+    assert table.find(b"/user.example/lab", b"other") is None
+
+
+def test_targets_lose_their_path_when_told_so() -> None:
+    table = RouteTable(SystemClock(), parse_target("http://h:1/a"), prepend_path=False)
+    table.add("/u", {"target": "http://h:2/b"})
+    assert [route.target.prefix for route in table.all()] == [b"", b""]
+    assert [route.target.url for route in table.all()] == ["http://h:1/a", "http://h:2/b"]

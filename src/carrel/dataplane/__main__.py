@@ -11,9 +11,11 @@ from collections.abc import Sequence
 
 import uvloop
 
+from carrel.dataplane.listeners import CannotListenError
 from carrel.dataplane.logs import make_log
 from carrel.dataplane.options import parse_options
-from carrel.dataplane.process import CannotListenError, serve
+from carrel.dataplane.process import serve
+from carrel.dataplane.tls import BadTlsError
 
 EXIT_FAILED = 1
 EXIT_CANNOT_LISTEN = 5
@@ -22,8 +24,8 @@ EXIT_CANNOT_LISTEN = 5
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the data plane until it is stopped.
 
-    Returns the exit status: 0 after a stop, 5 when a port cannot be had, 1 for a file. Bad usage exits
-    with 2.
+    Returns the exit status: 0 after a stop, 5 when a port cannot be had, 1 for a file or a certificate.
+    Bad usage exits with 2.
     """
     options = parse_options(arguments)
     token = os.environ.get("CONFIGPROXY_AUTH_TOKEN", "")
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         uvloop.run(serve(options, token, log))
     except CannotListenError as error:
         return _complain(str(error), EXIT_CANNOT_LISTEN)
-    except OSError as error:
+    except (OSError, BadTlsError) as error:
         return _complain(str(error), EXIT_FAILED)
     return 0
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 
 from carrel.dataplane import error_pages
 from carrel.dataplane.engine import Engine
-from carrel.dataplane.error_pages import Failure, builtin, refusal
+from carrel.dataplane.error_pages import Failure, refusal
 from carrel.dataplane.exchange import Request
 from carrel.dataplane.headers import Peer, RefusedError
 from carrel.dataplane.paths import BadPathError
@@ -65,7 +66,9 @@ class ClientConnection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]  # uvloop's transports are asyncio.Transport in all but name
         self.transport.set_write_buffer_limits(HIGH_WATER)
         peername = transport.get_extra_info("peername")
-        peer = Peer(peername[0] if isinstance(peername, tuple) else "")
+        # Whoever comes through a Unix socket is on this machine.
+        address = peername[0] if isinstance(peername, tuple) and peername else "127.0.0.1"
+        peer = Peer(address, b"https" if transport.get_extra_info("ssl_object") else b"http")
         self._reader = RequestReader(self, peer, self._engine.limits.header_bytes)
         self._engine.clients.add(self)
         self._expect(self._engine.limits.header_seconds)
@@ -156,8 +159,12 @@ class ClientConnection(asyncio.Protocol):
         if path == HEALTH_PATH:
             self._reply(request, _HEALTHY)
             return
+        if request.wants_upgrade:
+            self._engine.metrics.websockets += 1
+        else:
+            self._engine.metrics.web += 1
         try:
-            route = request.route = self._engine.table.find(path)
+            route = request.route = self._engine.find(request)
         except BadPathError as error:
             self._fail(request, refusal(400, str(error)))
             return
@@ -166,6 +173,8 @@ class ClientConnection(asyncio.Protocol):
             return
         if request.body:
             route.last_activity = self._engine.clock.now()
+        if self._engine.rewriting is not None:
+            self._engine.rewriting.apply(request, route)
         self._forward(request, fresh=request.wants_upgrade)
 
     def _forward(self, request: Request, fresh: bool) -> None:
@@ -183,7 +192,9 @@ class ClientConnection(asyncio.Protocol):
             return
         try:
             upstream = await self._engine.pool(request.route.target.address).connect()
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError) as error:
+            if isinstance(error, ssl.SSLError):
+                self._engine.log.warning("No TLS with %s: %s", request.route.target.url, error)
             if self._current is request:
                 self.broken(request, 503)
             return
@@ -199,7 +210,7 @@ class ClientConnection(asyncio.Protocol):
         elif request.refusal is None and self._engine.pages.wants_fetch(request, failure):
             self._task = asyncio.get_running_loop().create_task(self._fetch_page(request, failure))
         else:
-            self._reply(request, builtin(request, failure))
+            self._reply(request, self._engine.pages.own(request, failure))
 
     async def _fetch_page(self, request: Request, failure: Failure) -> None:
         reply = await self._engine.pages.fetched(request, failure)
@@ -230,13 +241,16 @@ class ClientConnection(asyncio.Protocol):
 
     def answered(self, request: Request, status: int, close: bool) -> None:
         """Go on to the next request, or close."""
+        engine = self._engine
+        engine.metrics.answers[status] += 1
         if status < 300 and request.route is not None:
-            request.route.last_activity = self._engine.clock.now()
+            request.route.last_activity = engine.clock.now()
+            engine.metrics.touch.count += 1
         self._upstream = self._current = None
-        if close or not request.keep or not request.complete or self._engine.draining:
+        if close or not request.keep or not request.complete or engine.draining:
             self._hang_up(request)
             return
-        self._expect(self._engine.limits.header_seconds)
+        self._expect(engine.limits.keep_alive_seconds or engine.limits.header_seconds)
         if self._queue and not self._serving:
             self._serve_queue()
         if not self._queue:
@@ -304,7 +318,8 @@ class ClientConnection(asyncio.Protocol):
             self._engine.close_soon(self.transport)
         elif not self.transport.is_closing():
             self._expect(self._engine.limits.linger_seconds)
-            self.transport.write_eof()
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
             self._release(_ANY)
 
     def _leave_upstream(self) -> None:

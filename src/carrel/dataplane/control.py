@@ -14,12 +14,13 @@ A specification is URL-escaped, in a path and in a snapshot.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import msgspec
 
+from carrel.dataplane.control_server import Call
+from carrel.dataplane.metrics import Metrics
 from carrel.dataplane.replies import Reply
 from carrel.dataplane.routes import Route, RouteTable
 from carrel.lib.clock import Timestamp, parse_iso
@@ -43,30 +44,30 @@ class Status(msgspec.Struct, frozen=True):
     routes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to the API; `path` is still escaped."""
-
-    method: str
-    path: str
-    query: str
-    authorization: str
-    body: bytes
-
-
 class Control:
     """Answers calls. Without a token, everybody who reaches the port may call."""
 
     def __init__(
-        self, table: RouteTable, token: str, status: Callable[[], Status], stop: Callable[[], None]
+        self,
+        table: RouteTable,
+        token: str,
+        status: Callable[[], Status],
+        stop: Callable[[], None],
+        metrics: Metrics,
     ) -> None:
         self._table = table
         self._token = token
         self._status = status
         self._stop = stop
+        self._metrics = metrics
 
     def answer(self, call: Call) -> Reply:
         """Return the answer to a call after doing what it asks."""
+        reply = self._answer(call)
+        self._metrics.called(call.method, call.path, reply.status)
+        return reply
+
+    def _answer(self, call: Call) -> Reply:
         if not self._authorized(call.authorization):
             return Reply(403)
         try:

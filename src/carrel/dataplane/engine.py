@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from carrel.dataplane.error_pages import ErrorPages
+from carrel.dataplane.exchange import Request
 from carrel.dataplane.limits import Limits
+from carrel.dataplane.metrics import Metrics
 from carrel.dataplane.pools import Pool
-from carrel.dataplane.routes import RouteTable
+from carrel.dataplane.rewriting import Rewriting, host_of
+from carrel.dataplane.routes import Route, RouteTable
 from carrel.dataplane.targets import Address
 from carrel.dataplane.tunnel import Tunnel
+from carrel.dataplane.upstream import Home, UpstreamConnection
 from carrel.lib.clock import Clock
 
 
@@ -37,6 +44,15 @@ class Engine:
     clock: Clock
     limits: Limits
     log: logging.Logger
+    #: None for a proxy that changes nothing.
+    rewriting: Rewriting | None = None
+    host_routing: bool = False
+    metrics: Metrics = field(default_factory=Metrics)
+    #: Times what is measured and not only counted.
+    measured: bool = False
+    #: For servers that speak TLS.
+    tls: ssl.SSLContext | None = None
+    make_upstream: Callable[[Home], UpstreamConnection] = UpstreamConnection
     draining: bool = False
     clients: set[Client] = field(default_factory=set)
     tunnels: set[Tunnel] = field(default_factory=set)
@@ -47,8 +63,27 @@ class Engine:
         """Return the pool of connections to an address."""
         pool = self._pools.get(address)
         if pool is None:
-            pool = self._pools[address] = Pool(address, self.limits, self.clock.monotonic)
+            now, tls = self.clock.monotonic, self.tls
+            pool = self._pools[address] = Pool(address, self.limits, now, tls, self.make_upstream)
         return pool
+
+    def trust(self, tls: ssl.SSLContext) -> None:
+        """Use this context for new connections to servers; open ones stay until they are idle."""
+        self.tls = self.pages.tls = tls
+        for address, pool in list(self._pools.items()):
+            if address.tls:
+                pool.close()
+                del self._pools[address]
+
+    def find(self, request: Request) -> Route | None:
+        """Return a request's route; raises BadPathError."""
+        if not self.measured:
+            return self.table.find(request.head.path, host_of(request) if self.host_routing else None)
+        begun = time.perf_counter()
+        try:
+            return self.table.find(request.head.path, host_of(request) if self.host_routing else None)
+        finally:
+            self.metrics.find.add(time.perf_counter() - begun)
 
     def close_soon(self, transport: asyncio.Transport) -> None:
         """Close a connection once its buffer is sent, or after a while without that; may be repeated."""
@@ -69,7 +104,10 @@ class Engine:
 
     async def run(self) -> None:
         """Mind time limits until cancelled."""
-        interval = min(1.0, self.limits.header_seconds / 4, self.limits.linger_seconds / 4)
+        limits = self.limits
+        seconds = [limits.header_seconds, limits.linger_seconds, limits.keep_alive_seconds]
+        seconds += [limits.silent_client_seconds, limits.silent_server_seconds]
+        interval = min(1.0, *(limit / 4 for limit in seconds if limit))
         while True:
             await self.clock.sleep(interval)
             self._sweep(self.clock.monotonic())
@@ -102,4 +140,5 @@ class Engine:
         for address, pool in list(self._pools.items()):
             pool.sweep()
             if not pool.idle:
+                pool.close()
                 del self._pools[address]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
@@ -56,8 +59,18 @@ def refusal(status: int, message: str) -> Failure:
 class ErrorPages:
     """Chooses and makes the answer to a failure."""
 
-    def __init__(self, target: Target | None, fetch_seconds: float = 3.0, at_once: int = 32) -> None:
+    def __init__(
+        self,
+        target: Target | None,
+        directory: Path | None = None,
+        fetch_seconds: float = 3.0,
+        at_once: int = 32,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._target = target
+        self._directory = directory
+        #: For a hub that speaks TLS.
+        self.tls = tls
         self._fetch_seconds = fetch_seconds
         self._free = at_once
 
@@ -72,17 +85,33 @@ class ErrorPages:
     async def fetched(self, request: Request, failure: Failure) -> Reply:
         """Return the hub's page with this failure's status, or the built-in one when none comes in time."""
         if self._target is None:
-            return builtin(request, failure)
-        path = f"/{failure.status}?url={quote(request.head.target, safe='')}"
+            return self.own(request, failure)
+        path = f"/{failure.status}?url={quote(request.original or request.head.target, safe='')}"
         self._free -= 1
         try:
             async with asyncio.timeout(self._fetch_seconds):
-                page = await fetch(self._target, path)
+                page = await fetch(self._target, path, self.tls)
         except (OSError, TimeoutError, FetchError):
-            return builtin(request, failure)
+            return self.own(request, failure)
         finally:
             self._free += 1
         return Reply(failure.status, page.body, page.content_type, _retry(failure) + page.encoding)
+
+    def own(self, request: Request, failure: Failure) -> Reply:
+        """Return the answer that needs nobody: the deployer's page for a browser, or the built-in one."""
+        page = self._static(failure.status) if wants_html(request) else None
+        if page is None:
+            return builtin(request, failure)
+        return Reply(failure.status, page, "text/html; charset=utf-8", _retry(failure))
+
+    def _static(self, status: int) -> bytes | None:
+        """Return the file STATUS.html, else error.html: read each time, so that it may be changed."""
+        if self._directory is None:
+            return None
+        for name in (f"{status}.html", "error.html"):
+            with contextlib.suppress(OSError):
+                return (self._directory / name).read_bytes()
+        return None
 
 
 def builtin(request: Request, failure: Failure) -> Reply:

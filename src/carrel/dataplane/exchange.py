@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from carrel.dataplane.headers import IDEMPOTENT, Headers, RefusedError, RequestHead
@@ -21,7 +22,10 @@ class Request:
         "keep",
         "left",
         "method",
+        "moved",
+        "original",
         "refusal",
+        "relocate",
         "responded",
         "retried",
         "route",
@@ -36,6 +40,12 @@ class Request:
         self.http10 = http10
         self.head = RequestHead(b"")
         self.route: Route | None = None
+        #: The target that the client asked for, when another one is sent on.
+        self.original = b""
+        #: Changes an answer's lines, by its status.
+        self.relocate: Callable[[int, list[bytes]], None] | None = None
+        #: When the last byte came or went; minded only with a time limit on silence.
+        self.moved = 0.0
         self.refusal: RefusedError | None = None
         self.body: list[bytes] = []
         self.sink: asyncio.WriteTransport | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 
 from httptools import HttpParserError, HttpResponseParser
@@ -41,13 +42,17 @@ class _Collector:
         self.complete = True
 
 
-async def fetch(target: Target, path: str) -> Page:
-    """Return the page at `path` under a target, whatever its status.
+async def fetch(target: Target, path: str, context: ssl.SSLContext | None = None) -> Page:
+    """Return the page at `path` under a target, whatever its status; `context` is for one that speaks TLS.
 
     Raises OSError when the server is not reachable and FetchError when its answer is malformed or over 1 MiB.
     Set a time limit around it.
     """
-    reader, writer = await asyncio.open_connection(*target.address)
+    host, port, tls, socket = target.address
+    if socket:
+        reader, writer = await asyncio.open_unix_connection(socket)
+    else:
+        reader, writer = await asyncio.open_connection(host, port, ssl=context if tls else None)
     try:
         line = b"GET %b%b HTTP/1.1\r\n" % (target.prefix, path.encode())
         writer.write(line + b"Host: %b\r\nAccept: text/html\r\nConnection: close\r\n\r\n" % target.authority)

@@ -13,6 +13,12 @@ class Limits:
     header_bytes: int = 64 * 1024
     #: From the end of one answer, or the connection's start, until the next request's head is complete.
     header_seconds: float = 60.0
+    #: From the end of an answer until the next request's head is complete; 0 is like header_seconds.
+    keep_alive_seconds: float = 0.0
+    #: A request on which nothing moves for so long ends: its connection is cut; 0 is never.
+    silent_client_seconds: float = 0.0
+    #: The same, answered with 503.
+    silent_server_seconds: float = 0.0
     #: Until a server has accepted a connection.
     connect_seconds: float = 10.0
     #: A kept connection idle for longer is not used again: some servers close theirs after 5 s.
@@ -24,3 +30,8 @@ class Limits:
     linger_seconds: float = 5.0
     #: How long a graceful stop waits for answers under way.
     drain_seconds: float = 5.0
+
+    @property
+    def minds_silence(self) -> bool:
+        """Tell whether a request may take too long without a byte."""
+        return bool(self.silent_client_seconds or self.silent_server_seconds)

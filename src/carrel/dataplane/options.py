@@ -1,61 +1,90 @@
-"""The command line of `carrel-proxy`: configurable-http-proxy's names where it has them."""
+"""What the command line of `carrel-proxy` asks for, checked."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from carrel.dataplane.flags import FLAGS
 from carrel.dataplane.limits import Limits
-from carrel.dataplane.targets import BadTargetError, Target, parse_target
+from carrel.dataplane.listeners import Endpoint
+from carrel.dataplane.rewriting import Rewriting
+from carrel.dataplane.targets import Target
+from carrel.dataplane.tls import VERSIONS, TlsFiles
 
-_LEVELS = ("debug", "info", "warn", "warning", "error")
-_HEADER_BYTES = Limits.__dataclass_fields__["header_bytes"].default
-_HEADER_SECONDS = Limits.__dataclass_fields__["header_seconds"].default
-_CONNECT_SECONDS = Limits.__dataclass_fields__["connect_seconds"].default
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - a public proxy's default
+_PORT = 8000
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the process was told."""
 
-    ip: str
-    port: int
-    api_ip: str
-    api_port: int
+    public: Endpoint
+    api: Endpoint
+    #: None is no listener.
+    metrics: Endpoint | None
+    redirect: Endpoint | None
+    redirect_to: int
+    #: None is plain HTTP.
+    public_tls: TlsFiles | None
+    api_tls: TlsFiles | None
+    client_tls: TlsFiles
+    insecure: bool
+    rewriting: Rewriting
+    prepend_path: bool
     default_target: Target | None
     error_target: Target | None
+    error_path: Path | None
     storage: Path | None
     status_file: Path | None
     pid_file: Path | None
     log_level: str
     log_file: Path | None
     limits: Limits
+    #: Lines for the log on flags that mean something else here.
+    notes: tuple[str, ...]
 
 
-def parse_options(arguments: Sequence[str] | None = None) -> Options:
+def parse_options(
+    arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ
+) -> Options:
     """Return the options; exits with status 2 and one line on standard error when they are wrong."""
-    given = _parser().parse_args(arguments)
-    api_port = given.api_port if given.api_port is not None else (given.port + 1 if given.port else 0)
-    limits = Limits(
-        header_bytes=given.max_header_bytes,
-        header_seconds=given.header_timeout,
-        connect_seconds=given.connect_timeout,
-    )
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    _check(parser, given)
+    port = _PORT if given.port is None else given.port
+    api_port = given.api_port if given.api_port is not None else (port + 1 if port else 0)
+    public_tls = _tls_files(given, "", environment)
+    redirect = None
+    if given.redirect_port is not None:
+        redirect = Endpoint(_address(given.ip, _EVERYWHERE), given.redirect_port)
     return Options(
-        ip=given.ip if given.ip not in ("", "*") else "0.0.0.0",  # noqa: S104 - a public proxy's default
-        port=given.port,
-        api_ip=given.api_ip or "127.0.0.1",
-        api_port=api_port,
+        public=Endpoint(_address(given.ip, _EVERYWHERE), port, given.socket),
+        api=Endpoint(given.api_ip or "127.0.0.1", api_port, given.api_socket),
+        metrics=_metrics(given),
+        redirect=redirect,
+        redirect_to=port if given.redirect_to is None else given.redirect_to,
+        public_tls=public_tls,
+        api_tls=_tls_files(given, "api_", environment),
+        client_tls=_tls_files(given, "client_", environment) or TlsFiles(ca=given.client_ssl_ca),
+        insecure=given.insecure,
+        rewriting=_rewriting(given),
+        prepend_path=not given.no_prepend_path,
         default_target=given.default_target,
         error_target=given.error_target,
+        error_path=given.error_path,
         storage=given.storage,
         status_file=given.status_file,
         pid_file=given.pid_file,
-        log_level="warning" if given.log_level == "warn" else given.log_level,
+        log_level=given.log_level,
         log_file=given.log_file,
-        limits=limits,
+        limits=_limits(given),
+        notes=_notes(given),
     )
 
 
@@ -63,84 +92,97 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="carrel-proxy",
         description="Forward browsers to the hub and to notebook servers; routes are set over a REST API.",
-        epilog="The environment variable CONFIGPROXY_AUTH_TOKEN holds the token that the REST API asks for.",
+        epilog="The environment variable CONFIGPROXY_AUTH_TOKEN holds the token that the REST API asks for; "
+        "CONFIGPROXY_SSL_KEY_PASSPHRASE, CONFIGPROXY_API_SSL_KEY_PASSPHRASE and "
+        "CONFIGPROXY_CLIENT_SSL_KEY_PASSPHRASE open encrypted TLS keys.",
         allow_abbrev=False,
     )
-    add = parser.add_argument
-    add("--ip", default="", help="address to listen on; all when not given")
-    add("--port", type=_port, default=8000, help="port to listen on, 0 for a free one (default: 8000)")
-    add("--api-ip", default="127.0.0.1", help="address of the REST API (default: 127.0.0.1)")
-    add("--api-port", type=_port, help="port of the REST API (default: the port plus one)")
-    add("--default-target", type=_target, metavar="URL", help="where requests go that no other route takes")
-    add(
-        "--error-target",
-        type=_target,
-        metavar="URL",
-        help="where error pages come from, as URL/STATUS?url=PATH",
-    )
-    add(
-        "--storage",
-        type=Path,
-        metavar="FILE",
-        help="keep the routes in this file and serve them at the next start",
-    )
-    add(
-        "--status-file",
-        type=Path,
-        metavar="FILE",
-        help="write process id and ports here once both ports are open",
-    )
-    add("--pid-file", type=Path, metavar="FILE", help="write the process id here")
-    add("--log-level", type=str.lower, choices=_LEVELS, default="info", help="what to log (default: info)")
-    add("--log-file", type=Path, metavar="FILE", help="log to this file instead of standard error")
-    add(
-        "--header-timeout",
-        type=_seconds,
-        default=_HEADER_SECONDS,
-        metavar="SECONDS",
-        help="time for a request's head",
-    )
-    add(
-        "--connect-timeout",
-        type=_seconds,
-        default=_CONNECT_SECONDS,
-        metavar="SECONDS",
-        help="time to reach a server",
-    )
-    add(
-        "--max-header-bytes",
-        type=_size,
-        default=_HEADER_BYTES,
-        metavar="BYTES",
-        help="size of a request's head",
-    )
+    parser.add_argument("-V", "--version", action="version", version=program_version())
+    for flag in FLAGS:
+        parser.add_argument(f"--{flag.name}", **flag.arguments())
     return parser
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port number from 0 to 65535")
-    return int(text)
-
-
-def _target(text: str) -> Target:
+def program_version() -> str:
+    """Return the version of the installed package."""
     try:
-        return parse_target(text)
-    except BadTargetError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        return version("carrel")
+    except PackageNotFoundError:
+        return "unknown"
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
-    return seconds
+def _check(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    for prefix in ("", "api_", "metrics_"):
+        values = {name: getattr(given, prefix + name) for name in ("socket", "ip", "port")}
+        if values["socket"] is not None and (values["ip"] or values["port"] is not None):
+            flag = f"--{prefix.replace('_', '-')}"
+            parser.error(f"{flag}socket takes the place of {flag}ip and {flag}port: give one or the other")
+    if given.error_target is not None and given.error_path is not None:
+        parser.error("error pages come from --error-target or from --error-path: give one of them")
+    for prefix in ("", "api_", "client_"):
+        if getattr(given, f"{prefix}ssl_key") is not None and getattr(given, f"{prefix}ssl_cert") is None:
+            flag = f"--{prefix.replace('_', '-')}ssl"
+            parser.error(f"{flag}-key needs a certificate: give {flag}-cert too")
+    if given.redirect_port is not None and given.ssl_cert is None:
+        parser.error("--redirect-port leads to HTTPS: give --ssl-cert and --ssl-key too")
 
 
-def _size(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1024:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes of at least 1024")
-    return int(text)
+def _address(given: str | None, default: str) -> str:
+    return default if given in (None, "", "*") else str(given)
+
+
+def _metrics(given: argparse.Namespace) -> Endpoint | None:
+    if given.metrics_socket is None and given.metrics_port is None:
+        return None
+    return Endpoint(_address(given.metrics_ip, _EVERYWHERE), given.metrics_port or 0, given.metrics_socket)
+
+
+def _tls_files(given: argparse.Namespace, prefix: str, environment: Mapping[str, str]) -> TlsFiles | None:
+    cert = getattr(given, f"{prefix}ssl_cert")
+    if cert is None:
+        return None
+    public = prefix == ""
+    return TlsFiles(
+        key=getattr(given, f"{prefix}ssl_key"),
+        cert=cert,
+        ca=getattr(given, f"{prefix}ssl_ca"),
+        request_cert=getattr(given, f"{prefix}ssl_request_cert"),
+        protocol=given.ssl_protocol or "",
+        ciphers=(given.ssl_ciphers or "") if public else "",
+        dhparam=given.ssl_dhparam if public else None,
+        passphrase=environment.get(f"CONFIGPROXY_{prefix.upper()}SSL_KEY_PASSPHRASE", ""),
+    )
+
+
+def _rewriting(given: argparse.Namespace) -> Rewriting:
+    return Rewriting(
+        headers=tuple(given.custom_header or ()),
+        forwarded=not given.no_x_forward,
+        include_prefix=not given.no_include_prefix,
+        change_origin=given.change_origin,
+        auto_location=given.auto_rewrite,
+        location_protocol=given.protocol_rewrite or "",
+        host_routing=given.host_routing,
+    )
+
+
+def _limits(given: argparse.Namespace) -> Limits:
+    return Limits(
+        header_bytes=given.max_header_bytes,
+        header_seconds=given.header_timeout,
+        keep_alive_seconds=given.keep_alive_timeout,
+        silent_client_seconds=given.timeout,
+        silent_server_seconds=given.proxy_timeout,
+        connect_seconds=given.connect_timeout,
+    )
+
+
+def _notes(given: argparse.Namespace) -> tuple[str, ...]:
+    notes = [f"--{flag.name}: {flag.note}" for flag in FLAGS if flag.note and getattr(given, flag.key)]
+    if given.ssl_protocol and given.ssl_protocol not in VERSIONS:
+        notes.append(f"--ssl-protocol {given.ssl_protocol}: TLS 1.2 and later are offered")
+    if given.ssl_reject_unauthorized and not given.ssl_request_cert:
+        notes.append("--ssl-reject-unauthorized: nobody is refused without --ssl-request-cert")
+    if given.redirect_to is not None and given.redirect_port is None:
+        notes.append("--redirect-to: nothing is redirected without --redirect-port")
+    return tuple(notes)

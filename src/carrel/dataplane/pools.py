@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 
 from carrel.dataplane.limits import Limits
 from carrel.dataplane.targets import Address
-from carrel.dataplane.upstream import UpstreamConnection
+from carrel.dataplane.upstream import Home, UpstreamConnection
 
 
 class Pool:
     """The idle connections to one address, the newest first to be used again."""
 
-    __slots__ = ("_limits", "_now", "address", "idle", "max_header_bytes")
+    __slots__ = ("_limits", "_make", "_now", "_tls", "address", "closed", "idle", "max_header_bytes")
 
-    def __init__(self, address: Address, limits: Limits, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        address: Address,
+        limits: Limits,
+        now: Callable[[], float],
+        tls: ssl.SSLContext | None = None,
+        make: Callable[[Home], UpstreamConnection] = UpstreamConnection,
+    ) -> None:
         self.address = address
         self.idle: list[UpstreamConnection] = []
+        self.closed = False
         self.max_header_bytes = limits.header_bytes * 4
         self._limits = limits
         self._now = now
+        self._tls = tls
+        self._make = make
 
     async def connect(self) -> UpstreamConnection:
         """Return a new connection; raises OSError or TimeoutError."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._limits.connect_seconds):
-            _, connection = await loop.create_connection(lambda: UpstreamConnection(self), *self.address)
-        return connection
+            host, port, tls, path = self.address
+            if path:
+                _, connection = await loop.create_unix_connection(lambda: self._make(self), path)
+                return connection
+            context, farewell = (self._tls, self._limits.linger_seconds) if tls else (None, None)
+            _, connection = await loop.create_connection(
+                lambda: self._make(self), host, port, ssl=context, ssl_shutdown_timeout=farewell
+            )
+            return connection
 
     def take(self) -> UpstreamConnection | None:
         """Return a kept connection that is young enough, or None."""
@@ -43,8 +61,8 @@ class Pool:
         return None
 
     def keep(self, connection: UpstreamConnection) -> None:
-        """Take a connection back, or close it when there are enough."""
-        if len(self.idle) >= self._limits.idle_per_server:
+        """Take a connection back; close it when there are enough or the pool is closed."""
+        if self.closed or len(self.idle) >= self._limits.idle_per_server:
             connection.transport.close()
             return
         connection.idle_since = self._now()
@@ -63,7 +81,8 @@ class Pool:
             connection.transport.close()
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection, and those in use once they come back."""
+        self.closed = True
         for connection in self.idle:
             connection.transport.close()
         self.idle.clear()

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
+import functools
 import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import AsyncIterator, Callable, Iterator
 
+from carrel.dataplane.certificates import Certificates
 from carrel.dataplane.client import ClientConnection
 from carrel.dataplane.control import Control, Status
-from carrel.dataplane.control_server import ControlConnection
+from carrel.dataplane.control_server import Bounds, ControlConnection
 from carrel.dataplane.engine import Engine
 from carrel.dataplane.error_pages import ErrorPages
-from carrel.dataplane.options import Options
+from carrel.dataplane.limits import Limits
+from carrel.dataplane.listeners import BACKLOG, Listener, listening, port_of
+from carrel.dataplane.options import Options, program_version
+from carrel.dataplane.redirect import Redirect
 from carrel.dataplane.routes import RouteTable
+from carrel.dataplane.silence import MindedClient, MindedUpstream
 from carrel.dataplane.status_file import (
     ProcessStatus,
     remove_pid,
@@ -28,74 +32,85 @@ from carrel.dataplane.status_file import (
     write_status,
 )
 from carrel.dataplane.storage import RouteFile
+from carrel.dataplane.upstream import UpstreamConnection
 from carrel.lib.clock import SystemClock
 
-_BACKLOG = 2048
-
-
-class CannotListenError(Exception):
-    """A port is in use or an address not available."""
-
-
-def listen(ip: str, port: int) -> socket.socket:
-    """Return a listening socket; raises CannotListenError with a message for a person."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            ip, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise CannotListenError(f"cannot listen on {ip} port {port}: {error.strerror}") from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        reason = "the port is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
-        raise CannotListenError(f"cannot listen on {ip} port {port}: {reason}") from None
-    return listener
-
-
-def url_of(listener: socket.socket) -> str:
-    """Return the URL of a listening socket, loopback for one that listens everywhere."""
-    host, port = listener.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+_SMALL = Bounds(body_bytes=64 * 1024, seconds=30.0)
 
 
 async def serve(options: Options, token: str, log: logging.Logger) -> None:
-    """Run until SIGTERM, SIGINT or a call to shut down; raises CannotListenError, OSError for a file."""
-    clock = SystemClock()
-    table = RouteTable(clock, options.default_target)
-    engine = Engine(table, ErrorPages(options.error_target), clock, options.limits, log)
+    """Run until SIGTERM, SIGINT or a call to shut down.
+
+    Raises CannotListenError, BadTlsError, and OSError for a file.
+    """
+    certificates = Certificates(options, log)
+    table = RouteTable(SystemClock(), options.default_target, prepend_path=options.prepend_path)
+    engine = _engine(options, table, certificates, log)
     stopped = asyncio.Event()
-    _on_signals(stopped)
+    _on_signals(stopped, certificates, engine)
     async with contextlib.AsyncExitStack() as stack:
         if options.storage is not None:
             await stack.enter_async_context(_stored(RouteFile(options.storage, table, log)))
-        public = stack.enter_context(contextlib.closing(listen(options.ip, options.port)))
-        api = stack.enter_context(contextlib.closing(listen(options.api_ip, options.api_port)))
+        public = Listener(stack.enter_context(listening(options.public)), certificates.public)
+        api = Listener(stack.enter_context(listening(options.api)), certificates.api)
         await stack.enter_async_context(_running(engine))
 
         def status() -> Status:
-            return Status(_version(), os.getpid(), url_of(public), len(table))
+            return Status(program_version(), os.getpid(), public.url, len(table))
 
-        control = Control(table, token, status, stopped.set)
-        await stack.enter_async_context(_accepting(public, api, engine, control))
+        control = Control(table, token, status, stopped.set, engine.metrics)
+        make = MindedClient if options.limits.minds_silence else ClientConnection
+        await stack.enter_async_context(_accepting(public, lambda: make(engine), engine.limits))
+        answer = functools.partial(ControlConnection, control.answer, Bounds())
+        await stack.enter_async_context(_accepting(api, answer, engine.limits))
+        await _open_extras(stack, options, engine)
         stack.enter_context(_announced(options, public, api))
         _greet(log, public, api, table, token)
+        for note in options.notes:
+            log.warning("%s", note)
         await stopped.wait()
         log.info("Stopping: answers under way have %g s", options.limits.drain_seconds)
 
 
-def _on_signals(stopped: asyncio.Event) -> None:
+def _engine(options: Options, table: RouteTable, certificates: Certificates, log: logging.Logger) -> Engine:
+    pages = ErrorPages(options.error_target, options.error_path, tls=certificates.client)
+    return Engine(
+        table,
+        pages,
+        SystemClock(),
+        options.limits,
+        log,
+        rewriting=None if options.rewriting.plain else options.rewriting,
+        host_routing=options.rewriting.host_routing,
+        measured=options.metrics is not None,
+        tls=certificates.client,
+        make_upstream=MindedUpstream if options.limits.minds_silence else UpstreamConnection,
+    )
+
+
+async def _open_extras(stack: contextlib.AsyncExitStack, options: Options, engine: Engine) -> None:
+    """Open the listeners that only some ask for: metrics, and the redirect to HTTPS."""
+    answers = (
+        (options.metrics, engine.metrics.answer),
+        (options.redirect, Redirect(options.redirect_to).answer),
+    )
+    for endpoint, answer in answers:
+        if endpoint is not None:
+            listener = Listener(stack.enter_context(listening(endpoint)))
+            make = functools.partial(ControlConnection, answer, _SMALL)
+            await stack.enter_async_context(_accepting(listener, make, engine.limits))
+
+
+def _on_signals(stopped: asyncio.Event, certificates: Certificates, engine: Engine) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def reload() -> None:
+        certificates.reload()
+        engine.trust(certificates.client)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
 
 
 @contextlib.asynccontextmanager
@@ -121,30 +136,35 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _accepting(
-    public: socket.socket, api: socket.socket, engine: Engine, control: Control
+    listener: Listener, make: Callable[[], asyncio.Protocol], limits: Limits
 ) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
-    servers = [
-        await loop.create_server(lambda: ClientConnection(engine), sock=public, backlog=_BACKLOG),
-        await loop.create_server(lambda: ControlConnection(control), sock=api),
-    ]
+    tls = listener.tls
+    handshake, farewell = (limits.header_seconds, limits.linger_seconds) if tls else (None, None)
+    open_server = functools.partial(
+        loop.create_unix_server if listener.socket.family == socket.AF_UNIX else loop.create_server,
+        make,
+        backlog=BACKLOG,
+        ssl_handshake_timeout=handshake,
+        ssl_shutdown_timeout=farewell,
+    )
+    server = await open_server(sock=listener.socket, ssl=tls)
     try:
         yield
     finally:
-        for server in servers:
-            server.close()
+        server.close()
 
 
 @contextlib.contextmanager
-def _announced(options: Options, public: socket.socket, api: socket.socket) -> Iterator[None]:
+def _announced(options: Options, public: Listener, api: Listener) -> Iterator[None]:
     pid = os.getpid()
-    ports = public.getsockname()[1], api.getsockname()[1]
+    ports = port_of(public.socket), port_of(api.socket)
     started = SystemClock().now()
     try:
         if options.pid_file is not None:
             write_pid(options.pid_file)
         if options.status_file is not None:
-            status = ProcessStatus(pid, start_ticks(pid), started, *ports, url_of(public), url_of(api))
+            status = ProcessStatus(pid, start_ticks(pid), started, *ports, public.url, api.url)
             write_status(options.status_file, status)
         yield
     finally:
@@ -154,16 +174,7 @@ def _announced(options: Options, public: socket.socket, api: socket.socket) -> I
             remove_pid(options.pid_file)
 
 
-def _greet(
-    log: logging.Logger, public: socket.socket, api: socket.socket, table: RouteTable, token: str
-) -> None:
-    log.info("Proxying %s, REST API at %s, %d routes", url_of(public), url_of(api), len(table))
+def _greet(log: logging.Logger, public: Listener, api: Listener, table: RouteTable, token: str) -> None:
+    log.info("Proxying %s, REST API at %s, %d routes", public.url, api.url, len(table))
     if not token:
         log.warning("CONFIGPROXY_AUTH_TOKEN is not set: the REST API is open to everybody who can reach it")
-
-
-def _version() -> str:
-    try:
-        return version("carrel")
-    except PackageNotFoundError:
-        return "unknown"

@@ -48,8 +48,9 @@ def read_target(data: RouteData) -> Target:
 class RouteTable:
     """Routes by segments. Every change is complete before the next request looks."""
 
-    def __init__(self, clock: Clock, default: Target | None = None) -> None:
+    def __init__(self, clock: Clock, default: Target | None = None, *, prepend_path: bool = True) -> None:
         self._clock = clock
+        self._prepend_path = prepend_path
         self._default = default
         self._routes: dict[Segments, Route] = {}
         self._root = _Node()
@@ -64,11 +65,17 @@ class RouteTable:
         """Call `listener` after every change of the table (not of an activity time)."""
         self._listeners.append(listener)
 
-    def find(self, path: bytes) -> Route | None:
-        """Return the route with the longest prefix of the path's segments; raises BadPathError."""
+    def find(self, path: bytes, host: bytes | None = None) -> Route | None:
+        """Return the route with the longest prefix of the path's segments; raises BadPathError.
+
+        A given host is the first segment.
+        """
         node = self._root
         best = node.route
-        for segment in split(path):
+        segments = split(path)
+        if host is not None:
+            segments.insert(0, host)
+        for segment in segments:
             child = node.get(segment)
             if child is None:
                 break
@@ -132,17 +139,21 @@ class RouteTable:
             if known is None:
                 self._put(segments, target, data)
                 continue
-            if known.target != target:
+            if known.target != self._sent(target):
                 known.last_activity = self._clock.now()
-            known.target, known.data = target, data
+            known.target, known.data = self._sent(target), data
             self._hang(known)
 
     def _put(self, segments: Segments, target: Target, data: RouteData) -> None:
+        target = self._sent(target)
         route = self._routes.get(segments)
         if route is None:
             self._hang(Route(segments, target, data, self._clock.now()))
         else:
             route.target, route.data, route.last_activity = target, data, self._clock.now()
+
+    def _sent(self, target: Target) -> Target:
+        return target if self._prepend_path else target.without_path()
 
     def _hang(self, route: Route) -> None:
         node = self._root

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
-Address = tuple[str, int]
+_PORTS = {"http": 80, "https": 443, "http+unix": 0}
 
 
 class BadTargetError(ValueError):
     """The text does not name a server that can be forwarded to."""
+
+
+class Address(NamedTuple):
+    """Where a server listens: host and port, or a Unix socket's path alone."""
+
+    host: str
+    port: int
+    tls: bool = False
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +32,40 @@ class Target:
 
     @property
     def authority(self) -> bytes:
-        """Return `host:port` as a Host header has it."""
-        host, port = self.address
+        """Return `host:port` as a Host header has it; a Unix socket's is `localhost`."""
+        host, port, _, path = self.address
+        if path:
+            return b"localhost"
         return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()
+
+    def without_path(self) -> Target:
+        """Return the same server with nothing put before a request's path."""
+        return replace(self, prefix=b"")
 
 
 def parse_target(text: str) -> Target:
-    """Return the target that an `http://host:port[/path]` URL names; raise BadTargetError otherwise."""
+    """Return the target that a URL names; raise BadTargetError otherwise.
+
+    It is `http://host:port[/path]`, the same with `https`, or `http+unix://%2Fsocket[/path]` with the escaped
+    path of a Unix socket as the host.
+    """
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise BadTargetError(f"target {text!r} is not a URL: {error}") from None
-    if parts.scheme != "http" or not host or not text.isascii() or any(c <= " " for c in text):
+    if parts.scheme not in _PORTS or not host or not text.isascii() or any(c <= " " for c in text):
         raise BadTargetError(f"target {text!r} must be a URL like http://host:port")
     if parts.username is not None or parts.query or parts.fragment:
         raise BadTargetError(f"target {text!r} must hold no user, query or fragment")
-    return Target(text, (host, port or 80), parts.path.rstrip("/").encode())
+    prefix = parts.path.rstrip("/").encode()
+    if parts.scheme == "http+unix":
+        return Target(text, _socket(text, parts.netloc), prefix)
+    return Target(text, Address(host, port or _PORTS[parts.scheme], parts.scheme == "https"), prefix)
+
+
+def _socket(text: str, netloc: str) -> Address:
+    path = unquote(netloc)
+    if not path.startswith("/") or "\0" in path:
+        raise BadTargetError(f"target {text!r} must hold a socket's path, like http+unix://%2Frun%2Fs.sock")
+    return Address("", 0, path=path)

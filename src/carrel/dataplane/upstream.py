@@ -169,6 +169,8 @@ class UpstreamConnection(asyncio.Protocol):
     def _final(self, request: Request, head: AnswerHead) -> None:
         self.reusable = self.parser.should_keep_alive()
         lines = head.lines
+        if request.relocate is not None:
+            request.relocate(self.status, lines)
         if request.method == b"HEAD" or self.status in BODILESS:
             if head.length >= 0 and self.status != 204:
                 lines.append(b"Content-Length: %d\r\n" % head.length)

@@ -1,0 +1,38 @@
+"""The three TLS contexts of the process, and their exchange while it runs."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+
+from carrel.dataplane.options import Options
+from carrel.dataplane.tls import BadTlsError, TlsFiles, client_context, reload_chain, server_context
+
+
+class Certificates:
+    """Contexts for browsers, for the REST API and for servers behind; raises BadTlsError."""
+
+    def __init__(self, options: Options, log: logging.Logger) -> None:
+        self._options = options
+        self._log = log
+        #: None is plain HTTP.
+        self.public = _context(options.public_tls)
+        self.api = _context(options.api_tls)
+        self.client = client_context(options.client_tls, insecure=options.insecure)
+
+    def reload(self) -> None:
+        """Read every file again, for connections to come; what is not usable is reported and not used."""
+        sides = ((self.public, self._options.public_tls), (self.api, self._options.api_tls))
+        try:
+            for context, files in sides:
+                if context is not None and files is not None:
+                    reload_chain(context, files)
+            self.client = client_context(self._options.client_tls, insecure=self._options.insecure)
+        except BadTlsError as error:
+            self._log.error("Certificates stay as they were: %s", error)
+        else:
+            self._log.info("Certificates were read again")
+
+
+def _context(files: TlsFiles | None) -> ssl.SSLContext | None:
+    return None if files is None else server_context(files)

@@ -1,0 +1,128 @@
+"""Listening sockets: at an address, or a Unix socket's path."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import ssl
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+BACKLOG = 2048
+
+
+class CannotListenError(Exception):
+    """A port is in use or an address not available."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to listen: on `path` when there is one, else at `ip` and `port`."""
+
+    ip: str = ""
+    port: int = 0
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.path is not None else f"{self.ip} port {self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket, and what it speaks."""
+
+    socket: socket.socket
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def url(self) -> str:
+        """Return its URL, loopback for one that listens everywhere."""
+        return url_of(self.socket, tls=self.tls is not None)
+
+
+@contextlib.contextmanager
+def listening(endpoint: Endpoint) -> Iterator[socket.socket]:
+    """Hold a listening socket; raises CannotListenError with a message for a person."""
+    if endpoint.path is None:
+        with contextlib.closing(_listen(endpoint)) as listener:
+            yield listener
+        return
+    with contextlib.closing(_listen_unix(endpoint.path)) as listener:
+        mine = os.stat(endpoint.path).st_ino
+        try:
+            yield listener
+        finally:
+            with contextlib.suppress(OSError):
+                if os.stat(endpoint.path).st_ino == mine:
+                    endpoint.path.unlink()
+
+
+def _listen(endpoint: Endpoint) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            endpoint.ip, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CannotListenError(f"cannot listen on {endpoint}: {error.strerror}") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        reason = "the port is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
+        raise CannotListenError(f"cannot listen on {endpoint}: {reason}") from None
+    return listener
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_left_over(path)
+        listener.bind(str(path))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        used = error.errno == errno.EADDRINUSE
+        reason = "something is there already" if used else error.strerror or str(error)
+        raise CannotListenError(f"cannot listen on {path}: {reason}") from None
+    return listener
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove a socket that nobody listens on any more."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+
+
+def port_of(listener: socket.socket) -> int:
+    """Return the port of a listening socket, 0 for a Unix socket."""
+    return 0 if listener.family == socket.AF_UNIX else int(listener.getsockname()[1])
+
+
+def url_of(listener: socket.socket, *, tls: bool = False) -> str:
+    """Return the URL of a listening socket, loopback for one that listens everywhere."""
+    scheme = "https" if tls else "http"
+    if listener.family == socket.AF_UNIX:
+        return f"{scheme}+unix://{quote(listener.getsockname(), safe='')}"
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
