@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 from traitlets import Dict, Instance, Int, Unicode
 
 from carrel.domain.routes import Route
-from carrel.lib.httpclient import new_client
+from carrel.lib.httpclient import send
 from carrel.lib.net import join_host
 from carrel.lib.process_table import Process
 from carrel.proxy.base import Proxy, ProxyError
@@ -51,7 +50,6 @@ class TraefikProxy(Proxy):
     extra_dynamic = Dict(help="Joined into the file of routes: certificates, middlewares.").tag(config=True)
 
     _lock = Instance(asyncio.Lock, ())
-    _client: aiohttp.ClientSession | None = None
     _known: Process | None = None
     _begun = False
 
@@ -73,12 +71,6 @@ class TraefikProxy(Proxy):
         """End the Traefik that the hub started, and return whether one was running."""
         self._begun = False
         return self.should_start and await self._process.end()
-
-    async def close(self) -> None:
-        """Release the connection to Traefik; may be repeated."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         async with self._lock:
@@ -152,12 +144,9 @@ class TraefikProxy(Proxy):
         return started
 
     async def _serves(self, mark: str) -> bool:
-        if self._client is None:
-            self._client = new_client()
         try:
-            async with self._client.get(f"http://{self.control_address}{mark}") as reply:
-                return reply.status == 200
-        except (TimeoutError, aiohttp.ClientError, OSError):
+            return (await send("GET", f"http://{self.control_address}{mark}")).status == 200
+        except (TimeoutError, OSError):
             return False
 
     def _dynamic(self, routes: Mapping[str, StoredRoute]) -> tuple[str, str]:
