@@ -23,9 +23,6 @@ from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
 from carrel.lib.registry import Kind, UnknownClass, find_class
 from carrel.proxy.base import Proxy
-from carrel.proxy.embedded import CarrelProxy
-from carrel.proxy.haproxy import HAProxyProxy
-from carrel.proxy.traefik import TraefikProxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
@@ -153,15 +150,18 @@ def hub_view(settings: Settings, hub_id: str) -> HubView:
 def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
     """Return the driver of the data plane, with what it needs to know of the settings."""
     host = settings.ip or "127.0.0.1"
-    values = {
+    values: dict[str, object] = {
         "public_url": f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base_url}",
         "hub_url": hub_url(settings),
     }
-    if issubclass(proxy_class, CarrelProxy | HAProxyProxy | TraefikProxy):
-        values |= {"ip": settings.ip, "directory": str(runtime_directory(settings))}
-        if issubclass(proxy_class, CarrelProxy):
-            values["error_target"] = f"{hub_url(settings)}{settings.base_url}hub/error"
-        return proxy_class(config=settings.plugins, port=settings.port, **values)
+    if wanted := set(proxy_class.class_trait_names(by_hub=True)):
+        local = {
+            "ip": settings.ip,
+            "port": settings.port,
+            "directory": str(runtime_directory(settings)),
+            "error_target": f"{hub_url(settings)}{settings.base_url}hub/error",
+        }
+        values |= {name: value for name, value in local.items() if name in wanted}
     return proxy_class(config=settings.plugins, **values)
 
 

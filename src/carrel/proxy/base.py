@@ -20,7 +20,8 @@ class Proxy(LoggingConfigurable):
     """Sets routes on a data plane.
 
     A driver overrides `add_route`, `delete_route` and `get_all_routes`, as it would for JupyterHub. One that
-    can set the whole table at once also overrides `put_routes`.
+    can set the whole table at once also overrides `put_routes`. One that runs on this machine may have the
+    traits `ip`, `port`, `directory` and `error_target`, tagged `by_hub=True`: the hub sets them.
     """
 
     should_start = Bool(True, help="Whether the hub starts the data plane, or finds it running.").tag(

@@ -35,10 +35,12 @@ class _Detached(subprocess.Popen[bytes]):
 class CarrelProxy(ConfigurableHTTPProxy):
     """Runs `carrel-proxy` and keeps it running."""
 
-    ip = Unicode(help="The address that the public listens on; set by the hub.")
-    port = Int(8000, help="The port that the public listens on; set by the hub.")
-    directory = Unicode("carrel-run", help="Where the data plane keeps its files; set by the hub.")
-    error_target = Unicode(help="Where error pages come from; set by the hub.")
+    ip = Unicode(help="The address that the public listens on; set by the hub.").tag(by_hub=True)
+    port = Int(8000, help="The port that the public listens on; set by the hub.").tag(by_hub=True)
+    directory = Unicode("carrel-run", help="Where the data plane keeps its files; set by the hub.").tag(
+        by_hub=True
+    )
+    error_target = Unicode(help="Where error pages come from; set by the hub.").tag(by_hub=True)
     log_level = Unicode("info", help="How much the data plane logs.").tag(config=True)
 
     _pid = 0

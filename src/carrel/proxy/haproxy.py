@@ -37,9 +37,11 @@ _PLAIN_PATH = re.compile(r"/[^\s,;()'\"\\#|]+")
 class HAProxyProxy(Proxy):
     """Drives HAProxy 2.6 or later."""
 
-    ip = Unicode(help="The address that the public listens on; set by the hub.")
-    port = Int(8000, help="The port that the public listens on; set by the hub.")
-    directory = Unicode("carrel-run", help="Where the driver keeps its files; set by the hub.")
+    ip = Unicode(help="The address that the public listens on; set by the hub.").tag(by_hub=True)
+    port = Int(8000, help="The port that the public listens on; set by the hub.").tag(by_hub=True)
+    directory = Unicode("carrel-run", help="Where the driver keeps its files; set by the hub.").tag(
+        by_hub=True
+    )
     command = Unicode("haproxy", help="The program: a name that is looked up, or a path.").tag(config=True)
     bind_options = Unicode(
         help="Put after the address in HAProxy's `bind` line: `ssl crt /etc/carrel/tls.pem alpn h2,http/1.1`."

@@ -36,9 +36,11 @@ class StoredRoute(msgspec.Struct, frozen=True):
 class TraefikProxy(Proxy):
     """Drives Traefik 3.6 or later."""
 
-    ip = Unicode(help="The address that the public listens on; set by the hub.")
-    port = Int(8000, help="The port that the public listens on; set by the hub.")
-    directory = Unicode("carrel-run", help="Where the driver keeps its files; set by the hub.")
+    ip = Unicode(help="The address that the public listens on; set by the hub.").tag(by_hub=True)
+    port = Int(8000, help="The port that the public listens on; set by the hub.").tag(by_hub=True)
+    directory = Unicode("carrel-run", help="Where the driver keeps its files; set by the hub.").tag(
+        by_hub=True
+    )
     command = Unicode("traefik", help="The program: a name that is looked up, or a path.").tag(config=True)
     control_address = Unicode(
         "127.0.0.1:8099", help="Where Traefik tells the hub which routes are in force; loopback."
