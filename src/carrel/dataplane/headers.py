@@ -21,7 +21,9 @@ IDEMPOTENT = frozenset(b"GET HEAD OPTIONS PUT DELETE PROPFIND REPORT SEARCH".spl
 BODILESS = frozenset((204, 304))
 
 _BAD_TARGET = re.compile(rb"[\x00-\x20\x7f-\xff#]")
-_AUTHORITY = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?@\\]+)")
+_ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?]+)")
+#: A name, an IPv4 address or an IPv6 one in brackets, with or without a port; an empty one is allowed.
+_AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]*)(?::[0-9]{0,5})?")
 _PORT = re.compile(rb":(\d+)$")
 
 
@@ -141,14 +143,10 @@ def read_request(method: bytes, target: bytes, headers: Headers, version: str, p
             raise RefusedError(400, f"the header {name.decode()} must be given once")
         else:
             found[kind] += b"," + value
-    if version == "1.1" and _HOST not in found:
-        raise RefusedError(400, "the header Host is missing")
-    if authority is not None:
-        found[_HOST] = authority
+    host = _host(authority, found, version)
     if _CONNECTION in found:
         _read_connection(head, found, version, headers)
     _read_framing(head, found, version)
-    host = found.get(_HOST, b"")
     add((b"Host: ", host, b"\r\n", peer.lines(found, host)))
     return head
 
@@ -158,18 +156,29 @@ def _origin_form(method: bytes, target: bytes) -> tuple[bytes | None, bytes]:
         raise RefusedError(400, "the target holds a character that must be escaped")
     if target.startswith(b"/") or (target == b"*" and method == b"OPTIONS"):
         return None, target
-    match = _AUTHORITY.match(target)
+    match = _ABSOLUTE.match(target)
     if match is None:
         raise RefusedError(400, "the target must be a path")
     rest = target[match.end() :]
     return match[1], rest if rest.startswith(b"/") else b"/" + rest
 
 
+def _host(authority: bytes | None, found: dict[int, bytes], version: str) -> bytes:
+    given = found.get(_HOST)
+    if given is None and version == "1.1":
+        raise RefusedError(400, "the header Host is missing")
+    for host in (given or b"", authority or b""):
+        if _AUTHORITY.fullmatch(host.rstrip(b" \t")) is None:
+            raise RefusedError(400, "the host must be a name or an address, with or without a port")
+    # What is sent on is HTTP/1.1, which always names a host.
+    return authority or (b"localhost" if given is None else given.rstrip(b" \t"))
+
+
 def _read_framing(head: RequestHead, found: dict[int, bytes], version: str) -> None:
     encoding = found.get(_ENCODING)
     length = found.get(_LENGTH)
     if encoding is not None:
-        if encoding.lower() != b"chunked" or version != "1.1" or length is not None:
+        if encoding.rstrip(b" \t").lower() != b"chunked" or version != "1.1" or length is not None:
             raise RefusedError(400, "Transfer-Encoding must be 'chunked' alone, in HTTP/1.1")
         head.chunked = True
         head.lines.append(b"Transfer-Encoding: chunked\r\n")
@@ -178,11 +187,12 @@ def _read_framing(head: RequestHead, found: dict[int, bytes], version: str) -> N
         head.lines.append(b"Content-Length: %d\r\n" % head.length)
 
 
-def read_length(value: bytes) -> int:
-    """Return a Content-Length; raise RefusedError unless it is decimal digits."""
-    if not value.isdigit() or len(value) > 18:
-        raise RefusedError(400, "Content-Length must be a decimal number")
-    return int(value)
+def read_length(value: bytes, status: int = 400) -> int:
+    """Return a Content-Length; raise RefusedError with `status` unless it is decimal digits."""
+    digits = value.rstrip(b" \t")
+    if not digits.isdigit() or len(digits) > 18:
+        raise RefusedError(status, "Content-Length must be a decimal number")
+    return int(digits)
 
 
 def _tokens(connection: bytes) -> set[bytes]:
@@ -201,7 +211,9 @@ def _read_connection(head: RequestHead, found: dict[int, bytes], version: str, h
     if tokens - _OWN_TOKENS:
         head.lines[:] = _plain_lines(headers, _request_kind, tokens)
     bodiless = not found.keys() & {_ENCODING, _LENGTH}
-    if b"upgrade" in tokens and _UPGRADE in found and version == "1.1" and bodiless:
+    # HTTP/2 in a tunnel would carry requests that nobody looks at.
+    clear = b"h2c" not in _tokens(found.get(_UPGRADE, b""))
+    if b"upgrade" in tokens and _UPGRADE in found and version == "1.1" and bodiless and clear:
         head.protocol = found[_UPGRADE]
         head.lines.append(b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.protocol)
 
@@ -219,8 +231,8 @@ class AnswerHead:
 
 
 def read_answer(status: int, reason: bytes, headers: Headers) -> AnswerHead:
-    """Return the head to pass on, without framing; raise RefusedError(502) when its framing is ambiguous."""
-    head = AnswerHead([b"HTTP/1.1 %d %b\r\n" % (status, reason or reason_of(status))])
+    """Return the head to pass on, without framing; raise RefusedError when it could be read in two ways."""
+    head = _answer_head(status, reason)
     add = head.lines.extend
     connection = b""
     for name, value in headers:
@@ -228,11 +240,11 @@ def read_answer(status: int, reason: bytes, headers: Headers) -> AnswerHead:
         if not kind:
             add((name, b": ", value, b"\r\n"))
         elif kind == _LENGTH:
-            if not value.isdigit() or head.length >= 0:
+            if head.length >= 0:
                 raise RefusedError(502, "ambiguous length")
-            head.length = int(value)
+            head.length = read_length(value, 502)
         elif kind == _ENCODING:
-            if value.lower() != b"chunked" or head.chunked:
+            if value.rstrip(b" \t").lower() != b"chunked" or head.chunked:
                 raise RefusedError(502, "unknown transfer encoding")
             head.chunked = True
         elif kind == _UPGRADE:
@@ -242,6 +254,12 @@ def read_answer(status: int, reason: bytes, headers: Headers) -> AnswerHead:
     if connection:
         _drop_nominated(head, connection, headers)
     return head
+
+
+def _answer_head(status: int, reason: bytes) -> AnswerHead:
+    if status < 100:
+        raise RefusedError(502, "no status")
+    return AnswerHead([b"HTTP/1.1 %d %b\r\n" % (status, reason or reason_of(status))])
 
 
 def _drop_nominated(head: AnswerHead, connection: bytes, headers: Headers) -> None:

@@ -36,6 +36,7 @@ class RequestReader:
         "_peer",
         "_progress",
         "_receiver",
+        "_replaying",
         "_request",
         "_size",
         "_stalled",
@@ -55,7 +56,7 @@ class RequestReader:
         self._headers: Headers = []
         self._target = b""
         self._stalled = self._unparsed = self._size = 0
-        self._progress = self._upgrading = False
+        self._progress = self._upgrading = self._replaying = False
         self.deaf = False
         #: What came behind the head of an upgrade: it belongs to the other protocol.
         self.rest = b""
@@ -106,8 +107,26 @@ class RequestReader:
         if request is not None and request.wants_upgrade:
             self._upgrading = True
             self.rest = rest
-        else:
-            self.deaf = True
+        elif not self.deaf:
+            self._go_on(request)
+            self.feed(rest)
+
+    def _go_on(self, request: Request | None) -> None:
+        """Read on as if no upgrade had been asked for: the parser leaves the body to the other protocol.
+
+        A new one is told of the body by a head like the one it belongs to.
+        """
+        parser = self._parser = HttpRequestParser(self)
+        if request is not None and request.has_body:
+            framing = (
+                b"Transfer-Encoding: chunked"
+                if request.head.chunked
+                else b"Content-Length: %d" % request.left
+            )
+            close = b"" if request.keep else b"\r\nConnection: close"
+            self._replaying = True
+            parser.feed_data(b"POST / HTTP/1.1\r\nHost: h\r\n%b%b\r\n\r\n" % (framing, close))
+            self._replaying = False
 
     def _pass_on(self, data: bytes) -> bytes:
         """Pass body bytes of a known number on unparsed; return what comes behind them."""
@@ -130,6 +149,8 @@ class RequestReader:
     # What the parser finds.
 
     def on_message_begin(self) -> None:
+        if self._replaying:
+            return
         self._target = b""
         self._headers = []
         self._request = None
@@ -138,16 +159,15 @@ class RequestReader:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))  # a trailer comes when nobody looks any more
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if self.deaf:
+        if self.deaf or self._replaying:
             return
         self._progress = True
         parser = self._parser
         method, version = parser.get_method(), parser.get_http_version()
-        keep = parser.should_keep_alive() and not parser.should_upgrade()
-        request = Request(method, self._headers, keep, version == "1.0")
+        request = Request(method, self._headers, parser.should_keep_alive(), version == "1.0")
         try:
             request.head = read_request(method, self._target, self._headers, version, self._peer)
             if self._size > self._max_header_bytes:
@@ -157,8 +177,10 @@ class RequestReader:
             self._refuse(error)
             return
         self._request = request
+        self._headers = []  # what still comes is a trailer, and is dropped
         request.left = request.head.length
         request.wants_upgrade = request.head.protocol != b""
+        request.keep = request.keep and not request.wants_upgrade
         if request.has_body:
             self._receiver.received(request)
 
@@ -183,6 +205,8 @@ class RequestReader:
         request = self._request
         if request is None or self.deaf:
             return
+        if request.has_body and self._parser.should_upgrade():
+            return  # the parser passes over a body where an upgrade is asked for
         request.complete = True
         if request.head.chunked:
             self._receiver.body(request, b"0\r\n\r\n")

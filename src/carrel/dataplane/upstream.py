@@ -115,6 +115,8 @@ class UpstreamConnection(asyncio.Protocol):
     # What the parser finds.
 
     def on_message_begin(self) -> None:
+        if self.done:
+            self.reusable = False  # the start of an answer that nobody asked for
         self.headers = []
         self.reason = b""
 
