@@ -7,6 +7,7 @@ import ssl
 from collections import deque
 
 from carrel.dataplane import error_pages
+from carrel.dataplane.admission import FULL
 from carrel.dataplane.engine import Engine
 from carrel.dataplane.error_pages import Failure, refusal
 from carrel.dataplane.exchange import Request
@@ -31,6 +32,7 @@ class ClientConnection(asyncio.Protocol):
     """One connection; requests sent ahead wait in a queue."""
 
     __slots__ = (
+        "_address",
         "_ahead",
         "_current",
         "_deadline",
@@ -56,6 +58,7 @@ class ClientConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._held = self._ahead = 0
         self._serving = False
+        self._address: str | None = None
         self._deadline = 0.0
         #: The client takes no more for now.
         self.slow = False
@@ -69,7 +72,13 @@ class ClientConnection(asyncio.Protocol):
         # Whoever comes through a Unix socket is on this machine.
         address = peername[0] if isinstance(peername, tuple) and peername else "127.0.0.1"
         peer = Peer(address, b"https" if transport.get_extra_info("ssl_object") else b"http")
-        self._reader = RequestReader(self, peer, self._engine.limits.header_bytes)
+        self._reader = RequestReader(self, peer, self._engine.limits)
+        if not self._engine.admission.enter(address):
+            self._reader.deaf = True
+            self.transport.write(FULL)
+            self._engine.close_soon(self.transport)
+            return
+        self._address = address
         self._engine.clients.add(self)
         self._expect(self._engine.limits.header_seconds)
 
@@ -97,15 +106,32 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._engine.clients.discard(self)
+        self._engine.admission.end_upgrade(self)
+        if self._address is not None:
+            self._engine.admission.leave(self._address)
         self._leave_upstream()
-        self._current = None
+        self._current = self._task = None
         self._queue.clear()
-        self._reader.deaf = True
+        self._reader.close()
+
+    @property
+    def idle_until(self) -> float | None:
+        """Return when it closes for being idle, or None while a request is under way."""
+        return self._deadline if self._current is None else None
 
     def sweep(self, now: float) -> None:
-        """Close when the client has not completed a request's head in time, or lingers."""
-        if self._current is None and now > self._deadline:
-            self._engine.close_soon(self.transport)
+        """Close when a head or the rest of a body has not come in time, or the client lingers."""
+        if self._current is None:
+            if now > self._deadline:
+                self._engine.close_soon(self.transport)
+        elif self._current.complete or self._held:
+            self._expect(self._engine.limits.body_seconds)
+        elif now > self._deadline and not self._awaits_consent(self._current):
+            self._reader.deaf = True
+            self.refused(self._current, RefusedError(408, "its body did not come in time"))
+
+    def _awaits_consent(self, request: Request) -> bool:
+        return not request.sent and request.header(b"expect") != b""
 
     def drain(self) -> None:
         """Close after the answer under way, or now when there is none."""
@@ -127,6 +153,8 @@ class ClientConnection(asyncio.Protocol):
 
     def body(self, request: Request, data: bytes) -> None:
         """Send a piece of a body on, or keep it until there is somewhere to send it."""
+        request.sent = True
+        self._expect(self._engine.limits.body_seconds)
         if request.route is not None:
             request.route.last_activity = self._engine.clock.now()
         if request.sink is not None:
@@ -152,6 +180,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _serve(self, request: Request) -> None:
         self._current = request
+        self._expect(self._engine.limits.body_seconds)
         if request.refusal is not None:
             self._fail(request, refusal(request.refusal.status, request.refusal.message))
             return
@@ -175,6 +204,9 @@ class ClientConnection(asyncio.Protocol):
             route.last_activity = self._engine.clock.now()
         if self._engine.rewriting is not None:
             self._engine.rewriting.apply(request, route)
+        if request.wants_upgrade and not self._engine.admission.begin_upgrade(self):
+            self._fail(request, error_pages.SERVER_DOWN)
+            return
         self._forward(request, fresh=request.wants_upgrade)
 
     def _forward(self, request: Request, fresh: bool) -> None:
@@ -294,6 +326,7 @@ class ClientConnection(asyncio.Protocol):
     def upgraded(self, request: Request, upstream: asyncio.Transport, first: bytes) -> None:
         """Become one end of a tunnel."""
         self._engine.clients.discard(self)
+        self._engine.admission.end_upgrade(self)
         self._upstream = self._current = None
         self.transport.write(first)
         if self._reader.rest:
@@ -302,8 +335,9 @@ class ClientConnection(asyncio.Protocol):
             upstream.pause_reading()
         if request.route is not None:
             request.route.last_activity = self._engine.clock.now()
-        Tunnel(self._engine, self.transport, upstream).open(request.route)
+        Tunnel(self._engine, self.transport, upstream, self._address or "").open(request.route)
         self._release(_ANY)
+        self._reader.close()
 
     # Reading and closing.
 

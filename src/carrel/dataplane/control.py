@@ -35,6 +35,16 @@ class Snapshot(msgspec.Struct, frozen=True):
     routes: dict[str, dict[str, object]]
 
 
+class Load(msgspec.Struct, frozen=True):
+    """How much is open at the moment."""
+
+    connections: int = 0
+    tunnels: int = 0
+    upgrades: int = 0
+    idle_upstreams: int = 0
+    tasks: int = 0
+
+
 class Status(msgspec.Struct, frozen=True):
     """What the process says about itself."""
 
@@ -42,6 +52,7 @@ class Status(msgspec.Struct, frozen=True):
     pid: int
     public: str
     routes: int
+    load: Load = Load()
 
 
 class Control:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from carrel.dataplane.admission import Admission
 from carrel.dataplane.error_pages import ErrorPages
 from carrel.dataplane.exchange import Request
 from carrel.dataplane.limits import Limits
@@ -28,6 +29,10 @@ class Client(Protocol):
 
     transport: asyncio.Transport
 
+    @property
+    def idle_until(self) -> float | None:
+        """Return when it closes for being idle, or None while a request is under way."""
+
     def sweep(self, now: float) -> None:
         """Close when the client has taken too long."""
 
@@ -44,6 +49,7 @@ class Engine:
     clock: Clock
     limits: Limits
     log: logging.Logger
+    admission: Admission
     #: None for a proxy that changes nothing.
     rewriting: Rewriting | None = None
     host_routing: bool = False
@@ -101,6 +107,7 @@ class Engine:
     def tunnel_closed(self, tunnel: Tunnel) -> None:
         """Forget a tunnel."""
         self.tunnels.discard(tunnel)
+        self.admission.leave(tunnel.address)
 
     async def run(self) -> None:
         """Mind time limits until cancelled."""
@@ -130,15 +137,30 @@ class Engine:
             pool.close()
         await self.clock.sleep(0)
 
+    @property
+    def idle_upstreams(self) -> int:
+        """Return how many kept connections to servers are without a request."""
+        return sum(len(pool.idle) for pool in self._pools.values())
+
+    def _shed_clients(self) -> None:
+        if len(self.clients) <= self.limits.idle_clients:
+            return
+        idle = [(client.idle_until, client) for client in self.clients if client.idle_until is not None]
+        idle.sort(key=lambda pair: pair[0] or 0.0)
+        for _, client in idle[: max(0, len(idle) - self.limits.idle_clients)]:
+            self.close_soon(client.transport)
+
     def _sweep(self, now: float) -> None:
         for client in list(self.clients):
             client.sweep(now)
+        self._shed_clients()
         for transport, deadline in list(self._closing.items()):
             if now >= deadline:
                 transport.abort()
                 del self._closing[transport]
         for address, pool in list(self._pools.items()):
             pool.sweep()
+            pool.shed(max(0, self.idle_upstreams - self.limits.idle_upstreams))
             if not pool.idle:
                 pool.close()
                 del self._pools[address]

@@ -29,6 +29,7 @@ class Request:
         "responded",
         "retried",
         "route",
+        "sent",
         "sink",
         "wants_upgrade",
     )
@@ -53,6 +54,8 @@ class Request:
         self.complete = False
         self.responded = False
         self.retried = False
+        #: Something of its body has come.
+        self.sent = False
         self.wants_upgrade = False
 
     @property

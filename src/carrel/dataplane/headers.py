@@ -24,6 +24,7 @@ _BAD_TARGET = re.compile(rb"[\x00-\x20\x7f-\xff#]")
 _ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?]+)")
 #: A name, an IPv4 address or an IPv6 one in brackets, with or without a port; an empty one is allowed.
 _AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]*)(?::[0-9]{0,5})?")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _PORT = re.compile(rb":(\d+)$")
 
 
@@ -257,8 +258,8 @@ def read_answer(status: int, reason: bytes, headers: Headers) -> AnswerHead:
 
 
 def _answer_head(status: int, reason: bytes) -> AnswerHead:
-    if status < 100:
-        raise RefusedError(502, "no status")
+    if status < 100 or _CONTROL.search(reason):
+        raise RefusedError(502, "malformed status line")
     return AnswerHead([b"HTTP/1.1 %d %b\r\n" % (status, reason or reason_of(status))])
 
 

@@ -11,6 +11,9 @@ class Limits:
 
     #: A request's line and headers together.
     header_bytes: int = 64 * 1024
+    #: How many headers a request may have, and how long its first line may be.
+    headers: int = 256
+    line_bytes: int = 16 * 1024
     #: From the end of one answer, or the connection's start, until the next request's head is complete.
     header_seconds: float = 60.0
     #: From the end of an answer until the next request's head is complete; 0 is like header_seconds.
@@ -19,11 +22,20 @@ class Limits:
     silent_client_seconds: float = 0.0
     #: The same, answered with 503.
     silent_server_seconds: float = 0.0
+    #: How long a client may fall silent in the middle of a body that the server would take.
+    body_seconds: float = 120.0
+    #: Open connections from one address; see the flag's help for why it is so large.
+    per_address: int = 20_000
+    #: Kept connections without a request; over it, those idle for longest are closed.
+    idle_clients: int = 20_000
+    #: Upgrades that wait for their server's answer at the same time.
+    upgrades: int = 8192
     #: Until a server has accepted a connection.
     connect_seconds: float = 10.0
     #: A kept connection idle for longer is not used again: some servers close theirs after 5 s.
     idle_upstream_seconds: float = 4.0
     idle_per_server: int = 64
+    idle_upstreams: int = 2048
     #: What a client may send ahead, while an earlier request or an upgrade is still waiting for its answer.
     ahead_bytes: int = 64 * 1024
     #: How long a closing connection may take to send what is buffered.

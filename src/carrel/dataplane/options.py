@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from carrel.dataplane.flags import FLAGS
+from carrel.dataplane.limit_options import add_limits, limit_values
 from carrel.dataplane.limits import Limits
 from carrel.dataplane.listeners import Endpoint
 from carrel.dataplane.rewriting import Rewriting
@@ -100,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-V", "--version", action="version", version=program_version())
     for flag in FLAGS:
         parser.add_argument(f"--{flag.name}", **flag.arguments())
+    add_limits(parser)
     return parser
 
 
@@ -174,6 +176,8 @@ def _limits(given: argparse.Namespace) -> Limits:
         silent_client_seconds=given.timeout,
         silent_server_seconds=given.proxy_timeout,
         connect_seconds=given.connect_timeout,
+        body_seconds=given.body_seconds,
+        **limit_values(given),
     )
 
 

@@ -80,6 +80,12 @@ class Pool:
             self.idle.remove(connection)
             connection.transport.close()
 
+    def shed(self, count: int) -> None:
+        """Close the `count` connections that are idle for longest."""
+        for connection in self.idle[:count]:
+            connection.transport.close()
+        del self.idle[:count]
+
     def close(self) -> None:
         """Close every idle connection, and those in use once they come back."""
         self.closed = True

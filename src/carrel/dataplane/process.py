@@ -11,9 +11,10 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
+from carrel.dataplane.admission import Admission
 from carrel.dataplane.certificates import Certificates
 from carrel.dataplane.client import ClientConnection
-from carrel.dataplane.control import Control, Status
+from carrel.dataplane.control import Control, Load, Status
 from carrel.dataplane.control_server import Bounds, ControlConnection
 from carrel.dataplane.engine import Engine
 from carrel.dataplane.error_pages import ErrorPages
@@ -56,7 +57,7 @@ async def serve(options: Options, token: str, log: logging.Logger) -> None:
         await stack.enter_async_context(_running(engine))
 
         def status() -> Status:
-            return Status(program_version(), os.getpid(), public.url, len(table))
+            return Status(program_version(), os.getpid(), public.url, len(table), _load(engine))
 
         control = Control(table, token, status, stopped.set, engine.metrics)
         make = MindedClient if options.limits.minds_silence else ClientConnection
@@ -80,11 +81,22 @@ def _engine(options: Options, table: RouteTable, certificates: Certificates, log
         SystemClock(),
         options.limits,
         log,
+        Admission(options.limits),
         rewriting=None if options.rewriting.plain else options.rewriting,
         host_routing=options.rewriting.host_routing,
         measured=options.metrics is not None,
         tls=certificates.client,
         make_upstream=MindedUpstream if options.limits.minds_silence else UpstreamConnection,
+    )
+
+
+def _load(engine: Engine) -> Load:
+    return Load(
+        connections=engine.admission.connections,
+        tunnels=len(engine.tunnels),
+        upgrades=engine.admission.upgrades,
+        idle_upstreams=engine.idle_upstreams,
+        tasks=len(asyncio.all_tasks()),
     )
 
 

@@ -8,6 +8,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from carrel.dataplane.exchange import Request
 from carrel.dataplane.headers import Headers, Peer, RefusedError, read_request
+from carrel.dataplane.limits import Limits
 
 #: A body of which more than this is still to come is passed on without looking at it.
 _UNPARSED = 64 * 1024
@@ -31,7 +32,7 @@ class RequestReader:
 
     __slots__ = (
         "_headers",
-        "_max_header_bytes",
+        "_limits",
         "_parser",
         "_peer",
         "_progress",
@@ -47,10 +48,10 @@ class RequestReader:
         "rest",
     )
 
-    def __init__(self, receiver: Receiver, peer: Peer, max_header_bytes: int) -> None:
+    def __init__(self, receiver: Receiver, peer: Peer, limits: Limits) -> None:
         self._receiver = receiver
         self._peer = peer
-        self._max_header_bytes = max_header_bytes
+        self._limits = limits
         self._parser = HttpRequestParser(self)
         self._request: Request | None = None
         self._headers: Headers = []
@@ -60,6 +61,13 @@ class RequestReader:
         self.deaf = False
         #: What came behind the head of an upgrade: it belongs to the other protocol.
         self.rest = b""
+
+    def close(self) -> None:
+        """Read nothing any more. The parser goes: it holds this reader in turn, and circles are freed late."""
+        self.deaf = True
+        self._request = None
+        if hasattr(self, "_parser"):
+            del self._parser
 
     def feed(self, data: bytes) -> None:
         """Read on; calls the receiver for whatever is complete."""
@@ -84,7 +92,7 @@ class RequestReader:
 
     def _after(self, size: int) -> None:
         self._stalled = 0 if self._progress else self._stalled + size
-        if self._stalled > self._max_header_bytes:
+        if self._stalled > self._limits.header_bytes:
             self._refuse(RefusedError(431, "its headers are too large"))
         elif self._request is not None and self._request.left > _UNPARSED:
             self._unparsed = self._request.left
@@ -170,7 +178,11 @@ class RequestReader:
         request = Request(method, self._headers, parser.should_keep_alive(), version == "1.0")
         try:
             request.head = read_request(method, self._target, self._headers, version, self._peer)
-            if self._size > self._max_header_bytes:
+            if len(self._target) > self._limits.line_bytes:
+                raise RefusedError(414, "its target is too long")
+            if len(self._headers) > self._limits.headers:
+                raise RefusedError(431, "it has too many headers")
+            if self._size > self._limits.header_bytes:
                 self._check_size(request)
         except RefusedError as error:
             self._request = request
@@ -186,7 +198,7 @@ class RequestReader:
 
     def _check_size(self, request: Request) -> None:
         sizes = (len(name) + len(value) + 4 for name, value in request.headers)
-        if sum(sizes) + len(self._target) > self._max_header_bytes:
+        if sum(sizes) + len(self._target) > self._limits.header_bytes:
             raise RefusedError(431, "its headers are too large")
 
     def on_body(self, data: bytes) -> None:

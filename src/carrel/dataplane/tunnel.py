@@ -59,13 +59,17 @@ class _End(asyncio.Protocol):
 class Tunnel:
     """A client and a server that talk past the data plane; when one goes, so does the other."""
 
-    __slots__ = ("_client", "_keeper", "_open", "_server")
+    __slots__ = ("_client", "_keeper", "_open", "_server", "address")
 
-    def __init__(self, keeper: TunnelKeeper, client: asyncio.Transport, server: asyncio.Transport) -> None:
+    def __init__(
+        self, keeper: TunnelKeeper, client: asyncio.Transport, server: asyncio.Transport, address: str
+    ) -> None:
         self._keeper = keeper
         self._client = client
         self._server = server
         self._open = 2
+        #: Where the client's connection is from.
+        self.address = address
 
     def open(self, route: Route | None) -> None:
         """Take both connections over from the protocols that made the upgrade."""

@@ -134,6 +134,8 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self.status = self.parser.get_status_code()
         try:
+            if self.parser.get_http_version() not in ("1.1", "1.0"):
+                raise RefusedError(502, "unknown version")
             head = read_answer(self.status, self.reason, self.headers)
         except RefusedError:
             self.bad = True
@@ -250,8 +252,14 @@ class UpstreamConnection(asyncio.Protocol):
         self.stalled = 0 if self.progress else self.stalled + size
         return self.stalled > self.home.max_header_bytes
 
+    def _drop_parser(self) -> None:
+        # It holds this connection in turn: such circles would wait for the rare full collection.
+        if hasattr(self, "parser"):
+            del self.parser
+
     def _switch(self, client: Downstream, request: Request, extra: bytes) -> None:
         self.client = self.request = None
+        self._drop_parser()
         first = b"".join((*self.out, extra))
         self.out.clear()
         client.upgraded(request, self.transport, first)
@@ -279,6 +287,7 @@ class UpstreamConnection(asyncio.Protocol):
             client.broken(request, 502)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._drop_parser()
         client, request = self.client, self.request
         self.client = self.request = None
         if client is None or request is None:
