@@ -63,7 +63,7 @@ class RequestReader:
         self.rest = b""
 
     def close(self) -> None:
-        """Read nothing any more. The parser goes: it holds this reader in turn, and circles are freed late."""
+        """Read nothing any more. The parser goes: it holds this reader, and circles last long."""
         self.deaf = True
         self._request = None
         if hasattr(self, "_parser"):

@@ -1,0 +1,80 @@
+"""The limits on how much may come in, each set low."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.dataplane.harness import Backend, Proxy, proxy
+
+pytestmark = pytest.mark.real
+UPGRADE = b"GET /user/u/%b HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n"
+
+
+async def test_too_many_headers_and_too_long_a_line(tmp_path: Path) -> None:
+    async with proxy(tmp_path, "--max-headers", "20", "--max-request-line", "100") as front:
+        assert (await front.get("/" + "a" * 99)).status == 404
+        assert (await front.get("/" + "a" * 100)).status == 414
+        assert (await front.get("/", *["X: y"] * 19)).status == 404
+        assert (await front.get("/", *["X: y"] * 20)).status == 431
+
+
+async def test_an_address_has_so_many_connections_and_gets_them_back(tmp_path: Path, behind: Backend) -> None:
+    async with proxy(tmp_path, "--max-connections-per-address", "3") as front:
+        await front.route("/user/u", behind.url)
+        held = [await front.wire() for _ in range(3)]
+        held[0].send(UPGRADE % b"upgrade")
+        assert (await held[0].head())[0] == 101
+        refused = await front.get("/")
+        assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+        for wire in held:
+            wire.close()
+        await _until_idle(front)
+        assert (await front.get("/")).status == 404
+
+
+async def _until_idle(front: Proxy) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            load = (await front.api("GET", "/api/status")).json()["load"]
+            if isinstance(load, dict) and not load["connections"]:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_so_many_upgrades_may_wait_and_open_ones_do_not_count(tmp_path: Path, behind: Backend) -> None:
+    async with proxy(tmp_path, "--max-upgrades", "1") as front:
+        await front.route("/user/u", behind.url)
+        opened = await front.wire()
+        opened.send(UPGRADE % b"upgrade")
+        assert (await opened.head())[0] == 101
+        waiting = await front.wire()
+        waiting.send(UPGRADE % b"never")
+        async with asyncio.timeout(10):
+            while len(behind.seen) < 2:
+                await asyncio.sleep(0.01)
+        answer = await front.ask(UPGRADE % b"upgrade")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+
+
+async def test_the_longest_idle_clients_and_servers_go_first(tmp_path: Path, behind: Backend) -> None:
+    async with proxy(tmp_path, "--max-idle-clients", "2", "--max-idle-upstreams", "1") as front:
+        await front.route("/user/u", behind.url)
+        wires = []
+        for number in range(3):
+            wire = await front.wire()
+            wire.send(b"GET /user/u/%d HTTP/1.1\r\nHost: h\r\n\r\n" % number)
+            wires.append(wire)
+        assert [(await wire.answer()).status for wire in wires] == [200] * 3
+        assert await wires[0].rest() == b""
+        wires[2].send(b"GET /user/u/again HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await wires[2].answer()).status == 200
+
+
+async def test_silence_within_a_body_is_ended(tmp_path: Path, behind: Backend) -> None:
+    async with proxy(tmp_path, "--body-timeout", "0.5") as front:
+        await front.route("/user/u", behind.url)
+        answer = await front.ask(b"POST /user/u/x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
+        assert answer.status == 408
