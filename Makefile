@@ -1,10 +1,10 @@
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench
+.PHONY: help run test check bench bench-leaks
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start a throw-away Carrel on this machine: make run [PORT=8000]
 	@dev/venv.sh && exec .venv/bin/carrel demo --port $(PORT)
@@ -14,6 +14,9 @@ test: ## install what the tests need and run them all: make test [ARGS="-k name"
 
 check: ## lint, types, import layers and the quick tests, in under a minute
 	@dev/check.sh
+
+bench-leaks: ## ten minutes of hostile traffic at the data plane: make bench-leaks [ARGS="--minutes 1"]
+	@dev/venv.sh test && exec .venv/bin/python -m bench.leaks $(ARGS)
 
 bench: ## measure Carrel beside JupyterHub: make bench [ARGS=--quick]
 	@dev/bench.sh $(ARGS)

@@ -82,7 +82,7 @@ def read(raw: bytes, cuts: list[int]) -> tuple[list[Found], Taker]:
 def read_h11(raw: bytes) -> list[Found]:
     """Return the complete requests that h11 finds."""
     found: list[Found] = []
-    # Line ends before a request are empty lines, which may be passed over: h11 is strict about halves of them.
+    # Empty lines before a request may be passed over; h11 is strict about halves of them.
     while raw := raw.lstrip(b"\r\n"):
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=100_000)
         connection.receive_data(raw)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
 
+from carrel.dataplane.dead_peers import find_dead_peers
 from tests.dataplane.harness import Backend, Proxy, proxy
 
 pytestmark = pytest.mark.real
@@ -78,3 +80,11 @@ async def test_silence_within_a_body_is_ended(tmp_path: Path, behind: Backend) -
         await front.route("/user/u", behind.url)
         answer = await front.ask(b"POST /user/u/x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
         assert answer.status == 408
+
+
+def test_a_silent_connection_is_probed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        find_dead_peers(listener)
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60

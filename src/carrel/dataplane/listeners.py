@@ -72,6 +72,7 @@ def _listen(endpoint: Endpoint) -> socket.socket:
         raise CannotListenError(f"cannot listen on {endpoint}: {error.strerror}") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        find_dead_peers(listener)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)

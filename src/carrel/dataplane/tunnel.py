@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from carrel.dataplane.dead_peers import find_dead_peers
 from carrel.dataplane.routes import Route
 from carrel.lib.clock import Clock
 
@@ -74,6 +75,7 @@ class Tunnel:
     def open(self, route: Route | None) -> None:
         """Take both connections over from the protocols that made the upgrade."""
         clock = self._keeper.clock
+        find_dead_peers(self._server.get_extra_info("socket"))
         self._client.set_protocol(_End(self, self._server, route, clock))
         self._server.set_protocol(_End(self, self._client, route, clock))
         self._keeper.tunnel_opened(self)
