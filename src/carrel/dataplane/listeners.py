@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from carrel.dataplane.dead_peers import find_dead_peers
+
 BACKLOG = 2048
 
 
