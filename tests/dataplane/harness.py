@@ -147,6 +147,9 @@ class Backend:
             wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         if path == "early":
             wire.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlong")
+            # As servers close with care: what is still sent is read, or the reset would overtake the answer.
+            wire.writer.write_eof()
+            await wire.reader.read()
             return False
         if path == "upgrade":
             return await self._upgrade(wire, seen)
