@@ -148,7 +148,8 @@ class Backend:
         if path == "early":
             wire.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlong")
             # As servers close with care: what is still sent is read, or the reset would overtake the answer.
-            wire.writer.write_eof()
+            if wire.writer.can_write_eof():
+                wire.writer.write_eof()
             await wire.reader.read()
             return False
         if path == "upgrade":
