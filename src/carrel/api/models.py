@@ -138,7 +138,7 @@ def identity_model(caller: Caller, record: UserWithServers, base_url: str) -> Id
     model = IdentityModel(
         session_id=caller.session_id,
         token_id=None if caller.token is None else f"a{caller.token.id}",
-        scopes=sorted(caller.scopes.names),
+        scopes=caller.scopes.ordered,
     )
     fill_user(model, caller, record, base_url)
     model.name, model.admin, model.groups = record.user.name, record.user.admin, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 
@@ -18,7 +19,15 @@ class Certificates:
         #: None is plain HTTP.
         self.public = _context(options.public_tls)
         self.api = _context(options.api_tls)
-        self.client = client_context(options.client_tls, insecure=options.insecure)
+        self.client = client_context(options.client_tls, insecure=options.insecure, authorities=False)
+
+    async def complete(self) -> None:
+        """Read the system's authorities, in a thread: hundreds of files that few targets need at once.
+
+        Until then a target whose certificate only they can vouch for is refused.
+        """
+        if self._options.client_tls.ca is None and not self._options.insecure:
+            await asyncio.to_thread(self.client.load_default_certs, ssl.Purpose.SERVER_AUTH)
 
     def reload(self) -> None:
         """Read every file again, for connections to come; what is not usable is reported and not used."""

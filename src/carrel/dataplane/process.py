@@ -69,6 +69,7 @@ async def serve(options: Options, token: str, log: logging.Logger) -> None:
         _greet(log, public, api, table, token)
         for note in options.notes:
             log.warning("%s", note)
+        await certificates.complete()
         await stopped.wait()
         log.info("Stopping: answers under way have %g s", options.limits.drain_seconds)
 

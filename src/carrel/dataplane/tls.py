@@ -57,8 +57,11 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
-def client_context(files: TlsFiles, *, insecure: bool = False) -> ssl.SSLContext:
-    """Return the context for https targets, which are verified unless `insecure`. Raises BadTlsError."""
+def client_context(files: TlsFiles, *, insecure: bool = False, authorities: bool = True) -> ssl.SSLContext:
+    """Return the context for https targets, which are verified unless `insecure`. Raises BadTlsError.
+
+    Without `authorities` it does not know the system's yet, where no other was given: see `Certificates`.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _settle(context, files)
     if files.cert is not None or files.key is not None:
@@ -66,7 +69,7 @@ def client_context(files: TlsFiles, *, insecure: bool = False) -> ssl.SSLContext
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    else:
+    elif authorities or files.ca is not None:
         _trust(context, files, ssl.Purpose.SERVER_AUTH)
     return context
 

@@ -125,11 +125,13 @@ class Grant:
 class Scopes:
     """One caller's expanded scopes with an index, so that each question costs a look-up."""
 
-    __slots__ = ("_index", "names")
+    __slots__ = ("_index", "names", "ordered")
 
     def __init__(self, scopes: Iterable[str]) -> None:
         self.names = frozenset(scopes)
         """The scopes as strings, as given."""
+        self.ordered = sorted(self.names)
+        """The same in the order of the alphabet, as answers list them."""
         self._index: Mapping[str, Grant] = _index(self.names)
 
     def grant(self, scope: str) -> Grant | None:

@@ -21,13 +21,14 @@ class ReplyHeaders:
             (b"referrer-policy", b"same-origin"),
         )
         self._api: tuple[Header, ...] = (
+            *self._common,
             (b"content-security-policy", api_policy.encode()),
             (b"access-control-allow-headers", b"accept, content-type, authorization"),
         )
 
     def api(self, facts: RequestFacts) -> list[Header]:
         """Return what a reply of the REST API carries."""
-        return [*self._common, *self._api, (b"x-request-id", facts.id.encode())]
+        return [*self._api, (b"x-request-id", facts.id.encode())]
 
     def page(self, facts: RequestFacts, content_type: bytes) -> list[Header]:
         """Return what any other reply carries; HTML gets a policy and is never stored."""

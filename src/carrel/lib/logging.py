@@ -39,6 +39,8 @@ def configure(level: int | str, stream: TextIO | None = None) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper() if isinstance(level, str) else level)
+    # Our lines show neither, and finding them out for every record costs as much as writing it.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for library in _CHATTY:
         logging.getLogger(library).setLevel(max(root.level, logging.WARNING))
 
