@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from carrel.core.caller import Caller
-from carrel.domain.events import ClientEnded, Event, RightsChanged
+from carrel.domain.events import ClientEnded, Event, RightsChanged, ServerChanged
+from carrel.domain.servers import Server
 from carrel.domain.tokens import HUB_CLIENT_ID
 from carrel.lib.clock import Timestamp
 
 _CAPACITY = 20_000
+_ROWS_LAST = 1.0
 
 
 class CallerCache:
@@ -21,6 +23,7 @@ class CallerCache:
         self._groups: dict[int | str, set[str]] = {}
         """What goes together: the digests of each user (by id) and of each OAuth client."""
         self.epoch = 0
+        self.servers = ServerCache()
 
     def get(self, hashed: str, now: Timestamp) -> Caller | None:
         """Return the caller whose secret has this digest, unless unknown here or expired."""
@@ -45,6 +48,7 @@ class CallerCache:
 
     def heed(self, event: Event) -> None:
         """Drop what `event` makes stale; give this to the bus."""
+        self.servers.heed(event)
         if isinstance(event, RightsChanged):
             self._drop_group(event.user_id)
         elif isinstance(event, ClientEnded):
@@ -62,6 +66,36 @@ class CallerCache:
             members.discard(hashed)
             if not members:
                 self._groups.pop(group, None)
+
+
+class ServerCache:
+    """The rows of users' servers, for a second at most: a client that asks who it is asks again and again.
+
+    Every change on this hub empties it at once; one of another hub, or of activity, shows a second later.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[int, tuple[tuple[Server, ...], float]] = {}
+        self.epoch = 0
+
+    def get(self, user_id: int, now: float) -> tuple[Server, ...] | None:
+        """Return a user's servers as they were read within the last second of the monotonic clock."""
+        rows, until = self._rows.get(user_id, (None, 0.0))
+        return rows if now < until else None
+
+    def put(self, user_id: int, rows: tuple[Server, ...], now: float, epoch: int) -> None:
+        """Keep what was read after `epoch`; nothing is kept when a server has changed since."""
+        if epoch != self.epoch:
+            return
+        if len(self._rows) >= _CAPACITY:
+            self._rows.clear()
+        self._rows[user_id] = (rows, now + _ROWS_LAST)
+
+    def heed(self, event: Event) -> None:
+        """Forget everything when a server or a user has changed."""
+        if isinstance(event, ServerChanged | RightsChanged):
+            self.epoch += 1
+            self._rows.clear()
 
 
 def _groups(caller: Caller) -> tuple[int | str, ...]:
