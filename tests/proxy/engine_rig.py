@@ -16,10 +16,10 @@ from urllib.parse import quote
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from carrel.lib.net import free_port
 from carrel.proxy.haproxy import HAProxyProxy
 from carrel.proxy.traefik import TraefikProxy
 from tests.rigs.needs import need
+from tests.rigs.systems import free_port
 
 
 def need_haproxy() -> None:
@@ -65,7 +65,7 @@ def traefik_driver(directory: Path, ports: tuple[int, int], **values: Any) -> Tr
 @asynccontextmanager
 async def running_traefik(directory: Path, **values: Any) -> AsyncIterator[TraefikProxy]:
     """Run the block with a Traefik, and end whichever there is then."""
-    proxy = traefik_driver(directory, (free_port("127.0.0.1"), free_port("127.0.0.1")), **values)
+    proxy = traefik_driver(directory, (free_port(), free_port()), **values)
     assert await proxy.start()
     try:
         yield proxy
@@ -90,7 +90,7 @@ def certificate_in(directory: Path) -> tuple[Path, Path]:
 async def running(directory: Path, **values: Any) -> AsyncIterator[HAProxyProxy]:
     """Run the block with an HAProxy, and end whichever there is then."""
     need_haproxy()
-    proxy = driver(directory, free_port("127.0.0.1"), **values)
+    proxy = driver(directory, free_port(), **values)
     assert await proxy.start()
     try:
         yield proxy

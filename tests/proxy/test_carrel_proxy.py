@@ -22,16 +22,13 @@ from carrel.proxy.embedded import CarrelProxy
 from carrel.testing.conformance.proxy import OTHER, TARGET, ProxyConformance, targets
 from tests.rigs.poll import until
 from tests.rigs.processes import is_alive
+from tests.rigs.systems import free_port
 
 pytestmark = pytest.mark.real
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    return [free_port() for _ in range(count)]
 
 
 def _driver(directory: Path, ports: list[int], **values: Any) -> CarrelProxy:

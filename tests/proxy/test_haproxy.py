@@ -19,13 +19,13 @@ from websockets.asyncio.client import connect
 from carrel.domain.routes import Route
 from carrel.lib.clock import parse_iso
 from carrel.lib.listen import PortInUse
-from carrel.lib.net import free_port
 from carrel.proxy.base import ProxyError
 from carrel.proxy.haproxy import HAProxyProxy
 from carrel.testing.conformance.proxy import NAMES, OTHER, TARGET, ProxyConformance, route, targets
 from tests.proxy.engine_rig import certificate_in, driver, fetch, need_haproxy, running, served, upstream
 from tests.rigs.poll import until
 from tests.rigs.processes import is_alive
+from tests.rigs.systems import free_port
 
 pytestmark = pytest.mark.real
 
@@ -131,7 +131,7 @@ async def test_an_open_websocket_survives_changes(proxy: HAProxyProxy, ada: str)
 
 
 async def test_a_server_that_is_gone(proxy: HAProxyProxy) -> None:
-    await proxy.add_route("/user/ada/", f"http://127.0.0.1:{free_port('127.0.0.1')}", {})
+    await proxy.add_route("/user/ada/", f"http://127.0.0.1:{free_port()}", {})
     status, answer = await fetch(proxy, "/user/ada/lab")
     assert status == 503
     assert "retry-after: 5" in answer.lower()
@@ -260,7 +260,7 @@ async def test_no_such_program(tmp_path: Path) -> None:
 
 async def test_lines_that_haproxy_does_not_understand(tmp_path: Path) -> None:
     need_haproxy()
-    bad = driver(tmp_path, free_port("127.0.0.1"), extra_frontend="no-such-keyword 1")
+    bad = driver(tmp_path, free_port(), extra_frontend="no-such-keyword 1")
     for _ in range(2):
         with pytest.raises(ProxyError, match="no-such-keyword"):
             await bad.start()

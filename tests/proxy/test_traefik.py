@@ -17,7 +17,6 @@ from websockets.asyncio.client import connect
 
 from carrel.domain.routes import Route
 from carrel.lib.listen import PortInUse
-from carrel.lib.net import free_port
 from carrel.lib.process_table import Process
 from carrel.proxy.base import ProxyError
 from carrel.proxy.traefik import TraefikProxy
@@ -25,6 +24,7 @@ from carrel.testing.conformance.proxy import NAMES, ProxyConformance, route, tar
 from tests.proxy.engine_rig import running_traefik, served, traefik_driver, traefik_program, upstream
 from tests.rigs.poll import until
 from tests.rigs.processes import is_alive
+from tests.rigs.systems import free_port
 
 pytestmark = pytest.mark.real
 
@@ -166,7 +166,7 @@ async def test_its_own_lines(tmp_path: Path) -> None:
 
 
 async def test_what_traefik_does_not_understand(tmp_path: Path) -> None:
-    ports = free_port("127.0.0.1"), free_port("127.0.0.1")
+    ports = free_port(), free_port()
     bad = traefik_driver(tmp_path, ports, extra_static={"log": {"noSuchPart": 1}})
     with pytest.raises(ProxyError, match="noSuchPart"):
         await bad.start()
@@ -176,7 +176,7 @@ async def test_what_traefik_does_not_understand(tmp_path: Path) -> None:
 @pytest.mark.parametrize("which", [0, 1])
 async def test_a_port_in_use(tmp_path: Path, which: int) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
-        ports = [free_port("127.0.0.1"), free_port("127.0.0.1")]
+        ports = [free_port(), free_port()]
         ports[which] = other.getsockname()[1]
         proxy = traefik_driver(tmp_path, (ports[0], ports[1]))
         with pytest.raises(PortInUse, match=str(ports[which])):

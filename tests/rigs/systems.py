@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import random
 import socket
 import sys
 from collections.abc import Mapping
@@ -15,12 +18,21 @@ JUPYTERHUB = CACHE / "jupyterhub-6"
 CHP = CACHE / "chp" / "node_modules" / ".bin" / "configurable-http-proxy"
 
 
+_LOWEST, _HIGHEST = 12_000, 32_000
+_numbers = itertools.count(random.randrange(_HIGHEST - _LOWEST))
+
+
 def free_port() -> int:
-    """Return a loopback port that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a loopback port that nobody listens on at this moment, another one at each call.
+
+    Below the ports that the kernel gives to outgoing connections: one of those could take it first.
+    """
+    for number in _numbers:
+        port = _LOWEST + number % (_HIGHEST - _LOWEST)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("the numbers do not end")
 
 
 @dataclass(frozen=True, slots=True)
