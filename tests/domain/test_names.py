@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from carrel.domain.errors import Invalid
 from carrel.domain.names import check_server_name, check_user_name, client_id, escape, server_prefix
 from carrel.domain.paging import Page
-from carrel.domain.routes import Route, diff
 
 
 @pytest.mark.parametrize(
@@ -53,20 +52,6 @@ def test_paths_and_ids() -> None:
     assert server_prefix("/hub1/", "ada", "gpu") == "/hub1/user/ada/gpu/"
     assert client_id("a b@c") == "jupyterhub-user-a%20b%40c"
     assert client_id("ada", "gpu") == "jupyterhub-user-ada-gpu"
-
-
-_tables = st.dictionaries(st.sampled_from(["/a/", "/b/", "/c/"]), st.sampled_from(["http://x", "http://y"]))
-
-
-@given(_tables, _tables)
-def test_the_difference_turns_one_table_into_the_other(left: dict[str, str], right: dict[str, str]) -> None:
-    wanted = {spec: Route(spec, target) for spec, target in left.items()}
-    actual = {spec: Route(spec, target) for spec, target in right.items()}
-    changes = diff(wanted, actual)
-    result = {spec: route for spec, route in actual.items() if spec not in changes.remove}
-    result |= {route.spec: route for route in changes.add}
-    assert result == wanted
-    assert not set(changes.remove) & set(wanted)
 
 
 @pytest.mark.parametrize(
