@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from carrel.dataplane.paths import BadPathError, escaped, parse_spec, shown, split
-from carrel.dataplane.routes import RouteTable
+from carrel.dataplane.routes import Change, RouteTable
 from carrel.dataplane.targets import BadTargetError, parse_target
 from carrel.lib.clock import SystemClock
 
@@ -109,6 +109,21 @@ def test_a_malformed_snapshot_changes_nothing(table: RouteTable) -> None:
     with pytest.raises(ValueError, match="/bad"):
         table.replace({"/ok": SERVER, "/bad": {}})
     assert table.all() == before
+
+
+def test_changes_are_told_and_numbered(table: RouteTable) -> None:
+    told: list[Change] = []
+    table.on_change(told.append)
+    before = table.number
+    table.add("/user/x@y/", HUB)
+    assert not table.remove("/nobody")
+    table.remove("/user/a%2Fb")
+    table.replace({"/": HUB})
+    assert told == [
+        Change(before + 1, {"/user/x@y": HUB}),
+        Change(before + 2, {}, ("/user/a%2Fb",)),
+        Change(before + 3, {"/": HUB}, whole=True),
+    ]
 
 
 def test_a_default_target_survives_a_snapshot_without_a_root() -> None:

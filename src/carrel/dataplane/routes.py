@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from carrel.dataplane.paths import Segments, parse_spec, shown, split
+import msgspec
+
+from carrel.dataplane.paths import Segments, escaped, parse_spec, shown, split
 from carrel.dataplane.targets import BadTargetError, Target, parse_target
 from carrel.lib.clock import Clock, Timestamp
 
 RouteData = Mapping[str, object]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What became of the table: what was put into it and what was removed, by URL-escaped specification.
+
+    `number` is one more than that of the change before. With `whole`, nothing but `put` is in the table now.
+    """
+
+    number: int
+    put: Mapping[str, RouteData]
+    removed: tuple[str, ...] = ()
+    whole: bool = False
 
 
 class Route:
@@ -54,15 +68,17 @@ class RouteTable:
         self._default = default
         self._routes: dict[Segments, Route] = {}
         self._root = _Node()
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[Change], None]] = []
+        #: Of the last change; 0 before the first.
+        self.number = 0
         if default is not None:
             self._put((), default, {"target": default.url})
 
     def __len__(self) -> int:
         return len(self._routes)
 
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after every change of the table (not of an activity time)."""
+    def on_change(self, listener: Callable[[Change], None]) -> None:
+        """Call `listener` with every change of the table (not of an activity time) before anybody sees it."""
         self._listeners.append(listener)
 
     def find(self, path: bytes, host: bytes | None = None) -> Route | None:
@@ -96,7 +112,7 @@ class RouteTable:
         """Add a route, or give one a new target and data; its activity is now. Raises ValueError."""
         segments, target = parse_spec(spec), read_target(data)
         self._put(segments, target, data)
-        self._changed()
+        self._changed(put={escaped(segments): data})
 
     def remove(self, spec: str) -> bool:
         """Remove a route; return whether it was there."""
@@ -104,7 +120,7 @@ class RouteTable:
         if self._routes.pop(segments, None) is None:
             return False
         self._cut(segments)
-        self._changed()
+        self._changed(removed=(escaped(segments),))
         return True
 
     def replace(self, routes: Mapping[str, RouteData]) -> None:
@@ -121,7 +137,7 @@ class RouteTable:
         if self._default is not None:
             wanted.setdefault((), (self._default, {"target": self._default.url}))
         self._swap(wanted)
-        self._changed()
+        self._changed(put={escaped(segments): data for segments, (_, data) in wanted.items()}, whole=True)
 
     def load(self, routes: Iterable[tuple[str, RouteData, Timestamp]]) -> None:
         """Add remembered routes with their activity times; a given default target is not overridden."""
@@ -172,6 +188,14 @@ class RouteTable:
                 break
             del parent[segment]
 
-    def _changed(self) -> None:
+    def _changed(
+        self,
+        put: Mapping[str, RouteData] | None = None,
+        removed: tuple[str, ...] = (),
+        *,
+        whole: bool = False,
+    ) -> None:
+        self.number += 1
+        change = Change(self.number, put or {}, removed, whole)
         for listener in self._listeners:
-            listener()
+            listener(change)

@@ -93,7 +93,7 @@ class RouteFile:
 
     def start(self) -> None:
         """Begin to write changes."""
-        self._table.on_change(self._changed.set)
+        self._table.on_change(lambda _: self._changed.set())
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
     async def close(self) -> None:
