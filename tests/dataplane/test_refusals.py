@@ -122,7 +122,7 @@ async def test_an_absolute_target_names_the_host(front: Proxy, behind: Backend) 
 def _lines(headers: list[tuple[bytes, bytes]], version: str = "1.1") -> bytes:
     lines = b"".join(b"%b: %b\r\n" % pair for pair in [(b"Host", b"h"), *headers])
     raw = b"GET /x HTTP/%b\r\n%b\r\n" % (version.encode(), lines)
-    return read_request(raw, Peer("1.2.3.4"), keep=True).block
+    return read_request(raw, Peer("1.2.3.4")).block
 
 
 def test_nominated_headers_are_dropped_but_not_those_of_the_proxy() -> None:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from carrel.dataplane.headers import collect, nominated, read_length, reason_of, search_for, without
+from carrel.dataplane.headers import (
+    collect,
+    nominated,
+    read_length,
+    reason_of,
+    search_for,
+    stays_open,
+    without,
+)
 from carrel.dataplane.refusal import RefusedError
 
 #: Answers that have no body, whatever their head says; so have interim ones, and those to HEAD.
@@ -28,6 +36,8 @@ class AnswerHead:
     length = -1
     chunked = False
     protocol = b""
+    #: Another answer may follow on its connection.
+    keep = True
     #: It may be passed on as it came: it says how long the body is, and nothing of the connection.
     verbatim = False
     #: The headers in it that are not simply passed on, unless there is nothing but its length.
@@ -59,8 +69,10 @@ def read_answer(data: bytes, size: int) -> AnswerHead:
         digits = special[0][1]
         head.length = read_length(digits, 502)
         head.verbatim = passed == line and digits == b"%d" % head.length
+        head.keep = line.startswith(b"HTTP/1.1")
     else:
         head.special = collect(special, _ONCE, 502)
+        head.keep = stays_open(line[:8], head.special.get(b"connection", b""))
         _read_special(head, head.special)
     return head
 

@@ -1,7 +1,7 @@
 """Bodies in chunks: decoded strictly and framed anew, so that nothing is left that could be read in two ways.
 
 Extensions are dropped (RFC 9112, section 7.1.1). Trailers pass, except for those that would change how a
-message is framed, routed, authenticated or stored (RFC 9110, section 6.5.1).
+message is routed, authenticated or stored (RFC 9110, section 6.5.1); one about framing is refused.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _NEXT_BEGUN = re.compile(rb"\r|\r\n" + _BEGUN)
 #: The last chunk, without trailers.
 LAST = b"0\r\n\r\n"
 _TRAILERS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+_FRAMING = re.compile(rb"(?:content-length|transfer-encoding):", re.IGNORECASE)
 _FORBIDDEN = re.compile(
     rb"(?:content-|transfer-encoding|host|trailer|connection|keep-alive|te|upgrade|proxy-|forwarded|"
     rb"x-forwarded-|authorization|www-authenticate|cookie|set-cookie|cache-control|expires|pragma|age|date|"
@@ -91,16 +92,15 @@ class ChunkedBody:
             return None
         if _TRAILERS.fullmatch(data, 0, end) is None:
             raise RefusedError(self._status, "a trailer of its body is malformed")
+        lines = data[:end].split(b"\r\n")[:-1]
+        if any(_FRAMING.match(line) for line in lines):
+            raise RefusedError(self._status, "a trailer of its body is about framing")
         if self._framed:
-            out.append(_last(data[:end]))
+            kept = (line + b"\r\n" for line in lines if _FORBIDDEN.match(line) is None)
+            out.append(b"0\r\n%b\r\n" % b"".join(kept))
         return data[end + 2 :]
 
 
 def framed(piece: bytes) -> tuple[bytes, bytes, bytes]:
     """Return the parts of a chunk that holds `piece`, which is not empty."""
     return b"%x\r\n" % len(piece), piece, b"\r\n"
-
-
-def _last(trailers: bytes) -> bytes:
-    kept = (line for line in trailers.split(b"\r\n") if line and _FORBIDDEN.match(line) is None)
-    return b"0\r\n%b\r\n" % b"".join(line + b"\r\n" for line in kept)

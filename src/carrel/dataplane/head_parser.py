@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Protocol
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
-
-P = TypeVar("P", HttpRequestParser, HttpResponseParser)
+from httptools import HttpParserError, HttpParserUpgrade
 
 _END = b"\r\n\r\n"
 _LAST_OF_LINE = 13
@@ -29,19 +27,23 @@ class _Heads:
 _heads = _Heads()
 
 
-class HeadParser(Generic[P]):
+class _Parser(Protocol):
+    def feed_data(self, data: bytes) -> None: ...
+
+
+class HeadParser:
     """Takes one head after the other from a connection; keeps a parser only while one is incomplete."""
 
     __slots__ = ("_make", "_parser", "raw")
 
-    def __init__(self, make: Callable[[object], P]) -> None:
+    def __init__(self, make: Callable[[object], _Parser]) -> None:
         self._make = make
-        self._parser: P | None = None
+        self._parser: _Parser | None = None
         #: What there is of an incomplete head.
         self.raw = b""
 
-    def take(self, data: bytes) -> tuple[bytes, int, P] | None:
-        """Return what came, how much of it is a complete head, and its parser; None when more must come.
+    def take(self, data: bytes) -> tuple[bytes, int] | None:
+        """Return what came, and how much of it is a complete head; None when more must come.
 
         Empty lines before a head (RFC 9112, section 2.2) are one of their own. Raises MalformedError.
         """
@@ -68,13 +70,13 @@ class HeadParser(Generic[P]):
         if before:
             self._parser, self.raw = None, b""
         if data[0] <= _LAST_OF_LINE:
-            return self._after_empty_lines(data, size, parser)
+            return self._after_empty_lines(data, size)
         if _heads.complete != 1:
             raise MalformedError
-        return data, size, parser
+        return data, size
 
-    def _after_empty_lines(self, data: bytes, size: int, parser: P) -> tuple[bytes, int, P]:
+    def _after_empty_lines(self, data: bytes, size: int) -> tuple[bytes, int]:
         head = data[:size].lstrip(b"\r\n")
         if _heads.complete != bool(head):
             raise MalformedError
-        return (data[size - len(head) :], len(head), parser) if head else (data[size:], 0, parser)
+        return data[size - len(head) :], len(head)

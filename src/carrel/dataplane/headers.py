@@ -62,6 +62,14 @@ def nominated(connection: bytes) -> set[bytes]:
     return tokens(connection) - _OWN_TOKENS
 
 
+def stays_open(version: bytes, connection: bytes) -> bool:
+    """Tell whether another message may follow (RFC 9112, section 9.3)."""
+    if not connection:
+        return version == b"HTTP/1.1"
+    said = tokens(connection)
+    return b"close" not in said and (version == b"HTTP/1.1" or b"keep-alive" in said)
+
+
 def read_length(digits: bytes, status: int) -> int:
     """Return a Content-Length; raise RefusedError with `status` unless it is decimal digits."""
     if not digits.isdigit() or len(digits) > 18:

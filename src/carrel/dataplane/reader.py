@@ -59,9 +59,11 @@ class RequestReader:
         self.rest = b""
 
     def close(self) -> None:
-        """Read nothing any more."""
+        """Read nothing any more, and let go of the receiver: circles wait for the rare full collection."""
         self.deaf = True
         self._request = None
+        if hasattr(self, "_receiver"):
+            del self._receiver
 
     def feed(self, data: bytes) -> None:
         """Read on; calls the receiver for whatever is complete."""
@@ -92,11 +94,11 @@ class RequestReader:
                 error = RefusedError(431, "its headers are too large")
                 return self._refuse(_unread(self._heads.raw), error)
             return b""
-        data, size, parser = taken
+        data, size = taken
         if size:
             raw = data[:size]
             try:
-                request = read_request(raw, self._peer, keep=parser.should_keep_alive())
+                request = read_request(raw, self._peer)
                 self._check_size(request)
             except RefusedError as error:
                 return self._refuse(_unread(raw), error)

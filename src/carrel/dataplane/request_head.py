@@ -9,6 +9,7 @@ from carrel.dataplane.headers import (
     nominated,
     read_length,
     search_for,
+    stays_open,
     tokens,
     without,
 )
@@ -37,7 +38,7 @@ _HOST = frozenset((b"Host", b"host"))
 #: Header lines in which nothing is special but the host, as they stand behind a request line, and that host.
 _seen: dict[bytes, bytes] = {}
 _MAX_SEEN = 1024
-_MAX_SEEN_BYTES = 4096
+_MAX_SEEN_BYTES = 2048
 _KEPT_ALIVE = frozenset(((b"Connection", b"keep-alive"), (b"connection", b"keep-alive")))
 
 
@@ -102,7 +103,7 @@ def read_again(data: bytes, peer: Peer) -> Request | None:
     return request
 
 
-def read_request(raw: bytes, peer: Peer, *, keep: bool) -> Request:
+def read_request(raw: bytes, peer: Peer) -> Request:
     """Return the request to forward; raise RefusedError when it is ambiguous or not for a server behind.
 
     `raw` is a well-formed head, from its request line to the empty line.
@@ -119,18 +120,18 @@ def read_request(raw: bytes, peer: Peer, *, keep: bool) -> Request:
     authority, target = _origin_form(method, target)
     special = _SPECIAL.findall(raw, end)
     request = Request(raw, method, target)
-    request.keep = keep
     request.http10 = version == b"HTTP/1.0"
-    host = None if authority is not None else _only_host(special)
+    host = None if authority is not None or request.http10 else _only_host(special)
     if host is None:
-        _read_special(request, raw[end + 2 : -2], collect(special, _ONCE, 400), authority, peer)
+        found = collect(special, _ONCE, 400)
+        request.keep = stays_open(version, found.get(b"connection", b""))
+        _read_special(request, raw[end + 2 : -2], found, authority, peer)
         return request
     if host != peer.host:
         peer.asked(host)
     request.host = host
     request.block = raw[end + 2 : -2] + peer.lines
-    if keep and not request.http10:
-        _remember(raw[end:], host)
+    _remember(raw[end:], host)
     return request
 
 

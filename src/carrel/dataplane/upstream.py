@@ -126,12 +126,11 @@ class UpstreamConnection(asyncio.Protocol):
                 if len(self._heads.raw) > self._home.max_header_bytes:
                     raise MalformedError
                 return
-            data, size, parser = taken
+            data, size = taken
             if not size:
                 continue
             head = read_answer(data, size)
             if head.status >= 200:
-                self._reusable = parser.should_keep_alive()
                 self._final(client, request, head, data, size)
                 return
             data = data[size:]
@@ -142,7 +141,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _pass_interim(self, client: Downstream, request: Request, head: AnswerHead) -> None:
         self._interim += 1
-        if self._interim > _MAX_INTERIM:
+        if self._interim > _MAX_INTERIM or head.chunked or head.length >= 0:
             raise MalformedError
         if not request.http10:
             client.transport.write(b"%b%b\r\n" % (head.line, head.passed_on()))
@@ -150,6 +149,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _final(self, client: Downstream, request: Request, head: AnswerHead, data: bytes, size: int) -> None:
         """Pass on the head, the first `size` bytes of the data, and what there is of the body."""
         status = self._status = head.status
+        self._reusable = head.keep
         request.responded = True
         if request.relocate is not None:
             request.relocate(head)
