@@ -56,15 +56,16 @@ class ChunkedBody:
             self._partial = b""
         at, size = 0, len(data)
         while not self._trailing:
+            if at == size:
+                return None
             if self._left:
                 end = min(at + self._left, size)
                 piece = data[at:end]
                 out += framed(piece) if self._framed else (piece,)
-                self._left -= end - at
+                self._left -= len(piece)
                 self._between = True
                 at = end
-            if at == size:
-                return None
+                continue
             match = (_NEXT if self._between else _FIRST).match(data, at)
             if match is None:
                 self._wait(data[at:])

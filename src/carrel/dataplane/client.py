@@ -101,6 +101,9 @@ class ClientConnection(asyncio.Protocol):
             self._upstream.resume()
 
     def eof_received(self) -> bool:
+        # Who said that a request is the last may close its half and still read the answer.
+        if self._reader.deaf and self._current is not None and self.transport.can_write_eof():
+            return True
         self._leave_upstream()
         self._engine.close_soon(self.transport)
         return False

@@ -65,6 +65,8 @@ class Engine:
     #: The time for what need not be exact.
     tick: Tick = field(default_factory=Tick)
     _pools: dict[Address, Pool] = field(default_factory=dict)
+    #: Half closed ones, and until when something must come.
+    _ending: dict[Tunnel, float] = field(default_factory=dict)
     _closing: dict[asyncio.Transport, float] = field(default_factory=dict)
 
     def pool(self, address: Address) -> Pool:
@@ -108,7 +110,12 @@ class Engine:
     def tunnel_closed(self, tunnel: Tunnel) -> None:
         """Forget a tunnel."""
         self.tunnels.discard(tunnel)
+        self._ending.pop(tunnel, None)
         self.admission.leave(tunnel.address)
+
+    def tunnel_ending(self, tunnel: Tunnel) -> None:
+        """Close a tunnel, half of which is closed, once nothing comes any more."""
+        self._ending[tunnel] = self.tick.now + self.limits.body_seconds
 
     async def run(self) -> None:
         """Mind time limits until cancelled."""
@@ -157,6 +164,12 @@ class Engine:
         for client in list(self.clients):
             client.sweep(now)
         self._shed_clients()
+        for tunnel, deadline in list(self._ending.items()):
+            if not tunnel.quiet:
+                tunnel.quiet = True
+                self.tunnel_ending(tunnel)
+            elif now > deadline:
+                tunnel.close()
         for transport, deadline in list(self._closing.items()):
             if now >= deadline:
                 transport.abort()
