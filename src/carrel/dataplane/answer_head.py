@@ -26,6 +26,7 @@ _SPECIAL = search_for(_HOP_BY_HOP)
 _REPLACED = frozenset(_HOP_BY_HOP.encode().split())
 _ONCE = frozenset((b"content-length", b"transfer-encoding"))
 _LENGTH = frozenset((b"Content-Length", b"content-length"))
+_ZERO = ord("0")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -68,7 +69,7 @@ def read_answer(data: bytes, size: int) -> AnswerHead:
     if len(special) == 1 and special[0][0] in _LENGTH:
         digits = special[0][1]
         head.length = read_length(digits, 502)
-        head.verbatim = passed == line and digits == b"%d" % head.length
+        head.verbatim = passed == line and (digits[0] != _ZERO or digits == b"0")
         head.keep = line.startswith(b"HTTP/1.1")
     else:
         head.special = collect(special, _ONCE, 502)

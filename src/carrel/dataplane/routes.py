@@ -11,6 +11,8 @@ from carrel.dataplane.targets import BadTargetError, Target, parse_target
 from carrel.lib.clock import Clock, Timestamp
 
 RouteData = Mapping[str, object]
+_MAX_FOUND = 8192
+_MAX_FOUND_BYTES = 128
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -68,8 +70,8 @@ class RouteTable:
         self._default = default
         self._routes: dict[Segments, Route] = {}
         self._root = _Node()
-        #: No route ever had more segments.
-        self._depth = 0
+        #: What was found for paths since the last change: most are asked for again.
+        self._found: dict[bytes, Route | None] = {}
         self._listeners: list[Callable[[Change], None]] = []
         #: Of the last change; 0 before the first.
         self.number = 0
@@ -88,9 +90,11 @@ class RouteTable:
 
         A given host is the first segment.
         """
+        if host is None and path in self._found:
+            return self._found[path]
         node = self._root
         best = node.route
-        segments = split(path, self._depth)
+        segments = split(path)
         if host is not None:
             segments.insert(0, host)
         for segment in segments:
@@ -100,6 +104,10 @@ class RouteTable:
             node = child
             if node.route is not None:
                 best = node.route
+        if host is None and len(path) <= _MAX_FOUND_BYTES:
+            if len(self._found) >= _MAX_FOUND:
+                self._found.clear()
+            self._found[path] = best
         return best
 
     def get(self, spec: str) -> Route | None:
@@ -152,6 +160,7 @@ class RouteTable:
 
     def _swap(self, wanted: Mapping[Segments, tuple[Target, RouteData]]) -> None:
         before, self._routes, self._root = self._routes, {}, _Node()
+        self._found.clear()
         for segments, (target, data) in wanted.items():
             known = before.get(segments)
             if known is None:
@@ -174,14 +183,15 @@ class RouteTable:
         return target if self._prepend_path else target.without_path()
 
     def _hang(self, route: Route) -> None:
+        self._found.clear()
         node = self._root
-        self._depth = max(self._depth, len(route.segments))
         for segment in route.segments:
             node = node.setdefault(segment, _Node())
         node.route = route
         self._routes[route.segments] = route
 
     def _cut(self, segments: Segments) -> None:
+        self._found.clear()
         trail = [self._root]
         for segment in segments:
             trail.append(trail[-1][segment])
