@@ -19,6 +19,8 @@ _LENGTH = 1
 _CHUNKED = 2
 _UNTIL_EOF = 3
 
+_HEAD_END = b"\r\n\r\n"
+
 
 class Home(Protocol):
     """Where a connection rests between two requests."""
@@ -124,6 +126,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.status >= 200:
+            self.spent = True  # the parser minds what a trailer says of the connection
         self.headers.append((name, value))  # a trailer comes when nobody looks any more
 
     def on_headers_complete(self) -> None:
@@ -171,7 +175,9 @@ class UpstreamConnection(asyncio.Protocol):
             self.out += (*head.lines, b"\r\n")
 
     def _final(self, request: Request, head: AnswerHead) -> None:
-        self.reusable = self.parser.should_keep_alive()
+        # Chunks in HTTP/1.0 are a fault: who sends them may mean another end.
+        faulty = head.chunked and self.parser.get_http_version() == "1.0"
+        self.reusable = self.parser.should_keep_alive() and not faulty
         lines = head.lines
         if request.relocate is not None:
             request.relocate(self.status, lines)
@@ -207,6 +213,8 @@ class UpstreamConnection(asyncio.Protocol):
         if client is None or request is None:
             self.transport.abort()
             return
+        # The parser would take other protocols with lines like HTTP's.
+        self.bad = not self.got and data.lstrip(b"\r\n")[:1] not in b"H"
         self.got = True
         if self.spent and self.left > 0:
             self._pass_on(client, data)
@@ -222,6 +230,8 @@ class UpstreamConnection(asyncio.Protocol):
         except HttpParserError:
             self.bad = self.bad or not self.done
             self.reusable = False
+        if self.done and self.framing == _NONE and not _HEAD_END.endswith(data[-4:]):
+            self.reusable = False  # something follows a head that has no body
         if self.bad or self._endless(len(data)):
             self._fail(client, request)
             return
