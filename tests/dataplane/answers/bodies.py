@@ -26,6 +26,8 @@ NOISE = (b"H", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\nConten", b"noise", b"\x00", b"
 GAPS = (b"\r\n", b"\n", b"\r", b"\r\n\r\n")
 #: A parser of requests may take these for the end of the connection, so that what follows is lost.
 FRAMING_TRAILERS = (b"content-length", b"transfer-encoding", b"connection", b"upgrade")
+#: h11 minds the form of these even in a trailer.
+FRAMING_VALUES = {b"transfer-encoding": (b"chunked",), b"content-length": (b"4", b"0")}
 BODILESS = (b"204 No Content", b"304 Not Modified")
 
 
@@ -79,7 +81,7 @@ def _trailers() -> Iterator[Case]:
     for line in BAD_TRAILERS:
         yield broken("trailer", CHUNKED + b"3\r\nabc\r\n0\r\n" + line + b"\r\n")
     for name in sorted(FORBIDDEN_TRAILERS):
-        for value in (b"chunked",) if name == b"transfer-encoding" else (b"4", b"close"):
+        for value in FRAMING_VALUES.get(name, (b"4", b"close")):
             raw = CHUNKED + b"3\r\nabc\r\n0\r\nX: y\r\n" + name.title() + b": " + value + b"\r\n\r\n"
             kind = doubtful if name in FRAMING_TRAILERS else clean
             yield kind("a forbidden trailer", raw, b"abc")

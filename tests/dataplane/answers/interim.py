@@ -26,8 +26,9 @@ def cases() -> Iterator[Case]:
         yield refused("one and noise", interim + b"evil", ends=True)
         yield refused("one and half of another", interim + STATUS, ends=True)
         yield refused("one and a bad answer", interim + STATUS + b"Content-Length: x\r\n\r\n")
+    yield clean("some", CONTINUE * 5 + OK)
     for count in (50, 2000):
-        yield clean("many", CONTINUE * count + OK)
+        yield doubtful("many", CONTINUE * count + OK)
         yield refused("many alone", HINTS * count, ends=True)
     yield from _framed()
     yield from _upgrades()
