@@ -16,6 +16,7 @@ from tests.dataplane.answers.cases import BROKEN, FORBIDDEN_TRAILERS, REFUSED, W
 from tests.dataplane.answers.judge import is_own
 from tests.dataplane.answers.readings import Reading, alike, read_h11, read_llhttp
 from tests.dataplane.harness import DEADLINE, Proxy, Wire
+from tests.rigs.curl import curl
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 OWN = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b"
@@ -151,8 +152,8 @@ async def _curl(port: int, asked: list[tuple[int, str]], directory: Path) -> lis
         blocks.append(url + output + head + told)
     config = directory / "config"
     config.write_text("next\n".join(blocks))
-    curl = await asyncio.create_subprocess_exec("curl", "-q", "-K", config, stdout=asyncio.subprocess.PIPE)
-    return [line.split() for line in (await curl.communicate())[0].decode().splitlines()]
+    _, said = await curl("--config", str(config))
+    return [line.split() for line in said.splitlines()]
 
 
 def _told(case: Case, told: list[str], body: bytes) -> str:
