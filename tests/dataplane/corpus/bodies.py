@@ -122,7 +122,11 @@ def _chunks() -> Iterator[Case]:
         raw = CHUNKED + b"3\r\nabc\r\n0\r\n" + trailer + b"\r\n\r\n"
         yield served("tricky trailer", raw, Call("first", b"abc", "POST"))
     close = CHUNKED + b"3\r\nabc\r\n0\r\nConnection: close\r\n\r\n"
+<<<<<<< HEAD
     yield unsure("a trailer that closes", close, Call("first", b"abc", "POST"))
+=======
+    yield served("a trailer that closes", close, Call("first", b"abc", "POST"))
+>>>>>>> main
     for trailer in (b"Content-Length: 5", b"Transfer-Encoding: chunked", b"Transfer-Encoding: x"):
         raw = CHUNKED + b"3\r\nabc\r\n0\r\n" + trailer + b"\r\n\r\n"
         yield unsure("a framing trailer", raw, Call("first", b"abc", "POST"))
