@@ -18,7 +18,6 @@ from tests.dataplane.answers.readings import Reading, alike, read_h11, read_llht
 from tests.dataplane.harness import DEADLINE, Proxy, Wire
 from tests.rigs.curl import curl
 
-<<<<<<< HEAD
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 OWN = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b"
 
@@ -50,58 +49,6 @@ class Raw:
         """Return the numbers of the cases behind which their connection was used again."""
         behind = [one for asked in self.asked for one in asked[:-1]]
         return {int(one[1:5]) for one in behind if one.endswith(".bad")}
-=======
-pytestmark = pytest.mark.real
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
-#: A whole answer with something behind it: the answer arrives, and nothing else ever does.
-BEYOND = [
-    OK + EVIL,
-    OK + EVIL[:9],
-    OK + b"H",
-    OK + b"HTTP/1.1 100 Continue\r\n\r\n",
-    OK + b"HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nevil",
-    OK + b"noise",
-    OK + b"\x00",
-    OK + b"\r\n\r\n" + EVIL,
-    b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok" + EVIL,
-    b"HTTP/1.1 304 Not Modified\r\nContent-Length: 30\r\n\r\n" + EVIL,
-    b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" + EVIL[:20],
-]
-#: No answer can be read from these in one way alone.
-UNUSABLE = [
-    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nX: a\rb: c\r\nContent-Length: 2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nX\x00: b\r\nContent-Length: 2\r\n\r\nok",
-    b"HTTP/1.1 200 O\x00K\r\nContent-Length: 2\r\n\r\nok",
-    b"HTTP/1.1 099 X\r\nContent-Length: 2\r\n\r\nok",
-    b"HTTP/1.1 000 X\r\n\r\n",
-    b"HTTP/1.1 20 OK\r\n\r\n",
-    b"HTTP/1.1 2000 OK\r\n\r\n",
-    b"HTTP/1.1 -20 OK\r\n\r\n",
-    b"HTTP/2.0 200 OK\r\n\r\n",
-    b"HTTP/0.9 200 OK\r\n\r\n",
-    b"HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nevil",
-    b"HTTP/1.1 100 Continue\r\nContent-Length: 4\r\n\r\nevil",
-    b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
-    b"evil",
-]
->>>>>>> main
 
 
 @pytest.fixture

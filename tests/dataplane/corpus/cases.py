@@ -35,7 +35,6 @@ class Case:
     `refused`: the proxy itself has to answer with an error, and the follow-up is part of what is in doubt,
     unless the case is `clear`.
     `ends`: the connection closes in an orderly way before the follow-up.
-    `unsure`: it may end, or be refused, before any of the calls or the follow-up.
     """
 
     name: str
@@ -44,7 +43,6 @@ class Case:
     refused: bool = False
     clear: bool = False
     ends: bool = False
-    unsure: bool = False
 
     @property
     def follows(self) -> bool:
@@ -81,8 +79,3 @@ def declined(name: str, raw: bytes) -> Case:
 def ending(name: str, raw: bytes, *calls: Call) -> Case:
     """Return a case that is clear, but whose connection does not live on to the follow-up."""
     return Case(f"{name}: {raw!r}", raw, calls, ends=True)
-
-
-def unsure(name: str, raw: bytes, *calls: Call) -> Case:
-    """Return a case of which a part may be passed over or refused, but not used."""
-    return Case(f"{name}: {raw!r}", raw, calls, unsure=True)
