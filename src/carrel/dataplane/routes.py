@@ -28,17 +28,20 @@ class Change(msgspec.Struct, frozen=True):
 class Route:
     """One entry of the table; open connections hold on to it while its target changes."""
 
-    __slots__ = ("data", "escaped", "last_activity", "segments", "spec", "target")
+    __slots__ = ("data", "escaped", "last_activity", "segments", "target")
 
     def __init__(self, segments: Segments, target: Target, data: RouteData, last_activity: Timestamp) -> None:
         self.segments = segments
-        self.spec = shown(segments)
-        text = escaped(segments)
-        #: The specification as calls and files have it; nearly always the text that `spec` is, kept once.
-        self.escaped = self.spec if text == self.spec else text
+        #: The specification as calls and files have it.
+        self.escaped = escaped(segments)
         self.target = target
         self.data = data
         self.last_activity = last_activity
+
+    @property
+    def spec(self) -> str:
+        """Return the decoded form under which the API names it."""
+        return shown(self.segments)
 
     @property
     def leads_to_hub(self) -> bool:
