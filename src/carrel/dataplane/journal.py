@@ -1,14 +1,16 @@
 """The route file's format: a snapshot of the table, and after it a line for each change since.
 
     carrel-routes-2 SHA256 SIZE
-    {"number":7}                                                   \\ the snapshot, SIZE bytes
+    {"number":7,"writers":[["hub-1",3]]}                           \\ the snapshot, SIZE bytes
     ["/user/ada",{"target":"http://127.0.0.1:81"},1700000000.0]    /
     CRC32 {"number":8,"time":1700000001.0,"removed":["/user/ada"]}
-    CRC32 {"number":9,"time":1700000002.0,"put":{"/user/bea":{"target":"http://127.0.0.1:82"}}}
+    CRC32 {"number":9,"mark":["hub-1",4]}
+    CRC32 {"number":10,"time":1700000002.0,"put":{"/user/bea":{"target":"http://127.0.0.1:82"}}}
 
-Changes are numbered through. A route added while the snapshot was taken may stand in it already: a change
-says what became of a route, so that it does no harm to apply it again. Only the last line can be incomplete,
-when the process was killed while it wrote; anything else that does not fit is damage.
+Lines are numbered through. The mark that a writer gave a change stands after it: without the mark, the writer
+asks for the change again. A change after the snapshot may be in it already: it says what became of a route,
+and is applied once more. Only the last line can be incomplete, when the process was killed while it wrote;
+anything else that does not fit is damage.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from carrel.dataplane.routes import Route
+from carrel.dataplane.writers import Mark, Writers
 from carrel.lib.clock import Timestamp
 
 _FIRST_LINE = re.compile(rb"carrel-routes-2 ([0-9a-f]{64}) ([0-9]{1,15})")
@@ -41,19 +44,21 @@ class StoredRoute(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What a snapshot says besides its routes: the number of the last change that is in it."""
+    """What a snapshot says besides its routes: the last line that is in it, and the writers."""
 
     number: int
+    writers: tuple[Mark, ...] = ()
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A change of the table at a moment, as `routes.Change` tells it, numbered by the file."""
+    """A change of the table, as `routes.Change` tells it, and its moment; or the `mark` of the one before."""
 
     number: int
-    time: Timestamp
+    time: Timestamp = 0.0
     put: Mapping[str, Mapping[str, object]] = {}
     removed: tuple[str, ...] = ()
     whole: bool = False
+    mark: Mark | None = None
 
     @property
     def entries(self) -> int:
@@ -66,8 +71,9 @@ class Remembered:
     """What a file holds."""
 
     routes: dict[str, StoredRoute]
-    #: Of the last change.
+    #: Of the last line.
     number: int = 0
+    writers: Writers = field(default_factory=Writers)
     #: How many routes the changes after the snapshot speak of.
     entries: int = 0
     #: Bytes up to the end of the last complete line; 0 for a format that takes no changes.
@@ -76,7 +82,9 @@ class Remembered:
     torn: bool = False
 
     def apply(self, record: Record) -> None:
-        """Make a change to what is remembered."""
+        """Do to what is remembered what was done to the table."""
+        if record.mark is not None:
+            self.writers.note(record.mark)
         before: dict[str, StoredRoute] = {}
         if record.whole:
             before, self.routes = self.routes, {}
@@ -132,7 +140,8 @@ def _decode(content: bytes) -> Remembered:
     if hashlib.sha256(body).hexdigest().encode() != found[1]:
         raise DamagedFileError("the snapshot's checksum does not fit")
     head, _, routes = body.partition(b"\n")
-    remembered = Remembered(_by_spec(_routes.decode_lines(routes)), _head.decode(head).number)
+    known = _head.decode(head)
+    remembered = Remembered(_by_spec(_routes.decode_lines(routes)), known.number, Writers(known.writers))
     *complete, last = changes.split(b"\n")
     for line in complete:
         remembered.apply(_decode_record(line, remembered.number + 1))

@@ -8,6 +8,7 @@ import msgspec
 
 from carrel.dataplane.paths import Segments, escaped, parse_spec, shown, split
 from carrel.dataplane.targets import BadTargetError, Target, parse_target
+from carrel.dataplane.writers import Writers
 from carrel.lib.clock import Clock, Timestamp
 
 RouteData = Mapping[str, object]
@@ -77,6 +78,8 @@ class RouteTable:
         self._listeners: list[Callable[[Change], None]] = []
         #: Of the last change; 0 before the first.
         self.number = 0
+        #: Whose changes are in it.
+        self.writers = Writers()
         if default is not None:
             self._put((), default, {"target": default.url})
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from carrel.dataplane.journal import Head, Record, Snapshot, decode, encode_record
 from carrel.dataplane.routes import Change, RouteTable
+from carrel.dataplane.writers import Mark
 from carrel.lib.clock import Clock, Timestamp
 
 #: The file is replaced when its changes speak of more routes than this and than twice those of the table.
@@ -63,7 +64,8 @@ class RouteFile:
             pass
         except ValueError as error:
             self._set_aside(error)
-        self._table.on_change(self._note)
+        self._table.on_change(self._changed)
+        self._table.writers.on_note(self._noted)
         self._resume()
         if self._handle is None and not await self._replace():
             self._due.set()
@@ -81,6 +83,8 @@ class RouteFile:
     def _load(self, content: bytes) -> None:
         found = decode(content)
         self._table.load((route.spec, route.data, route.last_activity) for route in found.routes.values())
+        for mark in found.writers.all():
+            self._table.writers.note(mark)
         if found.torn:
             self._log.warning("The route file %s ends within a change, which is dropped", self._path)
         self._number, self._entries, self._size = found.number, found.entries, found.size
@@ -108,11 +112,17 @@ class RouteFile:
         if self._entries:
             self._due.set()
 
-    def _note(self, change: Change) -> None:
-        """Write a change that was made, before anybody is told so."""
-        self._number += 1
-        record = Record(self._number, self._clock.now(), change.put, change.removed, change.whole)
+    def _changed(self, change: Change) -> None:
+        now = self._clock.now()
+        self._add(Record(self._number + 1, now, change.put, change.removed, change.whole))
+
+    def _noted(self, mark: Mark) -> None:
+        self._add(Record(self._number + 1, mark=mark))
+
+    def _add(self, record: Record) -> None:
+        """Write what was done, before anybody is told so."""
         line = encode_record(record)
+        self._number = record.number
         self._entries += record.entries
         if self._late is not None:
             self._late.append(line)
@@ -183,7 +193,7 @@ class RouteFile:
             return True
 
     async def _snapshot(self) -> Snapshot:
-        snapshot = Snapshot(Head(self._number))
+        snapshot = Snapshot(Head(self._number, tuple(self._table.writers.all())))
         routes = self._table.all()
         for start in range(0, len(routes), _SLICE):
             snapshot.add(routes[start : start + _SLICE])
