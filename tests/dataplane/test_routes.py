@@ -114,7 +114,7 @@ def test_a_malformed_snapshot_changes_nothing(table: RouteTable) -> None:
 def test_what_was_found_before_is_found_anew_after_each_change(table: RouteTable) -> None:
     def found() -> str | None:
         route = table.find(b"/user/al/lab/tree")
-        return route and route.spec
+        return route.spec if route is not None else None
 
     assert [found(), found()] == ["/user/al/lab"] * 2
     table.add("/user/al/lab/tree", HUB)
