@@ -9,6 +9,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from carrel.dataplane.exchange import Downstream, Request
 from carrel.dataplane.headers import BODILESS, AnswerHead, Headers, RefusedError, read_answer
+from carrel.dataplane.leftover import read_leftover
 
 HIGH_WATER = 128 * 1024
 
@@ -287,6 +288,8 @@ class UpstreamConnection(asyncio.Protocol):
             client.broken(request, 502)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._read_on()
         self._drop_parser()
         client, request = self.client, self.request
         self.client = self.request = None
@@ -304,6 +307,13 @@ class UpstreamConnection(asyncio.Protocol):
             client.answered(request, self.status, self.close_client)
         else:
             client.cut(request, self.framing == _UNTIL_EOF)
+
+    def _read_on(self) -> None:
+        """Take an early answer that a reset, noticed in writing, has overtaken."""
+        if self.request is not None and not self.request.wants_upgrade:
+            leftover = read_leftover(self.transport)
+            if leftover:
+                self.data_received(leftover)
 
     def pause_writing(self) -> None:
         if self.client is not None:
