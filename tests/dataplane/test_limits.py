@@ -33,17 +33,37 @@ async def test_an_address_has_so_many_connections_and_gets_them_back(tmp_path: P
         assert (refused.status, refused.headers["retry-after"]) == (503, "5")
         for wire in held:
             wire.close()
-        await _until_idle(front)
+        await _until(front, "connections", 0)
         assert (await front.get("/")).status == 404
 
 
-async def _until_idle(front: Proxy) -> None:
+async def test_a_unix_socket_has_no_address_to_count(tmp_path: Path, behind: Backend) -> None:
+    path = tmp_path / "public.sock"
+    async with proxy(tmp_path, "--max-connections-per-address", "2", socket=path) as front:
+        await front.route("/user/u", behind.url)
+        held = [await front.wire() for _ in range(5)]
+        held[0].send(UPGRADE % b"upgrade")
+        assert (await held[0].head())[0] == 101
+        for wire in held[1:]:
+            wire.send(b"GET /user/u/x HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert (await wire.answer()).status == 200
+        assert {seen.one("x-forwarded-for") for seen in behind.seen} == {"127.0.0.1"}
+        await _until(front, "connections", 5)
+        for wire in held:
+            wire.close()
+        await _until(front, "connections", 0)
+
+
+async def _until(front: Proxy, what: str, wanted: int) -> None:
     async with asyncio.timeout(10):
-        while True:
-            load = (await front.api("GET", "/api/status")).json()["load"]
-            if isinstance(load, dict) and not load["connections"]:
-                return
+        while await _load(front, what) != wanted:
             await asyncio.sleep(0.02)
+
+
+async def _load(front: Proxy, what: str) -> int:
+    load = (await front.api("GET", "/api/status")).json()["load"]
+    assert isinstance(load, dict)
+    return int(load[what])
 
 
 async def test_so_many_upgrades_may_wait_and_open_ones_do_not_count(tmp_path: Path, behind: Backend) -> None:

@@ -69,9 +69,9 @@ class ClientConnection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]  # uvloop's transports are asyncio.Transport in all but name
         self.transport.set_write_buffer_limits(HIGH_WATER)
         peername = transport.get_extra_info("peername")
-        # Whoever comes through a Unix socket is on this machine.
-        address = peername[0] if isinstance(peername, tuple) and peername else "127.0.0.1"
-        peer = Peer(address, b"https" if transport.get_extra_info("ssl_object") else b"http")
+        # Whoever comes through a Unix socket has no address; servers are told that it is on this machine.
+        address = peername[0] if isinstance(peername, tuple) and peername else ""
+        peer = Peer(address or "127.0.0.1", b"https" if transport.get_extra_info("ssl_object") else b"http")
         self._reader = RequestReader(self, peer, self._engine.limits)
         if not self._engine.admission.enter(address):
             self._reader.deaf = True

@@ -15,7 +15,8 @@ _COUNTS = (
         "per_address",
         "open connections from one address. Generous: a whole class behind one router, or everybody behind a "
         "load balancer, has one address, and each notebook holds about ten connections. It keeps one runaway "
-        "program from taking every descriptor",
+        "program from taking every descriptor. Those through a Unix socket are not counted: all of them are "
+        "those of a proxy in front",
     ),
     ("--max-idle-clients", "idle_clients", "clients' connections at rest; the longest idle go first"),
     ("--max-idle-upstreams", "idle_upstreams", "kept connections to servers; the longest idle go first"),
