@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from carrel.dataplane.dead_peers import find_dead_peers
-from tests.dataplane.harness import Backend, Proxy, proxy
+from tests.dataplane.harness import Backend, Proxy, proxy, until
 
 pytestmark = pytest.mark.real
 UPGRADE = b"GET /user/u/%b HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n"
@@ -93,6 +93,36 @@ async def test_the_longest_idle_clients_and_servers_go_first(tmp_path: Path, beh
         assert await wires[0].rest() == b""
         wires[2].send(b"GET /user/u/again HTTP/1.1\r\nHost: h\r\n\r\n")
         assert (await wires[2].answer()).status == 200
+
+
+async def test_an_upgrade_that_is_never_answered_is_ended(tmp_path: Path, behind: Backend) -> None:
+    async with proxy(tmp_path, "--upgrade-timeout", "0.5", "--max-upgrades", "1") as front:
+        await front.route("/user/u", behind.url)
+        opened = await front.wire()
+        opened.send(UPGRADE % b"upgrade")
+        assert (await opened.head())[0] == 101
+        wire = await front.wire()
+        wire.send(UPGRADE % b"never" + b"sent ahead")
+        answer = await wire.answer()
+        assert (answer.status, answer.body) == (503, b"")
+        assert (answer.headers["retry-after"], answer.headers["connection"]) == ("5", "close")
+        assert await wire.rest() == b""
+        await until(lambda: behind.open == 1, "the server's connection is closed too")
+        await _until(front, "upgrades", 0)
+        opened.send(b"still open")
+        assert await opened.reader.readexactly(10) == b"still open"
+
+
+async def test_a_plain_request_may_take_longer_than_an_upgrade(tmp_path: Path, behind: Backend) -> None:
+    async with proxy(tmp_path, "--upgrade-timeout", "0.2") as front:
+        await front.route("/user/u", behind.url)
+        slow, upgrade = await front.wire(), await front.wire()
+        slow.send(b"POST /user/u/slowsink HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody")
+        await until(lambda: len(behind.seen) == 1, "the server has the request")
+        upgrade.send(UPGRADE % b"never")
+        assert (await upgrade.answer()).status == 503
+        behind.gate.set()
+        assert (await slow.answer()).status == 200
 
 
 async def test_silence_within_a_body_is_ended(tmp_path: Path, behind: Backend) -> None:

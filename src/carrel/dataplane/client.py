@@ -120,15 +120,20 @@ class ClientConnection(asyncio.Protocol):
         return self._deadline if self._current is None else None
 
     def sweep(self, now: float) -> None:
-        """Close when a head or the rest of a body has not come in time, or the client lingers."""
-        if self._current is None:
+        """End what has not come in time: a head, the rest of a body, an upgrade's answer; and lingering."""
+        request = self._current
+        if request is None:
             if now > self._deadline:
                 self._engine.close_soon(self.transport)
-        elif self._current.complete or self._held:
+        elif request.wants_upgrade and not request.responded:
+            if now > self._deadline:
+                self._leave_upstream()
+                self.broken(request, 503)
+        elif request.complete or self._held:
             self._expect(self._engine.limits.body_seconds)
-        elif now > self._deadline and not self._awaits_consent(self._current):
+        elif now > self._deadline and not self._awaits_consent(request):
             self._reader.deaf = True
-            self.refused(self._current, RefusedError(408, "its body did not come in time"))
+            self.refused(request, RefusedError(408, "its body did not come in time"))
 
     def _awaits_consent(self, request: Request) -> bool:
         return not request.sent and request.header(b"expect") != b""
@@ -180,7 +185,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _serve(self, request: Request) -> None:
         self._current = request
-        self._expect(self._engine.limits.body_seconds)
+        limits = self._engine.limits
+        self._expect(limits.upgrade_seconds if request.wants_upgrade else limits.body_seconds)
         if request.refusal is not None:
             self._fail(request, refusal(request.refusal.status, request.refusal.message))
             return

@@ -113,7 +113,7 @@ class Engine:
         """Mind time limits until cancelled."""
         limits = self.limits
         seconds = [limits.header_seconds, limits.linger_seconds, limits.keep_alive_seconds]
-        seconds += [limits.silent_client_seconds, limits.silent_server_seconds]
+        seconds += [limits.silent_client_seconds, limits.silent_server_seconds, limits.upgrade_seconds]
         interval = min(1.0, *(limit / 4 for limit in seconds if limit))
         while True:
             await self.clock.sleep(interval)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from carrel.dataplane.limits import Limits
 
@@ -27,6 +28,11 @@ _COUNTS = (
         "every tab comes back in the same second, so the number is large",
     ),
 )
+#: Flag, field of `Limits`, and what it bounds.
+_TIMES = (
+    ("--body-timeout", "body_seconds", "silence of a client within a body"),
+    ("--upgrade-timeout", "upgrade_seconds", "time for a server to answer a websocket or another upgrade"),
+)
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
@@ -36,19 +42,15 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         default = getattr(defaults, field)
         shown = f"{text} (default: {default})"
         parser.add_argument(flag, dest=field, type=_count, default=default, metavar="N", help=shown)
-    parser.add_argument(
-        "--body-timeout",
-        dest="body_seconds",
-        type=_seconds,
-        default=defaults.body_seconds,
-        metavar="SECONDS",
-        help=f"silence of a client within a body (default: {defaults.body_seconds:g})",
-    )
+    for flag, field, text in _TIMES:
+        default = getattr(defaults, field)
+        shown = f"{text} (default: {default:g})"
+        parser.add_argument(flag, dest=field, type=_seconds, default=default, metavar="SECONDS", help=shown)
 
 
-def limit_values(given: argparse.Namespace) -> dict[str, int]:
-    """Return the counts of `Limits` that the flags set, by the names of their fields."""
-    return {field: getattr(given, field) for _, field, _ in _COUNTS}
+def limit_values(given: argparse.Namespace) -> dict[str, Any]:
+    """Return what the flags set of `Limits`, by the names of the fields."""
+    return {field: getattr(given, field) for _, field, _ in (*_COUNTS, *_TIMES)}
 
 
 def _count(text: str) -> int:

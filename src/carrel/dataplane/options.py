@@ -176,7 +176,6 @@ def _limits(given: argparse.Namespace) -> Limits:
         silent_client_seconds=given.timeout,
         silent_server_seconds=given.proxy_timeout,
         connect_seconds=given.connect_timeout,
-        body_seconds=given.body_seconds,
         **limit_values(given),
     )
 
