@@ -205,15 +205,15 @@ class Backend:
 
 
 @contextlib.asynccontextmanager
-async def backend(tls: ssl.SSLContext | None = None) -> AsyncIterator[Backend]:
-    """Run a server on a free port."""
+async def backend(tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[Backend]:
+    """Run a server on a port, a free one by default."""
     behind = Backend()
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.ensure_future(behind.accept(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(accept, "127.0.0.1", port, ssl=tls)
     behind.port = server.sockets[0].getsockname()[1]
     try:
         yield behind

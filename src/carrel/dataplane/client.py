@@ -245,10 +245,10 @@ class ClientConnection(asyncio.Protocol):
     def _fail(self, request: Request, failure: Failure) -> None:
         if request.responded:
             self.cut(request, reset=True)
-        elif request.refusal is None and self._engine.pages.wants_fetch(request, failure):
-            self._task = asyncio.get_running_loop().create_task(self._fetch_page(request, failure))
+        elif (reply := self._engine.pages.at_once(request, failure)) is not None:
+            self._reply(request, reply)
         else:
-            self._reply(request, self._engine.pages.own(request, failure))
+            self._task = asyncio.get_running_loop().create_task(self._fetch_page(request, failure))
 
     async def _fetch_page(self, request: Request, failure: Failure) -> None:
         reply = await self._engine.pages.fetched(request, failure)
