@@ -15,6 +15,7 @@ from carrel.dataplane.headers import Peer, RefusedError
 from carrel.dataplane.paths import BadPathError
 from carrel.dataplane.reader import RequestReader
 from carrel.dataplane.replies import Reply
+from carrel.dataplane.routes import Route
 from carrel.dataplane.tunnel import Tunnel
 from carrel.dataplane.upstream import HIGH_WATER, UpstreamConnection
 
@@ -205,7 +206,12 @@ class ClientConnection(asyncio.Protocol):
             return
         if route is None:
             self._fail(request, error_pages.NO_ROUTE)
-            return
+        elif (reply := self._engine.stopped.answer(request, route)) is not None:
+            self._reply(request, reply)
+        else:
+            self._send_on(request, route)
+
+    def _send_on(self, request: Request, route: Route) -> None:
         if request.body:
             route.last_activity = self._engine.clock.now()
         if self._engine.rewriting is not None:

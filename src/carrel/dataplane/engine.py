@@ -18,6 +18,7 @@ from carrel.dataplane.metrics import Metrics
 from carrel.dataplane.pools import Pool
 from carrel.dataplane.rewriting import Rewriting, host_of
 from carrel.dataplane.routes import Route, RouteTable
+from carrel.dataplane.stopped import StoppedServers
 from carrel.dataplane.targets import Address
 from carrel.dataplane.tunnel import Tunnel
 from carrel.dataplane.upstream import Home, UpstreamConnection
@@ -53,6 +54,7 @@ class Engine:
     #: None for a proxy that changes nothing.
     rewriting: Rewriting | None = None
     host_routing: bool = False
+    stopped: StoppedServers = field(default_factory=StoppedServers)
     metrics: Metrics = field(default_factory=Metrics)
     #: Times what is measured and not only counted.
     measured: bool = False
