@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from carrel.dataplane.exchange import Request
-from carrel.dataplane.headers import RequestHead
+from carrel.dataplane.request import Request
 from carrel.dataplane.routes import Route
 from carrel.dataplane.stopped import StoppedServers
 from carrel.dataplane.targets import parse_target
@@ -32,11 +31,11 @@ class Now:
 
 
 def _request(path: str, **headers: str) -> Request:
-    request = Request(
-        b"GET", [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()], True, False
-    )
-    request.head = RequestHead(path.encode())
-    return request
+    lines = [
+        f"GET {path} HTTP/1.1",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
+    return Request("\r\n".join([*lines, "", ""]).encode(), b"GET", path.encode())
 
 
 def _route(**data: object) -> Route:

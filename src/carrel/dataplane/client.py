@@ -10,11 +10,12 @@ from carrel.dataplane import error_pages
 from carrel.dataplane.admission import FULL
 from carrel.dataplane.engine import Engine
 from carrel.dataplane.error_pages import Failure, refusal
-from carrel.dataplane.exchange import Request
-from carrel.dataplane.headers import Peer, RefusedError
 from carrel.dataplane.paths import BadPathError
 from carrel.dataplane.reader import RequestReader
+from carrel.dataplane.refusal import RefusedError
 from carrel.dataplane.replies import Reply
+from carrel.dataplane.request import Request
+from carrel.dataplane.request_head import Peer
 from carrel.dataplane.routes import Route
 from carrel.dataplane.tunnel import Tunnel
 from carrel.dataplane.upstream import HIGH_WATER, UpstreamConnection
@@ -101,6 +102,9 @@ class ClientConnection(asyncio.Protocol):
             self._upstream.resume()
 
     def eof_received(self) -> bool:
+        # Who said that a request is the last may close its half and still read the answer.
+        if self._reader.deaf and self._current is not None and self.transport.can_write_eof():
+            return True
         self._leave_upstream()
         self._engine.close_soon(self.transport)
         return False
@@ -169,10 +173,8 @@ class ClientConnection(asyncio.Protocol):
             request.body.append(data)
             self._hold(_UNSENT)
 
-    def refused(self, request: Request | None, error: RefusedError) -> None:
+    def refused(self, request: Request, error: RefusedError) -> None:
         """Answer what is malformed in its turn; it is the last."""
-        if request is None:
-            request = Request(b"GET", [], False, False)
         request.keep = False
         if request is self._current:
             self._leave_upstream()
@@ -191,7 +193,7 @@ class ClientConnection(asyncio.Protocol):
         if request.refusal is not None:
             self._fail(request, refusal(request.refusal.status, request.refusal.message))
             return
-        path = request.head.path
+        path = request.path
         if path == HEALTH_PATH:
             self._reply(request, _HEALTHY)
             return
@@ -354,7 +356,7 @@ class ClientConnection(asyncio.Protocol):
     # Reading and closing.
 
     def _expect(self, seconds: float) -> None:
-        self._deadline = self._engine.clock.monotonic() + seconds
+        self._deadline = self._engine.tick.now + seconds
 
     def _hang_up(self, request: Request) -> None:
         """Close; a client that is still sending gets time to read the answer: a reset would take it away."""

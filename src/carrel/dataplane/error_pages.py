@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from carrel.dataplane.exchange import Request
 from carrel.dataplane.fetch import FetchError, Page, fetch
 from carrel.dataplane.headers import reason_of
 from carrel.dataplane.page_cache import PageCache
 from carrel.dataplane.paths import escaped
 from carrel.dataplane.replies import Reply
+from carrel.dataplane.request import Request
 from carrel.dataplane.targets import Target
 
 _PAGE = """<!doctype html>
@@ -112,7 +112,7 @@ class ErrorPages:
     def _url(self, request: Request) -> str | bytes:
         """Return what the hub is told: of a page that many see, nothing that only one of them has asked."""
         if not self._shared:
-            return request.original or request.head.target
+            return request.original or request.target
         segments = request.route.segments if request.route else ()
         return f"{escaped(segments).rstrip('/')}/"
 
@@ -161,7 +161,7 @@ def builtin(request: Request, failure: Failure) -> Reply:
 
 def wants_html(request: Request) -> bool:
     """Tell whether a person looks at the answer."""
-    if request.wants_upgrade or b"/api/" in request.head.path:
+    if request.wants_upgrade or b"/api/" in request.path:
         return False
     return b"text/html" in request.header(b"accept")
 

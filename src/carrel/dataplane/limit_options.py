@@ -30,7 +30,7 @@ _COUNTS = (
 )
 #: Flag, field of `Limits`, and what it bounds.
 _TIMES = (
-    ("--body-timeout", "body_seconds", "silence of a client within a body"),
+    ("--body-timeout", "body_seconds", "silence within a client's body or a half-closed tunnel"),
     ("--upgrade-timeout", "upgrade_seconds", "time for a server to answer a websocket or another upgrade"),
 )
 

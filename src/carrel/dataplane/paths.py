@@ -18,19 +18,21 @@ class BadPathError(ValueError):
     """The path could mean another one to the server behind."""
 
 
-def split(raw: bytes) -> list[bytes]:
+def split(raw: bytes, depth: int = -1) -> list[bytes]:
     """Return the decoded segments of a path without its query.
+
+    With a `depth`, those behind so many may come as one.
 
     Raises BadPathError when a segment is, holds or hides `.` or `..`: plainly, encoded, behind an encoded
     slash or a backslash, or before a `;`.
     """
-    segments = raw.split(b"/")[1:]
     if b"%" in raw or b"/." in raw or b"\\" in raw:
-        segments = [unquote_to_bytes(segment) for segment in segments]
+        segments = [unquote_to_bytes(segment) for segment in raw.split(b"/")[1:]]
         for segment in segments:
             if segment != b"" and _hides_dots(segment):
                 raise BadPathError("the path must not hold '.' or '..' segments")
-    return segments
+        return segments
+    return raw.split(b"/", depth + 1 if depth >= 0 else -1)[1:]
 
 
 def _hides_dots(segment: bytes) -> bool:

@@ -68,6 +68,8 @@ class RouteTable:
         self._default = default
         self._routes: dict[Segments, Route] = {}
         self._root = _Node()
+        #: No route ever had more segments.
+        self._depth = 0
         self._listeners: list[Callable[[Change], None]] = []
         #: Of the last change; 0 before the first.
         self.number = 0
@@ -88,7 +90,7 @@ class RouteTable:
         """
         node = self._root
         best = node.route
-        segments = split(path)
+        segments = split(path, self._depth)
         if host is not None:
             segments.insert(0, host)
         for segment in segments:
@@ -173,6 +175,7 @@ class RouteTable:
 
     def _hang(self, route: Route) -> None:
         node = self._root
+        self._depth = max(self._depth, len(route.segments))
         for segment in route.segments:
             node = node.setdefault(segment, _Node())
         node.route = route

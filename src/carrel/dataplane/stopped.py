@@ -14,9 +14,9 @@ from functools import lru_cache
 
 import msgspec
 
-from carrel.dataplane.exchange import Request
 from carrel.dataplane.paths import BadPathError, Segments, escaped, parse_spec, split
 from carrel.dataplane.replies import Reply
+from carrel.dataplane.request import Request
 from carrel.dataplane.routes import Route
 
 _STATUS = 424
@@ -42,7 +42,7 @@ class StoppedServers:
         if not isinstance(spec, str) or not route.leads_to_hub:
             return None
         prefix = _prefix(spec)
-        segments = split(request.head.path)
+        segments = split(request.path)
         count = len(prefix)
         if not count or tuple(segments[:count]) != prefix or not any(segments[count : count + 1]):
             return None
@@ -79,7 +79,7 @@ def _may_be_visit(request: Request) -> bool:
     What tells neither what it takes nor which page it comes from may be a script that follows the hub's
     redirects as a visitor does.
     """
-    if request.wants_upgrade or request.method not in (b"GET", b"HEAD") or b"/api/" in request.head.path:
+    if request.wants_upgrade or request.method not in (b"GET", b"HEAD") or b"/api/" in request.path:
         return False
     accept = request.header(b"accept")
     if b"text/html" in accept:
