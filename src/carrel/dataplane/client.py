@@ -187,38 +187,40 @@ class ClientConnection(asyncio.Protocol):
     # Serving one request.
 
     def _serve(self, request: Request) -> None:
+        engine = self._engine
         self._current = request
-        limits = self._engine.limits
-        self._expect(limits.upgrade_seconds if request.wants_upgrade else limits.body_seconds)
+        if not request.complete:
+            self._expect(engine.limits.body_seconds)
         if request.refusal is not None:
             self._fail(request, refusal(request.refusal.status, request.refusal.message))
             return
-        path = request.path
-        if path == HEALTH_PATH:
+        if request.path == HEALTH_PATH:
             self._reply(request, _HEALTHY)
             return
         if request.wants_upgrade:
-            self._engine.metrics.websockets += 1
+            engine.metrics.websockets += 1
+            self._expect(engine.limits.upgrade_seconds)
         else:
-            self._engine.metrics.web += 1
+            engine.metrics.web += 1
         try:
-            route = request.route = self._engine.find(request)
+            route = request.route = engine.find(request)
         except BadPathError as error:
             self._fail(request, refusal(400, str(error)))
             return
         if route is None:
             self._fail(request, error_pages.NO_ROUTE)
-        elif (reply := self._engine.stopped.answer(request, route)) is not None:
+        elif (reply := engine.stopped.answer(request, route)) is not None:
             self._reply(request, reply)
         else:
             self._send_on(request, route)
 
     def _send_on(self, request: Request, route: Route) -> None:
+        engine = self._engine
         if request.body:
-            route.last_activity = self._engine.clock.now()
-        if self._engine.rewriting is not None:
-            self._engine.rewriting.apply(request, route)
-        if request.wants_upgrade and not self._engine.admission.begin_upgrade(self):
+            route.last_activity = engine.clock.now()
+        if engine.rewriting is not None:
+            engine.rewriting.apply(request, route)
+        if request.wants_upgrade and not engine.admission.begin_upgrade(self):
             self._fail(request, error_pages.SERVER_DOWN)
             return
         self._forward(request, fresh=request.wants_upgrade)
@@ -297,9 +299,10 @@ class ClientConnection(asyncio.Protocol):
             self._hang_up(request)
             return
         self._expect(engine.limits.keep_alive_seconds or engine.limits.header_seconds)
-        if self._queue and not self._serving:
-            self._serve_queue()
-        if not self._queue:
+        if self._queue:
+            if not self._serving:
+                self._serve_queue()
+        else:
             self._ahead = 0
         if self._held:
             self._release(_UNSENT | _UPSTREAM_FULL if self._queue else _ANY)

@@ -18,10 +18,8 @@ class BadPathError(ValueError):
     """The path could mean another one to the server behind."""
 
 
-def split(raw: bytes, depth: int = -1) -> list[bytes]:
+def split(raw: bytes) -> list[bytes]:
     """Return the decoded segments of a path without its query.
-
-    With a `depth`, those behind so many may come as one.
 
     Raises BadPathError when a segment is, holds or hides `.` or `..`: plainly, encoded, behind an encoded
     slash or a backslash, or before a `;`.
@@ -32,7 +30,7 @@ def split(raw: bytes, depth: int = -1) -> list[bytes]:
             if segment != b"" and _hides_dots(segment):
                 raise BadPathError("the path must not hold '.' or '..' segments")
         return segments
-    return raw.split(b"/", depth + 1 if depth >= 0 else -1)[1:]
+    return raw.split(b"/")[1:]
 
 
 def _hides_dots(segment: bytes) -> bool:
