@@ -62,7 +62,8 @@ class Engine:
     tls: ssl.SSLContext | None = None
     make_upstream: Callable[[Home], UpstreamConnection] = UpstreamConnection
     draining: bool = False
-    clients: set[Client] = field(default_factory=set)
+    #: In the order in which they came: of those that are idle since the same tick, the oldest go first.
+    clients: dict[Client, None] = field(default_factory=dict)
     tunnels: set[Tunnel] = field(default_factory=set)
     #: The time for what need not be exact.
     tick: Tick = field(default_factory=Tick)
