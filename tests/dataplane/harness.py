@@ -205,15 +205,15 @@ class Backend:
 
 
 @contextlib.asynccontextmanager
-async def backend(tls: ssl.SSLContext | None = None) -> AsyncIterator[Backend]:
-    """Run a server on a free port."""
+async def backend(tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[Backend]:
+    """Run a server on a port, a free one by default."""
     behind = Backend()
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.ensure_future(behind.accept(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(accept, "127.0.0.1", port, ssl=tls)
     behind.port = server.sockets[0].getsockname()[1]
     try:
         yield behind
@@ -235,10 +235,15 @@ class Proxy:
     #: For a proxy that speaks TLS to browsers, and on its API.
     tls: ssl.SSLContext | None = None
     api_tls: ssl.SSLContext | None = None
+    #: Where it listens instead of the port.
+    socket: Path | None = None
 
     async def wire(self) -> Wire:
         """Return a new connection, which is closed with the proxy."""
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, limit=2**20, ssl=self.tls))
+        if self.socket is not None:
+            wire = Wire(*await asyncio.open_unix_connection(self.socket, limit=2**20))
+        else:
+            wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, limit=2**20, ssl=self.tls))
         self.wires.append(wire)
         return wire
 
@@ -301,11 +306,12 @@ def command(*flags: str) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def proxy(directory: Path, *flags: str) -> AsyncIterator[Proxy]:
-    """Run a carrel-proxy on free ports; `flags` come after the usual ones."""
+async def proxy(directory: Path, *flags: str, socket: Path | None = None) -> AsyncIterator[Proxy]:
+    """Run a carrel-proxy on free ports, or on a Unix socket; `flags` come after the usual ones."""
     status_file = directory / "status.json"
+    place = ("--ip", "127.0.0.1", "--port", "0") if socket is None else ("--socket", str(socket))
     process = await asyncio.create_subprocess_exec(
-        *command("--ip", "127.0.0.1", "--port", "0", "--api-port", "0", "--status-file", str(status_file)),
+        *command(*place, "--api-port", "0", "--status-file", str(status_file)),
         *flags,
         env={**os.environ, "CONFIGPROXY_AUTH_TOKEN": TOKEN},
     )
@@ -318,7 +324,7 @@ async def proxy(directory: Path, *flags: str) -> AsyncIterator[Proxy]:
         await until(lambda: ready() or process.returncode is not None, "the proxy listens")
         status = read_status(status_file)
         assert status is not None
-        running = Proxy(process, status.public_port, status.api_port)
+        running = Proxy(process, status.public_port, status.api_port, socket=socket)
         try:
             yield running
         finally:

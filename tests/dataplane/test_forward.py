@@ -139,15 +139,6 @@ async def test_early_hints_pass_through(front: Proxy, behind: Backend) -> None:
     assert (await front.ask(b"GET /user/u/h HTTP/1.0\r\n\r\n")).status == 200
 
 
-async def test_an_answer_before_the_body_is_sent_reaches_the_client(front: Proxy) -> None:
-    wire = await front.wire()
-    wire.send(b"POST /user/u/early HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n" + bytes(200_000))
-    answer = await wire.answer()
-    assert (answer.status, answer.body) == (413, b"long")
-    assert answer.headers["connection"] == "close"
-    assert await wire.rest() == b""
-
-
 async def test_a_large_download_streams_with_flat_memory(front: Proxy, behind: Backend) -> None:
     await front.get("/user/u/warm")
     before = front.memory()

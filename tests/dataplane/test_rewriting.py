@@ -63,7 +63,8 @@ async def test_without_the_prefix_the_rest_is_sent(changing: Proxy, behind: Back
 
 
 async def test_the_hub_is_asked_for_the_original_path(tmp_path: Path, behind: Backend) -> None:
-    async with proxy(tmp_path, "--no-include-prefix", "--error-target", behind.url) as front:
+    flags = ("--no-include-prefix", "--error-target", behind.url, "--error-page-cache", "0")
+    async with proxy(tmp_path, *flags) as front:
         await front.route("/user/dead", "http://127.0.0.1:9")
         await front.get("/user/dead/x?y", "Accept: text/html")
     assert behind.seen[0].line == "GET /503?url=%2Fuser%2Fdead%2Fx%3Fy HTTP/1.1"

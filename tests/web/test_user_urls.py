@@ -39,6 +39,7 @@ async def test_programs_are_told_that_nothing_runs_there(tmp_path: Path, prefix:
             reply = await browser.request(method, f"{prefix}{path}", headers={"Accept": accept})
             assert reply.status_code == 424
             assert reply.json().keys() == {"message"}
+            assert reply.headers["retry-after"] == "5"
             assert "no longer running" in reply.json()["message"]
 
 

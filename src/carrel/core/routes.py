@@ -6,7 +6,7 @@ from typing import Any
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.domain.names import server_prefix
+from carrel.domain.names import server_prefix, servers_prefix
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 
@@ -18,12 +18,16 @@ def route_of(server: Server, base_url: str) -> Route:
 
 
 async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
-    """Return every route that should exist, by its path; the hub's own catches what no server's does."""
+    """Return every route that should exist, by its path; the hub's own catches what no server's does.
+
+    It says where the servers are: Carrel's data plane answers programs that ask for one without a route.
+    """
     async with ctx.store.read() as tx:
         servers = await tx.servers.routed()
-    hub = Route(ctx.settings.base_url, ctx.proxy.hub_url, {"hub": True})
+    base_url = ctx.settings.base_url
+    hub = Route(base_url, ctx.proxy.hub_url, {"hub": True, "servers": servers_prefix(base_url)})
     # One that starts has its address already and must not be visited yet, one that stops no longer.
-    routes = (route_of(server, ctx.settings.base_url) for server in servers if server.ready)
+    routes = (route_of(server, base_url) for server in servers if server.ready)
     return {hub.spec: hub} | {route.spec: route for route in routes}
 
 

@@ -20,8 +20,8 @@ class Admission:
     _upgrading: set[object] = field(default_factory=set)
 
     def enter(self, address: str) -> bool:
-        """Count a connection from an address, or return False when it has enough."""
-        if self._addresses[address] >= self.limits.per_address:
+        """Count a connection from an address, or return False when it has enough; an empty one never has."""
+        if address and self._addresses[address] >= self.limits.per_address:
             return False
         self._addresses[address] += 1
         return True

@@ -16,6 +16,7 @@ from carrel.dataplane.refusal import RefusedError
 from carrel.dataplane.replies import Reply
 from carrel.dataplane.request import Request
 from carrel.dataplane.request_head import Peer
+from carrel.dataplane.routes import Route
 from carrel.dataplane.tunnel import Tunnel
 from carrel.dataplane.upstream import HIGH_WATER, UpstreamConnection
 
@@ -70,9 +71,9 @@ class ClientConnection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]  # uvloop's transports are asyncio.Transport in all but name
         self.transport.set_write_buffer_limits(HIGH_WATER)
         peername = transport.get_extra_info("peername")
-        # Whoever comes through a Unix socket is on this machine.
-        address = peername[0] if isinstance(peername, tuple) and peername else "127.0.0.1"
-        peer = Peer(address, b"https" if transport.get_extra_info("ssl_object") else b"http")
+        # Whoever comes through a Unix socket has no address; servers are told that it is on this machine.
+        address = peername[0] if isinstance(peername, tuple) and peername else ""
+        peer = Peer(address or "127.0.0.1", b"https" if transport.get_extra_info("ssl_object") else b"http")
         self._reader = RequestReader(self, peer, self._engine.limits)
         if not self._engine.admission.enter(address):
             self._reader.deaf = True
@@ -124,15 +125,20 @@ class ClientConnection(asyncio.Protocol):
         return self._deadline if self._current is None else None
 
     def sweep(self, now: float) -> None:
-        """Close when a head or the rest of a body has not come in time, or the client lingers."""
-        if self._current is None:
+        """End what has not come in time: a head, the rest of a body, an upgrade's answer; and lingering."""
+        request = self._current
+        if request is None:
             if now > self._deadline:
                 self._engine.close_soon(self.transport)
-        elif self._current.complete or self._held:
+        elif request.wants_upgrade and not request.responded:
+            if now > self._deadline:
+                self._leave_upstream()
+                self.broken(request, 503)
+        elif request.complete or self._held:
             self._expect(self._engine.limits.body_seconds)
-        elif now > self._deadline and not self._awaits_consent(self._current):
+        elif now > self._deadline and not self._awaits_consent(request):
             self._reader.deaf = True
-            self.refused(self._current, RefusedError(408, "its body did not come in time"))
+            self.refused(request, RefusedError(408, "its body did not come in time"))
 
     def _awaits_consent(self, request: Request) -> bool:
         return not request.sent and request.header(b"expect") != b""
@@ -193,6 +199,7 @@ class ClientConnection(asyncio.Protocol):
             return
         if request.wants_upgrade:
             engine.metrics.websockets += 1
+            self._expect(engine.limits.upgrade_seconds)
         else:
             engine.metrics.web += 1
         try:
@@ -202,7 +209,13 @@ class ClientConnection(asyncio.Protocol):
             return
         if route is None:
             self._fail(request, error_pages.NO_ROUTE)
-            return
+        elif (reply := engine.stopped.answer(request, route)) is not None:
+            self._reply(request, reply)
+        else:
+            self._send_on(request, route)
+
+    def _send_on(self, request: Request, route: Route) -> None:
+        engine = self._engine
         if request.body:
             route.last_activity = engine.clock.now()
         if engine.rewriting is not None:
@@ -242,10 +255,10 @@ class ClientConnection(asyncio.Protocol):
     def _fail(self, request: Request, failure: Failure) -> None:
         if request.responded:
             self.cut(request, reset=True)
-        elif request.refusal is None and self._engine.pages.wants_fetch(request, failure):
-            self._task = asyncio.get_running_loop().create_task(self._fetch_page(request, failure))
+        elif (reply := self._engine.pages.at_once(request, failure)) is not None:
+            self._reply(request, reply)
         else:
-            self._reply(request, self._engine.pages.own(request, failure))
+            self._task = asyncio.get_running_loop().create_task(self._fetch_page(request, failure))
 
     async def _fetch_page(self, request: Request, failure: Failure) -> None:
         reply = await self._engine.pages.fetched(request, failure)

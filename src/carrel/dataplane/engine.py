@@ -18,6 +18,7 @@ from carrel.dataplane.pools import Pool, Tick
 from carrel.dataplane.request import Request
 from carrel.dataplane.rewriting import Rewriting, host_of
 from carrel.dataplane.routes import Route, RouteTable
+from carrel.dataplane.stopped import StoppedServers
 from carrel.dataplane.targets import Address
 from carrel.dataplane.tunnel import Tunnel
 from carrel.dataplane.upstream import Home, UpstreamConnection
@@ -53,6 +54,7 @@ class Engine:
     #: None for a proxy that changes nothing.
     rewriting: Rewriting | None = None
     host_routing: bool = False
+    stopped: StoppedServers = field(default_factory=StoppedServers)
     metrics: Metrics = field(default_factory=Metrics)
     #: Times what is measured and not only counted.
     measured: bool = False
@@ -122,7 +124,7 @@ class Engine:
         """Mind time limits until cancelled."""
         limits = self.limits
         seconds = [limits.header_seconds, limits.linger_seconds, limits.keep_alive_seconds]
-        seconds += [limits.silent_client_seconds, limits.silent_server_seconds]
+        seconds += [limits.silent_client_seconds, limits.silent_server_seconds, limits.upgrade_seconds]
         interval = min(1.0, *(limit / 4 for limit in seconds if limit))
         self.tick.now = self.clock.monotonic()
         while True:

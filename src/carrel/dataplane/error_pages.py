@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ssl
+from collections.abc import Hashable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -12,8 +14,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from carrel.dataplane.fetch import FetchError, fetch
+from carrel.dataplane.fetch import FetchError, Page, fetch
 from carrel.dataplane.headers import reason_of
+from carrel.dataplane.page_cache import PageCache
+from carrel.dataplane.paths import escaped
 from carrel.dataplane.replies import Reply
 from carrel.dataplane.request import Request
 from carrel.dataplane.targets import Target
@@ -64,7 +68,7 @@ class ErrorPages:
         target: Target | None,
         directory: Path | None = None,
         fetch_seconds: float = 3.0,
-        at_once: int = 32,
+        keep_seconds: float = 0.0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._target = target
@@ -72,29 +76,58 @@ class ErrorPages:
         #: For a hub that speaks TLS.
         self.tls = tls
         self._fetch_seconds = fetch_seconds
-        self._free = at_once
+        self._shared = keep_seconds > 0
+        self._cache = PageCache(keep_seconds)
 
-    def wants_fetch(self, request: Request, failure: Failure) -> bool:
-        """Tell whether the hub is asked for a page: never for an upgrade, a program or a hub that is down."""
-        asked = self._target is not None and self._free > 0 and wants_html(request)
-        if not asked or failure.status not in (404, 502, 503):
-            return False
-        broken = request.route.target if request.route else None
-        return broken is None or self._target is None or broken.address != self._target.address
+    def at_once(self, request: Request, failure: Failure) -> Reply | None:
+        """Return the answer, or None when the hub is asked for its page first, with `fetched`.
+
+        It is never asked for an upgrade, a program or a hub that is down.
+        """
+        if not self._asks_hub(request, failure):
+            return self.own(request, failure)
+        key = self._key(request, failure)
+        kept = self._cache.find(key)
+        if kept is not None:
+            return self._shown(kept.page, request, failure)
+        return None if self._cache.may_load(key) else self.own(request, failure)
 
     async def fetched(self, request: Request, failure: Failure) -> Reply:
         """Return the hub's page with this failure's status, or the built-in one when none comes in time."""
+        read = functools.partial(self._fetch, failure.status, self._url(request))
+        page = await self._cache.load(self._key(request, failure), read)
+        return self._shown(page, request, failure)
+
+    def _asks_hub(self, request: Request, failure: Failure) -> bool:
+        if self._target is None or failure.status not in (404, 502, 503) or not wants_html(request):
+            return False
+        return request.route is None or request.route.target.address != self._target.address
+
+    def _key(self, request: Request, failure: Failure) -> Hashable:
+        """Return what a page is kept under; a route that leads elsewhere or was set anew does not find it."""
+        if not self._shared:
+            return request
+        return request.route, request.route and request.route.target, failure.status
+
+    def _url(self, request: Request) -> str | bytes:
+        """Return what the hub is told: of a page that many see, nothing that only one of them has asked."""
+        if not self._shared:
+            return request.original or request.target
+        segments = request.route.segments if request.route else ()
+        return f"{escaped(segments).rstrip('/')}/"
+
+    async def _fetch(self, status: int, url: str | bytes) -> Page | None:
         if self._target is None:
-            return self.own(request, failure)
-        path = f"/{failure.status}?url={quote(request.original or request.target, safe='')}"
-        self._free -= 1
+            return None
         try:
             async with asyncio.timeout(self._fetch_seconds):
-                page = await fetch(self._target, path, self.tls)
+                return await fetch(self._target, f"/{status}?url={quote(url, safe='')}", self.tls)
         except (OSError, TimeoutError, FetchError):
+            return None
+
+    def _shown(self, page: Page | None, request: Request, failure: Failure) -> Reply:
+        if page is None:
             return self.own(request, failure)
-        finally:
-            self._free += 1
         return Reply(failure.status, page.body, page.content_type, _retry(failure) + page.encoding)
 
     def own(self, request: Request, failure: Failure) -> Reply:

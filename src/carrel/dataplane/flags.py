@@ -66,6 +66,11 @@ def seconds(text: str) -> float:
     return value
 
 
+def seconds_or_none(text: str) -> float:
+    """Read a time in seconds, or 0 for none."""
+    return 0.0 if text == "0" else seconds(text)
+
+
 def milliseconds(text: str) -> float:
     """Read a time in milliseconds into seconds; 0 is no limit."""
     if not text.isdecimal() or len(text) > 12:
@@ -179,6 +184,13 @@ OWN = (
     Flag("log-file", "log to this file instead of standard error", Path, "FILE"),
     Flag("header-timeout", "time for a request's head", seconds, "SECONDS", _LIMITS.header_seconds),
     Flag("connect-timeout", "time to reach a server", seconds, "SECONDS", _LIMITS.connect_seconds),
+    Flag(
+        "error-page-cache",
+        "show a page of --error-target for so long to everybody below one route; 0 asks for each visitor",
+        seconds_or_none,
+        "SECONDS",
+        5.0,
+    ),
     Flag("max-header-bytes", "size of a request's head", size, "BYTES", _LIMITS.header_bytes),
 )
 

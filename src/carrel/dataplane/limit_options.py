@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from carrel.dataplane.limits import Limits
 
@@ -15,7 +16,8 @@ _COUNTS = (
         "per_address",
         "open connections from one address. Generous: a whole class behind one router, or everybody behind a "
         "load balancer, has one address, and each notebook holds about ten connections. It keeps one runaway "
-        "program from taking every descriptor",
+        "program from taking every descriptor. Those through a Unix socket are not counted: all of them are "
+        "those of a proxy in front",
     ),
     ("--max-idle-clients", "idle_clients", "clients' connections at rest; the longest idle go first"),
     ("--max-idle-upstreams", "idle_upstreams", "kept connections to servers; the longest idle go first"),
@@ -26,6 +28,11 @@ _COUNTS = (
         "every tab comes back in the same second, so the number is large",
     ),
 )
+#: Flag, field of `Limits`, and what it bounds.
+_TIMES = (
+    ("--body-timeout", "body_seconds", "silence within a client's body or a half-closed tunnel"),
+    ("--upgrade-timeout", "upgrade_seconds", "time for a server to answer a websocket or another upgrade"),
+)
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
@@ -35,19 +42,15 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         default = getattr(defaults, field)
         shown = f"{text} (default: {default})"
         parser.add_argument(flag, dest=field, type=_count, default=default, metavar="N", help=shown)
-    parser.add_argument(
-        "--body-timeout",
-        dest="body_seconds",
-        type=_seconds,
-        default=defaults.body_seconds,
-        metavar="SECONDS",
-        help=f"silence within a client's body or a half-closed tunnel (default: {defaults.body_seconds:g})",
-    )
+    for flag, field, text in _TIMES:
+        default = getattr(defaults, field)
+        shown = f"{text} (default: {default:g})"
+        parser.add_argument(flag, dest=field, type=_seconds, default=default, metavar="SECONDS", help=shown)
 
 
-def limit_values(given: argparse.Namespace) -> dict[str, int]:
-    """Return the counts of `Limits` that the flags set, by the names of their fields."""
-    return {field: getattr(given, field) for _, field, _ in _COUNTS}
+def limit_values(given: argparse.Namespace) -> dict[str, Any]:
+    """Return what the flags set of `Limits`, by the names of the fields."""
+    return {field: getattr(given, field) for _, field, _ in (*_COUNTS, *_TIMES)}
 
 
 def _count(text: str) -> int:

@@ -30,6 +30,9 @@ class Limits:
     idle_clients: int = 20_000
     #: Upgrades that wait for their server's answer at the same time.
     upgrades: int = 8192
+    #: Until a server has answered an upgrade. A kernel's websocket is answered when the kernel is ready, for
+    #: which Jupyter Server itself waits a minute.
+    upgrade_seconds: float = 120.0
     #: Until a server has accepted a connection.
     connect_seconds: float = 10.0
     #: A kept connection idle for longer is not used again: some servers close theirs after 5 s.

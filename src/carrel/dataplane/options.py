@@ -41,6 +41,8 @@ class Options:
     default_target: Target | None
     error_target: Target | None
     error_path: Path | None
+    #: How long a page of the error target is shown to everybody; 0 is not at all.
+    error_page_cache: float
     storage: Path | None
     status_file: Path | None
     pid_file: Path | None
@@ -79,6 +81,7 @@ def parse_options(
         default_target=given.default_target,
         error_target=given.error_target,
         error_path=given.error_path,
+        error_page_cache=given.error_page_cache,
         storage=given.storage,
         status_file=given.status_file,
         pid_file=given.pid_file,
@@ -176,7 +179,6 @@ def _limits(given: argparse.Namespace) -> Limits:
         silent_client_seconds=given.timeout,
         silent_server_seconds=given.proxy_timeout,
         connect_seconds=given.connect_timeout,
-        body_seconds=given.body_seconds,
         **limit_values(given),
     )
 

@@ -80,7 +80,8 @@ async def serve(options: Options, token: str, log: logging.Logger) -> None:
 
 
 def _engine(options: Options, table: RouteTable, certificates: Certificates, log: logging.Logger) -> Engine:
-    pages = ErrorPages(options.error_target, options.error_path, tls=certificates.client)
+    keep = options.error_page_cache
+    pages = ErrorPages(options.error_target, options.error_path, keep_seconds=keep, tls=certificates.client)
     return Engine(
         table,
         pages,

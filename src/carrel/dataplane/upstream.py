@@ -11,6 +11,7 @@ from carrel.dataplane.answer_head import BODILESS, AnswerHead, read_answer
 from carrel.dataplane.chunks import LAST, ChunkedBody, framed
 from carrel.dataplane.exchange import Downstream
 from carrel.dataplane.head_parser import HeadParser, MalformedError
+from carrel.dataplane.leftover import read_leftover
 from carrel.dataplane.refusal import RefusedError
 from carrel.dataplane.request import Request
 
@@ -247,6 +248,8 @@ class UpstreamConnection(asyncio.Protocol):
             client.broken(request, 502)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._read_on()
         client, request = self._client, self.request
         self._client = self.request = None
         if client is None or request is None:
@@ -263,6 +266,13 @@ class UpstreamConnection(asyncio.Protocol):
             client.answered(request, self._status, self._close_client)
         else:
             client.cut(request, self._closes_body)
+
+    def _read_on(self) -> None:
+        """Take an early answer that a reset, noticed in writing, has overtaken."""
+        if self.request is not None and not self.request.wants_upgrade:
+            leftover = read_leftover(self.transport)
+            if leftover:
+                self.data_received(leftover)
 
     def pause_writing(self) -> None:
         if self._client is not None:

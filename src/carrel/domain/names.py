@@ -41,10 +41,15 @@ def escape(name: str) -> str:
     return quote(name, safe="@~")
 
 
+def servers_prefix(base_url: str) -> str:
+    """Return the path below which every user's servers answer, with a slash at both ends."""
+    return f"{base_url}user/"
+
+
 def server_prefix(base_url: str, user_name: str, server_name: str = "") -> str:
     """Return the path below which a server answers, with a slash at both ends."""
     tail = f"{escape(server_name)}/" if server_name else ""
-    return f"{base_url}user/{escape(user_name)}/{tail}"
+    return f"{servers_prefix(base_url)}{escape(user_name)}/{tail}"
 
 
 def full_name(user_name: str, server_name: str) -> str:

@@ -109,8 +109,11 @@ async def _mend_route(hub: HubContext, name: str) -> None:
 
 
 def _gone(hub: HubContext, name: str) -> Response:
-    """Return JupyterHub's answer for programs, the same whether or not there is such a user."""
+    """Return JupyterHub's answer for programs, the same whether or not there is such a user.
+
+    The data plane gives the same one, see `carrel.dataplane.stopped`.
+    """
     place = server_prefix(hub.settings.base_url, name)
     home = f"{hub.settings.base_url}hub/home"
     message = f"The server at {place} is no longer running. Restart the server at {home}"
-    return json_reply({"message": message}, 424)
+    return json_reply({"message": message}, 424, headers={"Retry-After": "5"})
