@@ -41,7 +41,7 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     """Return the command line."""
     parser = argparse.ArgumentParser(
-        prog="bench.proxy", description="Measure carrel-proxy beside other proxies, in about eight minutes."
+        prog="bench.proxy", description="Measure carrel-proxy beside other proxies, in six to eight minutes."
     )
     parser.add_argument(
         "--quick", action="store_true", help="one short round: to see that it works, not to compare"

@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
@@ -160,11 +160,18 @@ def _take_turns(plan: Plan, starter: Starter, found: Found) -> None:
         ]
         for proxy in proxies:
             _warm_up(proxy, turns, plan.amounts)
-        for _ in range(plan.amounts.rounds):
-            for transport, load in product(plan.transports, turns):
-                for proxy in proxies:
-                    if proxy.transport == transport and load.suits(proxy):
-                        found.measure(load, proxy, plan.amounts)
+        for _ in range(plan.amounts.rounds_before):
+            _take_round(plan, proxies, Found())
+        for number in range(plan.amounts.rounds):
+            print(f"round {number + 1} of {plan.amounts.rounds}", file=sys.stderr, flush=True)
+            _take_round(plan, proxies, found)
+
+
+def _take_round(plan: Plan, proxies: Sequence[Running], found: Found) -> None:
+    for transport, load in product(plan.transports, plan.turns()):
+        for proxy in proxies:
+            if proxy.transport == transport and load.suits(proxy):
+                found.measure(load, proxy, plan.amounts)
 
 
 def _warm_up(proxy: Running, turns: Iterable[Load], amounts: Amounts) -> None:

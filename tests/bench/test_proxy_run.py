@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
 LITTLE = Amounts(
     rounds=1,
+    rounds_before=0,
     get_seconds=1,
     round_trips=640,
     large_bodies=1,
