@@ -18,6 +18,7 @@ BEYOND = [
     OK + EVIL[:9],
     OK + b"H",
     OK + b"HTTP/1.1 100 Continue\r\n\r\n",
+    OK + b"HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nevil",
     OK + b"noise",
     OK + b"\x00",
     OK + b"\r\n\r\n" + EVIL,
@@ -28,7 +29,6 @@ BEYOND = [
 ]
 #: No answer can be read from these in one way alone.
 UNUSABLE = [
-    OK + b"HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nevil",
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
     b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok",

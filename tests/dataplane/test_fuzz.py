@@ -9,10 +9,11 @@ import h11
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from carrel.dataplane.exchange import Request
-from carrel.dataplane.headers import Peer, RefusedError
 from carrel.dataplane.limits import Limits
 from carrel.dataplane.reader import RequestReader
+from carrel.dataplane.refusal import RefusedError
+from carrel.dataplane.request import Request
+from carrel.dataplane.request_head import Peer
 from tests.dataplane.corpus import bodies, framing, lines
 
 SAMPLES = [case.marked("m") for module in (framing, lines, bodies) for case in module.cases()]
@@ -54,13 +55,9 @@ class Taker:
 
     def body(self, request: Request, data: bytes) -> None:
         assert request is self.requests[-1]
-        if request.head.chunked:
-            size, _, rest = data.partition(b"\r\n")
-            assert len(rest) == int(size, 16) + 2
-            data = rest[:-2]
         self.bodies[-1] += data
 
-    def refused(self, request: Request | None, error: RefusedError) -> None:
+    def refused(self, request: Request, error: RefusedError) -> None:
         assert 400 <= error.status < 500
         self.refusals += 1
 
@@ -76,7 +73,20 @@ def read(raw: bytes, cuts: list[int]) -> tuple[list[Found], Taker]:
     for start, end in pairwise(edges):
         reader.feed(raw[start:end])
     pairs = zip(taker.requests, taker.bodies, strict=True)
-    return [(r.method, r.head.target, body) for r, body in pairs if r.complete], taker
+    return [(r.method, r.target, unchunked(r, body)) for r, body in pairs if r.complete], taker
+
+
+def unchunked(request: Request, body: bytes) -> bytes:
+    """Return the body without the framing that it was given."""
+    found = b""
+    while request.chunked:
+        size, _, rest = body.partition(b"\r\n")
+        if size == b"0":
+            break
+        found += rest[: int(size, 16)]
+        assert rest[int(size, 16) :].startswith(b"\r\n")
+        body = rest[int(size, 16) + 2 :]
+    return found if request.chunked else body
 
 
 def read_h11(raw: bytes) -> list[Found]:

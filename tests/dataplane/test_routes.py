@@ -111,6 +111,22 @@ def test_a_malformed_snapshot_changes_nothing(table: RouteTable) -> None:
     assert table.all() == before
 
 
+def test_what_was_found_before_is_found_anew_after_each_change(table: RouteTable) -> None:
+    def found() -> str | None:
+        route = table.find(b"/user/al/lab/tree")
+        return route and route.spec
+
+    assert [found(), found()] == ["/user/al/lab"] * 2
+    table.add("/user/al/lab/tree", HUB)
+    assert [found(), found()] == ["/user/al/lab/tree"] * 2
+    table.remove("/user/al/lab/tree")
+    assert found() == "/user/al/lab"
+    table.replace({"/user": HUB})
+    assert found() == "/user"
+    table.replace({})
+    assert found() is None
+
+
 def test_changes_are_told_and_numbered(table: RouteTable) -> None:
     told: list[Change] = []
     table.on_change(told.append)

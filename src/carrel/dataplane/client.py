@@ -10,11 +10,12 @@ from carrel.dataplane import error_pages
 from carrel.dataplane.admission import FULL
 from carrel.dataplane.engine import Engine
 from carrel.dataplane.error_pages import Failure, refusal
-from carrel.dataplane.exchange import Request
-from carrel.dataplane.headers import Peer, RefusedError
 from carrel.dataplane.paths import BadPathError
 from carrel.dataplane.reader import RequestReader
+from carrel.dataplane.refusal import RefusedError
 from carrel.dataplane.replies import Reply
+from carrel.dataplane.request import Request
+from carrel.dataplane.request_head import Peer
 from carrel.dataplane.tunnel import Tunnel
 from carrel.dataplane.upstream import HIGH_WATER, UpstreamConnection
 
@@ -100,6 +101,9 @@ class ClientConnection(asyncio.Protocol):
             self._upstream.resume()
 
     def eof_received(self) -> bool:
+        # Who said that a request is the last may close its half and still read the answer.
+        if self._reader.deaf and self._current is not None and self.transport.can_write_eof():
+            return True
         self._leave_upstream()
         self._engine.close_soon(self.transport)
         return False
@@ -163,10 +167,8 @@ class ClientConnection(asyncio.Protocol):
             request.body.append(data)
             self._hold(_UNSENT)
 
-    def refused(self, request: Request | None, error: RefusedError) -> None:
+    def refused(self, request: Request, error: RefusedError) -> None:
         """Answer what is malformed in its turn; it is the last."""
-        if request is None:
-            request = Request(b"GET", [], False, False)
         request.keep = False
         if request is self._current:
             self._leave_upstream()
@@ -179,21 +181,22 @@ class ClientConnection(asyncio.Protocol):
     # Serving one request.
 
     def _serve(self, request: Request) -> None:
+        engine = self._engine
         self._current = request
-        self._expect(self._engine.limits.body_seconds)
+        if not request.complete:
+            self._expect(engine.limits.body_seconds)
         if request.refusal is not None:
             self._fail(request, refusal(request.refusal.status, request.refusal.message))
             return
-        path = request.head.path
-        if path == HEALTH_PATH:
+        if request.path == HEALTH_PATH:
             self._reply(request, _HEALTHY)
             return
         if request.wants_upgrade:
-            self._engine.metrics.websockets += 1
+            engine.metrics.websockets += 1
         else:
-            self._engine.metrics.web += 1
+            engine.metrics.web += 1
         try:
-            route = request.route = self._engine.find(request)
+            route = request.route = engine.find(request)
         except BadPathError as error:
             self._fail(request, refusal(400, str(error)))
             return
@@ -201,10 +204,10 @@ class ClientConnection(asyncio.Protocol):
             self._fail(request, error_pages.NO_ROUTE)
             return
         if request.body:
-            route.last_activity = self._engine.clock.now()
-        if self._engine.rewriting is not None:
-            self._engine.rewriting.apply(request, route)
-        if request.wants_upgrade and not self._engine.admission.begin_upgrade(self):
+            route.last_activity = engine.clock.now()
+        if engine.rewriting is not None:
+            engine.rewriting.apply(request, route)
+        if request.wants_upgrade and not engine.admission.begin_upgrade(self):
             self._fail(request, error_pages.SERVER_DOWN)
             return
         self._forward(request, fresh=request.wants_upgrade)
@@ -283,9 +286,10 @@ class ClientConnection(asyncio.Protocol):
             self._hang_up(request)
             return
         self._expect(engine.limits.keep_alive_seconds or engine.limits.header_seconds)
-        if self._queue and not self._serving:
-            self._serve_queue()
-        if not self._queue:
+        if self._queue:
+            if not self._serving:
+                self._serve_queue()
+        else:
             self._ahead = 0
         if self._held:
             self._release(_UNSENT | _UPSTREAM_FULL if self._queue else _ANY)
@@ -342,7 +346,7 @@ class ClientConnection(asyncio.Protocol):
     # Reading and closing.
 
     def _expect(self, seconds: float) -> None:
-        self._deadline = self._engine.clock.monotonic() + seconds
+        self._deadline = self._engine.tick.now + seconds
 
     def _hang_up(self, request: Request) -> None:
         """Close; a client that is still sending gets time to read the answer: a reset would take it away."""

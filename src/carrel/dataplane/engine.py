@@ -12,10 +12,10 @@ from typing import Protocol
 
 from carrel.dataplane.admission import Admission
 from carrel.dataplane.error_pages import ErrorPages
-from carrel.dataplane.exchange import Request
 from carrel.dataplane.limits import Limits
 from carrel.dataplane.metrics import Metrics
-from carrel.dataplane.pools import Pool
+from carrel.dataplane.pools import Pool, Tick
+from carrel.dataplane.request import Request
 from carrel.dataplane.rewriting import Rewriting, host_of
 from carrel.dataplane.routes import Route, RouteTable
 from carrel.dataplane.targets import Address
@@ -62,15 +62,18 @@ class Engine:
     draining: bool = False
     clients: set[Client] = field(default_factory=set)
     tunnels: set[Tunnel] = field(default_factory=set)
+    #: The time for what need not be exact.
+    tick: Tick = field(default_factory=Tick)
     _pools: dict[Address, Pool] = field(default_factory=dict)
+    #: Half closed ones, and until when something must come.
+    _ending: dict[Tunnel, float] = field(default_factory=dict)
     _closing: dict[asyncio.Transport, float] = field(default_factory=dict)
 
     def pool(self, address: Address) -> Pool:
         """Return the pool of connections to an address."""
         pool = self._pools.get(address)
         if pool is None:
-            now, tls = self.clock.monotonic, self.tls
-            pool = self._pools[address] = Pool(address, self.limits, now, tls, self.make_upstream)
+            pool = self._pools[address] = Pool(address, self.limits, self.tick, self.tls, self.make_upstream)
         return pool
 
     def trust(self, tls: ssl.SSLContext) -> None:
@@ -84,10 +87,10 @@ class Engine:
     def find(self, request: Request) -> Route | None:
         """Return a request's route; raises BadPathError."""
         if not self.measured:
-            return self.table.find(request.head.path, host_of(request) if self.host_routing else None)
+            return self.table.find(request.path, host_of(request) if self.host_routing else None)
         begun = time.perf_counter()
         try:
-            return self.table.find(request.head.path, host_of(request) if self.host_routing else None)
+            return self.table.find(request.path, host_of(request) if self.host_routing else None)
         finally:
             self.metrics.find.add(time.perf_counter() - begun)
 
@@ -107,7 +110,12 @@ class Engine:
     def tunnel_closed(self, tunnel: Tunnel) -> None:
         """Forget a tunnel."""
         self.tunnels.discard(tunnel)
+        self._ending.pop(tunnel, None)
         self.admission.leave(tunnel.address)
+
+    def tunnel_ending(self, tunnel: Tunnel) -> None:
+        """Close a tunnel, half of which is closed, once nothing comes any more."""
+        self._ending[tunnel] = self.tick.now + self.limits.body_seconds
 
     async def run(self) -> None:
         """Mind time limits until cancelled."""
@@ -115,9 +123,11 @@ class Engine:
         seconds = [limits.header_seconds, limits.linger_seconds, limits.keep_alive_seconds]
         seconds += [limits.silent_client_seconds, limits.silent_server_seconds]
         interval = min(1.0, *(limit / 4 for limit in seconds if limit))
+        self.tick.now = self.clock.monotonic()
         while True:
             await self.clock.sleep(interval)
-            self._sweep(self.clock.monotonic())
+            self.tick.now = self.clock.monotonic()
+            self._sweep(self.tick.now)
 
     async def close(self) -> None:
         """End gracefully: answers under way are finished within the limit, tunnels are closed."""
@@ -154,6 +164,12 @@ class Engine:
         for client in list(self.clients):
             client.sweep(now)
         self._shed_clients()
+        for tunnel, deadline in list(self._ending.items()):
+            if not tunnel.quiet:
+                tunnel.quiet = True
+                self.tunnel_ending(tunnel)
+            elif now > deadline:
+                tunnel.close()
         for transport, deadline in list(self._closing.items()):
             if now >= deadline:
                 transport.abort()

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from carrel.dataplane.exchange import Request
 from carrel.dataplane.fetch import FetchError, fetch
 from carrel.dataplane.headers import reason_of
 from carrel.dataplane.replies import Reply
+from carrel.dataplane.request import Request
 from carrel.dataplane.targets import Target
 
 _PAGE = """<!doctype html>
@@ -86,7 +86,7 @@ class ErrorPages:
         """Return the hub's page with this failure's status, or the built-in one when none comes in time."""
         if self._target is None:
             return self.own(request, failure)
-        path = f"/{failure.status}?url={quote(request.original or request.head.target, safe='')}"
+        path = f"/{failure.status}?url={quote(request.original or request.target, safe='')}"
         self._free -= 1
         try:
             async with asyncio.timeout(self._fetch_seconds):
@@ -128,7 +128,7 @@ def builtin(request: Request, failure: Failure) -> Reply:
 
 def wants_html(request: Request) -> bool:
     """Tell whether a person looks at the answer."""
-    if request.wants_upgrade or b"/api/" in request.head.path:
+    if request.wants_upgrade or b"/api/" in request.path:
         return False
     return b"text/html" in request.header(b"accept")
 

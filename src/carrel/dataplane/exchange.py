@@ -1,76 +1,11 @@
-"""One request on its way through, and what the two connections that carry it know of each other."""
+"""What the two connections that carry a request know of each other."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
-from carrel.dataplane.headers import IDEMPOTENT, Headers, RefusedError, RequestHead
-from carrel.dataplane.routes import Route
-
-
-class Request:
-    """A request from the moment its head is complete until its answer is."""
-
-    __slots__ = (
-        "body",
-        "complete",
-        "head",
-        "headers",
-        "http10",
-        "keep",
-        "left",
-        "method",
-        "moved",
-        "original",
-        "refusal",
-        "relocate",
-        "responded",
-        "retried",
-        "route",
-        "sent",
-        "sink",
-        "wants_upgrade",
-    )
-
-    def __init__(self, method: bytes, headers: Headers, keep: bool, http10: bool) -> None:
-        self.method = method
-        self.headers = headers
-        self.keep = keep
-        self.http10 = http10
-        self.head = RequestHead(b"")
-        self.route: Route | None = None
-        #: The target that the client asked for, when another one is sent on.
-        self.original = b""
-        #: Changes an answer's lines, by its status.
-        self.relocate: Callable[[int, list[bytes]], None] | None = None
-        #: When the last byte came or went; minded only with a time limit on silence.
-        self.moved = 0.0
-        self.refusal: RefusedError | None = None
-        self.body: list[bytes] = []
-        self.sink: asyncio.WriteTransport | None = None
-        self.left = 0
-        self.complete = False
-        self.responded = False
-        self.retried = False
-        #: Something of its body has come.
-        self.sent = False
-        self.wants_upgrade = False
-
-    @property
-    def has_body(self) -> bool:
-        """Tell whether the request carries a body."""
-        return self.head.chunked or self.head.length > 0
-
-    @property
-    def repeatable(self) -> bool:
-        """Tell whether it may be sent a second time although the first may have arrived."""
-        return not self.has_body and not self.retried and self.method in IDEMPOTENT
-
-    def header(self, name: bytes) -> bytes:
-        """Return the value of a header (its name in lower case), or an empty one."""
-        return next((value for key, value in self.headers if key.lower() == name), b"")
+from carrel.dataplane.request import Request
 
 
 class Downstream(Protocol):

@@ -41,7 +41,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=defaults.body_seconds,
         metavar="SECONDS",
-        help=f"silence of a client within a body (default: {defaults.body_seconds:g})",
+        help=f"silence within a client's body or a half-closed tunnel (default: {defaults.body_seconds:g})",
     )
 
 

@@ -24,13 +24,13 @@ def split(raw: bytes) -> list[bytes]:
     Raises BadPathError when a segment is, holds or hides `.` or `..`: plainly, encoded, behind an encoded
     slash or a backslash, or before a `;`.
     """
-    segments = raw.split(b"/")[1:]
     if b"%" in raw or b"/." in raw or b"\\" in raw:
-        segments = [unquote_to_bytes(segment) for segment in segments]
+        segments = [unquote_to_bytes(segment) for segment in raw.split(b"/")[1:]]
         for segment in segments:
             if segment != b"" and _hides_dots(segment):
                 raise BadPathError("the path must not hold '.' or '..' segments")
-    return segments
+        return segments
+    return raw.split(b"/")[1:]
 
 
 def _hides_dots(segment: bytes) -> bool:

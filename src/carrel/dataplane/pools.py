@@ -11,16 +11,25 @@ from carrel.dataplane.targets import Address
 from carrel.dataplane.upstream import Home, UpstreamConnection
 
 
+class Tick:
+    """The monotonic clock as it was looked at last, at most a second ago."""
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+
 class Pool:
     """The idle connections to one address, the newest first to be used again."""
 
-    __slots__ = ("_limits", "_make", "_now", "_tls", "address", "closed", "idle", "max_header_bytes")
+    __slots__ = ("_limits", "_make", "_tick", "_tls", "address", "closed", "idle", "max_header_bytes")
 
     def __init__(
         self,
         address: Address,
         limits: Limits,
-        now: Callable[[], float],
+        tick: Tick,
         tls: ssl.SSLContext | None = None,
         make: Callable[[Home], UpstreamConnection] = UpstreamConnection,
     ) -> None:
@@ -29,7 +38,7 @@ class Pool:
         self.closed = False
         self.max_header_bytes = limits.header_bytes * 4
         self._limits = limits
-        self._now = now
+        self._tick = tick
         self._tls = tls
         self._make = make
 
@@ -53,7 +62,7 @@ class Pool:
             connection = self.idle.pop()
             if connection.transport.is_closing():
                 continue
-            if self._now() - connection.idle_since > self._limits.idle_upstream_seconds:
+            if self._tick.now - connection.idle_since > self._limits.idle_upstream_seconds:
                 connection.transport.close()
                 continue
             connection.reused = True
@@ -65,7 +74,7 @@ class Pool:
         if self.closed or len(self.idle) >= self._limits.idle_per_server:
             connection.transport.close()
             return
-        connection.idle_since = self._now()
+        connection.idle_since = self._tick.now
         self.idle.append(connection)
 
     def drop(self, connection: UpstreamConnection) -> None:
@@ -75,7 +84,7 @@ class Pool:
 
     def sweep(self) -> None:
         """Close what has been idle for too long."""
-        oldest = self._now() - self._limits.idle_upstream_seconds
+        oldest = self._tick.now - self._limits.idle_upstream_seconds
         for connection in [kept for kept in self.idle if kept.idle_since < oldest]:
             self.idle.remove(connection)
             connection.transport.close()

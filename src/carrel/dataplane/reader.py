@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from httptools import HttpRequestParser
 
-from carrel.dataplane.exchange import Request
-from carrel.dataplane.headers import Headers, Peer, RefusedError, read_request
+from carrel.dataplane.chunks import ChunkedBody
+from carrel.dataplane.head_parser import HeadParser, MalformedError
 from carrel.dataplane.limits import Limits
+from carrel.dataplane.refusal import RefusedError
+from carrel.dataplane.request import Request
+from carrel.dataplane.request_head import Peer, read_again, read_request
 
-#: A body of which more than this is still to come is passed on without looking at it.
-_UNPARSED = 64 * 1024
+_MALFORMED = RefusedError(400, "it is not well-formed HTTP")
 
 
 class Receiver(Protocol):
@@ -23,27 +25,21 @@ class Receiver(Protocol):
     def body(self, request: Request, data: bytes) -> None:
         """Take a piece of a body, framed as it is to be sent on."""
 
-    def refused(self, request: Request | None, error: RefusedError) -> None:
-        """Take the end of what can be read: the request, or one not yet taken, is malformed."""
+    def refused(self, request: Request, error: RefusedError) -> None:
+        """Take the end of what can be read: this request, new or half received, is malformed."""
 
 
 class RequestReader:
     """Reads one connection. Once `deaf`, it throws away whatever still comes."""
 
     __slots__ = (
-        "_headers",
+        "_chunks",
+        "_heads",
         "_limits",
-        "_parser",
         "_peer",
-        "_progress",
+        "_quick",
         "_receiver",
-        "_replaying",
         "_request",
-        "_size",
-        "_stalled",
-        "_target",
-        "_unparsed",
-        "_upgrading",
         "deaf",
         "rest",
     )
@@ -52,175 +48,122 @@ class RequestReader:
         self._receiver = receiver
         self._peer = peer
         self._limits = limits
-        self._parser = HttpRequestParser(self)
+        self._heads = HeadParser(HttpRequestParser)
+        #: The one whose body is to come, or that asks for another protocol.
         self._request: Request | None = None
-        self._headers: Headers = []
-        self._target = b""
-        self._stalled = self._unparsed = self._size = 0
-        self._progress = self._upgrading = self._replaying = False
+        self._chunks: ChunkedBody | None = None
+        #: Nothing shorter can be over a limit.
+        self._quick = min(limits.line_bytes, limits.header_bytes)
         self.deaf = False
         #: What came behind the head of an upgrade: it belongs to the other protocol.
         self.rest = b""
 
     def close(self) -> None:
-        """Read nothing any more. The parser goes: it holds this reader, and circles last long."""
+        """Read nothing any more, and let go of the receiver: circles wait for the rare full collection."""
         self.deaf = True
         self._request = None
-        if hasattr(self, "_parser"):
-            del self._parser
+        if hasattr(self, "_receiver"):
+            del self._receiver
 
     def feed(self, data: bytes) -> None:
         """Read on; calls the receiver for whatever is complete."""
-        if self._unparsed and not self.deaf:
-            data = self._pass_on(data)
-        if not data or self.deaf:
-            return
-        if self._upgrading:
-            self.rest += data
-            return
-        self._progress = False
-        self._size = self._stalled + len(data)
-        try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            self._upgrade(data[upgrade.args[0] :])
-            return
-        except HttpParserError:
-            self._malformed()
-            return
-        self._after(len(data))
-
-    def _after(self, size: int) -> None:
-        self._stalled = 0 if self._progress else self._stalled + size
-        if self._stalled > self._limits.header_bytes:
-            self._refuse(RefusedError(431, "its headers are too large"))
-        elif self._request is not None and self._request.left > _UNPARSED:
-            self._unparsed = self._request.left
-
-    def _malformed(self) -> None:
-        request = self._request
-        if request is not None and request.complete and not request.keep:
-            self.deaf = True  # only something behind the last request was
-        else:
-            self._refuse(RefusedError(400, "it is not well-formed HTTP"))
-
-    def _refuse(self, error: RefusedError) -> None:
-        if not self.deaf:
-            self.deaf = True
+        while data and not self.deaf:
             request = self._request
-            self._receiver.refused(None if request is None or request.complete else request, error)
+            if request is None:
+                data = self._take_head(data)
+            elif request.wants_upgrade:
+                self.rest += data
+                return
+            elif self._chunks is None:
+                data = self._take_known(request, data)
+            else:
+                data = self._take_chunks(request, self._chunks, data)
 
-    def _upgrade(self, rest: bytes) -> None:
-        request = self._request
-        if request is not None and request.wants_upgrade:
-            self._upgrading = True
-            self.rest = rest
-        elif not self.deaf:
-            self._go_on(request)
-            self.feed(rest)
-
-    def _go_on(self, request: Request | None) -> None:
-        """Read on as if no upgrade had been asked for: the parser leaves the body to the other protocol.
-
-        A new one is told of the body by a head like the one it belongs to.
-        """
-        parser = self._parser = HttpRequestParser(self)
-        if request is not None and request.has_body:
-            framing = (
-                b"Transfer-Encoding: chunked"
-                if request.head.chunked
-                else b"Content-Length: %d" % request.left
-            )
-            close = b"" if request.keep else b"\r\nConnection: close"
-            self._replaying = True
-            parser.feed_data(b"POST / HTTP/1.1\r\nHost: h\r\n%b%b\r\n\r\n" % (framing, close))
-            self._replaying = False
-
-    def _pass_on(self, data: bytes) -> bytes:
-        """Pass body bytes of a known number on unparsed; return what comes behind them."""
-        rest = data[self._unparsed :]
-        if rest:
-            data = data[: self._unparsed]
-        self._unparsed -= len(data)
-        request = self._request
-        if request is not None:
-            request.left = self._unparsed
-            request.complete = not self._unparsed
-            self._receiver.body(request, data)
-            if request.complete:
-                self.deaf = self.deaf or not request.keep
-        if not self._unparsed:
-            self._parser = HttpRequestParser(self)
-            self._request = None
-        return rest
-
-    # What the parser finds.
-
-    def on_message_begin(self) -> None:
-        if self._replaying:
-            return
-        self._target = b""
-        self._headers = []
-        self._request = None
-
-    def on_url(self, url: bytes) -> None:
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        if self.deaf or self._replaying:
-            return
-        self._progress = True
-        parser = self._parser
-        method, version = parser.get_method(), parser.get_http_version()
-        request = Request(method, self._headers, parser.should_keep_alive(), version == "1.0")
+    def _take_head(self, data: bytes) -> bytes:
+        if not self._heads.raw and len(data) <= self._quick:
+            request = read_again(data, self._peer)
+            if request is not None:
+                self._receiver.received(request)
+                return b""
         try:
-            request.head = read_request(method, self._target, self._headers, version, self._peer)
-            if len(self._target) > self._limits.line_bytes:
-                raise RefusedError(414, "its target is too long")
-            if len(self._headers) > self._limits.headers:
-                raise RefusedError(431, "it has too many headers")
-            if self._size > self._limits.header_bytes:
+            taken = self._heads.take(data)
+        except MalformedError:
+            return self._refuse(_unread(self._heads.raw or data), _MALFORMED)
+        if taken is None:
+            if len(self._heads.raw) > self._limits.header_bytes:
+                error = RefusedError(431, "its headers are too large")
+                return self._refuse(_unread(self._heads.raw), error)
+            return b""
+        data, size = taken
+        if size:
+            raw = data[:size]
+            try:
+                request = read_request(raw, self._peer)
                 self._check_size(request)
-        except RefusedError as error:
-            self._request = request
-            self._refuse(error)
-            return
-        self._request = request
-        self._headers = []  # what still comes is a trailer, and is dropped
-        request.left = request.head.length
-        request.wants_upgrade = request.head.protocol != b""
-        request.keep = request.keep and not request.wants_upgrade
+            except RefusedError as error:
+                return self._refuse(_unread(raw), error)
+            self._begin(request)
+        return data[size:]
+
+    def _begin(self, request: Request) -> None:
         if request.has_body:
-            self._receiver.received(request)
+            self._request = request
+            request.left = request.length
+            self._chunks = ChunkedBody(self._limits.header_bytes) if request.chunked else None
+        else:
+            request.complete = True
+            if request.wants_upgrade:
+                self._request = request
+            else:
+                self.deaf = not request.keep
+        self._receiver.received(request)
 
     def _check_size(self, request: Request) -> None:
-        sizes = (len(name) + len(value) + 4 for name, value in request.headers)
-        if sum(sizes) + len(self._target) > self._limits.header_bytes:
+        limits, raw = self._limits, request.raw
+        if len(request.target) > limits.line_bytes:
+            raise RefusedError(414, "its target is too long")
+        if raw.count(b"\r\n") - 2 > limits.headers:
+            raise RefusedError(431, "it has too many headers")
+        if len(raw) > limits.header_bytes:
             raise RefusedError(431, "its headers are too large")
 
-    def on_body(self, data: bytes) -> None:
-        self._progress = True
-        request = self._request
-        if request is None or self.deaf:
-            return
-        if request.head.chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
-        else:
-            request.left -= len(data)
+    def _take_known(self, request: Request, data: bytes) -> bytes:
+        """Pass on body bytes of a known number; return what comes behind them."""
+        rest = b""
+        if len(data) > request.left:
+            data, rest = data[: request.left], data[request.left :]
+        request.left -= len(data)
+        if not request.left:
+            self._complete(request)
         self._receiver.body(request, data)
+        return rest
 
-    def on_message_complete(self) -> None:
-        self._progress = True
-        request = self._request
-        if request is None or self.deaf:
-            return
-        if request.has_body and self._parser.should_upgrade():
-            return  # the parser passes over a body where an upgrade is asked for
+    def _take_chunks(self, request: Request, chunks: ChunkedBody, data: bytes) -> bytes:
+        framed: list[bytes] = []
+        try:
+            rest = chunks.feed(data, framed)
+        except RefusedError as error:
+            return self._refuse(request, error)
+        if rest is not None:
+            self._complete(request)
+        if framed:
+            self._receiver.body(request, b"".join(framed))
+        return rest or b""
+
+    def _complete(self, request: Request) -> None:
         request.complete = True
-        if request.head.chunked:
-            self._receiver.body(request, b"0\r\n\r\n")
-        elif not request.has_body:
-            self._receiver.received(request)
+        self._request = self._chunks = None
+        self.deaf = self.deaf or not request.keep
+
+    def _refuse(self, request: Request, error: RefusedError) -> bytes:
+        self.deaf = True
+        self._request = None
+        self._receiver.refused(request, error)
+        return b""
+
+
+def _unread(raw: bytes) -> Request:
+    """Return what stands for a request that could not be read, so that it can be answered."""
+    request = Request(raw, raw.partition(b" ")[0], b"")
+    request.keep = False
+    return request

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from carrel.dataplane.exchange import Request
+from carrel.dataplane.answer_head import AnswerHead
+from carrel.dataplane.headers import fields
+from carrel.dataplane.request import Request
 from carrel.dataplane.routes import Route
 from carrel.dataplane.targets import Address
 
-_HOST = b"Host: "
+_LOCATION = re.compile(rb"(?im)^(location:[ \t]*)([^\r]*)")
 _FORWARDED = frozenset((b"x-forwarded-for", b"x-forwarded-port", b"x-forwarded-proto", b"x-forwarded-host"))
 _MOVED = frozenset((201, 301, 302, 303, 307, 308))
 _PORTS = {"http": 80, "https": 443}
@@ -41,22 +45,22 @@ class Rewriting:
 
     def apply(self, request: Request, route: Route) -> None:
         """Change a request that is about to be forwarded along `route`, once."""
-        lines = request.head.lines
-        at = _host_at(lines)
+        sent = fields(request.block)
         if self.auto_location or self.location_protocol:
-            request.relocate = _Relocation(self, route.target.address, lines[at + 1]).apply
+            request.relocate = _Relocation(self, route.target.address, request.host).apply
         if self.change_origin:
-            lines[at + 1] = route.target.authority
+            sent = replaced(sent, (b"Host", route.target.authority))
         if not self.forwarded:
-            sent = ((name, value) for name, value in request.headers if name.lower() in _FORWARDED)
-            lines[at + 3 :] = [b"%b: %b\r\n" % pair for pair in sent]
-        if self.headers:
-            _set_headers(lines, self.headers)
+            sent = [pair for pair in sent if pair[0].lower() not in _FORWARDED]
+            sent += [pair for pair in request.fields() if pair[0].lower() in _FORWARDED]
+        for pair in self.headers:
+            sent = replaced(sent, pair)
+        request.block = b"".join(b"%b: %b\r\n" % pair for pair in sent)
         if not self.include_prefix:
             self._strip(request, route)
 
     def _strip(self, request: Request, route: Route) -> None:
-        target = request.head.target
+        target = request.target
         if not target.startswith(b"/"):
             return
         request.original = target
@@ -65,34 +69,21 @@ class Rewriting:
         rest = b"".join(b"/" + segment for segment in path.split(b"/")[count + 1 :])
         if not rest and not route.target.prefix:
             rest = b"/"
-        request.head.target = rest + mark + query
+        request.target = rest + mark + query
 
 
 def host_of(request: Request) -> bytes:
     """Return the host that a request is for, in lower case and without its port."""
-    lines = request.head.lines
-    host = lines[_host_at(lines) + 1].lower()
+    host = request.host.lower()
     if host.startswith(b"["):
         return host.partition(b"]")[0] + b"]"
     return host.partition(b":")[0]
 
 
-def _host_at(lines: list[bytes]) -> int:
-    """Return where the Host line begins: it comes after every header of the client's."""
-    return len(lines) - 1 - lines[::-1].index(_HOST)
-
-
-def _set_headers(lines: list[bytes], headers: tuple[tuple[bytes, bytes], ...]) -> None:
-    names = {name.lower() for name, _ in headers}
-    at = 0
-    while at < len(lines):
-        if lines[at].lower() in names and lines[at + 1 : at + 2] == [b": "]:
-            del lines[at : at + 4]
-        elif lines[at] == _HOST and b"host" in names:
-            del lines[at : at + 3]
-        else:
-            at += 4 if lines[at + 1 : at + 2] == [b": "] else 1
-    lines += [b"%b: %b\r\n" % pair for pair in headers]
+def replaced(sent: Iterable[tuple[bytes, bytes]], given: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """Return headers with this one in place of those of its name."""
+    name = given[0].lower()
+    return [*(pair for pair in sent if pair[0].lower() != name), given]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +92,11 @@ class _Relocation:
     address: Address
     host: bytes
 
-    def apply(self, status: int, lines: list[bytes]) -> None:
-        """Change the Location line among an answer: a status line, then four parts a header."""
-        if status not in _MOVED:
-            return
-        for at in range(1, len(lines), 4):
-            if lines[at].lower() == b"location":
-                lines[at + 2] = self._moved(lines[at + 2])
+    def apply(self, head: AnswerHead) -> None:
+        """Change where an answer sends the client."""
+        if head.status in _MOVED:
+            head.block = _LOCATION.sub(lambda match: match[1] + self._moved(match[2]), head.block)
+            head.verbatim = False
 
     def _moved(self, location: bytes) -> bytes:
         try:

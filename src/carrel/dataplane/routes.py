@@ -11,6 +11,8 @@ from carrel.dataplane.targets import BadTargetError, Target, parse_target
 from carrel.lib.clock import Clock, Timestamp
 
 RouteData = Mapping[str, object]
+_MAX_FOUND = 8192
+_MAX_FOUND_BYTES = 128
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -68,6 +70,8 @@ class RouteTable:
         self._default = default
         self._routes: dict[Segments, Route] = {}
         self._root = _Node()
+        #: What was found for paths since the last change: most are asked for again.
+        self._found: dict[bytes, Route | None] = {}
         self._listeners: list[Callable[[Change], None]] = []
         #: Of the last change; 0 before the first.
         self.number = 0
@@ -86,6 +90,8 @@ class RouteTable:
 
         A given host is the first segment.
         """
+        if host is None and path in self._found:
+            return self._found[path]
         node = self._root
         best = node.route
         segments = split(path)
@@ -98,6 +104,10 @@ class RouteTable:
             node = child
             if node.route is not None:
                 best = node.route
+        if host is None and len(path) <= _MAX_FOUND_BYTES:
+            if len(self._found) >= _MAX_FOUND:
+                self._found.clear()
+            self._found[path] = best
         return best
 
     def get(self, spec: str) -> Route | None:
@@ -150,6 +160,7 @@ class RouteTable:
 
     def _swap(self, wanted: Mapping[Segments, tuple[Target, RouteData]]) -> None:
         before, self._routes, self._root = self._routes, {}, _Node()
+        self._found.clear()
         for segments, (target, data) in wanted.items():
             known = before.get(segments)
             if known is None:
@@ -172,6 +183,7 @@ class RouteTable:
         return target if self._prepend_path else target.without_path()
 
     def _hang(self, route: Route) -> None:
+        self._found.clear()
         node = self._root
         for segment in route.segments:
             node = node.setdefault(segment, _Node())
@@ -179,6 +191,7 @@ class RouteTable:
         self._routes[route.segments] = route
 
     def _cut(self, segments: Segments) -> None:
+        self._found.clear()
         trail = [self._root]
         for segment in segments:
             trail.append(trail[-1][segment])

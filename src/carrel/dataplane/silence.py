@@ -6,7 +6,8 @@ import time
 
 from carrel.dataplane.client import ClientConnection
 from carrel.dataplane.engine import Engine
-from carrel.dataplane.exchange import Downstream, Request
+from carrel.dataplane.exchange import Downstream
+from carrel.dataplane.request import Request
 from carrel.dataplane.upstream import UpstreamConnection
 
 

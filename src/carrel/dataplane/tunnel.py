@@ -21,6 +21,9 @@ class TunnelKeeper(Protocol):
     def tunnel_closed(self, tunnel: Tunnel) -> None:
         """Forget a tunnel; both of its connections are gone."""
 
+    def tunnel_ending(self, tunnel: Tunnel) -> None:
+        """Close a tunnel, half of which is closed, once nothing comes any more."""
+
     def close_soon(self, transport: asyncio.Transport) -> None:
         """Close a connection once its buffer is sent, or after a while without that."""
 
@@ -37,6 +40,7 @@ class _End(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.peer.is_closing():
             return
+        self.tunnel.quiet = False
         self.peer.write(data)
         if self.route is not None:
             self.route.last_activity = self.now()
@@ -50,8 +54,7 @@ class _End(asyncio.Protocol):
             self.peer.resume_reading()
 
     def eof_received(self) -> bool:
-        self.tunnel.close()
-        return False
+        return self.tunnel.half_closed(self.peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.tunnel.lost()
@@ -60,7 +63,7 @@ class _End(asyncio.Protocol):
 class Tunnel:
     """A client and a server that talk past the data plane; when one goes, so does the other."""
 
-    __slots__ = ("_client", "_keeper", "_open", "_server", "address")
+    __slots__ = ("_client", "_ending", "_keeper", "_open", "_server", "address", "quiet")
 
     def __init__(
         self, keeper: TunnelKeeper, client: asyncio.Transport, server: asyncio.Transport, address: str
@@ -71,6 +74,10 @@ class Tunnel:
         self._open = 2
         #: Where the client's connection is from.
         self.address = address
+        #: One side has said all that it has to say.
+        self._ending = False
+        #: Nothing has come since somebody last set it.
+        self.quiet = True
 
     def open(self, route: Route | None) -> None:
         """Take both connections over from the protocols that made the upgrade."""
@@ -79,6 +86,17 @@ class Tunnel:
         self._client.set_protocol(_End(self, self._server, route, clock))
         self._server.set_protocol(_End(self, self._client, route, clock))
         self._keeper.tunnel_opened(self)
+
+    def half_closed(self, peer: asyncio.Transport) -> bool:
+        """Tell the peer that nothing more comes, and keep the other direction; TLS has no such thing."""
+        if self._ending or not (self._client.can_write_eof() and self._server.can_write_eof()):
+            self.close()
+            return False
+        self._ending = True
+        self._keeper.tunnel_ending(self)
+        if not peer.is_closing():
+            peer.write_eof()
+        return True
 
     def close(self) -> None:
         """Close both ends after what is buffered; may be repeated."""

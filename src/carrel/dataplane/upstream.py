@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import HttpResponseParser
 
-from carrel.dataplane.exchange import Downstream, Request
-from carrel.dataplane.headers import BODILESS, AnswerHead, Headers, RefusedError, read_answer
+from carrel.dataplane.answer_head import BODILESS, AnswerHead, read_answer
+from carrel.dataplane.chunks import LAST, ChunkedBody, framed
+from carrel.dataplane.exchange import Downstream
+from carrel.dataplane.head_parser import HeadParser, MalformedError
+from carrel.dataplane.refusal import RefusedError
+from carrel.dataplane.request import Request
 
 HIGH_WATER = 128 * 1024
-
-
-# How the client is told where the body ends.
-_NONE = 0
-_LENGTH = 1
-_CHUNKED = 2
-_UNTIL_EOF = 3
+#: How many interim answers may come before the final one.
+_MAX_INTERIM = 32
 
 
 class Home(Protocol):
@@ -36,53 +35,45 @@ class UpstreamConnection(asyncio.Protocol):
     """One connection; at most one request at a time."""
 
     __slots__ = (
-        "bad",
-        "by_close",
-        "client",
-        "close_client",
-        "done",
-        "framing",
-        "got",
-        "headers",
-        "home",
+        "_chunks",
+        "_client",
+        "_close_client",
+        "_closes_body",
+        "_got",
+        "_heads",
+        "_home",
+        "_interim",
+        "_left",
+        "_paused",
+        "_reusable",
+        "_status",
         "idle_since",
-        "left",
-        "out",
-        "parser",
-        "paused",
-        "progress",
-        "reason",
         "request",
-        "reusable",
         "reused",
-        "spent",
-        "stalled",
-        "status",
-        "switching",
         "transport",
     )
 
     transport: asyncio.Transport
 
     def __init__(self, home: Home) -> None:
-        self.home = home
-        self.parser = HttpResponseParser(self)
-        self.client: Downstream | None = None
+        self._home = home
+        self._client: Downstream | None = None
         self.request: Request | None = None
-        self.headers: Headers = []
-        self.reason = b""
-        self.out: list[bytes] = []
+        self._heads = HeadParser(HttpResponseParser)
         self.idle_since = 0.0
-        self.reused = self.spent = self.paused = self.switching = False
+        self.reused = self._paused = False
         self._reset()
 
     def _reset(self) -> None:
-        self.got = self.done = self.bad = self.close_client = self.progress = False
-        self.reusable = self.by_close = False
-        self.left = -1
-        self.stalled = 0
-        self.status = 0
-        self.framing = _NONE
+        self._got = self._reusable = self._close_client = False
+        # The body ends after so many bytes, or with its last chunk, or else with the connection.
+        self._left = 0
+        self._chunks: ChunkedBody | None = None
+        #: The client is told of its end by closing: HTTP/1.0 has no chunks.
+        self._closes_body = False
+        #: Of the final answer; 0 until its head is complete.
+        self._status = 0
+        self._interim = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # uvloop's transports are asyncio.Transport in all but name
@@ -91,17 +82,15 @@ class UpstreamConnection(asyncio.Protocol):
     def start(self, client: Downstream, request: Request) -> None:
         """Send a request and what has come of its body; the answer goes to `client`."""
         self._reset()
-        self.client, self.request = client, request
-        if self.spent:
-            self.parser = HttpResponseParser(self)
-            self.spent = False
+        self._client, self.request = client, request
         request.sink = self.transport
-        head = request.head
         prefix = request.route.target.prefix if request.route else b""
-        line = b"%b %b%b HTTP/1.1\r\n" % (request.method, prefix, head.target)
-        self.transport.write(b"".join((line, *head.lines, b"\r\n", *request.body)))
-        request.body.clear()
-        client.accepted()
+        line = b"%b %b%b HTTP/1.1\r\n%b\r\n" % (request.method, prefix, request.target, request.block)
+        if request.body:
+            line = b"".join((line, *request.body))
+            request.body.clear()
+            client.accepted()
+        self.transport.write(line)
         if client.slow:
             self.pause()
 
@@ -109,218 +98,188 @@ class UpstreamConnection(asyncio.Protocol):
         """Forget the client and close: nobody waits for the answer any more."""
         if self.request is not None:
             self.request.sink = None
-        self.client = self.request = None
+        self._client = self.request = None
         self.transport.abort()
-
-    # What the parser finds.
-
-    def on_message_begin(self) -> None:
-        if self.done:
-            self.reusable = False  # the start of an answer that nobody asked for
-        self.headers = []
-        self.reason = b""
-
-    def on_status(self, reason: bytes) -> None:
-        self.reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value))  # a trailer comes when nobody looks any more
-
-    def on_headers_complete(self) -> None:
-        self.progress = True
-        request = self.request
-        if request is None or self.done:
-            self.reusable = False
-            return
-        self.status = self.parser.get_status_code()
-        try:
-            if self.parser.get_http_version() not in ("1.1", "1.0"):
-                raise RefusedError(502, "unknown version")
-            head = read_answer(self.status, self.reason, self.headers)
-        except RefusedError:
-            self.bad = True
-            return
-        if self.status < 200:
-            self._interim(request, head)
-        else:
-            self._final(request, head)
-
-    def on_body(self, data: bytes) -> None:
-        self.progress = True
-        if self.done:
-            self.reusable = False
-        elif self.framing == _CHUNKED:
-            self.out += (b"%x\r\n" % len(data), data, b"\r\n")
-        else:
-            self.left -= len(data)
-            self.out.append(data)
-
-    def on_message_complete(self) -> None:
-        self.progress = True
-        if self.status >= 200 and not self.done:
-            if self.framing == _CHUNKED:
-                self.out.append(b"0\r\n\r\n")
-            self.done = True
-
-    def _interim(self, request: Request, head: AnswerHead) -> None:
-        if self.status == 101:
-            self.switching = request.wants_upgrade
-            self.bad = not self.switching
-            self.out += (*head.lines, b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.protocol)
-        elif not request.http10:
-            self.out += (*head.lines, b"\r\n")
-
-    def _final(self, request: Request, head: AnswerHead) -> None:
-        self.reusable = self.parser.should_keep_alive()
-        lines = head.lines
-        if request.relocate is not None:
-            request.relocate(self.status, lines)
-        if request.method == b"HEAD" or self.status in BODILESS:
-            if head.length >= 0 and self.status != 204:
-                lines.append(b"Content-Length: %d\r\n" % head.length)
-            elif head.chunked and self.status == 200:
-                lines.append(b"Transfer-Encoding: chunked\r\n")
-            self.spent = request.method == b"HEAD"
-            self.done = True
-        elif head.length >= 0:
-            lines.append(b"Content-Length: %d\r\n" % head.length)
-            self.framing, self.left = _LENGTH, head.length
-        else:
-            self.framing = _UNTIL_EOF if request.http10 else _CHUNKED
-            self.close_client = request.http10
-            self.by_close = not head.chunked
-            self.reusable = self.reusable and head.chunked
-            if not request.http10:
-                lines.append(b"Transfer-Encoding: chunked\r\n")
-        if not request.complete:
-            self.close_client = True  # the rest of its body will not be read
-        if self.close_client or not request.keep:
-            lines.append(b"Connection: close\r\n\r\n")
-        else:
-            lines.append(b"Connection: keep-alive\r\n\r\n" if request.http10 else b"\r\n")
-        self.out += lines
 
     # What the transport reports.
 
     def data_received(self, data: bytes) -> None:
-        client, request = self.client, self.request
+        client, request = self._client, self.request
         if client is None or request is None:
             self.transport.abort()
             return
-        self.got = True
-        if self.spent and self.left > 0:
-            self._pass_on(client, data)
-            return
-        self.progress = False
+        self._got = True
         try:
-            self.parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            if self.switching:
-                self._switch(client, request, data[upgrade.args[0] :])
-                return
-            self.bad = True
-        except HttpParserError:
-            self.bad = self.bad or not self.done
-            self.reusable = False
-        if self.bad or self._endless(len(data)):
+            if not self._status:
+                self._take_head(client, request, data)
+            elif self._left:
+                self._take_known(client, request, b"", data)
+            else:
+                self._take_framed(client, request, b"", data)
+        except (MalformedError, RefusedError):
             self._fail(client, request)
+
+    def _take_head(self, client: Downstream, request: Request, data: bytes) -> None:
+        while data:
+            taken = self._heads.take(data)
+            if taken is None:
+                if len(self._heads.raw) > self._home.max_header_bytes:
+                    raise MalformedError
+                return
+            data, size = taken
+            if not size:
+                continue
+            head = read_answer(data, size)
+            if head.status >= 200:
+                self._final(client, request, head, data, size)
+                return
+            data = data[size:]
+            if head.status == 101:
+                self._switch(client, request, head, data)
+                return
+            self._pass_interim(client, request, head)
+
+    def _pass_interim(self, client: Downstream, request: Request, head: AnswerHead) -> None:
+        self._interim += 1
+        if self._interim > _MAX_INTERIM or head.chunked or head.length >= 0:
+            raise MalformedError
+        if not request.http10:
+            client.transport.write(b"%b%b\r\n" % (head.line, head.passed_on()))
+
+    def _final(self, client: Downstream, request: Request, head: AnswerHead, data: bytes, size: int) -> None:
+        """Pass on the head, the first `size` bytes of the data, and what there is of the body."""
+        status = self._status = head.status
+        self._reusable = head.keep
+        request.responded = True
+        if request.relocate is not None:
+            request.relocate(head)
+        bodiless = status in BODILESS or request.method == b"HEAD"
+        as_it_came = head.verbatim and request.keep and request.complete and not request.http10
+        if as_it_came and head.length == len(data) - size and not bodiless:
+            client.transport.write(data)
+            self._finish(client, request)
             return
-        self._flush(client, request)
+        start = data[:size] if as_it_came and status != 204 else self._rewritten(request, head, bodiless)
+        rest = data[size:]
+        if bodiless or head.length == 0:
+            self._reusable = self._reusable and not rest
+            client.transport.write(start)
+            self._finish(client, request)
+        elif head.length > 0:
+            self._left = head.length
+            self._take_known(client, request, start, rest)
+        else:
+            if head.chunked:
+                limit = self._home.max_header_bytes
+                self._chunks = ChunkedBody(limit, status=502, framed=not self._closes_body)
+            self._take_framed(client, request, start, rest)
 
-    def _flush(self, client: Downstream, request: Request) -> None:
-        if self.out:
-            request.responded = self.status >= 200
-            client.transport.write(b"".join(self.out))
-            self.out.clear()
-        if self.done:
-            self._finish()
-        elif self.left > 0:
-            self.spent = True
+    def _rewritten(self, request: Request, head: AnswerHead, bodiless: bool) -> bytes:
+        """Return the head with the framing that the client is to see."""
+        framing = b""
+        if head.length >= 0:
+            framing = b"Content-Length: %d\r\n" % head.length if head.status != 204 else b""
+        elif request.http10:
+            self._closes_body = not bodiless
+        elif not bodiless or (head.chunked and head.status == 200):
+            framing = b"Transfer-Encoding: chunked\r\n"
+        # The rest of an unfinished request's body will not be read.
+        self._close_client = self._closes_body or not request.complete
+        connection = b""
+        if self._close_client or not request.keep:
+            connection = b"Connection: close\r\n"
+        elif request.http10:
+            connection = b"Connection: keep-alive\r\n"
+        return b"".join((head.line, head.passed_on(), framing, connection, b"\r\n"))
 
-    def _pass_on(self, client: Downstream, data: bytes) -> None:
-        """Pass on body bytes of a known number, unparsed and uncopied."""
-        extra = len(data) - self.left
-        if extra > 0:
-            self.reusable = False
-            data = data[: self.left]
-        self.left -= len(data)
-        client.transport.write(data)
-        if self.left == 0:
-            self._finish()
+    def _take_known(self, client: Downstream, request: Request, start: bytes, data: bytes) -> None:
+        """Pass on body bytes of a known number, behind the start."""
+        left = self._left - len(data)
+        if left < 0:
+            self._reusable = False
+            data = data[:left]
+            left = 0
+        self._left = left
+        client.transport.write(start + data if start else data)
+        if not left:
+            self._finish(client, request)
 
-    def _endless(self, size: int) -> bool:
-        self.stalled = 0 if self.progress else self.stalled + size
-        return self.stalled > self.home.max_header_bytes
+    def _take_framed(self, client: Downstream, request: Request, start: bytes, data: bytes) -> None:
+        """Pass on a body that ends with its last chunk, or with the connection."""
+        out = [start]
+        rest: bytes | None = None
+        try:
+            if self._chunks is not None:
+                rest = self._chunks.feed(data, out)
+            elif data:
+                out += (data,) if self._closes_body else framed(data)
+        finally:
+            client.transport.write(b"".join(out))
+        if rest is not None:
+            self._reusable = self._reusable and not rest
+            self._finish(client, request)
 
-    def _drop_parser(self) -> None:
-        # It holds this connection in turn: such circles would wait for the rare full collection.
-        if hasattr(self, "parser"):
-            del self.parser
+    def _switch(self, client: Downstream, request: Request, head: AnswerHead, rest: bytes) -> None:
+        if not request.wants_upgrade:
+            raise MalformedError
+        self._client = self.request = None
+        upgrade = b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.protocol
+        client.upgraded(request, self.transport, b"".join((head.line, head.passed_on(), upgrade, rest)))
 
-    def _switch(self, client: Downstream, request: Request, extra: bytes) -> None:
-        self.client = self.request = None
-        self._drop_parser()
-        first = b"".join((*self.out, extra))
-        self.out.clear()
-        client.upgraded(request, self.transport, first)
-
-    def _finish(self) -> None:
-        client, request = self.client, self.request
-        self.client = self.request = None
-        if client is None or request is None:
-            return
-        self.resume()
+    def _finish(self, client: Downstream, request: Request) -> None:
+        self._client = self.request = None
+        if self._paused:
+            self.resume()
         request.sink = None
-        if self.reusable and request.complete and not request.wants_upgrade:
-            self.home.keep(self)
+        if self._reusable and request.complete and not request.wants_upgrade:
+            self._home.keep(self)
         else:
             self.transport.close()
-        client.answered(request, self.status, self.close_client)
+        client.answered(request, self._status, self._close_client)
 
     def _fail(self, client: Downstream, request: Request) -> None:
-        self.client = self.request = None
+        self._client = self.request = None
         request.sink = None
         self.transport.abort()
         if request.responded:
-            client.cut(request, self.framing == _UNTIL_EOF)
+            client.cut(request, self._closes_body)
         else:
             client.broken(request, 502)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._drop_parser()
-        client, request = self.client, self.request
-        self.client = self.request = None
+        client, request = self._client, self.request
+        self._client = self.request = None
         if client is None or request is None:
-            self.home.drop(self)
+            self._home.drop(self)
             return
         request.sink = None
-        if not self.got and self.reused and request.repeatable:
+        if not self._got and self.reused and request.repeatable:
             client.retry(request)
         elif not request.responded:
             client.broken(request, 502)
-        elif self.by_close and exc is None:
-            if self.framing == _CHUNKED:
-                client.transport.write(b"0\r\n\r\n")
-            client.answered(request, self.status, self.close_client)
+        elif self._chunks is None and not self._left and exc is None:
+            if not self._closes_body:
+                client.transport.write(LAST)
+            client.answered(request, self._status, self._close_client)
         else:
-            client.cut(request, self.framing == _UNTIL_EOF)
+            client.cut(request, self._closes_body)
 
     def pause_writing(self) -> None:
-        if self.client is not None:
-            self.client.hold_body()
+        if self._client is not None:
+            self._client.hold_body()
 
     def resume_writing(self) -> None:
-        if self.client is not None:
-            self.client.release_body()
+        if self._client is not None:
+            self._client.release_body()
 
     def pause(self) -> None:
         """Read no more from the server for now; may be repeated."""
-        if not self.paused and not self.transport.is_closing():
-            self.paused = True
+        if not self._paused and not self.transport.is_closing():
+            self._paused = True
             self.transport.pause_reading()
 
     def resume(self) -> None:
         """Read again; may be repeated."""
-        if self.paused and not self.transport.is_closing():
-            self.paused = False
+        if self._paused and not self.transport.is_closing():
+            self._paused = False
             self.transport.resume_reading()
