@@ -1,9 +1,13 @@
 -- Requests as a browser sends them to notebook servers, for wrk: wrk -s get.lua URL -- USERS
--- Each goes to a random user and has one of 64 sets of the headers that differ from one request to the next.
+-- Each goes to a random user, asks for one of 64 notebooks there with a query that never comes twice, and has one of
+-- 64 sets of the headers that differ from one request to the next.
 
 local VARIANTS = 64
 local users = 1
+local paths = {}
 local rests = {}
+-- Milliseconds, as JupyterLab adds them against caches.
+local now = 1767607200000
 
 local function hex(length)
   local digits = {}
@@ -15,7 +19,7 @@ end
 
 local function rest(authority)
   return table.concat({
-    "/api/contents/notebooks?content=0&hash=0 HTTP/1.1",
+    " HTTP/1.1",
     "Host: " .. authority,
     "Connection: keep-alive",
     "sec-ch-ua-platform: \"Linux\"",
@@ -42,12 +46,15 @@ end
 function init(arguments)
   users = tonumber(arguments[1])
   for variant = 1, VARIANTS do
+    paths[variant] = "/api/contents/notebooks/" .. hex(12) .. ".ipynb?content=0&hash=0&"
     rests[variant] = rest(wrk.host .. ":" .. wrk.port)
   end
 end
 
 function request()
-  return "GET /user/user-" .. math.random(0, users - 1) .. rests[math.random(VARIANTS)]
+  now = now + 1
+  local variant = math.random(VARIANTS)
+  return "GET /user/user-" .. math.random(0, users - 1) .. paths[variant] .. now .. rests[variant]
 end
 
 function done(summary)
