@@ -18,7 +18,7 @@ is_here() {
 }
 
 if [ $# -eq 0 ]; then
-  set -- postgresql chromium login haproxy nginx-light openssl util-linux passwd wrk
+  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk
 fi
 missing=()
 for package in "$@"; do

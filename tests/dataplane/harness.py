@@ -255,12 +255,19 @@ class Proxy:
         return await self.ask("\r\n".join([f"GET {path} HTTP/1.1", "Host: h", *headers, "", ""]).encode())
 
     async def api(
-        self, method: str, path: str, body: object = None, authorization: str | None = f"token {TOKEN}"
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        authorization: str | None = f"token {TOKEN}",
+        change: str = "",
     ) -> Answer:
         data = body if isinstance(body, bytes) else (b"" if body is None else msgspec.json.encode(body))
         lines = [f"{method} {path} HTTP/1.1", "Host: api", f"Content-Length: {len(data)}"]
         if authorization is not None:
             lines.append(f"Authorization: {authorization}")
+        if change:
+            lines.append(f"Carrel-Change: {change}")
         wire = Wire(*await asyncio.open_connection("127.0.0.1", self.api_port, ssl=self.api_tls))
         try:
             wire.send("\r\n".join([*lines, "", ""]).encode() + data)

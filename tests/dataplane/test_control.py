@@ -114,17 +114,41 @@ async def test_changes_of_the_table_leave_open_tunnels_alone(front: Proxy) -> No
 async def test_a_restart_serves_the_routes_it_remembers(tmp_path: Path, behind: Backend) -> None:
     storage = ("--storage", str(tmp_path / "routes"))
     async with proxy(tmp_path, *storage) as first:
-        await first.route("/user/u", behind.url, user="u")
-        await until((tmp_path / "routes").exists, "the file is written")
+        for name in ("gone", "t", "u"):
+            await first.route(f"/user/{name}", behind.url, user=name)
+        assert (await first.api("DELETE", "/api/routes/user/gone")).status == 204
+        # At once: what was answered is in the file.
         first.process.kill()
         await first.process.wait()
     async with proxy(tmp_path, *storage) as second:
         assert (await second.get("/user/u/x")).status == 200
+        assert list((await second.api("GET", "/api/routes")).json()) == ["/user/t", "/user/u"]
         assert (await second.api("GET", "/api/routes/user/u")).json()["user"] == "u"
-        await second.api("DELETE", "/api/routes/user/u")
-        assert await second.stop() == 0
+        routes = {"/user/v": {"target": behind.url}}
+        assert (await second.api("PUT", "/api/routes", {"routes": routes})).status == 204
+        second.process.kill()
+        await second.process.wait()
     async with proxy(tmp_path, *storage) as third:
-        assert (await third.api("GET", "/api/routes")).json() == {}
+        assert list((await third.api("GET", "/api/routes")).json()) == ["/user/v"]
+        await third.get("/user/v/x")
+        moment = await third.activity("/user/v")
+        assert await third.stop() == 0
+    async with proxy(tmp_path, *storage) as fourth:
+        assert await fourth.activity("/user/v") == moment
+
+
+async def test_a_second_process_that_cannot_listen_leaves_the_file_alone(
+    tmp_path: Path, behind: Backend
+) -> None:
+    storage = ("--storage", str(tmp_path / "routes"))
+    async with proxy(tmp_path, *storage) as first:
+        ports = ("--ip", "127.0.0.1", "--port", "0", "--api-port", str(first.api_port))
+        assert (await _failing(*ports, *storage))[0] == 5
+        await first.route("/user/u", behind.url)
+        first.process.kill()
+        await first.process.wait()
+    async with proxy(tmp_path, *storage) as second:
+        assert (await second.get("/user/u/x")).status == 200
 
 
 async def test_status_and_shutdown(front: Proxy, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from carrel.dataplane.paths import BadPathError, escaped, parse_spec, shown, split
-from carrel.dataplane.routes import Change, RouteTable
+from carrel.dataplane.routes import Change, Route, RouteTable
 from carrel.dataplane.targets import BadTargetError, parse_target
 from carrel.lib.clock import SystemClock
 
@@ -114,7 +114,7 @@ def test_a_malformed_snapshot_changes_nothing(table: RouteTable) -> None:
 def test_what_was_found_before_is_found_anew_after_each_change(table: RouteTable) -> None:
     def found() -> str | None:
         route = table.find(b"/user/al/lab/tree")
-        return route and route.spec
+        return route.spec if route is not None else None
 
     assert [found(), found()] == ["/user/al/lab"] * 2
     table.add("/user/al/lab/tree", HUB)
@@ -142,6 +142,23 @@ def test_changes_are_told_and_numbered(table: RouteTable) -> None:
     ]
 
 
+def test_a_snapshot_of_what_is_there_tells_nothing(table: RouteTable) -> None:
+    told: list[Change] = []
+    table.on_change(told.append)
+    same = {route.escaped: dict(route.data) for route in table.all()}
+    table.replace(same)
+    assert told == []
+    table.replace({**same, "/user/al": {**SERVER, "user": "al"}})
+    assert [change.put["/user/al"] for change in told] == [{**SERVER, "user": "al"}]
+
+
+def test_of_remembered_routes_all_are_added_or_none() -> None:
+    table = RouteTable(Ticks())
+    with pytest.raises(BadTargetError):
+        table.load([("/good", SERVER, 1.0), ("/bad", {"target": "ftp://h"}, 2.0)])
+    assert table.all() == []
+
+
 def test_a_default_target_survives_a_snapshot_without_a_root() -> None:
     table = RouteTable(Ticks(), parse_target("http://127.0.0.1:80"))
     table.replace({"/user/al": SERVER})
@@ -165,6 +182,7 @@ def test_adding_again_gives_a_new_target_and_the_same_route(table: RouteTable) -
 def test_a_specification_survives_escaping(spec: str) -> None:
     segments = parse_spec(spec)
     assert parse_spec(escaped(segments)) == segments
+    assert parse_spec(Route(segments, parse_target("http://h"), SERVER, 0.0).escaped) == segments
 
 
 def test_what_the_api_shows_is_decoded_except_for_slashes() -> None:

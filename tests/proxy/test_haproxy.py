@@ -23,6 +23,7 @@ from carrel.proxy.base import ProxyError
 from carrel.proxy.haproxy import HAProxyProxy
 from carrel.testing.conformance.proxy import NAMES, OTHER, TARGET, ProxyConformance, route, targets
 from tests.proxy.engine_rig import certificate_in, driver, fetch, need_haproxy, running, served, upstream
+from tests.rigs.curl import curl
 from tests.rigs.poll import until
 from tests.rigs.processes import is_alive
 from tests.rigs.systems import free_port
@@ -304,3 +305,10 @@ async def test_tls_by_the_bind_line(tmp_path: Path, hub: str) -> None:
     ):
         assert await reply.text() == "hub /hub/"
         assert "'x-forwarded-proto': 'https'" in unquote(reply.headers["X-Seen"])
+        for version in ("2", "1.1"):
+            told = ("--output", "/dev/null", "--write-out", "%{http_version} %{http_code}")
+            url = f"https://localhost:{proxy.port}/hub/"
+            assert await curl(f"--http{version}", "--cacert", str(certificate), *told, url) == (
+                0,
+                f"{version} 200",
+            )

@@ -66,15 +66,17 @@ def read_answer(data: bytes, size: int) -> AnswerHead:
     status, passed = _status(line)
     head = AnswerHead(status, passed, data[end : size - 2])
     special = _SPECIAL.findall(data, end - 2, size - 2)
-    if len(special) == 1 and special[0][0] in _LENGTH:
+    if len(special) == 1 and special[0][0] in _LENGTH and special[0][1].isdigit():
         digits = special[0][1]
         head.length = read_length(digits, 502)
         head.verbatim = passed == line and (digits[0] != _ZERO or digits == b"0")
         head.keep = line.startswith(b"HTTP/1.1")
     else:
         head.special = collect(special, _ONCE, 502)
-        head.keep = stays_open(line[:8], head.special.get(b"connection", b""))
         _read_special(head, head.special)
+        # Some would take what comes behind chunks in HTTP/1.0 for a part of the body.
+        chunked_in_1_0 = head.chunked and line.startswith(b"HTTP/1.0")
+        head.keep = not chunked_in_1_0 and stays_open(line[:8], head.special.get(b"connection", b""))
     return head
 
 

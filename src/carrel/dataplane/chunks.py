@@ -20,7 +20,12 @@ _NEXT_BEGUN = re.compile(rb"\r|\r\n" + _BEGUN)
 
 #: The last chunk, without trailers.
 LAST = b"0\r\n\r\n"
-_TRAILERS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+_NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_VALUE = rb"[^\x00-\x08\x0a-\x1f\x7f]*"
+_TRAILERS = re.compile(rb"(?:%b:%b\r\n)*" % (_NAME, _VALUE))
+#: What may still become trailers.
+_TRAILERS_BEGUN = re.compile(_TRAILERS.pattern + rb"(?:%b(?::%b)?)?\r?" % (_NAME, _VALUE))
+_MAX_TRAILERS = 8192
 _FRAMING = re.compile(rb"(?:content-length|transfer-encoding):", re.IGNORECASE)
 _FORBIDDEN = re.compile(
     rb"(?:content-|transfer-encoding|host|trailer|connection|keep-alive|te|upgrade|proxy-|forwarded|"
@@ -39,7 +44,7 @@ class ChunkedBody:
     __slots__ = ("_between", "_framed", "_left", "_max_trailers", "_partial", "_status", "_trailing")
 
     def __init__(self, max_trailers: int, *, status: int = 400, framed: bool = True) -> None:
-        self._max_trailers = max_trailers
+        self._max_trailers = min(max_trailers, _MAX_TRAILERS)
         self._status = status
         self._framed = framed
         self._partial = b""
@@ -89,6 +94,8 @@ class ChunkedBody:
         if (end if end > 1 else len(data)) > self._max_trailers:
             raise RefusedError(431 if self._status == 400 else self._status, "its trailers are too large")
         if end == 1:
+            if _TRAILERS_BEGUN.fullmatch(data) is None:
+                raise RefusedError(self._status, "a trailer of its body is malformed")
             self._partial = data
             return None
         if _TRAILERS.fullmatch(data, 0, end) is None:

@@ -80,7 +80,7 @@ class ClientConnection(asyncio.Protocol):
             self._engine.close_soon(self.transport)
             return
         self._address = address
-        self._engine.clients.add(self)
+        self._engine.clients[self] = None
         self._expect(self._engine.limits.header_seconds)
 
     def data_received(self, data: bytes) -> None:
@@ -109,7 +109,7 @@ class ClientConnection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._engine.clients.discard(self)
+        self._engine.clients.pop(self, None)
         self._engine.admission.end_upgrade(self)
         if self._address is not None:
             self._engine.admission.leave(self._address)
@@ -329,7 +329,7 @@ class ClientConnection(asyncio.Protocol):
 
     def upgraded(self, request: Request, upstream: asyncio.Transport, first: bytes) -> None:
         """Become one end of a tunnel."""
-        self._engine.clients.discard(self)
+        self._engine.clients.pop(self, None)
         self._engine.admission.end_upgrade(self)
         self._upstream = self._current = None
         self.transport.write(first)

@@ -8,7 +8,8 @@
 | GET /api/status | 200 |
 | POST /api/shutdown | 202, then a graceful stop |
 
-A specification is URL-escaped, in a path and in a snapshot.
+A specification is URL-escaped, in a path and in a snapshot. PUT, POST and DELETE may be numbered by a header
+`Carrel-Change` (see `writers`): 412 says that the number is not the expected one, and nothing has changed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from carrel.dataplane.control_server import Call
 from carrel.dataplane.metrics import Metrics
 from carrel.dataplane.replies import Reply
 from carrel.dataplane.routes import Route, RouteTable
+from carrel.dataplane.writers import OutOfStepError, parse_mark
 from carrel.lib.clock import Timestamp, parse_iso
 from carrel.lib.ids import same
 
@@ -85,6 +87,8 @@ class Control:
             return self._dispatch(call)
         except (ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
             return Reply(400, str(error).encode())
+        except OutOfStepError as error:
+            return Reply(412, f"Carrel-Change: {error}".encode())
 
     def _authorized(self, authorization: str) -> bool:
         if not self._token:
@@ -108,15 +112,30 @@ class Control:
                 return self._list(call.query)
             case "GET":
                 return self._get(spec)
-            case "POST":
-                self._table.add(spec, msgspec.json.decode(call.body, type=dict[str, object]))
-                return Reply(201)
-            case "DELETE":
-                return Reply(204 if self._table.remove(spec) else 404)
+            case "POST" | "DELETE":
+                return self._change(call, spec)
             case "PUT" if spec in ("", "/"):
-                self._table.replace(msgspec.json.decode(call.body, type=Snapshot).routes)
-                return Reply(204)
+                return self._change(call, spec)
         return _wrong_method()
+
+    def _change(self, call: Call, spec: str) -> Reply:
+        """Change the table, if the change is not numbered or has the number that is expected."""
+        mark = parse_mark(call.change) if call.change else None
+        if mark is not None:
+            self._table.writers.expect(mark, whole=call.method == "PUT")
+        reply = self._apply(call, spec)
+        if mark is not None:
+            self._table.writers.note(mark)
+        return reply
+
+    def _apply(self, call: Call, spec: str) -> Reply:
+        if call.method == "DELETE":
+            return Reply(204 if self._table.remove(spec) else 404)
+        if call.method == "POST":
+            self._table.add(spec, msgspec.json.decode(call.body, type=dict[str, object]))
+            return Reply(201)
+        self._table.replace(msgspec.json.decode(call.body, type=Snapshot).routes)
+        return Reply(204)
 
     def _list(self, query: str) -> Reply:
         values = parse_qs(query, keep_blank_values=True)

@@ -23,6 +23,8 @@ class Call:
     authorization: str = ""
     body: bytes = b""
     host: str = ""
+    #: What the header Carrel-Change says.
+    change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class ControlConnection(asyncio.Protocol):
         self._end: asyncio.TimerHandle | None = None
         self._parser = HttpRequestParser(self)
         self._url = b""
-        self._authorization = self._host = ""
+        self._authorization = self._host = self._change = ""
         self._body = bytearray()
         self._head_size = 0
 
@@ -76,7 +78,7 @@ class ControlConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url = b""
-        self._authorization = self._host = ""
+        self._authorization = self._host = self._change = ""
         self._body.clear()
 
     def on_url(self, url: bytes) -> None:
@@ -88,6 +90,10 @@ class ControlConnection(asyncio.Protocol):
             self._authorization = value.decode("latin-1")
         elif lowered == b"host":
             self._host = value.decode("latin-1")
+        elif lowered == b"carrel-change":
+            self._change = (
+                f"{self._change}, {value.decode('latin-1')}" if self._change else value.decode("latin-1")
+            )
         elif lowered == b"expect" and value.lower() == b"100-continue":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -100,7 +106,7 @@ class ControlConnection(asyncio.Protocol):
             return
         path, _, query = self._url.decode("latin-1").partition("?")
         method = self._parser.get_method().decode()
-        call = Call(method, path, query, self._authorization, bytes(self._body), self._host)
+        call = Call(method, path, query, self._authorization, bytes(self._body), self._host, self._change)
         keep = self._parser.should_keep_alive()
         self.transport.write(self._answer(call).encode(head_only=method == "HEAD", close=not keep))
         if not keep:

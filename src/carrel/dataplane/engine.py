@@ -60,7 +60,8 @@ class Engine:
     tls: ssl.SSLContext | None = None
     make_upstream: Callable[[Home], UpstreamConnection] = UpstreamConnection
     draining: bool = False
-    clients: set[Client] = field(default_factory=set)
+    #: Ordered: among those that have been idle for as long, the oldest goes first.
+    clients: dict[Client, None] = field(default_factory=dict)
     tunnels: set[Tunnel] = field(default_factory=set)
     #: The time for what need not be exact.
     tick: Tick = field(default_factory=Tick)

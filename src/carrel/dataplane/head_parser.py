@@ -79,4 +79,7 @@ class HeadParser:
         head = data[:size].lstrip(b"\r\n")
         if _heads.complete != bool(head):
             raise MalformedError
+        if not head:
+            # All at once: one after the other would cost the square of their number.
+            return data[size:].lstrip(b"\r\n"), 0
         return data[size - len(head) :], len(head)

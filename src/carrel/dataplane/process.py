@@ -50,10 +50,12 @@ async def serve(options: Options, token: str, log: logging.Logger) -> None:
     stopped = asyncio.Event()
     _on_signals(stopped, certificates, engine)
     async with contextlib.AsyncExitStack() as stack:
-        if options.storage is not None:
-            await stack.enter_async_context(_stored(RouteFile(options.storage, table, log)))
         public = Listener(stack.enter_context(listening(options.public)), certificates.public)
         api = Listener(stack.enter_context(listening(options.api)), certificates.api)
+        # Only who has the ports may write the file: another process may run, started with the same flags.
+        file = None if options.storage is None else RouteFile(options.storage, table, log, SystemClock())
+        if file is not None:
+            await file.open()
         await stack.enter_async_context(_running(engine))
 
         def status() -> Status:
@@ -64,6 +66,9 @@ async def serve(options: Options, token: str, log: logging.Logger) -> None:
         await stack.enter_async_context(_accepting(public, lambda: make(engine), engine.limits))
         answer = functools.partial(ControlConnection, control.answer, Bounds())
         await stack.enter_async_context(_accepting(api, answer, engine.limits))
+        if file is not None:
+            # Closed before the API is: who finds that gone may start a process that takes the file over.
+            stack.push_async_callback(file.close)
         await _open_extras(stack, options, engine)
         stack.enter_context(_announced(options, public, api))
         _greet(log, public, api, table, token)
@@ -124,16 +129,6 @@ def _on_signals(stopped: asyncio.Event, certificates: Certificates, engine: Engi
         engine.trust(certificates.client)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
-
-
-@contextlib.asynccontextmanager
-async def _stored(file: RouteFile) -> AsyncIterator[None]:
-    file.load()
-    file.start()
-    try:
-        yield
-    finally:
-        await file.close()
 
 
 @contextlib.asynccontextmanager

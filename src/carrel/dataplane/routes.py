@@ -8,6 +8,7 @@ import msgspec
 
 from carrel.dataplane.paths import Segments, escaped, parse_spec, shown, split
 from carrel.dataplane.targets import BadTargetError, Target, parse_target
+from carrel.dataplane.writers import Writers
 from carrel.lib.clock import Clock, Timestamp
 
 RouteData = Mapping[str, object]
@@ -30,14 +31,20 @@ class Change(msgspec.Struct, frozen=True):
 class Route:
     """One entry of the table; open connections hold on to it while its target changes."""
 
-    __slots__ = ("data", "last_activity", "segments", "spec", "target")
+    __slots__ = ("data", "escaped", "last_activity", "segments", "target")
 
     def __init__(self, segments: Segments, target: Target, data: RouteData, last_activity: Timestamp) -> None:
         self.segments = segments
-        self.spec = shown(segments)
+        #: The specification as calls and files have it.
+        self.escaped = escaped(segments)
         self.target = target
         self.data = data
         self.last_activity = last_activity
+
+    @property
+    def spec(self) -> str:
+        """Return the decoded form under which the API names it."""
+        return shown(self.segments)
 
     @property
     def leads_to_hub(self) -> bool:
@@ -75,6 +82,8 @@ class RouteTable:
         self._listeners: list[Callable[[Change], None]] = []
         #: Of the last change; 0 before the first.
         self.number = 0
+        #: Whose changes are in it.
+        self.writers = Writers()
         if default is not None:
             self._put((), default, {"target": default.url})
 
@@ -136,40 +145,59 @@ class RouteTable:
     def replace(self, routes: Mapping[str, RouteData]) -> None:
         """Make the table exactly this one, or change nothing and raise ValueError naming what is malformed.
 
-        A route that keeps its target keeps its activity time. Without a root the default target stays.
+        A route that keeps its target keeps its activity time. Without a root the default target stays. When
+        the table is this one already, nothing is told.
         """
         wanted: dict[Segments, tuple[Target, RouteData]] = {}
         for spec, data in routes.items():
             try:
-                wanted[parse_spec(spec)] = (read_target(data), data)
+                segments = parse_spec(spec)
+                wanted[segments] = (self._read_target(segments, data), data)
             except ValueError as error:
                 raise ValueError(f"route {spec!r}: {error}") from None
         if self._default is not None:
-            wanted.setdefault((), (self._default, {"target": self._default.url}))
+            wanted.setdefault((), (self._sent(self._default), {"target": self._default.url}))
+        if self._is(wanted):
+            return
         self._swap(wanted)
-        self._changed(put={escaped(segments): data for segments, (_, data) in wanted.items()}, whole=True)
+        self._changed(put={route.escaped: route.data for route in self._routes.values()}, whole=True)
 
     def load(self, routes: Iterable[tuple[str, RouteData, Timestamp]]) -> None:
-        """Add remembered routes with their activity times; a given default target is not overridden."""
-        for spec, data, last_activity in routes:
-            segments, target = parse_spec(spec), read_target(data)
-            if segments in self._routes:
-                continue
-            self._put(segments, target, data)
-            self._routes[segments].last_activity = last_activity
+        """Add remembered routes with their activity times; a given default target is not overridden.
+
+        Raises ValueError when one is malformed; none is added then.
+        """
+        remembered = [
+            Route(parse_spec(spec), self._sent(read_target(data)), data, last_activity)
+            for spec, data, last_activity in routes
+        ]
+        for route in remembered:
+            if route.segments not in self._routes:
+                self._hang(route)
+
+    def _read_target(self, segments: Segments, data: RouteData) -> Target:
+        """Return a target as it is to be used; one that is known need not be parsed again."""
+        known = self._routes.get(segments)
+        if known is not None and known.data.get("target") == data.get("target"):
+            return known.target
+        return self._sent(read_target(data))
+
+    def _is(self, wanted: Mapping[Segments, tuple[Target, RouteData]]) -> bool:
+        return wanted.keys() == self._routes.keys() and all(
+            route.data == wanted[segments][1] for segments, route in self._routes.items()
+        )
 
     def _swap(self, wanted: Mapping[Segments, tuple[Target, RouteData]]) -> None:
         before, self._routes, self._root = self._routes, {}, _Node()
         self._found.clear()
         for segments, (target, data) in wanted.items():
-            known = before.get(segments)
-            if known is None:
-                self._put(segments, target, data)
-                continue
-            if known.target != self._sent(target):
-                known.last_activity = self._clock.now()
-            known.target, known.data = self._sent(target), data
-            self._hang(known)
+            route = before.get(segments)
+            if route is None:
+                route = Route(segments, target, data, self._clock.now())
+            elif route.target != target:
+                route.last_activity = self._clock.now()
+            route.target, route.data = target, data
+            self._hang(route)
 
     def _put(self, segments: Segments, target: Target, data: RouteData) -> None:
         target = self._sent(target)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import msgspec
-
-from carrel.dataplane.storage import write_atomically
 
 
 class ProcessStatus(msgspec.Struct, frozen=True):
@@ -36,8 +35,17 @@ def start_ticks(pid: int) -> int | None:
 
 
 def write_status(path: Path, status: ProcessStatus) -> None:
-    """Write the file atomically; raises OSError."""
-    write_atomically(path, msgspec.json.encode(status))
+    """Write the file so that a reader sees the old or the new content, also after a crash; raises OSError."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.encode(status))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def read_status(path: Path) -> ProcessStatus | None:

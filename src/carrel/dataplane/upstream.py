@@ -128,7 +128,7 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             data, size = taken
             if not size:
-                continue
+                raise MalformedError  # only a client may begin with empty lines
             head = read_answer(data, size)
             if head.status >= 200:
                 self._final(client, request, head, data, size)
