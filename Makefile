@@ -1,7 +1,7 @@
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-leaks
+.PHONY: help run test check bench bench-leaks bench-proxy
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ check: ## lint, types, import layers and the quick tests, in under a minute
 
 bench-leaks: ## ten minutes of hostile traffic at the data plane: make bench-leaks [ARGS="--minutes 1"]
 	@dev/venv.sh test && exec .venv/bin/python -m bench.leaks $(ARGS)
+
+bench-proxy: ## measure carrel-proxy beside other proxies: make bench-proxy [ARGS="--only carrel get"]
+	@dev/bench-proxy.sh $(ARGS)
 
 bench: ## measure Carrel beside JupyterHub: make bench [ARGS=--quick]
 	@dev/bench.sh $(ARGS)

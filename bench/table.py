@@ -50,11 +50,16 @@ def render(found: dict[str, list[Figures]]) -> str:
     return "\n".join(lines)
 
 
+def share(ratio: float, digits: int = 1) -> str:
+    """Return a ratio below 1 as a fraction, 1/6.2, and any other as a number."""
+    return f"1/{1 / ratio:.{digits}f}" if 0 < ratio < 1 else f"{ratio:.{digits}f}"
+
+
 def _verdict(row: Row, ratio: float) -> list[str]:
-    shown = f"1/{1 / ratio:.1f}" if 0 < ratio < 1 else f"{ratio:.1f}"
+    shown = share(ratio)
     if row.target is None:
         return [shown]
-    return [shown, f"<= 1/{1 / row.target:.0f}", "met" if ratio <= row.target else "NOT MET"]
+    return [shown, f"<= {share(row.target, 0)}", "met" if ratio <= row.target else "NOT MET"]
 
 
 def _median(rounds: list[Figures], key: str) -> float | None:

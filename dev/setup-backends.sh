@@ -1,22 +1,34 @@
 #!/usr/bin/env bash
-# Installs the system packages that the tests' real back ends need. Needs root and apt; without them it says so.
+# Usage: dev/setup-backends.sh [PACKAGE ...]
+# Installs system packages: those named, or all that the tests' real back ends need. Needs root and apt; without them
+# it says what is not here.
 set -euo pipefail
 
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-  echo "== Not root, or no apt: tests of back ends that are not installed are skipped"
-  exit 0
+is_here() {
+  case $1 in
+    postgresql) ls /usr/lib/postgresql/*/bin/initdb ;;
+    chromium) [ -x /usr/bin/chromium ] ;;
+    login) [ -e /etc/pam.d/login ] ;;
+    haproxy) [ -x /usr/sbin/haproxy ] ;;
+    nginx-light) [ -x /usr/sbin/nginx ] ;;
+    util-linux) command -v runuser && command -v taskset ;;
+    passwd) command -v useradd ;;
+    *) command -v "$1" ;;
+  esac >/dev/null 2>&1
+}
+
+if [ $# -eq 0 ]; then
+  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk
 fi
 missing=()
-ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
-[ -x /usr/bin/chromium ] || missing+=(chromium)
-[ -e /etc/pam.d/login ] || missing+=(login)
-[ -x /usr/sbin/haproxy ] || missing+=(haproxy)
-[ -x /usr/sbin/nginx ] || missing+=(nginx-light)
-command -v curl >/dev/null || missing+=(curl)
-command -v openssl >/dev/null || missing+=(openssl)
-command -v runuser >/dev/null || missing+=(util-linux)
-command -v useradd >/dev/null || missing+=(passwd)
+for package in "$@"; do
+  is_here "$package" || missing+=("$package")
+done
 if [ ${#missing[@]} -eq 0 ]; then
+  exit 0
+fi
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+  echo "== Not root, or no apt: ${missing[*]} not installed; what needs them is left out"
   exit 0
 fi
 echo "== Installing ${missing[*]}"

@@ -28,6 +28,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def tree_cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of the process and all its descendants, those it has waited for included."""
+    counters = (field for member in tree(pid) for field in _stat(member)[11:15])
+    return sum(map(int, counters)) / TICKS
+
+
 def pss(pid: int) -> int:
     """Return the proportional set size of one process in bytes: shared pages count by their share."""
     for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():

@@ -50,6 +50,20 @@ def test_cpu_and_memory_are_read_of_this_process() -> None:
 
 
 @pytest.mark.real
+def test_the_cpu_of_a_tree_counts_children_that_have_ended() -> None:
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    wait = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}]); print(); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", wait], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        assert processes.tree_cpu_seconds(parent.pid) >= 0.25 + processes.cpu_seconds(parent.pid)
+
+
+@pytest.mark.real
 def test_a_process_is_found_by_directory_and_environment_and_ended(tmp_path: Path) -> None:
     wait = "import sys; sys.stdin.read()"
     child = subprocess.Popen(
