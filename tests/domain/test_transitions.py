@@ -97,15 +97,19 @@ def test_asking_twice_is_asking_once(server: Server, delete: bool) -> None:
     once = ask_stop(server, delete=delete)
     assert ask_stop(once, delete=delete) is once
     if server.actual is not Actual.STOPPING:
-        started = ask_start(server)
-        assert ask_start(started) is started
+        started = ask_start(server, NOW)
+        assert ask_start(started, NOW + 1) is started
 
 
 @given(servers())
 def test_a_request_changes_the_wish_alone(server: Server) -> None:
-    for asked in (ask_start(server), ask_stop(server)):
+    for asked in (ask_start(server, NOW), ask_stop(server)):
         same = replace(
-            asked, wanted=server.wanted, wanted_generation=server.wanted_generation, failure=server.failure
+            asked,
+            wanted=server.wanted,
+            wanted_generation=server.wanted_generation,
+            wished=server.wished,
+            failure=server.failure,
         )
         assert same == server
 
@@ -139,11 +143,15 @@ def do(server: Server) -> Server:
     return server
 
 
+def start(server: Server) -> Server:
+    return ask_start(server, NOW)
+
+
 @given(st.lists(st.sampled_from(["start", "stop", "work"]), max_size=30))
 def test_any_sequence_of_wishes_ends_in_the_last(steps: list[str]) -> None:
     server = a_server()
     for step in steps:
-        server = {"start": ask_start, "stop": ask_stop, "work": do}[step](server)
+        server = {"start": start, "stop": ask_stop, "work": do}[step](server)
     for _ in range(4):
         server = do(server)
     wishes = [step for step in steps if step != "work"]

@@ -74,7 +74,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
     settings = replace(settings, cookie_secret=cookie_secret(settings))
     authenticator_class, spawner_class, proxy_class = resolve_classes(settings)
     clock, bus = SystemClock(), Bus()
-    store = SqlStore(settings.db_url, directory=settings.directory, clock=clock)
+    store = SqlStore(settings.db_url, directory=settings.directory, clock=clock, publish=bus.publish)
     await store.open(claim=claim)
     try:
         authenticator = authenticator_class(config=settings.plugins)

@@ -60,7 +60,7 @@ async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
         elif identity.admin is not None and identity.admin != user.admin:
             await tx.users.set_admin(user.id, identity.admin)
         await tx.sessions.add(Session(digest(secret), user.id, user.name, session_id, now, expires))
-    ctx.bus.publish(RightsChanged(user.id))
+        tx.announce(RightsChanged(user.id))
     ctx.activity.user(user.id, now)
     return LoggedIn(user, secret, session_id, expires)
 
@@ -73,4 +73,4 @@ async def log_out(ctx: HubContext, caller: Caller) -> None:
         if caller.session_id is not None:
             await tx.tokens.delete_of_session(caller.session_id)
             await tx.oauth.delete_codes_of_session(caller.session_id)
-    ctx.bus.publish(RightsChanged(caller.user.id))
+        tx.announce(RightsChanged(caller.user.id))

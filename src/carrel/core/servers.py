@@ -56,13 +56,14 @@ async def ask_to_start(
         if server is None:
             server = await tx.servers.create(user.id, server_name, now=ctx.clock.now())
         _refuse_start(server)
-        wish = ask_start(server)
+        wish = ask_start(server, ctx.clock.now())
         if options is not None and wish is not server:
             wish = replace(wish, user_options=dict(options))
         saved = server if wish is server else await tx.servers.save(wish)
+        if saved is not None:
+            announce_change(tx, saved)
     if saved is None:
         return await ask_to_start(ctx, caller, user_name, server_name, options)
-    publish_change(ctx, saved)
     return saved
 
 
@@ -104,10 +105,11 @@ async def change(
             if changed is server:
                 return server
             saved = await tx.servers.save(changed)
-            if saved is not None and also is not None:
-                await also(tx)
+            if saved is not None:
+                announce_change(tx, saved)
+                if also is not None:
+                    await also(tx)
         if saved is not None:
-            publish_change(ctx, saved)
             return saved
     raise Conflict("The server is being changed by others; try again.")
 
@@ -162,9 +164,9 @@ def server_path(ctx: HubContext, server: Server) -> str:
     return server_prefix(ctx.settings.base_url, server.user_name, server.name)
 
 
-def publish_change(ctx: HubContext, server: Server) -> None:
-    """Tell this hub that a server's row was written; call it after the commit."""
-    ctx.bus.publish(ServerChanged(server.id, server.user_name, server.name))
+def announce_change(tx: Transaction, server: Server) -> None:
+    """Tell every hub that a server's row was written, once it is."""
+    tx.announce(ServerChanged(server.id, server.user_name, server.name))
 
 
 def _refuse_start(server: Server) -> None:

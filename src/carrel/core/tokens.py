@@ -97,7 +97,7 @@ async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id
             await tx.tokens.delete(token.id)
         else:
             await tx.tokens.delete_of_client(user.id, token.client_id)
-    ctx.bus.publish(RightsChanged(user.id))
+        tx.announce(RightsChanged(user.id))
 
 
 def _check_scopes(caller: Caller, owner: User, scopes: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.servers import change, publish_change, wait_until_settled
+from carrel.core.servers import announce_change, change, wait_until_settled
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
@@ -129,7 +129,7 @@ async def change_user(
             await tx.users.set_admin(user.id, admin)
         changed = await tx.users.get_by_id(user.id)
         servers = tuple(await tx.servers.of_users([user.id]))
-    ctx.bus.publish(RightsChanged(user.id))
+        tx.announce(RightsChanged(user.id))
     return UserWithServers(user if changed is None else changed, servers)
 
 
@@ -150,10 +150,11 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
         if any(server.active for server in servers):
             raise Invalid(f"{name}'s server is in the process of stopping, please wait.")
         await tx.users.delete(user.id)
-    ctx.bus.publish(RightsChanged(user.id))
+        tx.announce(RightsChanged(user.id))
+        for server in servers:
+            announce_change(tx, server)
     for server in servers:
         ctx.progress.forget(server.id)
-        publish_change(ctx, server)
     await ctx.authenticator.delete_user_now(name)
 
 

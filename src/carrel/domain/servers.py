@@ -80,6 +80,10 @@ class Server:
     failure: Failure | None = None
     started: Timestamp | None = None
     last_activity: Timestamp | None = None
+    node: str = ""
+    """The machine that the present or last run is bound to; empty when any hub may drive it."""
+    wished: Timestamp = 0.0
+    """When the start that is wanted was asked for: who waits longest is served first."""
 
     @property
     def ready(self) -> bool:

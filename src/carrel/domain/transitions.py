@@ -78,15 +78,19 @@ def _held_by_another(server: Server, now: Timestamp, owner: str) -> bool:
     return lease is not None and lease.owner != owner and lease.expires > now
 
 
-def ask_start(server: Server) -> Server:
-    """Return `server` with a start asked for; unchanged when it runs or is about to."""
+def ask_start(server: Server, now: Timestamp) -> Server:
+    """Return `server` with a start asked for at `now`; unchanged when it runs or is about to."""
     if server.wanted is Wanted.RUNNING and (server.actual is Actual.RUNNING or server.pending == "spawn"):
         return server
     if server.actual in (Actual.STARTING, Actual.RUNNING):
         # A stop was asked for and has not begun: the last wish wins and the run goes on.
         return replace(server, wanted=Wanted.RUNNING)
     return replace(
-        server, wanted=Wanted.RUNNING, wanted_generation=server.wanted_generation + 1, failure=None
+        server,
+        wanted=Wanted.RUNNING,
+        wanted_generation=server.wanted_generation + 1,
+        wished=now,
+        failure=None,
     )
 
 

@@ -15,7 +15,7 @@ from carrel.lifecycle import drive, lease
 from carrel.lifecycle.drive import Life
 from carrel.lifecycle.readiness import NotReady
 from carrel.lifecycle.start import Starter, ended
-from carrel.lifecycle.stop import STOP_LIMIT, drop_rights, publish_end, run_hooks
+from carrel.lifecycle.stop import STOP_LIMIT, drop_rights, run_hooks
 from carrel.spawners.base import Spawner
 
 _log = logging.getLogger("carrel.lifecycle")
@@ -94,7 +94,6 @@ class Poller:
         row = await change(self.ctx, server.id, bury, also=drop_rights(server), durable=True)
         if row is None or row.failure is not failure:
             return
-        publish_end(self.ctx, row)
         _log.warning("%s has ended with status %s", server_path(self.ctx, row), status)
         await self.starter.routes.remove(row)
         await run_hooks(self.ctx, row, driver)

@@ -11,7 +11,7 @@ from typing import Any
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver
 from carrel.core.oauth import client_of_server
-from carrel.core.servers import publish_change, server_path
+from carrel.core.servers import announce_change, server_path
 from carrel.core.tokens import new_record
 from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.servers import Actual, Failure, Server
@@ -22,7 +22,7 @@ from carrel.lifecycle import drive, lease
 from carrel.lifecycle.progress import relay, say, say_outcome
 from carrel.lifecycle.readiness import NotReady, Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
-from carrel.lifecycle.stop import STOP_LIMIT, clean_up, drop_rights, publish_end
+from carrel.lifecycle.stop import STOP_LIMIT, clean_up, drop_rights
 from carrel.spawners.base import Spawner
 from carrel.storage.base import Transaction
 
@@ -102,7 +102,6 @@ class Starter:
         failed = await lease.write(
             self.ctx, row, lambda current: ended(current, replace(failure, log=log)), drop_rights(row)
         )
-        publish_end(self.ctx, failed)
         say_outcome(self.ctx, failed)
         _log.warning("%s did not start: %s", server_path(self.ctx, failed), failure.message)
 
@@ -121,9 +120,10 @@ class Starter:
                 row = await tx.servers.save(ended(intent, drive.failure_of(error)))
             else:
                 row = await self._write_intent(tx, user, intent, driver)
+            if row is not None:
+                announce_change(tx, row)
         if row is None:
             return None
-        publish_change(self.ctx, row)
         if driver is None:
             say_outcome(self.ctx, row)
             return None

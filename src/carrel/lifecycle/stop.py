@@ -59,7 +59,6 @@ class Stopper:
             ),
             drop_rights(row),
         )
-        publish_end(self.ctx, row)
         _log.info("%s has stopped", server_path(self.ctx, row))
 
 
@@ -92,16 +91,15 @@ async def run_hooks(ctx: HubContext, row: Server, driver: Spawner) -> None:
 
 
 def drop_rights(row: Server) -> Callable[[Transaction], Awaitable[None]]:
-    """Return what takes a run's token and OAuth client away, for the transaction that writes its end."""
+    """Return what takes a run's token and OAuth client away, for the transaction that writes its end.
+
+    Every hub hears of it, and forgets the rights of whoever visited the run.
+    """
 
     async def drop(tx: Transaction) -> None:
         await tx.tokens.delete_of_server(row.id)
         await tx.oauth.delete_clients_of_server(row.id)
+        tx.announce(RightsChanged(row.user_id))
+        tx.announce(ClientEnded(client_id(row.user_name, row.name)))
 
     return drop
-
-
-def publish_end(ctx: HubContext, row: Server) -> None:
-    """Tell this hub that a run's rights have ended, and those of everybody who visited it."""
-    ctx.bus.publish(RightsChanged(row.user_id))
-    ctx.bus.publish(ClientEnded(client_id(row.user_name, row.name)))

@@ -19,6 +19,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from carrel.domain.events import Event
+from carrel.domain.hubs import Hub
 from carrel.domain.oauth import OAuthClient, OAuthCode
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.servers import Server
@@ -125,7 +127,36 @@ class Servers(Protocol):
     async def routed(self) -> Sequence[Server]:
         """Return all that have a URL."""
 
+    async def due(self, limit: int) -> Sequence[Server]:
+        """Return those whose start is wanted and has not begun, the longest waiting first."""
+
+    async def count_due_before(self, server: Server) -> int:
+        """Return how many starts were asked for before this one and have not begun."""
+
+    async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
+        """Move the end of every lease that `owner` still holds forward; return how many there are.
+
+        One that has expired is gone: somebody else may be at work already. Versions stay as they are, so
+        that whoever is about to write a row is not disturbed.
+        """
+
     async def touch(self, moments: Mapping[int, Timestamp]) -> None: ...
+
+
+class Hubs(Protocol):
+    """The hub processes that share the database."""
+
+    async def put(self, hub: Hub) -> None:
+        """Add a hub, or say again that it lives."""
+
+    async def alive(self, now: Timestamp) -> Sequence[Hub]:
+        """Return those that have said so lately, the oldest first."""
+
+    async def remove(self, owner: str) -> None:
+        """Forget a hub that has ended; unknown ones are fine."""
+
+    async def purge(self, now: Timestamp) -> int:
+        """Remove those that have not been heard of; return how many."""
 
 
 class OAuth(Protocol):
@@ -168,6 +199,15 @@ class Transaction(Protocol):
     def oauth(self) -> OAuth: ...
     @property
     def facts(self) -> Facts: ...
+    @property
+    def hubs(self) -> Hubs: ...
+
+    def announce(self, event: Event) -> None:
+        """Publish `event` once this is committed, on this hub and on every other of the database.
+
+        Nothing is published of a transaction that is undone. An event may be published twice, or without
+        need when the commit's outcome stayed unknown: it says no more than where to look.
+        """
 
 
 class Store(Protocol):

@@ -27,6 +27,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.servers import ask_to_start, ask_to_stop, reload_server
 from carrel.core.tokens import new_record
+from carrel.domain.events import Event
 from carrel.domain.scopes import expand
 from carrel.domain.servers import Server
 from carrel.domain.users import User
@@ -59,6 +60,7 @@ class TrialHub:
         self.probe = FakeProbe()
         self._spawner_class = self.world.spawner_class()
         self._database: SqlStore | None = None
+        self._bus = Bus()
         self._lives: list[Life] = []
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -72,7 +74,10 @@ class TrialHub:
         self._lives.append(life)
         if self._database is None:
             self._database = SqlStore(
-                self.settings.db_url, directory=self.settings.directory, clock=self.clock
+                self.settings.db_url,
+                directory=self.settings.directory,
+                clock=self.clock,
+                publish=self._publish,
             )
             await self._database.open()
         self.store = MortalStore(self._database, life)
@@ -193,6 +198,10 @@ class TrialHub:
         async with self._database.read() as tx:
             yield tx
 
+    def _publish(self, event: Event) -> None:
+        """Publish on the present process's bus: the database outlives each of them."""
+        self._bus.publish(event)
+
     async def _close_database(self) -> None:
         database, self._database = self._database, None
         if database is not None:
@@ -200,6 +209,7 @@ class TrialHub:
 
     async def _build(self) -> HubContext:
         bus, callers = Bus(), CallerCache()
+        self._bus = bus
         bus.listen(callers.heed)
         authenticator = DummyAuthenticator(config=self.settings.plugins)
         base_url = self.settings.base_url

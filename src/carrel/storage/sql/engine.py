@@ -12,6 +12,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from carrel.domain.events import Event
+
 Row = tuple[Any, ...]
 Value = str | int | float | bool | None
 Values = Mapping[str, Value]
@@ -19,6 +21,9 @@ Values = Mapping[str, Value]
 
 class Link(Protocol):
     """A connection inside a transaction."""
+
+    events: list[Event]
+    """What the transaction makes true, for whoever wants to know once it has."""
 
     async def rows(self, statement: Executable, values: Values) -> list[Row]:
         """Return all rows of a query, or of a change that returns some."""

@@ -12,9 +12,12 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.base import Executable
 
 from carrel.domain.errors import Conflict
+from carrel.domain.events import Event
+from carrel.lib.ids import new_token
 from carrel.storage.base import StorageError
 from carrel.storage.migrate import Schema
 from carrel.storage.sql.engine import Row, Statements, Values
+from carrel.storage.sql.notify import CHANNEL, encode_events
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,6 +26,7 @@ _CONNECTIONS = 8
 _CONNECT_SECONDS = 10
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_NOTIFY = "SELECT pg_notify(%(channel)s, %(payload)s)"
 
 
 class PostgresEngine:
@@ -37,6 +41,8 @@ class PostgresEngine:
         self._statements = Statements(PGDialect_psycopg(paramstyle="pyformat"))  # type: ignore[no-untyped-call]
         self._places = asyncio.Semaphore(_CONNECTIONS)
         self._idle: list[psycopg.AsyncConnection[Row]] = []
+        #: Marks the events that this hub sends.
+        self.origin = new_token()
         self._opened = False
 
     async def open(self, *, claim: bool) -> None:
@@ -83,7 +89,7 @@ class PostgresEngine:
         async with self._places:
             connection = await self._begin(begin)
             try:
-                link = PostgresLink(connection, self._statements)
+                link = PostgresLink(connection, self._statements, self.origin)
                 yield link
                 await link.finish()
             finally:
@@ -153,10 +159,12 @@ class PostgresEngine:
 class PostgresLink:
     """A connection inside a transaction."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Row], statements: Statements) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection[Row], statements: Statements, origin: str) -> None:
         self._connection = connection
         self._text = statements.text
         self.built = statements.built
+        self.events: list[Event] = []
+        self._origin = origin
 
     async def rows(self, statement: Executable, values: Values) -> list[Row]:
         cursor = await self._run(self._text(statement), values)
@@ -175,7 +183,9 @@ class PostgresLink:
             raise _explain(error) from error
 
     async def finish(self) -> None:
-        """Commit; raise StorageError when the server rolled back instead."""
+        """Commit and tell the other hubs; raise StorageError when the server rolled back instead."""
+        for payload in encode_events(self._origin, self.events):
+            await self._run(_NOTIFY, {"channel": CHANNEL, "payload": payload})
         cursor = await self._run("COMMIT", None)
         if cursor.statusmessage != "COMMIT":
             raise StorageError("The database undid the transaction: one of its statements had failed.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, func, or_, select, update
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from carrel.domain.errors import Conflict
@@ -14,7 +14,7 @@ from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
 from carrel.lib.clock import Timestamp
 from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Link, OneOf, Row, Value
-from carrel.storage.sql.tables import ROUTED, UNSETTLED, servers, users
+from carrel.storage.sql.tables import ROUTED, START_DUE, UNSETTLED, servers, users
 
 _SELECT = select(
     servers.c.id,
@@ -38,6 +38,8 @@ _SELECT = select(
     servers.c.failure,
     servers.c.started,
     servers.c.last_activity,
+    servers.c.node,
+    servers.c.wished,
 ).join(users, users.c.id == servers.c.user_id)
 _GET = _SELECT.where(servers.c.user_id == bindparam("user_id"), servers.c.name == bindparam("name"))
 _GET_BY_ID = _SELECT.where(servers.c.id == bindparam("id"))
@@ -45,6 +47,24 @@ _OF_USER = _SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(ser
 _OF_USERS = _SELECT.where(OneOf(servers.c.user_id, "user_ids")).order_by(servers.c.user_id, servers.c.name)
 _UNSETTLED = _SELECT.where(UNSETTLED).order_by(servers.c.id)
 _ROUTED = _SELECT.where(ROUTED).order_by(servers.c.id)
+_DUE = (
+    _SELECT.where(START_DUE)
+    .order_by(servers.c.wished, servers.c.id)
+    .limit(bindparam("limit"))
+    .offset(literal_column("0"))
+)
+_COUNT_DUE = select(func.count()).where(
+    START_DUE,
+    or_(
+        servers.c.wished < bindparam("wished"),
+        and_(servers.c.wished == bindparam("wished"), servers.c.id < bindparam("id")),
+    ),
+)
+_RENEW = (
+    update(servers)
+    .values(lease_expires=bindparam("expires"))
+    .where(servers.c.lease_owner == bindparam("owner"), servers.c.lease_expires > bindparam("now"))
+)
 _IDENTITY = ("id", "last_activity")
 _CREATE = (
     insert(servers)
@@ -66,6 +86,8 @@ _WRITTEN = (
     "url",
     "failure",
     "started",
+    "node",
+    "wished",
 )
 _SAVE = (
     update(servers)
@@ -151,6 +173,16 @@ class SqlServers:
     async def routed(self) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_ROUTED, {})]
 
+    async def due(self, limit: int) -> Sequence[Server]:
+        return [_server(row) for row in await self._link.rows(_DUE, {"limit": limit})]
+
+    async def count_due_before(self, server: Server) -> int:
+        rows = await self._link.rows(_COUNT_DUE, {"wished": server.wished, "id": server.id})
+        return int(rows[0][0])
+
+    async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
+        return await self._link.change(_RENEW, {"owner": owner, "expires": expires, "now": now})
+
     async def touch(self, moments: Mapping[int, Timestamp]) -> None:
         await self._link.change_many(_TOUCH, [{"key": key, "at": moments[key]} for key in sorted(moments)])
 
@@ -171,13 +203,15 @@ def _values(server: Server) -> dict[str, Value]:
         "url": server.url,
         "failure": to_json(asdict(server.failure)) if server.failure else None,
         "started": server.started,
+        "node": server.node,
+        "wished": server.wished,
     }
 
 
 def _server(row: Row) -> Server:
     server_id, user_id, user_name, name, created, wanted, actual, version, *row_tail = row
     wanted_generation, generation, lease_owner, lease_expires, fence, deadline, *row_tail = row_tail
-    state, user_options, display_name, url, failure, started, last_activity = row_tail
+    state, user_options, display_name, url, failure, started, last_activity, node, wished = row_tail
     return Server(
         id=server_id,
         user_id=user_id,
@@ -198,6 +232,8 @@ def _server(row: Row) -> Server:
         failure=None if failure is None else Failure(**from_json(failure)),
         started=started,
         last_activity=last_activity,
+        node=node,
+        wished=wished,
     )
 
 

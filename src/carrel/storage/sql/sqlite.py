@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.base import Executable
 
 from carrel.domain.errors import Conflict
+from carrel.domain.events import Event
 from carrel.lib.clock import Clock
 from carrel.storage.base import StorageError
 from carrel.storage.migrate import Schema
@@ -199,6 +200,7 @@ class SqliteLink:
         self._engine = engine
         self._text = engine.statements.text
         self.built = engine.statements.built
+        self.events: list[Event] = []
 
     async def rows(self, statement: Executable, values: Values) -> list[Row]:
         # All of them at once: a cursor read in half would hold its lock past the end of the transaction.

@@ -11,11 +11,13 @@ from types import TracebackType
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from carrel.domain.events import Event
 from carrel.lib.clock import Clock
 from carrel.storage.base import StorageError
 from carrel.storage.migrate import Schema
 from carrel.storage.sql.engine import Engine, Link
 from carrel.storage.sql.facts import SqlFacts
+from carrel.storage.sql.hubs import SqlHubs
 from carrel.storage.sql.oauth import SqlOAuth
 from carrel.storage.sql.servers import SqlServers
 from carrel.storage.sql.sessions import SqlSessions
@@ -31,6 +33,15 @@ class SqlTransaction:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+
+    def announce(self, event: Event) -> None:
+        """See `Transaction.announce`."""
+        self._link.events.append(event)
+
+    @property
+    def events(self) -> list[Event]:
+        """What was announced."""
+        return self._link.events
 
     @property
     def users(self) -> SqlUsers:
@@ -56,26 +67,43 @@ class SqlTransaction:
     def facts(self) -> SqlFacts:
         return SqlFacts(self._link)
 
+    @property
+    def hubs(self) -> SqlHubs:
+        return SqlHubs(self._link)
+
 
 class _Unit(AbstractAsyncContextManager[SqlTransaction]):
     """A link's block as one of repositories; a class, since one more generator costs a tenth of a read."""
 
-    def __init__(self, block: AbstractAsyncContextManager[Link]) -> None:
+    __slots__ = ("_block", "_publish", "_tx")
+
+    def __init__(self, block: AbstractAsyncContextManager[Link], publish: Callable[[Event], None]) -> None:
         self._block = block
+        self._publish = publish
 
     async def __aenter__(self) -> SqlTransaction:
-        return SqlTransaction(await self._block.__aenter__())
+        self._tx = SqlTransaction(await self._block.__aenter__())
+        return self._tx
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        return await self._block.__aexit__(kind, error, trace)
+        if kind is not None:
+            return await self._block.__aexit__(kind, error, trace)
+        try:
+            return await self._block.__aexit__(None, None, None)
+        finally:
+            # Also when the commit's acknowledgement was lost: it may have happened, and to look once too
+            # often is harmless.
+            for event in self._tx.events:
+                self._publish(event)
 
 
 class SqlStore:
     """The database that `url` names; a relative SQLite file is looked for in `directory`.
 
-    `jitter` returns numbers from 0 to 1 that spread retries.
+    `jitter` returns numbers from 0 to 1 that spread retries. `publish` is called with every event that a
+    transaction announced, once it is committed.
     """
 
     def __init__(
@@ -86,11 +114,13 @@ class SqlStore:
         clock: Clock,
         jitter: Callable[[], float] = random.random,
         schema: Schema | None = None,
+        publish: Callable[[Event], None] = lambda event: None,
     ) -> None:
         self._url = url
         self._directory = directory
         self._clock = clock
         self._jitter = jitter
+        self._publish = publish
         self._schema = schema or Schema()
         self._engine: Engine | None = None
 
@@ -118,11 +148,11 @@ class SqlStore:
 
     def read(self) -> AbstractAsyncContextManager[SqlTransaction]:
         """See `Store`."""
-        return _Unit(self._opened().read())
+        return _Unit(self._opened().read(), self._publish)
 
     def write(self, *, durable: bool = False) -> AbstractAsyncContextManager[SqlTransaction]:
         """See `Store`."""
-        return _Unit(self._opened().write(durable=durable))
+        return _Unit(self._opened().write(durable=durable), self._publish)
 
     async def checkpoint(self) -> None:
         """See `Store.checkpoint`."""

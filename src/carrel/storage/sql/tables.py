@@ -26,7 +26,7 @@ from sqlalchemy import (
 from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -83,6 +83,9 @@ servers = Table(
     Column("failure", Text),
     Column("started", Double),
     Column("last_activity", Double),
+    # With defaults, so that hubs of the release before can add rows.
+    Column("node", Text, nullable=False, server_default=""),
+    Column("wished", Double, nullable=False, server_default="0"),
     UniqueConstraint("user_id", "name"),
     sqlite_autoincrement=True,
 )
@@ -93,14 +96,15 @@ def _is(column: Column[str], *values: str) -> ColumnElement[bool]:
     return column.in_([literal_column(f"'{value}'") for value in values])
 
 
-_START_DUE = and_(
+#: A start is wanted that has not begun.
+START_DUE = and_(
     _is(servers.c.wanted, Wanted.RUNNING),
     _is(servers.c.actual, Actual.STOPPED, Actual.FAILED),
     servers.c.wanted_generation > servers.c.generation,
 ).self_group()
 
 #: Something of the server may exist in the world, or is about to (`Server.active`).
-ACTIVE = or_(_is(servers.c.actual, Actual.STARTING, Actual.RUNNING, Actual.STOPPING), _START_DUE)
+ACTIVE = or_(_is(servers.c.actual, Actual.STARTING, Actual.RUNNING, Actual.STOPPING), START_DUE)
 #: `Server.ready`.
 READY = and_(_is(servers.c.actual, Actual.RUNNING), _is(servers.c.wanted, Wanted.RUNNING))
 #: The fact is not the wish, or a lease still names the server.
@@ -109,7 +113,7 @@ UNSETTLED = or_(
     and_(
         _is(servers.c.actual, Actual.RUNNING), _is(servers.c.wanted, Wanted.STOPPED, Wanted.DELETED)
     ).self_group(),
-    _START_DUE,
+    START_DUE,
     _is(servers.c.wanted, Wanted.DELETED),
     servers.c.lease_owner.is_not(None),
 )
@@ -118,6 +122,18 @@ ROUTED: ColumnElement[bool] = servers.c.url != literal_column("''")
 Index("ix_servers_active", servers.c.user_id, sqlite_where=ACTIVE, postgresql_where=ACTIVE)
 Index("ix_servers_unsettled", servers.c.id, sqlite_where=UNSETTLED, postgresql_where=UNSETTLED)
 Index("ix_servers_routed", servers.c.id, sqlite_where=ROUTED, postgresql_where=ROUTED)
+Index("ix_servers_due", servers.c.wished, servers.c.id, sqlite_where=START_DUE, postgresql_where=START_DUE)
+
+hubs = Table(
+    "hubs",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+)
 
 tokens = Table(
     "tokens",

@@ -17,7 +17,7 @@ from carrel.domain.users import User
 from carrel.storage.base import StorageError, Store
 from carrel.testing.conformance.store_people import TokensConformance, UsersConformance
 from carrel.testing.conformance.store_records import NOW, add_user
-from carrel.testing.conformance.store_servers import OAuthConformance, ServersConformance
+from carrel.testing.conformance.store_servers import HubsConformance, OAuthConformance, ServersConformance
 
 
 class TransactionConformance:
@@ -68,7 +68,12 @@ class TransactionConformance:
 
 
 class StoreConformance(
-    UsersConformance, TokensConformance, ServersConformance, OAuthConformance, TransactionConformance
+    UsersConformance,
+    TokensConformance,
+    ServersConformance,
+    HubsConformance,
+    OAuthConformance,
+    TransactionConformance,
 ):
     """All of it."""
 

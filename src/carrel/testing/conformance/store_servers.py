@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from carrel.domain.errors import Conflict, Invalid
+from carrel.domain.hubs import Hub
 from carrel.domain.oauth import OAuthCode
 from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
 from carrel.storage.base import Store
@@ -35,6 +36,8 @@ class ServersConformance:
             url="http://127.0.0.1:1",
             failure=Failure("exit", "It ended.", "last\nlines", "hint"),
             started=NOW - 1,
+            node="machine-1",
+            wished=NOW - 2,
         )
         plain = await add_server(store, user)
         async with store.read() as tx:
@@ -108,11 +111,63 @@ class ServersConformance:
         async with store.read() as tx:
             assert await tx.servers.routed() == [on]
 
+    async def test_starts_that_are_due_wait_in_the_order_of_their_wishes(self, store: Store) -> None:
+        user = await add_user(store)
+        due: dict[str, Server] = {}
+        for name, wished in (("late", NOW + 9), ("early", NOW), ("tied", NOW)):
+            due[name] = await add_server(
+                store, user, name, wanted=Wanted.RUNNING, wanted_generation=1, wished=wished
+            )
+        await add_server(store, user, "off")
+        await add_server(
+            store, user, "begun", wanted=Wanted.RUNNING, actual=Actual.STARTING, wanted_generation=1
+        )
+        async with store.read() as tx:
+            assert [server.name for server in await tx.servers.due(5)] == ["early", "tied", "late"]
+            assert [server.name for server in await tx.servers.due(1)] == ["early"]
+            counts = {name: await tx.servers.count_due_before(server) for name, server in due.items()}
+        assert counts == {"early": 0, "tied": 1, "late": 2}
+
+    async def test_leases_are_renewed_while_they_hold(self, store: Store) -> None:
+        user = await add_user(store)
+        mine = await add_server(store, user, "mine", lease=Lease("me", NOW + 5, 1))
+        others = [
+            await add_server(store, user, "gone", lease=Lease("me", NOW, 1)),
+            await add_server(store, user, "theirs", lease=Lease("them", NOW + 5, 1)),
+            await add_server(store, user, "free"),
+        ]
+        async with store.write() as tx:
+            assert await tx.servers.renew("me", expires=NOW + 15, now=NOW) == 1
+        async with store.read() as tx:
+            renewed = await tx.servers.get_by_id(mine.id)
+            assert renewed == replace(
+                mine, lease=Lease("me", NOW + 15, mine.lease.fence if mine.lease else 0)
+            )
+            assert [await tx.servers.get_by_id(other.id) for other in others] == others
+
     async def test_a_state_that_is_not_json_is_refused(self, store: Store) -> None:
         server = await add_server(store, await add_user(store))
         with pytest.raises(Invalid):
             async with store.write() as tx:
                 await tx.servers.save(replace(server, state={"socket": object()}))
+
+
+class HubsConformance:
+    """The hubs that share a database."""
+
+    async def test_hubs_come_and_go(self, store: Store) -> None:
+        first = Hub("1-aa", "machine", "http://127.0.0.1:1", "0.1", NOW, NOW + 10)
+        second = Hub("2-bb", "machine", "http://127.0.0.1:2", "0.2", NOW + 1, NOW + 10)
+        async with store.write() as tx:
+            await tx.hubs.put(second)
+            await tx.hubs.put(first)
+            assert await tx.hubs.alive(NOW) == [first, second]
+            await tx.hubs.put(replace(second, expires=NOW + 20))
+            assert await tx.hubs.alive(NOW + 10) == [replace(second, expires=NOW + 20)]
+            assert await tx.hubs.purge(NOW + 10) == 1
+            await tx.hubs.remove("2-bb")
+            await tx.hubs.remove("2-bb")
+            assert await tx.hubs.alive(NOW) == []
 
 
 class OAuthConformance:
