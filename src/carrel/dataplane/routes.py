@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from carrel.dataplane.paths import Segments, escaped, parse_spec, shown, split
-from carrel.dataplane.targets import BadTargetError, Target, parse_target
+from carrel.dataplane.targets import BadTargetError, Target, parse_target, with_alternatives
 from carrel.dataplane.writers import Writers
 from carrel.lib.clock import Clock, Timestamp
 
@@ -61,11 +61,15 @@ class _Node(dict[bytes, "_Node"]):
 
 
 def read_target(data: RouteData) -> Target:
-    """Return the target in a route's data; raise BadTargetError when there is none that is usable."""
+    """Return the target in a route's data; raise BadTargetError when there is none that is usable.
+
+    `"alternatives": [URL, ...]` says where else the same is served.
+    """
     url = data.get("target")
     if not isinstance(url, str):
         raise BadTargetError("a route needs a 'target', the URL of a server as a string")
-    return parse_target(url)
+    target = parse_target(url)
+    return with_alternatives(target, data["alternatives"]) if "alternatives" in data else target
 
 
 class RouteTable:
@@ -178,7 +182,8 @@ class RouteTable:
     def _read_target(self, segments: Segments, data: RouteData) -> Target:
         """Return a target as it is to be used; one that is known need not be parsed again."""
         known = self._routes.get(segments)
-        if known is not None and known.data.get("target") == data.get("target"):
+        same = ("target", "alternatives")
+        if known is not None and all(known.data.get(name) == data.get(name) for name in same):
             return known.target
         return self._sent(read_target(data))
 
@@ -194,7 +199,7 @@ class RouteTable:
             route = before.get(segments)
             if route is None:
                 route = Route(segments, target, data, self._clock.now())
-            elif route.target != target:
+            elif route.target.url != target.url:
                 route.last_activity = self._clock.now()
             route.target, route.data = target, data
             self._hang(route)
