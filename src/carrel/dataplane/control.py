@@ -10,11 +10,13 @@
 
 A specification is URL-escaped, in a path and in a snapshot. PUT, POST and DELETE may be numbered by a header
 `Carrel-Change` (see `writers`): 412 says that the number is not the expected one, and nothing has changed.
+Others are answered with `Carrel-Table`, the number that GET /api/status tells as long as the table stays so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
@@ -55,6 +57,8 @@ class Status(msgspec.Struct, frozen=True):
     public: str
     routes: int
     load: Load = Load()
+    #: How often the table has changed since the start, by whomever.
+    table: int = 0
 
 
 class Control:
@@ -126,6 +130,7 @@ class Control:
         reply = self._apply(call, spec)
         if mark is not None:
             self._table.writers.note(mark)
+            reply = replace(reply, headers=(("Carrel-Table", str(self._table.number)),))
         return reply
 
     def _apply(self, call: Call, spec: str) -> Reply:
