@@ -109,7 +109,7 @@ class Control:
             method, action = fixed[call.path]
             return action() if call.method == method else _wrong_method()
         if call.path != _ROUTES and not call.path.startswith(_ROUTES + "/"):
-            return Reply(404)
+            return Reply(404, b"Not Found")
         spec = call.path.removeprefix(_ROUTES)
         match call.method:
             case "GET" if spec in ("", "/"):
@@ -143,7 +143,7 @@ class Control:
         return Reply(204)
 
     def _list(self, query: str) -> Reply:
-        values = parse_qs(query, keep_blank_values=True)
+        values = parse_qs(query)
         given = values.get("inactiveSince") or values.get("inactive_since")
         routes = self._table.all()
         if given:
@@ -170,8 +170,9 @@ def _milliseconds(moment: Timestamp) -> str:
 
 
 def _moment(text: str) -> Timestamp:
+    year_or_month = len(text) in (4, 7) and "T" not in text
     try:
-        return parse_iso(text)
+        return parse_iso(text + "-01-01"[len(text) - 4 :] if year_or_month else text)
     except ValueError:
         raise ValueError(f"inactiveSince must be an ISO 8601 date, not {text!r}") from None
 
