@@ -73,11 +73,11 @@ class Rewriting:
 
 
 def host_of(request: Request) -> bytes:
-    """Return the host that a request is for, in lower case and without its port."""
+    """Return the host that a request is for, in lower case, without its port and a dot at its end."""
     host = request.host.lower()
     if host.startswith(b"["):
         return host.partition(b"]")[0] + b"]"
-    return host.partition(b":")[0]
+    return host.partition(b":")[0].removesuffix(b".")
 
 
 def replaced(sent: Iterable[tuple[bytes, bytes]], given: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from carrel.dataplane.paths import Segments, escaped, parse_spec, shown, split
+from carrel.dataplane.paths import BadPathError, Segments, escaped, other_readings, parse_spec, shown, split
 from carrel.dataplane.targets import BadTargetError, Target, parse_target, with_alternatives
 from carrel.dataplane.writers import Writers
 from carrel.lib.clock import Clock, Timestamp
@@ -99,17 +99,27 @@ class RouteTable:
         self._listeners.append(listener)
 
     def find(self, path: bytes, host: bytes | None = None) -> Route | None:
-        """Return the route with the longest prefix of the path's segments; raises BadPathError.
+        """Return the route with the longest prefix of the path's segments.
 
-        A given host is the first segment.
+        A given host is the first segment. Raises BadPathError, also when a server could read the path as one
+        of another route.
         """
         if host is None and path in self._found:
             return self._found[path]
+        first = [] if host is None else [host]
+        best = self._longest(first + split(path))
+        if b"%" in path or b"//" in path:
+            for segments in other_readings(path):
+                self._agree(best, first + segments)
+        if host is None and len(path) <= _MAX_FOUND_BYTES:
+            if len(self._found) >= _MAX_FOUND:
+                self._found.clear()
+            self._found[path] = best
+        return best
+
+    def _longest(self, segments: list[bytes]) -> Route | None:
         node = self._root
         best = node.route
-        segments = split(path)
-        if host is not None:
-            segments.insert(0, host)
         for segment in segments:
             child = node.get(segment)
             if child is None:
@@ -117,11 +127,20 @@ class RouteTable:
             node = child
             if node.route is not None:
                 best = node.route
-        if host is None and len(path) <= _MAX_FOUND_BYTES:
-            if len(self._found) >= _MAX_FOUND:
-                self._found.clear()
-            self._found[path] = best
         return best
+
+    def _agree(self, best: Route | None, segments: list[bytes]) -> None:
+        """Raise BadPathError when another reading of a path leads to another route than `best`."""
+        other = self._longest(segments)
+        if other is best:
+            return
+        if best is not None:
+            # A route may have a slash in a segment of its own; it is read as the server behind it reads it.
+            plain = [piece for segment in best.segments for piece in segment.split(b"/")]
+            depth = 0 if other is None else len(other.segments)
+            if len(plain) > max(depth, len(best.segments)) and segments[: len(plain)] == plain:
+                return
+        raise BadPathError("the path could mean that of another server")
 
     def get(self, spec: str) -> Route | None:
         """Return the route of exactly this specification."""
