@@ -332,6 +332,19 @@ async def test_errors_have_the_same_status_and_kind(pair: Pair, behind: Backend)
             assert theirs.body == ours.body, name
 
 
+@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n"])
+async def test_a_server_without_a_usable_answer_is_another_failure_here(pair: Pair, said: bytes) -> None:
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    await pair.route("/u", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert [answer.status for answer in await pair.get("/u/x")] == [503, 502]
+    server.close()
+
+
 def _fields(answer: Answer) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in _HOP}
 

@@ -194,6 +194,19 @@ async def test_pages_from_a_directory(tmp_path: Path) -> None:
         assert b"Nothing is served" in (await front.get("/none", "Accept: text/html")).body
 
 
+async def test_a_socket_for_both_families_tells_addresses_as_each_has_them(
+    tmp_path: Path, behind: Backend
+) -> None:
+    async with proxy(tmp_path, "--ip", "::") as front:
+        await front.route("/user/u", behind.url)
+        for address in ("127.0.0.1", "::1"):
+            reader, writer = await asyncio.open_connection(address, front.port)
+            writer.write(b"GET /user/u/x HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert (await Wire(reader, writer).answer()).status == 200
+            writer.close()
+    assert [seen.one("x-forwarded-for") for seen in behind.seen] == ["127.0.0.1", "::1"]
+
+
 async def test_the_process_id_is_in_a_file_as_long_as_it_runs(tmp_path: Path) -> None:
     file = tmp_path / "proxy.pid"
     async with proxy(tmp_path, "--pid-file", str(file)) as front:

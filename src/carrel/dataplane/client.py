@@ -74,6 +74,8 @@ class ClientConnection(asyncio.Protocol):
         peername = transport.get_extra_info("peername")
         # Whoever comes through a Unix socket has no address; servers are told that it is on this machine.
         address = peername[0] if isinstance(peername, tuple) and peername else ""
+        # A socket for both families has IPv4 addresses in the form of IPv6.
+        address = address.removeprefix("::ffff:")
         peer = Peer(address or "127.0.0.1", b"https" if transport.get_extra_info("ssl_object") else b"http")
         self._reader = RequestReader(self, peer, self._engine.limits)
         if not self._engine.admission.enter(address):
