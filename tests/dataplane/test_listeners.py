@@ -197,7 +197,7 @@ async def test_pages_from_a_directory(tmp_path: Path) -> None:
 async def test_a_socket_for_both_families_tells_addresses_as_each_has_them(
     tmp_path: Path, behind: Backend
 ) -> None:
-    async with proxy(tmp_path, "--ip", "::") as front:
+    async with proxy(tmp_path, "--ip", "") as front:
         await front.route("/user/u", behind.url)
         for address in ("127.0.0.1", "::1"):
             reader, writer = await asyncio.open_connection(address, front.port)
