@@ -284,6 +284,12 @@ class Proxy:
         answer = await self.api("POST", "/api/routes" + spec, {"target": target, **data})
         assert answer.status == 201
 
+    async def workers(self) -> list[int]:
+        """Return the process ids of those that forward."""
+        found = (await self.api("GET", "/api/status")).json()["workers"]
+        assert isinstance(found, list)
+        return found
+
     async def activity(self, spec: str) -> str:
         return str((await self.api("GET", "/api/routes" + spec)).json()["last_activity"])
 
@@ -306,12 +312,15 @@ def command(*flags: str) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def proxy(directory: Path, *flags: str, socket: Path | None = None) -> AsyncIterator[Proxy]:
+async def proxy(
+    directory: Path, *flags: str, socket: Path | None = None, workers: int = 1, port: int = 0
+) -> AsyncIterator[Proxy]:
     """Run a carrel-proxy on free ports, or on a Unix socket; `flags` come after the usual ones."""
     status_file = directory / "status.json"
-    place = ("--ip", "127.0.0.1", "--port", "0") if socket is None else ("--socket", str(socket))
+    place = ("--ip", "127.0.0.1", "--port", str(port)) if socket is None else ("--socket", str(socket))
     process = await asyncio.create_subprocess_exec(
         *command(*place, "--api-port", "0", "--status-file", str(status_file)),
+        *("--workers", str(workers)),
         *flags,
         env={**os.environ, "CONFIGPROXY_AUTH_TOKEN": TOKEN},
     )
