@@ -1,0 +1,215 @@
+"""What main makes of a worker's answers, and of their absence; the worker's end is a list of bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import msgspec
+
+from carrel.dataplane.channel import (
+    Applied,
+    Ask,
+    Behind,
+    Channel,
+    FromMain,
+    FromWorker,
+    Hello,
+    Open,
+    Report,
+    Told,
+    to_main,
+    to_worker,
+)
+from carrel.dataplane.load import Load
+from carrel.dataplane.member import Member
+from carrel.dataplane.metrics import Metrics
+from carrel.dataplane.routes import Change
+
+TARGET = {"target": "http://127.0.0.1:1"}
+#: More than the process ids that there can be: nobody is killed.
+NOBODY = 2**30
+
+
+class Pipe(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Center:
+    """The table's whole, and what was reported."""
+
+    number: int = 5
+    reports: list[Report] = field(default_factory=list)
+
+    def whole(self) -> Change:
+        return Change(self.number, {"/a": TARGET}, whole=True)
+
+    def reported(self, report: Report) -> None:
+        self.reports.append(report)
+
+
+class Pair:
+    """A member, and the words that it and its worker exchange."""
+
+    def __init__(self) -> None:
+        self.home = Center()
+        self.member = Member(self.home)
+        self.pipe = Pipe()
+        self.member.channel.connection_made(self.pipe)
+        self.member.expect_start()
+        self.told: list[FromMain] = []
+        self._other: Channel[FromMain] = to_main(self.told.append, lambda: None)
+
+    def say(self, message: FromWorker) -> None:
+        """Let the worker say something."""
+        pipe = Pipe()
+        speaking: Channel[FromMain] = to_main(self.told.append, lambda: None)
+        speaking.connection_made(pipe)
+        speaking.send(message)
+        self.member.channel.data_received(bytes(pipe.written))
+
+    def heard(self) -> list[FromMain]:
+        """Return what the worker was told since the last call."""
+        self._other.data_received(bytes(self.pipe.written))
+        self.pipe.written.clear()
+        told, self.told[:] = list(self.told), []
+        return told
+
+    def start(self) -> None:
+        self.say(Hello(NOBODY))
+        self.say(Applied(5))
+        self.heard()
+
+
+def report() -> Report:
+    return Report({"/a": 7.0}, Metrics().counts(), Load(connections=3), (1.0, 2.0))
+
+
+async def test_a_worker_serves_when_it_has_every_change() -> None:
+    pair = Pair()
+    change = Change(6, {"/b": TARGET})
+    pair.member.tell(change)
+    assert pair.heard() == []
+    pair.say(Hello(NOBODY))
+    pair.member.tell(change)
+    pair.say(Applied(5))
+    assert pair.heard() == [Told(pair.home.whole()), Told(change)]
+    assert not pair.member.serves
+    pair.say(Applied(6))
+    assert pair.heard() == [Open()]
+    assert pair.member.serves
+
+
+async def test_a_change_is_under_way_until_it_is_applied() -> None:
+    pair = Pair()
+    pair.start()
+    assert pair.member.change_under_way() is None
+    pair.member.tell(Change(6, {}, ("/a",)))
+    first = pair.member.change_under_way()
+    pair.member.tell(Change(7, {"/a": TARGET}))
+    second = pair.member.change_under_way()
+    assert first is not None
+    assert second is not None
+    pair.say(Applied(6))
+    assert (first.done(), second.done()) == (True, False)
+    pair.say(Applied(7))
+    assert second.done()
+    assert pair.member.change_under_way() is None
+
+
+async def test_a_worker_that_is_behind_gets_the_table_and_is_waited_for() -> None:
+    pair = Pair()
+    pair.start()
+    pair.member.tell(Change(7, {"/b": TARGET}))
+    waiting = pair.member.change_under_way()
+    pair.heard()
+    pair.home.number = 7
+    pair.say(Behind("change 7 does not follow 5"))
+    assert pair.heard() == [Told(pair.home.whole())]
+    assert waiting is not None
+    assert not waiting.done()
+    pair.say(Applied(7))
+    assert waiting.done()
+    assert pair.member.fault == ""
+
+
+async def test_a_worker_that_cannot_take_the_table_is_ended() -> None:
+    pair = Pair()
+    pair.say(Hello(NOBODY))
+    pair.say(Behind("no"))
+    assert "cannot take the routes: no" in pair.member.fault
+
+
+async def test_changes_are_due_sooner_than_reports() -> None:
+    pair = Pair()
+    pair.start()
+    pair.member.ask()
+    assert pair.heard() == [Ask()]
+    for _ in range(5):
+        pair.member.look()
+    assert pair.member.fault == ""
+    pair.member.tell(Change(6, {}, ("/a",)))
+    for _ in range(4):
+        pair.member.look()
+    assert pair.member.fault == ""
+    pair.member.look()
+    assert "take a change" in pair.member.fault
+
+
+async def test_one_that_never_starts_is_given_up() -> None:
+    pair = Pair()
+    for _ in range(21):
+        pair.member.look()
+    assert "did not start" in pair.member.fault
+    assert pair.pipe.closed
+
+
+async def test_its_end_is_an_answer_to_everything() -> None:
+    pair = Pair()
+    pair.start()
+    asked = pair.member.ask()
+    pair.member.tell(Change(6, {}, ("/a",)))
+    under_way = pair.member.change_under_way()
+    pair.member.channel.connection_lost(None)
+    assert under_way is not None
+    assert asked.done()
+    assert under_way.done()
+    assert pair.member.ended.is_set()
+    assert not pair.member.serves
+
+
+async def test_a_report_is_passed_on_asked_for_or_not() -> None:
+    pair = Pair()
+    pair.start()
+    asked = pair.member.ask()
+    pair.say(report())
+    pair.say(report())
+    assert asked.done()
+    assert pair.home.reports == [report(), report()]
+    assert (pair.member.load.connections, pair.member.cpu) == (3, (1.0, 2.0))
+
+
+async def test_messages_may_come_in_pieces() -> None:
+    heard: list[FromWorker] = []
+    pipe = Pipe()
+    sender = to_main(lambda _: None, lambda: None)
+    sender.connection_made(pipe)
+    sender.send(Hello(1))
+    sender.send(Applied(2))
+    receiver = to_worker(heard.append, lambda: None)
+    for byte in pipe.written:
+        receiver.data_received(bytes([byte]))
+    assert heard == [Hello(1), Applied(2)]
+    assert msgspec.structs.asdict(heard[1]) == {"number": 2}  # type: ignore[arg-type]
