@@ -16,6 +16,7 @@ from carrel.dataplane.channel import (
     FromWorker,
     Hello,
     Open,
+    Reload,
     Report,
     Told,
     to_main,
@@ -176,6 +177,13 @@ async def test_one_that_never_starts_is_given_up() -> None:
     assert pair.pipe.closed
 
 
+async def test_certificates_that_change_while_it_starts_are_read_again() -> None:
+    pair = Pair()
+    pair.member.reload()
+    pair.say(Hello(NOBODY))
+    assert pair.heard() == [Reload(), Told(pair.home.whole())]
+
+
 async def test_its_end_is_an_answer_to_everything() -> None:
     pair = Pair()
     pair.start()
@@ -212,4 +220,4 @@ async def test_messages_may_come_in_pieces() -> None:
     for byte in pipe.written:
         receiver.data_received(bytes([byte]))
     assert heard == [Hello(1), Applied(2)]
-    assert msgspec.structs.asdict(heard[1]) == {"number": 2}  # type: ignore[arg-type]
+    assert msgspec.structs.asdict(heard[1]) == {"number": 2}

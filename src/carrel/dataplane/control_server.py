@@ -68,6 +68,8 @@ class ControlConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._end is not None:
             self._end.cancel()
+        # It refers to this connection, and this to it: neither would go before cycles are looked for.
+        del self._parser
 
     def data_received(self, data: bytes) -> None:
         self._head_size += len(data)

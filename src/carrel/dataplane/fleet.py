@@ -222,7 +222,7 @@ class Fleet:
             if not member.ended.is_set():
                 member.kill("")
         await _all_ended(leaving)
-        self._forker.close()
+        await self._forker.close()
 
 
 async def _all_ended(members: list[Member]) -> None:

@@ -12,6 +12,10 @@ from carrel.dataplane.back_off import BackOff
 from carrel.dataplane.template import Template
 from carrel.lib.clock import Clock
 
+#: How often a template that is to be gone is looked at, and after how many seconds, before it is killed.
+_LOOKS = 100
+_LOOK_SECONDS = 0.01
+
 
 class Forker:
     """Holds the template; `again` starts another one."""
@@ -60,12 +64,13 @@ class Forker:
         if self._present.is_set():
             self._template.kill()
 
-    def close(self) -> None:
-        """End the template with its workers, after `retire`."""
+    async def close(self) -> None:
+        """End the template with its workers, after `retire`; return when it is gone."""
         if self._present.is_set():
             asyncio.get_running_loop().remove_reader(self._template.control)
             self._present.clear()
             self._template.close()
+            await self._end()
 
     def _lost(self) -> None:
         asyncio.get_running_loop().remove_reader(self._template.control)
@@ -76,7 +81,15 @@ class Forker:
         self._log.error("The process that starts workers has ended; another one starts in %g s", pause)
         self._task = asyncio.get_running_loop().create_task(self._replace(pause))
 
+    async def _end(self) -> None:
+        for _ in range(_LOOKS):
+            if self._template.is_gone():
+                return
+            await self._clock.sleep(_LOOK_SECONDS)
+        self._template.kill()
+
     async def _replace(self, pause: float) -> None:
+        await self._end()
         while True:
             await self._clock.sleep(pause)
             try:

@@ -63,6 +63,7 @@ class Member:
         self._asked: deque[_Asked] = deque()
         #: Names this process even when its id is another's by now; -1 where there is no such thing.
         self._handle = -1
+        self._stale = False
         self.channel = to_worker(self._hear, self._end)
         self.opened = asyncio.Event()
         self.ended = asyncio.Event()
@@ -95,7 +96,8 @@ class Member:
         return self._expect(_PATIENT)
 
     def reload(self) -> None:
-        """Have it read its certificates again; one that does not run yet will have the new ones."""
+        """Have it read its certificates again; one that has not said that it runs may have the old ones."""
+        self._stale = not self.pid
         if self.pid and not self.ended.is_set():
             self.channel.send(Reload())
 
@@ -134,12 +136,7 @@ class Member:
         match message:
             case Hello(pid):
                 self._answered()
-                self.pid = pid
-                if hasattr(os, "pidfd_open"):
-                    with contextlib.suppress(OSError):
-                        self._handle = os.pidfd_open(pid)
-                self.channel.send(Told(self._home.whole()))
-                self._expect(_PATIENT, is_change=True, is_whole=True)
+                self._begin(pid)
             case Applied():
                 self._answered()
                 if not self.opened.is_set() and self.change_under_way() is None:
@@ -153,6 +150,16 @@ class Member:
                 # The last one is not asked for.
                 if self._asked and not self._asked[0].is_change:
                     self._answered()
+
+    def _begin(self, pid: int) -> None:
+        self.pid = pid
+        if hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):
+                self._handle = os.pidfd_open(pid)
+        if self._stale:
+            self.reload()
+        self.channel.send(Told(self._home.whole()))
+        self._expect(_PATIENT, is_change=True, is_whole=True)
 
     def _behind(self, reason: str) -> None:
         asked = self._asked.popleft()

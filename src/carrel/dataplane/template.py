@@ -59,10 +59,14 @@ class Template:
             os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """End it with its workers, and return when all are gone."""
+        """Have it end its workers and itself."""
         self.control.close()
+
+    def is_gone(self) -> bool:
+        """Tell whether it has ended, and take it out of the process table then."""
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+            return os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        return True
 
 
 def fork_template(listeners: Sequence[socket.socket], certificates: Certificates, work: Work) -> Template:

@@ -67,7 +67,6 @@ class Worker:
                 self.certificates.reload()
                 self.engine.trust(self.certificates.client)
             case Drain():
-                self.opened.set()
                 self.drained.set()
 
     def follow(self, change: Change) -> Applied | Behind:
