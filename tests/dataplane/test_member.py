@@ -1,101 +1,21 @@
-"""What main makes of a worker's answers, and of their absence; the worker's end is a list of bytes."""
+"""What main makes of a worker's answers, and of their absence."""
 
 from __future__ import annotations
-
-import asyncio
-from dataclasses import dataclass, field
-
-import msgspec
 
 from carrel.dataplane.channel import (
     Applied,
     Ask,
     Behind,
-    Channel,
-    FromMain,
     FromWorker,
     Hello,
     Open,
     Reload,
-    Report,
     Told,
     to_main,
     to_worker,
 )
-from carrel.dataplane.load import Load
-from carrel.dataplane.member import Member
-from carrel.dataplane.metrics import Metrics
 from carrel.dataplane.routes import Change
-
-TARGET = {"target": "http://127.0.0.1:1"}
-#: More than the process ids that there can be: nobody is killed.
-NOBODY = 2**30
-
-
-class Pipe(asyncio.Transport):
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = bytearray()
-        self.closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
-
-    def close(self) -> None:
-        self.closed = True
-
-
-@dataclass
-class Center:
-    """The table's whole, and what was reported."""
-
-    number: int = 5
-    reports: list[Report] = field(default_factory=list)
-
-    def whole(self) -> Change:
-        return Change(self.number, {"/a": TARGET}, whole=True)
-
-    def reported(self, report: Report) -> None:
-        self.reports.append(report)
-
-
-class Pair:
-    """A member, and the words that it and its worker exchange."""
-
-    def __init__(self) -> None:
-        self.home = Center()
-        self.member = Member(self.home)
-        self.pipe = Pipe()
-        self.member.channel.connection_made(self.pipe)
-        self.member.expect_start()
-        self.told: list[FromMain] = []
-        self._other: Channel[FromMain] = to_main(self.told.append, lambda: None)
-
-    def say(self, message: FromWorker) -> None:
-        """Let the worker say something."""
-        pipe = Pipe()
-        speaking: Channel[FromMain] = to_main(self.told.append, lambda: None)
-        speaking.connection_made(pipe)
-        speaking.send(message)
-        self.member.channel.data_received(bytes(pipe.written))
-
-    def heard(self) -> list[FromMain]:
-        """Return what the worker was told since the last call."""
-        self._other.data_received(bytes(self.pipe.written))
-        self.pipe.written.clear()
-        told, self.told[:] = list(self.told), []
-        return told
-
-    def start(self) -> None:
-        self.say(Hello(NOBODY))
-        self.say(Applied(5))
-        self.heard()
-
-
-def report() -> Report:
-    return Report({"/a": 7.0}, Metrics().counts(), Load(connections=3), (1.0, 2.0))
+from tests.dataplane.wired import NOBODY, TARGET, Pair, Pipe, report
 
 
 async def test_a_worker_serves_when_it_has_every_change() -> None:
@@ -136,7 +56,7 @@ async def test_a_worker_that_is_behind_gets_the_table_and_is_waited_for() -> Non
     pair.member.tell(Change(7, {"/b": TARGET}))
     waiting = pair.member.change_under_way()
     pair.heard()
-    pair.home.number = 7
+    pair.center.number = 7
     pair.say(Behind("change 7 does not follow 5"))
     assert pair.heard() == [Told(pair.home.whole())]
     assert waiting is not None
@@ -205,7 +125,7 @@ async def test_a_report_is_passed_on_asked_for_or_not() -> None:
     pair.say(report())
     pair.say(report())
     assert asked.done()
-    assert pair.home.reports == [report(), report()]
+    assert pair.center.reports == [report(), report()]
     assert (pair.member.load.connections, pair.member.cpu) == (3, (1.0, 2.0))
 
 
@@ -220,4 +140,3 @@ async def test_messages_may_come_in_pieces() -> None:
     for byte in pipe.written:
         receiver.data_received(bytes([byte]))
     assert heard == [Hello(1), Applied(2)]
-    assert msgspec.structs.asdict(heard[1]) == {"number": 2}
