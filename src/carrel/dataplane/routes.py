@@ -60,6 +60,20 @@ class _Node(dict[bytes, "_Node"]):
         self.route: Route | None = None
 
 
+def forwarded(change: Change) -> Change:
+    """Return a change with only what forwarding looks at in the routes' data."""
+    return msgspec.structs.replace(change, put={spec: _slim(data) for spec, data in change.put.items()})
+
+
+def _slim(data: RouteData) -> RouteData:
+    slim: dict[str, object] = {name: data[name] for name in ("target", "alternatives") if name in data}
+    if data.get("hub") is True:
+        slim["hub"] = True
+    if isinstance(data.get("servers"), str):
+        slim["servers"] = data["servers"]
+    return slim
+
+
 def read_target(data: RouteData) -> Target:
     """Return the target in a route's data; raise BadTargetError when there is none that is usable.
 
@@ -94,9 +108,30 @@ class RouteTable:
     def __len__(self) -> int:
         return len(self._routes)
 
+    def whole(self) -> Change:
+        """Return a change that makes any table equal to this one."""
+        return Change(self.number, {route.escaped: route.data for route in self.all()}, whole=True)
+
     def on_change(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` with every change of the table (not of an activity time) before anybody sees it."""
         self._listeners.append(listener)
+
+    def follow(self, change: Change) -> None:
+        """Do what another table has done, and have its number then.
+
+        Raises ValueError when a change is missing in between, or when it cannot be done. Some of it may be
+        done then; a change of the whole table puts that right.
+        """
+        if change.whole:
+            self.replace(change.put)
+        elif change.number != self.number + 1:
+            raise ValueError(f"change {change.number} does not follow {self.number}")
+        else:
+            for spec, data in change.put.items():
+                self.add(spec, data)
+            for spec in change.removed:
+                self.remove(spec)
+        self.number = change.number
 
     def find(self, path: bytes, host: bytes | None = None) -> Route | None:
         """Return the route with the longest prefix of the path's segments.
@@ -149,6 +184,22 @@ class RouteTable:
     def all(self) -> list[Route]:
         """Return every route."""
         return list(self._routes.values())
+
+    def take_activity(self) -> dict[str, Timestamp]:
+        """Return when each route was used that was since the last call, and set these times back to 0."""
+        taken = {}
+        for route in self._routes.values():
+            if route.last_activity:
+                taken[route.escaped] = route.last_activity
+                route.last_activity = 0.0
+        return taken
+
+    def note_activity(self, times: Mapping[str, Timestamp]) -> None:
+        """Note when routes were used, as another table has it; one that is gone by now is left out."""
+        for spec, moment in times.items():
+            route = self.get(spec)
+            if route is not None and route.last_activity < moment:
+                route.last_activity = moment
 
     def add(self, spec: str, data: RouteData) -> None:
         """Add a route, or give one a new target and data; its activity is now. Raises ValueError."""
