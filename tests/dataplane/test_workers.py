@@ -354,3 +354,16 @@ async def test_workers_may_be_killed_at_any_time(tmp_path: Path) -> None:
         await until(
             lambda: len(_open_files(front.process.pid)) <= descriptors, "main holds no more than before"
         )
+
+
+async def test_a_unix_socket_is_shared(tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    async with backend() as behind, proxy(tmp_path, socket=path, workers=2) as front:
+        await front.route("/user/u", behind.url)
+        assert await _statuses(front, "/user/u/x", MANY) == {200}
+        victim = (await front.workers())[0]
+        os.kill(victim, signal.SIGKILL)
+        await _until_replaced(front, victim, 2)
+        assert await _statuses(front, "/user/u/x", MANY) == {200}
+        assert await front.stop() == 0
+        assert not path.exists()
