@@ -95,7 +95,7 @@ async def serve(
     """Run until told to stop."""
     table = RouteTable(SystemClock(), options.default_target, prepend_path=options.prepend_path)
     front = make_front(table)
-    url = public.url
+    version, url = program_version(), public.url
     stopped = asyncio.Event()
     _on_signals(stopped, certificates, front, log)
     async with contextlib.AsyncExitStack() as stack:
@@ -107,8 +107,7 @@ async def serve(
         await stack.enter_async_context(front.serving())
 
         def status() -> Status:
-            version, pid = program_version(), os.getpid()
-            return Status(version, pid, url, len(table), front.load, front.workers)
+            return Status(version, os.getpid(), url, len(table), front.load, front.workers)
 
         control = Control(table, token, status, stopped.set, front.metrics)
         answer = functools.partial(ControlConnection, front.answering(control.answer), Bounds())
