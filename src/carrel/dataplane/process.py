@@ -146,15 +146,24 @@ def _on_signals(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
 
-    def reload() -> None:
+    async def reload() -> None:
         failed = certificates.reload()
         front.reload()
+        # Reports come after what was asked for before.
+        await front.refresh()
         if failed:
             log.error("Certificates stay as they were: %s", failed)
         else:
             log.info("Certificates were read again")
 
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    tasks: set[asyncio.Task[None]] = set()
+
+    def begin() -> None:
+        task = loop.create_task(reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, begin)
 
 
 @contextlib.contextmanager
