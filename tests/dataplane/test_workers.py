@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.dataplane.authority import Authority
 from tests.dataplane.harness import DEADLINE, Backend, Proxy, Wire, backend, command, proxy, until
 from tests.rigs import processes
 from tests.rigs.systems import free_port
@@ -104,6 +106,12 @@ async def _echoes(wire: Wire) -> None:
 
 def _descendants(pid: int) -> list[int]:
     return [one for one in processes.tree(pid) if one != pid]
+
+
+async def test_every_worker_asks_the_other_addresses_of_a_route(tmp_path: Path) -> None:
+    async with _running(tmp_path, 2) as (front, behind):
+        await front.route("/hub", f"http://127.0.0.1:{free_port()}", alternatives=[behind.url])
+        assert await _statuses(front, "/hub/x", MANY) == {200}
 
 
 @pytest.mark.parametrize("workers", [2, 4])
@@ -354,3 +362,42 @@ async def test_workers_may_be_killed_at_any_time(tmp_path: Path) -> None:
         await until(
             lambda: len(_open_files(front.process.pid)) <= descriptors, "main holds no more than before"
         )
+
+
+async def test_a_unix_socket_is_shared(tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    async with backend() as behind, proxy(tmp_path, socket=path, workers=2) as front:
+        await front.route("/user/u", behind.url)
+        assert await _statuses(front, "/user/u/x", MANY) == {200}
+        victim = (await front.workers())[0]
+        os.kill(victim, signal.SIGKILL)
+        await _until_replaced(front, victim, 2)
+        assert await _statuses(front, "/user/u/x", MANY) == {200}
+        assert await front.stop() == 0
+        assert not path.exists()
+
+
+async def _subjects(front: Proxy) -> set[str]:
+    """Return who the certificates of several new connections are for."""
+    wires = [await front.wire() for _ in range(20)]
+    return {wire.writer.get_extra_info("peercert")["subject"][-1][0][1] for wire in wires}
+
+
+async def test_a_new_worker_has_the_certificate_of_the_others(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    place, renewed = authority.sign("place"), authority.sign("renewed")
+    log = tmp_path / "log"
+    async with proxy(tmp_path, *place.flags(), "--log-file", str(log), workers=2) as front:
+        front.tls = authority.visitor()
+        assert await _subjects(front) == {"place"}
+        shutil.copy(renewed.key, place.key)
+        shutil.copy(renewed.cert, place.cert)
+        front.process.send_signal(signal.SIGHUP)
+        await until(lambda: "Certificates were read again" in log.read_text(), "the new one is read")
+        assert await _subjects(front) == {"renewed"}
+        # What is in the files by now was not asked for.
+        place.cert.write_text("torn")
+        for victim in await front.workers():
+            os.kill(victim, signal.SIGKILL)
+            await _until_replaced(front, victim, 2)
+        assert await _subjects(front) == {"renewed"}

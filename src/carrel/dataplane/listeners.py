@@ -29,7 +29,7 @@ class CannotListenError(Exception):
 
 
 class PortInUseError(CannotListenError):
-    """Another process listens there."""
+    """Another process listens there, or a file is in the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +157,9 @@ def _listen_unix(path: Path) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        used = error.errno == errno.EADDRINUSE
-        reason = "something is there already" if used else error.strerror or str(error)
-        raise CannotListenError(f"cannot listen on {path}: {reason}") from None
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(f"cannot listen on {path}: something is there already") from None
+        raise CannotListenError(f"cannot listen on {path}: {error.strerror or error}") from None
     return listener
 
 

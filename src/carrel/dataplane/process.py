@@ -95,7 +95,7 @@ async def serve(
     """Run until told to stop."""
     table = RouteTable(SystemClock(), options.default_target, prepend_path=options.prepend_path)
     front = make_front(table)
-    url = public.url
+    version, url = program_version(), public.url
     stopped = asyncio.Event()
     _on_signals(stopped, certificates, front, log)
     async with contextlib.AsyncExitStack() as stack:
@@ -107,8 +107,7 @@ async def serve(
         await stack.enter_async_context(front.serving())
 
         def status() -> Status:
-            version, pid = program_version(), os.getpid()
-            return Status(version, pid, url, len(table), front.load, front.workers, table.number)
+            return Status(version, os.getpid(), url, len(table), front.load, front.workers, table.number)
 
         control = Control(table, token, status, stopped.set, front.metrics)
         answer = functools.partial(ControlConnection, front.answering(control.answer), Bounds())
@@ -147,15 +146,24 @@ def _on_signals(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
 
-    def reload() -> None:
+    async def reload() -> None:
         failed = certificates.reload()
         front.reload()
+        # Reports come after what was asked for before.
+        await front.refresh()
         if failed:
             log.error("Certificates stay as they were: %s", failed)
         else:
             log.info("Certificates were read again")
 
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    tasks: set[asyncio.Task[None]] = set()
+
+    def begin() -> None:
+        task = loop.create_task(reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, begin)
 
 
 @contextlib.contextmanager
