@@ -6,14 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from carrel.dataplane.paths import BadPathError, Segments, escaped, other_readings, parse_spec, shown, split
+from carrel.dataplane.paths import (
+    BadPathError,
+    Segments,
+    escaped,
+    is_plain,
+    other_readings,
+    parse_spec,
+    shown,
+    split,
+)
 from carrel.dataplane.targets import BadTargetError, Target, parse_target, with_alternatives
 from carrel.dataplane.writers import Writers
 from carrel.lib.clock import Clock, Timestamp
 
 RouteData = Mapping[str, object]
-_MAX_FOUND = 8192
-_MAX_FOUND_BYTES = 128
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -95,8 +102,6 @@ class RouteTable:
         self._default = default
         self._routes: dict[Segments, Route] = {}
         self._root = _Node()
-        #: What was found for paths since the last change: most are asked for again.
-        self._found: dict[bytes, Route | None] = {}
         self._listeners: list[Callable[[Change], None]] = []
         #: Of the last change; 0 before the first.
         self.number = 0
@@ -139,17 +144,29 @@ class RouteTable:
         A given host is the first segment. Raises BadPathError, also when a server could read the path as one
         of another route.
         """
-        if host is None and path in self._found:
-            return self._found[path]
         first = [] if host is None else [host]
+        if not first and is_plain(path):
+            return self._longest_plain(path)
         best = self._longest(first + split(path))
         if b"%" in path or b"//" in path:
             for segments in other_readings(path):
                 self._agree(best, first + segments)
-        if host is None and len(path) <= _MAX_FOUND_BYTES:
-            if len(self._found) >= _MAX_FOUND:
-                self._found.clear()
-            self._found[path] = best
+        return best
+
+    def _longest_plain(self, path: bytes) -> Route | None:
+        """Cut off no more segments than the table has: nearly every request comes this way."""
+        node = self._root
+        best = node.route
+        start = 1
+        while node and start:
+            end = path.find(b"/", start)
+            child = node.get(path[start:] if end < 0 else path[start:end])
+            if child is None:
+                break
+            node = child
+            if node.route is not None:
+                best = node.route
+            start = end + 1
         return best
 
     def _longest(self, segments: list[bytes]) -> Route | None:
@@ -264,7 +281,6 @@ class RouteTable:
 
     def _swap(self, wanted: Mapping[Segments, tuple[Target, RouteData]]) -> None:
         before, self._routes, self._root = self._routes, {}, _Node()
-        self._found.clear()
         for segments, (target, data) in wanted.items():
             route = before.get(segments)
             if route is None:
@@ -286,7 +302,6 @@ class RouteTable:
         return target if self._prepend_path else target.without_path()
 
     def _hang(self, route: Route) -> None:
-        self._found.clear()
         node = self._root
         for segment in route.segments:
             node = node.setdefault(segment, _Node())
@@ -294,7 +309,6 @@ class RouteTable:
         self._routes[route.segments] = route
 
     def _cut(self, segments: Segments) -> None:
-        self._found.clear()
         trail = [self._root]
         for segment in segments:
             trail.append(trail[-1][segment])
