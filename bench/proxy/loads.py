@@ -47,7 +47,7 @@ QUICK = Amounts(
     round_trips=10_000,
     large_bodies=1,
     added_routes=100,
-    restarts=1,
+    restarts=3,
     warm_up=0.4,
 )
 

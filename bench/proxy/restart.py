@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from bench.proxy.loads import Amounts
 from bench.proxy.running import Failed, Running, ask_port, command_of, environment, running
 from tests.rigs import processes
+from tests.rigs.poll import until
 from tests.rigs.systems import free_port
 
 _PATIENCE = 10.0
@@ -36,7 +37,7 @@ def restart(proxy: Running, amounts: Amounts) -> float:
             storage=directory / "routes",
         )
         with running(proxy.system, setup, cores, None) as first:
-            os.kill(first.pid, signal.SIGKILL)
+            _kill(first.pid)
             return statistics.median(_start_and_kill(first, cores) for _ in range(amounts.restarts))
 
 
@@ -51,9 +52,14 @@ def _start_and_kill(first: Running, cores: str) -> float:
         try:
             return _wait(first, process, begin) - begin
         finally:
-            members = processes.tree(process.pid)
-            process.kill()
-            processes.end(members)
+            _kill(process.pid)
+
+
+def _kill(pid: int) -> None:
+    """Kill the main process, and return when its workers are gone: none may be taken for a new one."""
+    members = processes.tree(pid)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not any(map(processes.is_alive, members)), "every process to be gone")
 
 
 def _wait(first: Running, process: subprocess.Popen[bytes], begin: float) -> float:

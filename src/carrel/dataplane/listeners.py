@@ -20,8 +20,8 @@ from carrel.dataplane.dead_peers import find_dead_peers
 
 BACKLOG = 2048
 #: How often a port in use is tried once more, and after how many seconds.
-_TRIES = 20
-_PAUSE = 0.05
+_TRIES = 100
+_PAUSE = 0.01
 
 
 class CannotListenError(Exception):
