@@ -27,10 +27,11 @@ from carrel.lib.clock import SystemClock
 def collect_rarely() -> None:
     """Leave what is there to the process's end, and the rest alone for long.
 
-    Connections live long: looking through them all the time costs more than their rare cycles.
+    Connections live long: looking through them all the time costs more than their rare cycles. Those of
+    broken ones still have to go before they are megabytes.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(5_000, 10, 20)
 
 
 def make_engine(
