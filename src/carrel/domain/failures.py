@@ -18,6 +18,8 @@ _LONGEST_SENTENCE = 400
 _LONGEST_VALUE = 200
 _RECENT = 20
 """Of a server that had run, only its last lines are about its end."""
+_OPTIONAL = ("memory", "image")
+"""Names that a sentence also makes sense without; their values are put in brackets."""
 _AGAIN = "Try again; if it fails again, show this page to the administrator."
 
 
@@ -55,7 +57,10 @@ def diagnose(evidence: Evidence) -> Failure:
     for rule in RULES:
         found = said.match(rule)
         if found is not None:
-            message, hint = (_fill(template, names | found) for template in (rule.message, rule.hint))
+            message, hint = (
+                _fill(template, names | {name: value.strip() for name, value in found.items()})
+                for template in (rule.message, rule.hint)
+            )
             return Failure(rule.code, message, log, hint)
     raise LookupError("the last rule fits everything")
 
@@ -120,7 +125,6 @@ def _names(evidence: Evidence, text: str, log: str) -> dict[str, str]:
         "status": str(evidence.status),
         "driver_hint": evidence.hint or _AGAIN,
         "said": f": {last}" if last else "",
-        "memory": "",
     }
     number = -(signal_of(evidence.status) or 0)
     if number > 0:
@@ -131,7 +135,8 @@ def _names(evidence: Evidence, text: str, log: str) -> dict[str, str]:
 
 
 def _fill(template: str, names: Mapping[str, str]) -> str:
-    short = {name: clean(value.strip(), _LONGEST_VALUE) for name, value in names.items()}
+    short = {name: clean(value, _LONGEST_VALUE) for name, value in names.items()}
+    short |= {name: f" ({short[name]})" if name in short else "" for name in _OPTIONAL}
     sentence = template.format_map(_Names(short))
     return sentence if len(sentence) <= _LONGEST_SENTENCE else f"{sentence[:_LONGEST_SENTENCE]}…"
 

@@ -58,7 +58,7 @@ def facts_of(ctx: HubContext, row: Server, driver: Spawner) -> Mapping[str, str]
     if row.url:
         facts |= {"url": f"{row.url}{prefix}api", "port": row.url.rpartition(":")[2]}
     if driver.mem_limit:
-        facts["memory"] = f" (its limit is {_size(int(driver.mem_limit))})"
+        facts["memory"] = f"its limit is {_size(int(driver.mem_limit))}"
     return facts
 
 

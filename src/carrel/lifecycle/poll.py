@@ -82,7 +82,9 @@ class Poller:
         if row is None or row.lease is None or row.lease.owner != self.owner:
             return
         driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
-        await self.starter.fail(row, driver, Evidence(stage=Stage.START, end=End.LATE))
+        await self.starter.fail(
+            row, driver, Evidence(stage=Stage.READY if row.url else Stage.START, end=End.LATE)
+        )
 
     async def _bury(self, server: Server, driver: Spawner, status: int | None) -> None:
         gone = Evidence(stage=Stage.RUNNING, end=End.ENDED, status=status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carrel.domain.causes.rule import AFTER_START, BEFORE, End, Rule
+from carrel.domain.causes.rule import BEFORE_ANSWER, BY_SERVER, End, Rule
 
 _ENDED = frozenset({End.ENDED})
 
@@ -101,7 +101,7 @@ _DISKS = (
         says=r"Cannot enter (?P<home>\S[^:\n]*): starting in /"
         r"|Could not chdir to home directory (?P<home2>\S+):"
         r"|HOME.{0,20}(?:not set|does not exist)|home directory .{0,80}(?:does not exist|not found)",
-        stages=BEFORE,
+        stages=BEFORE_ANSWER,
     ),
     Rule(
         "directory-not-made",
@@ -115,8 +115,8 @@ _DISKS = (
         "The directory that the server should show is not there: {directory}",
         "Make it, or the administrator has to change c.Spawner.notebook_dir.",
         says=r"(?:No such (?:notebook|contents|root)? ?dir(?:ectory)?|root_dir.{0,40}does not exist"
-        r"|not a directory)[:,]? ['\"]?(?P<directory>/[^'\"\n]*)",
-        stages=BEFORE,
+        r"|not a directory)[:,]? ['\"]*(?P<directory>/[^'\"\n]*)",
+        stages=BEFORE_ANSWER,
     ),
     Rule(
         "not-owner",
@@ -132,8 +132,7 @@ _DISKS = (
         " made by root.",
         says=r"(?:Permission denied|\[Errno 13\][^'\"\n]*)[:,]? ?['\"]?(?P<path>/[^'\"\n]+)['\"]?"
         r"|(?P<path2>/[^\s:]+): Permission denied",
-        stages=AFTER_START,
-        ends={End.ENDED, End.SILENT},
+        ends=BY_SERVER,
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carrel.domain.causes.rule import AFTER_START, End, Rule, Stage
+from carrel.domain.causes.rule import BEFORE_ANSWER, BY_SERVER, End, Rule
 
 #: How the single-user programs say that they cannot reach the hub.
 _NO_HUB = r"Failed to connect to (?:my Hub|Hub API) at|The hub does not answer:|No hub answers at"
@@ -11,7 +11,6 @@ _ADDRESS = (
     " servers"
     " reach the hub."
 )
-_READY = frozenset({Stage.READY})
 _SILENT = frozenset({End.SILENT})
 
 _HUB = (
@@ -24,7 +23,7 @@ _HUB = (
             r"gaierror|Name or service not known|name resolution|nodename nor servname"
             r"|No address associated with hostname|Could not resolve host",
         ),
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "clock-skew",
@@ -33,14 +32,14 @@ _HUB = (
         says=r"certificate is not yet valid|token is not yet valid|not valid yet|clock ?skew"
         r"|ImmatureSignatureError"
         r"|issued in the future",
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "certificate-expired",
         "The server does not trust the hub's address: its certificate has expired.",
         "The administrator has to renew the certificate.",
         says=r"certificate has expired|CERTIFICATE_EXPIRED|certificate expired",
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "certificate-name",
@@ -50,7 +49,7 @@ _HUB = (
         says=r"Hostname mismatch|certificate is not valid for|doesn't match either of"
         r"|hostname '[^']*' doesn't match"
         r"|IP address mismatch",
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "certificate-untrusted",
@@ -59,7 +58,7 @@ _HUB = (
         " SSL_CERT_FILE.",
         says=r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|self[- ]signed certificate|UNKNOWN_CA"
         r"|unable to get local issuer certificate",
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "hub-token",
@@ -69,7 +68,7 @@ _HUB = (
         " the server's environment.",
         says=r"auth token may have expired|I may need a new token|hub refuses a report of activity: .*40[13]"
         r"|Error notifying Hub of activity: HTTP 40[13]|JUPYTERHUB_API_TOKEN is (?:not set|malformed)",
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "hub-token",
@@ -78,35 +77,35 @@ _HUB = (
         " overwritten in"
         " the server's environment.",
         says=(_NO_HUB, r"HTTP(?:Error)?:? 40[13]\b|answered 40[13]"),
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "hub-address",
         "What answers at the hub's address is not this hub's API (404).",
         "The administrator has to see that JUPYTERHUB_API_URL ends with the hub's base_url and hub/api.",
         says=(_NO_HUB, r"HTTP(?:Error)?:? 404\b|answered 404"),
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "hub-error",
         "The hub answered the server with an error of its own.",
         "Try again; if it fails again, the hub's log says why.",
         says=(_NO_HUB, r"HTTP(?:Error)?:? 5(?!99)\d\d\b|answered 5\d\d"),
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "hub-timeout",
         "The server cannot reach the hub: nothing comes back from its address.",
         "The administrator has to let servers through the firewall to the hub's port. " + _ADDRESS,
         says=(_NO_HUB, r"timed? ?out|HTTP 599|No route to host|Network is unreachable"),
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "hub-unreachable",
         "The server cannot reach the hub: nothing takes its connections at the hub's address.",
         _ADDRESS + " In a container, 127.0.0.1 is the container itself.",
         says=_NO_HUB,
-        stages=AFTER_START,
+        ends=BY_SERVER,
     ),
     Rule(
         "not-by-hub",
@@ -115,7 +114,8 @@ _HUB = (
         " `env -i`.",
         says=r"^(?:carrel-singleuser: |KeyError: '|.*)(?P<variable>JUPYTERHUB_[A-Z_]+)(?:' *$| is not set"
         r"| env is required)",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
 )
 
@@ -132,14 +132,14 @@ _LISTENING = (
         "The server cannot listen on its address, because the machine that it runs on does not have it.",
         "The administrator has to set c.Spawner.ip to an address of that machine; 0.0.0.0 takes all of them.",
         says=r"Cannot assign requested address|EADDRNOTAVAIL|Can't assign requested address|\[Errno 99\]",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
     ),
     Rule(
         "port-forbidden",
         "The server may not listen on its port: ports below 1024 are for root.",
         "The administrator has to set c.Spawner.port to 0 or to a port above 1023.",
         says=r"Permission to listen on port \d+ denied|bind.{0,80}(?:permission denied|Errno 13)",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
     ),
     Rule(
         "redirect-loop",
@@ -147,7 +147,7 @@ _LISTENING = (
         "Delete the cookies of this site and try again; if it goes on, the versions of jupyterhub beside"
         " the hub and"
         " the server differ, or the proxy in front changes paths.",
-        says=r"too many redirects|ERR_TOO_MANY_REDIRECTS|redirect loop",
+        says=r"too many redirects|ERR_TOO_MANY_REDIRECTS|redirect loop(?!s!)",
     ),
 )
 

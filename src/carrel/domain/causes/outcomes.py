@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carrel.domain.causes.rule import BEFORE, End, Rule, Stage
+from carrel.domain.causes.rule import BEFORE_ANSWER, End, Rule, Stage
 
 _ADMIN = "Show this page to the administrator."
 _AGAIN = "Try again; if it fails again, show this page to the administrator."
@@ -134,7 +134,7 @@ GENERAL = (
         "The server ended with status {status} before it answered{said}.",
         _AGAIN,
         ends=_ENDED,
-        stages=BEFORE,
+        stages=BEFORE_ANSWER,
     ),
     Rule(
         "exit",

@@ -11,8 +11,14 @@ _IMAGES = (
         "The administrator has to give the hub's machine or cluster the registry's credentials, or correct"
         " the name.",
         says=r"pull access denied(?: for (?P<image>[^\s,]+))?|unauthorized: authentication required"
-        r"|no basic auth credentials|authorization failed|denied: requested access"
+        r"|no basic auth credentials|denied: requested access"
         r"|403 Forbidden.{0,80}manifests",
+    ),
+    Rule(
+        "image-broken",
+        "The image of the server is for another kind of processor than the machine has.",
+        "The administrator has to build it for this machine: docker build --platform.",
+        says=r"exec format error.{0,40}(?:container|image)|no matching manifest for|image's platform",
     ),
     Rule(
         "image-missing",
@@ -21,12 +27,6 @@ _IMAGES = (
         says=r"(?:No such image:? ?|manifest for |manifest unknown|ImageNotFound|InvalidImageName"
         r"|ErrImageNeverPull"
         r"|repository does not exist)(?P<image>[\w./:@-]+[\w])?",
-    ),
-    Rule(
-        "image-broken",
-        "The image of the server is for another kind of processor than the machine has.",
-        "The administrator has to build it for this machine: docker build --platform.",
-        says=r"exec format error.{0,40}(?:container|image)|no matching manifest for|image's platform",
     ),
     Rule(
         "registry-unreachable",
@@ -125,10 +125,10 @@ _KUBERNETES = (
     ),
     Rule(
         "evicted",
-        "The cluster has evicted the server: its machine ran short of {resource}.",
+        "The cluster has evicted the server: its machine ran short of something, or is taken out of service.",
         "Start it again; ask for one that is guaranteed more.",
-        says=r"node was low on resource: (?P<resource>[\w-]+)|\bEvicted\b|DeletionByTaintManager"
-        r"|Preempted by|DisruptionTarget",
+        says=r"node was low on resource|reason: ?\"?Evicted|was evicted|DeletionByTaintManager|Preempted by"
+        r"|DisruptionTarget",
     ),
     Rule(
         "crash-loop",
@@ -221,7 +221,7 @@ _CARDS = (
         "gpu-missing",
         "The server asks for a graphics card, and there is none to be had.",
         "Choose a server without one, or try again when somebody has ended theirs.",
-        says=r"could not select device driver .{0,20}gpu|no CUDA-capable device|No CUDA GPUs are available"
+        says=r"could not select device driver .{0,60}gpu|no CUDA-capable device|No CUDA GPUs are available"
         r"|NVIDIA-SMI has failed|nvidia-container-cli: .{0,60}(?:error|failed)"
         r"|Unable to determine the device handle"
         r"|Invalid generic resource \(gres\)",

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from carrel.domain.causes.rule import End, Rule, Stage
+from carrel.domain.causes.rule import BEFORE_ANSWER, BY_SERVER, End, Rule, Stage
 
-_READY = frozenset({Stage.READY})
 _ENDED = frozenset({End.ENDED})
 #: Up to so many lines may follow an exception's last line at the end of a log.
 _AT_END = r"(?:\n.*){0,3}\Z"
+_MOVED = "Install its package anew: its environment was moved, or made on another machine."
 _INSTALL = "Install it where the server runs, or set c.Spawner.cmd to the full path of what starts a server."
 
-_COMMANDS = (
+COMMANDS = (
     Rule(
         "no-command",
         "{text}",
         "{driver_hint}",
         error="StartError",
         says=r"There is no command to start",
+    ),
+    Rule(
+        "interpreter-missing",
+        "{text}",
+        "{driver_hint}",
+        error="StartError",
+        says=r"names a program that is not there",
     ),
     Rule(
         "command-missing",
@@ -35,16 +42,24 @@ _COMMANDS = (
         r"|No module named '?(?P<command3>jupyterhub|carrel_client|jupyter_server|jupyterlab"
         r"|notebook)(?:\.singleuser)?'?"
         r"(?:\n.*){0,3}\Z",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "interpreter-missing",
         "The first line of {script} names a program that is not there: {interpreter}",
-        "Reinstall the package that the command belongs to: its environment was moved or made on another"
-        " machine.",
-        says=r"(?P<script>\S+): (?:cannot execute: required file not found"
-        r"|(?P<interpreter>/\S+): bad interpreter)",
-        stages=_READY,
+        _MOVED,
+        says=r"(?P<script>\S+): (?P<interpreter>/\S+): bad interpreter",
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
+    ),
+    Rule(
+        "interpreter-missing",
+        "The first line of {script} names a program that is not there.",
+        _MOVED,
+        says=r"(?P<script>\S+): cannot execute: required file not found",
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "not-executable",
@@ -66,7 +81,8 @@ _COMMANDS = (
         "The administrator has to install it, or set LD_LIBRARY_PATH for servers.",
         says=r"error while loading shared libraries: (?P<library>[^\s:]+)"
         r"|version [`'](?P<library2>GLIBC\w*_[\w.]+)'",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "command-missing",
@@ -75,11 +91,12 @@ _COMMANDS = (
         says=r"(?:exec: )?(?:line )?(?:\d+: )?(?P<command>[\w./+-]+): (?:command )?not found"
         r"|(?P<command2>[\w./+-]+): No such file or directory|can't open file '(?P<command3>[^']+)'",
         status={127, 2},
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
 )
 
-_CONFIGURATION = (
+CONFIGURATION = (
     Rule(
         "argument",
         "The server does not know an option of its command line: {option}",
@@ -88,7 +105,8 @@ _CONFIGURATION = (
         r"|alias):? '?(?P<option2>[^'\n]{1,80})"
         r"|no such option:? (?P<option3>\S+)|(?:invalid|illegal|unrecognized) option:? (?P<option4>.{1,60})"
         r"|error: (?:argument )?(?P<option5>\S+): expected (?:one|at least one) argument",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "config-syntax",
@@ -99,7 +117,8 @@ _CONFIGURATION = (
             r"(?:^|: )(?:SyntaxError|IndentationError|TabError):",
             r"File ['\"](?P<file>[^'\"]*config[^'\"]*\.py)",
         ),
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "config-json",
@@ -110,7 +129,7 @@ _CONFIGURATION = (
             r"(?P<file>/[^\s'\"]*\.json)\b",
             r"Expecting|Extra data|JSONDecodeError|Invalid JSON",
         ),
-        stages=_READY,
+        stages=BEFORE_ANSWER,
         ends=_ENDED,
     ),
     Rule(
@@ -119,14 +138,16 @@ _CONFIGURATION = (
         "Correct it in the Jupyter configuration file or on the command line that sets it.",
         says=r"Bad config encountered during initialization: (?P<reason>.+)"
         r"|^traitlets\.traitlets\.TraitError: (?P<reason2>.+)",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "config-missing",
         "A file that the server's command line names is not there: {file}",
         "The administrator has to correct c.Spawner.args.",
         says=r"No such file or directory: (?P<file>/?\S+)" + _AT_END,
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "root-refused",
@@ -135,7 +156,8 @@ _CONFIGURATION = (
         " --allow-root to"
         " c.Spawner.args.",
         says=r"Running as root is not recommended",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "locale",
@@ -144,7 +166,8 @@ _CONFIGURATION = (
         says=r"locale\.Error: unsupported locale|setlocale: LC_\w+: cannot change locale"
         r"|Python 3 was configured to use"
         r" ASCII|UnicodeEncodeError: 'ascii'",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "packages-mismatch",
@@ -155,28 +178,32 @@ _CONFIGURATION = (
         says=r"^(?:ImportError|AttributeError): (?P<reason>(?:cannot import name|module '|type object '"
         r"|partially"
         r" initialized).{1,150})" + _AT_END,
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "module-missing",
         "A Python package that the server needs is not installed: {module}",
         "Install it where the server runs: pip install {module}.",
         says=r"^(?:ModuleNotFoundError|ImportError): No module named '?(?P<module>[\w.]+)'?" + _AT_END,
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "module-missing",
         "A Python package that the server needs is not installed: {module}",
         "Install it where the server runs: pip install {module}.",
         says=r"^\S*python[\d.]*: No module named '?(?P<module>[\w.]+)'?",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "module-missing",
         "A Python package of the server cannot be loaded: {module}",
         "Reinstall it where the server runs: pip install --force-reinstall {module}.",
         says=r"^ImportError: (?P<module>[^\n]{1,150})" + _AT_END,
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "extension",
@@ -186,14 +213,15 @@ _CONFIGURATION = (
         r"|extension failed (?:loading|starting))"
         r"|Failed to load (?P<extension2>\w+) server extension"
         r"|[Ee]rror loading server extension (?P<extension3>[\w.]+)",
-        stages=_READY,
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
     ),
     Rule(
         "source-syntax",
         "A Python file of the server's has an error in it: {file}",
         "Correct or remove it; if it belongs to a package, the package is for another version of Python.",
         says=(r"^(?:SyntaxError|IndentationError|TabError):", r"File \"(?P<file>[^\"]+)\", line \d+$"),
-        stages=_READY,
+        stages=BEFORE_ANSWER,
         ends=_ENDED,
     ),
     Rule(
@@ -206,15 +234,13 @@ _CONFIGURATION = (
     ),
 )
 
-RULES = _COMMANDS + _CONFIGURATION
-
 STATUS = (
     Rule(
         "command-missing",
         "The command was not found where the server runs (status 127).",
         _INSTALL,
         ends=_ENDED,
-        stages=_READY,
+        stages=BEFORE_ANSWER,
         status={127},
     ),
     Rule(
@@ -222,7 +248,7 @@ STATUS = (
         "The command cannot be run (status 126).",
         "The administrator has to make it executable for everybody: chmod a+rx.",
         ends=_ENDED,
-        stages=_READY,
+        stages=BEFORE_ANSWER,
         status={126},
     ),
     Rule(
@@ -232,7 +258,7 @@ STATUS = (
         " background.",
         "c.Spawner.cmd has to stay in the foreground: end a wrapper script with exec.",
         ends=_ENDED,
-        stages=_READY,
+        stages=BEFORE_ANSWER,
         status={0},
     ),
 )

@@ -36,9 +36,10 @@ class End(StrEnum):
     """The hub was away when it happened."""
 
 
-BEFORE = frozenset({Stage.OPTIONS, Stage.HOOK, Stage.START, Stage.READY})
-"""Up to the first answer."""
-AFTER_START = frozenset({Stage.READY, Stage.RUNNING})
+BEFORE_ANSWER = frozenset({Stage.START, Stage.READY})
+"""A driver's start may wait for much of what the server does."""
+BY_SERVER = frozenset({End.ENDED, End.SILENT, End.LATE})
+"""The server's own words count, and nothing that the hub or a driver raised."""
 
 
 @dataclass(frozen=True, slots=True)
