@@ -36,6 +36,14 @@ def listeners() -> list[Listener]:
     return found
 
 
+def shares_network(pid: int) -> bool:
+    """Tell whether a process has this one's network: another's ports are not in our tables."""
+    try:
+        return os.readlink(_PROC / str(pid) / "ns/net") == os.readlink(_PROC / "self/ns/net")
+    except OSError:
+        return False
+
+
 def parse_table(text: str) -> Iterator[tuple[str, int]]:
     """Yield the inode and port of each listening socket in /proc/net/tcp."""
     for line in text.splitlines()[1:]:

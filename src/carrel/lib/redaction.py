@@ -10,6 +10,9 @@ STARS = "***"
 LONGEST = 2048
 """Characters of one value that a log shows."""
 
+_MOST = 512 * 1024
+"""Characters that are looked at."""
+
 _WORDS = "token|code|state|_xsrf|password|passwd|secret|code_verifier|otp"
 _NAMES = rf"(?:{_WORDS}|[a-z_]*_(?:token|secret|password))"
 _EQUALS = r"(?:=|%(?:25)*3[Dd])"
@@ -45,7 +48,9 @@ def clean_lines(text: str, lines: int, longest: int, secrets: Sequence[str] = ()
         text = text.replace(secret, STARS)
     kept: list[str] = []
     room = longest
-    for line in reversed(_TERMINAL.sub("", text[-64 * longest :]).splitlines()[-lines:]):
+    if len(text) > _MOST:
+        text = text[-_MOST:].partition("\n")[2]
+    for line in reversed(_TERMINAL.sub("", text).splitlines()[-lines:]):
         shown = escape_controls(_redact_line(line.expandtabs().rstrip())[:longest])
         room -= len(shown) + 1
         if room < -1:

@@ -15,12 +15,14 @@ from carrel import JUPYTERHUB_VERSION
 from carrel.domain.causes.rule import End, Stage
 from carrel.domain.failures import Evidence
 from carrel.lib.httpclient import HttpError, Reply, send
-from carrel.lib.listening import listeners
-from carrel.lib.process_table import environ_of
+from carrel.lib.listening import listeners, shares_network
+from carrel.lib.process_table import environ_of, running
 from carrel.lifecycle.readiness import NotReady
 
 _VERSION_HEADER = "x-jupyterhub-version"
 _SECONDS = 5.0
+#: How long a look at another path may take: it holds up servers that are ready and have no such page.
+_LOOK = 1.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _log = logging.getLogger("carrel.lifecycle")
 
@@ -74,11 +76,11 @@ class HttpProbe:
         place = urlsplit(url)
         root, expected = f"{place.scheme}://{place.netloc}", place.path.removesuffix("api")
         try:
-            front = await send("GET", f"{root}/", seconds=self.seconds)
+            front = await send("GET", f"{root}/", seconds=_LOOK)
             aim = urlsplit(front.headers.get("location", "")).path if front.status in _REDIRECTS else ""
             for path in dict.fromkeys((f"{aim.rstrip('/')}/", "/")):
                 if path != expected and path.isascii() and path.isprintable():
-                    reply = await send("GET", f"{root}{path}api", seconds=self.seconds)
+                    reply = await send("GET", f"{root}{path}api", seconds=_LOOK)
                     if _is_jupyter(reply):
                         return path
         except (TimeoutError, OSError):
@@ -114,9 +116,15 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _ports(port: int, labels: Mapping[str, str]) -> dict[str, str]:
-    """Return who else listens on a port, or on which ports the labelled processes listen instead."""
+    """Return who else listens on a port, or on which ports the labelled processes listen instead.
+
+    Nothing when none of them shares this machine's network: a container's port is taken by whoever forwards it.
+    """
+    own = {pid for pid in running() if labels and labels.items() <= environ_of(pid).items()}
+    own = {pid for pid in own if shares_network(pid)}
+    if not own:
+        return {}
     there = listeners()
-    own = {each.pid for each in there if labels and labels.items() <= environ_of(each.pid).items()}
     at_port = [each for each in there if each.port == port]
     if any(each.pid in own for each in at_port):
         return {}

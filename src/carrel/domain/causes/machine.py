@@ -188,6 +188,14 @@ SIGNALS = (
     ),
     Rule(
         "terminated",
+        "Somebody or something told the server to end: a restart of the machine, a time limit, or an"
+        " administrator.",
+        "Start it again.",
+        says=r"received signal (?:15|2|1), stopping|Received signal SIG(?:TERM|INT|HUP)",
+        ends=_ENDED,
+    ),
+    Rule(
+        "terminated",
         "Somebody or something ended the server ({signal}): a restart of the machine, a time limit, or an"
         " administrator.",
         "Start it again.",
