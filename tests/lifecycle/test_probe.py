@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from carrel.lib.listening import listeners
+from carrel.lib.process_table import environ_of
 from carrel.lifecycle.probe import HttpProbe
 from carrel.lifecycle.readiness import NotReady
 from tests.rigs.poll import until
@@ -104,16 +105,30 @@ async def test_an_unknown_name() -> None:
     assert await HttpProbe().examine(f"http://server.invalid:80{PATH}", {}) == {"reach": "name"}
 
 
-async def test_a_server_that_says_nothing_is_told_with_its_pid() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}{PATH}"
-        facts = await HttpProbe(seconds=0.05).examine(url, {"CARREL_TEST_LABEL": "another run"})
-    assert facts["reach"] == "timeout"
-    assert facts["other"].endswith(f"process {os.getpid()}")
-
-
 def _start(code: str, label: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", code], env=os.environ | label)
+
+
+async def test_another_program_at_the_port_is_told_with_its_pid() -> None:
+    label = {"CARREL_TEST_LABEL": f"mute {os.getpid()}"}
+    run = _start("import time; time.sleep(60)", label)
+    try:
+        until(lambda: label.items() <= environ_of(run.pid).items(), "the run to begin")
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}{PATH}"
+            facts = await HttpProbe(seconds=0.05).examine(url, label)
+        assert facts["reach"] == "timeout"
+        assert facts["other"].endswith(f"process {os.getpid()}")
+    finally:
+        run.kill()
+        run.wait()
+
+
+async def test_a_port_is_nobody_else_s_when_the_run_is_elsewhere() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as forwarder:
+        url = f"http://127.0.0.1:{forwarder.getsockname()[1]}{PATH}"
+        facts = await HttpProbe(seconds=0.05).examine(url, {"CARREL_TEST_LABEL": "elsewhere"})
+    assert facts == {"reach": "timeout"}
 
 
 async def test_the_ports_of_the_run_itself_are_found() -> None:

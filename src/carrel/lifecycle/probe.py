@@ -118,7 +118,7 @@ def _is_this_machine(host: str) -> bool:
 def _ports(port: int, labels: Mapping[str, str]) -> dict[str, str]:
     """Return who else listens on a port, or on which ports the labelled processes listen instead.
 
-    Nothing when none of them shares this machine's network: a container's port is taken by whoever forwards it.
+    Nothing when none of them shares this machine's network: a container's port is taken by its forwarder.
     """
     own = {pid for pid in running() if labels and labels.items() <= environ_of(pid).items()}
     own = {pid for pid in own if shares_network(pid)}
