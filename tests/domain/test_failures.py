@@ -31,7 +31,7 @@ UNREACHED = {"unknown"}
 )
 def test_a_cause_is_told(case: Case, seen: Evidence) -> None:
     failure = diagnose(seen)
-    assert (failure.code, failure.message) == (case.code, failure.message)
+    assert failure.code == case.code, failure.message
     assert case.message in failure.message
     assert case.hint in failure.hint
     assert "?" not in failure.message

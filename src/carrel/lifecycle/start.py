@@ -57,8 +57,7 @@ class Starter:
         course = Course()
         try:
             url = await self._run_driver(row, driver, course)
-            row = await self.checkpoint(row, driver.get_state(), url)
-            await self.finish(row, driver)
+            await self.finish(await self.checkpoint(row, driver.get_state(), url), driver)
         except lease.LeaseLost:
             raise
         except asyncio.CancelledError as error:
