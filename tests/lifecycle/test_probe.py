@@ -70,6 +70,14 @@ async def test_readiness(pages: Pages, ready: bool) -> None:
     [
         ({"/api": (200, JUPYTER, "")}, "/"),
         ({"/": (302, "", "Location: /lab/\r\n"), "/lab/api": (200, JUPYTER, "")}, "/lab/"),
+        (
+            {
+                PATH: (404, '<link rel="icon" href="/wrong/static/favicon.ico?v=1">', ""),
+                "/wrong/api": (200, JUPYTER, ""),
+            },
+            "/wrong/",
+        ),
+        ({PATH: (404, '<link href="/static/style/x.css">', ""), "/api": (200, JUPYTER, "")}, "/"),
         ({"/": (302, "", "Location: /user/bob/tree?\r\n"), "/api": (200, JUPYTER, "")}, "/"),
     ],
 )

@@ -22,6 +22,10 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(240), only_carrel]
 
 #: A port that the test itself listens on.
 TAKEN = free_port()
+WRONG_BASE = (
+    "port=${JUPYTERHUB_SERVICE_URL##*127.0.0.1:} && exec jupyter server --allow-root --no-browser"
+    " --port=${port%%/*} --ServerApp.base_url=/wrong/"
+)
 NOWHERE = "http://127.0.0.1:1/hub/api"
 
 FAULTS: dict[str, Fault] = {
@@ -92,6 +96,13 @@ FAULTS: dict[str, Fault] = {
     ),
     "bare": Fault(
         "not-by-hub", "JUPYTERHUB_SERVICE_URL", "env -i", cmd=("/usr/bin/env", "-i", str(CARREL.program))
+    ),
+    "wrong_base": Fault(
+        "wrong-base-url",
+        "answers at /wrong/ and not below /user/wrong_base/",
+        "base_url",
+        {"http_timeout": LONG},
+        cmd=("sh", "-c", WRONG_BASE),
     ),
     "bad_value": jupyter("config-value", "port", "Jupyter configuration", "--ServerApp.port=soon"),
     "no_file": jupyter("config-missing", "/nowhere/x.ipynb", "c.Spawner.args", "/nowhere/x.ipynb"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ _VERSION_HEADER = "x-jupyterhub-version"
 _SECONDS = 5.0
 #: How long a look at another path may take: it holds up servers that are ready and have no such page.
 _LOOK = 1.0
+_PAGE = 16 * 1024
+_PATH = re.compile(r"/[\w.~%@/-]{0,500}", re.ASCII)
+_OWN_FILE = re.compile(r"""href=["'](/(?:[\w.~%@/-]{0,500}?/)?)static/(?:favicon|style)""", re.ASCII)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _log = logging.getLogger("carrel.lifecycle")
 
@@ -41,7 +45,7 @@ class HttpProbe:
         except (TimeoutError, OSError):
             return False
         if reply.status == 404:
-            elsewhere = await self._elsewhere(url)
+            elsewhere = await self._elsewhere(url, reply)
             if elsewhere:
                 facts = {"elsewhere": elsewhere}
                 raise NotReady(Evidence(stage=Stage.READY, end=End.SILENT, facts=facts))
@@ -52,8 +56,6 @@ class HttpProbe:
     async def examine(self, url: str, labels: Mapping[str, str]) -> Mapping[str, str]:
         """Return the facts `answered`, `reach`, `elsewhere`, `other` and `listens`, as far as they hold."""
         facts = await self._reach(url)
-        if "answered" in facts:
-            facts["elsewhere"] = await self._elsewhere(url)
         place = urlsplit(url)
         if _is_this_machine(place.hostname or ""):
             facts |= await asyncio.to_thread(_ports, place.port or 0, labels)
@@ -61,7 +63,8 @@ class HttpProbe:
 
     async def _reach(self, url: str) -> dict[str, str]:
         try:
-            return {"answered": str((await send("GET", url, seconds=self.seconds)).status)}
+            reply = await send("GET", url, seconds=self.seconds)
+            return {"answered": str(reply.status), "elsewhere": await self._elsewhere(url, reply)}
         except HttpError:
             return {"reach": "garbage"}
         except TimeoutError:
@@ -71,21 +74,29 @@ class HttpProbe:
         except OSError as error:
             return {"reach": "refused" if isinstance(error, ConnectionRefusedError) else "lost"}
 
-    async def _elsewhere(self, url: str) -> str:
+    async def _elsewhere(self, url: str, reply: Reply) -> str:
         """Return the path of a Jupyter server that answers there and not below `url`'s, or nothing."""
         place = urlsplit(url)
         root, expected = f"{place.scheme}://{place.netloc}", place.path.removesuffix("api")
         try:
             front = await send("GET", f"{root}/", seconds=_LOOK)
-            aim = urlsplit(front.headers.get("location", "")).path if front.status in _REDIRECTS else ""
-            for path in dict.fromkeys((f"{aim.rstrip('/')}/", "/")):
-                if path != expected and path.isascii() and path.isprintable():
-                    reply = await send("GET", f"{root}{path}api", seconds=_LOOK)
-                    if _is_jupyter(reply):
-                        return path
+            for path in dict.fromkeys((*_own_prefixes(reply), *_redirection(front), "/")):
+                if path != expected and _is_jupyter(await send("GET", f"{root}{path}api", seconds=_LOOK)):
+                    return path
         except (TimeoutError, OSError):
             pass
         return ""
+
+
+def _own_prefixes(reply: Reply) -> list[str]:
+    """Return where a Jupyter server's page for a wrong address says that its own files are."""
+    found = _OWN_FILE.search(reply.body[:_PAGE].decode(errors="replace"))
+    return [found[1]] if found else []
+
+
+def _redirection(reply: Reply) -> list[str]:
+    path = urlsplit(reply.headers.get("location", "")).path if reply.status in _REDIRECTS else ""
+    return [f"{path.rstrip('/')}/"] if _PATH.fullmatch(path) else []
 
 
 def _is_jupyter(reply: Reply) -> bool:

@@ -124,7 +124,8 @@ _LISTENING = (
         "port-taken",
         "The port on which the server should listen is in use by another program.",
         "Try again: it gets another port, unless c.Spawner.port fixes one.",
-        says=r"Address already in use|EADDRINUSE|port \d+ is already in use|\[Errno 98\]|\[Errno 48\]"
+        says=r"Address already in use|EADDRINUSE|port \d+ is (?:already in use|not available)|\[Errno 98\]"
+        r"|\[Errno 48\]"
         r"|no available port could be found|port is already allocated",
     ),
     Rule(

@@ -109,30 +109,6 @@ CONFIGURATION = (
         ends=BY_SERVER,
     ),
     Rule(
-        "config-syntax",
-        "A configuration file of the server is no proper Python: {file}",
-        "Correct the line that the log below shows, or rename the file and start the server again.",
-        says=(
-            r"config",
-            r"(?:^|: )(?:SyntaxError|IndentationError|TabError):",
-            r"File ['\"](?P<file>[^'\"]*config[^'\"]*\.py)",
-        ),
-        stages=BEFORE_ANSWER,
-        ends=BY_SERVER,
-    ),
-    Rule(
-        "config-json",
-        "A configuration file of the server is no proper JSON: {file}",
-        "Correct it or delete it, and start the server again.",
-        says=(
-            r"JSONDecodeError|json",
-            r"(?P<file>/[^\s'\"]*\.json)\b",
-            r"Expecting|Extra data|JSONDecodeError|Invalid JSON",
-        ),
-        stages=BEFORE_ANSWER,
-        ends=_ENDED,
-    ),
-    Rule(
         "config-value",
         "A setting of the server has a value that it does not take: {reason}",
         "Correct it in the Jupyter configuration file or on the command line that sets it.",
@@ -204,6 +180,30 @@ CONFIGURATION = (
         says=r"^ImportError: (?P<module>[^\n]{1,150})" + _AT_END,
         stages=BEFORE_ANSWER,
         ends=BY_SERVER,
+    ),
+    Rule(
+        "config-syntax",
+        "A configuration file of the server is no proper Python: {file}",
+        "Correct the line that the log below shows, or rename the file and start the server again.",
+        says=(
+            r"config",
+            r"(?:^|: )(?:SyntaxError|IndentationError|TabError):",
+            r"File ['\"](?P<file>[^'\"]*config[^'\"]*\.py)",
+        ),
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
+    ),
+    Rule(
+        "config-json",
+        "A configuration file of the server is no proper JSON: {file}",
+        "Correct it or delete it, and start the server again.",
+        says=(
+            r"JSONDecodeError|json",
+            r"(?P<file>/[^\s'\"]*\.json)\b",
+            r"Expecting|Extra data|JSONDecodeError|Invalid JSON",
+        ),
+        stages=BEFORE_ANSWER,
+        ends=_ENDED,
     ),
     Rule(
         "extension",
