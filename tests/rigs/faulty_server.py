@@ -186,7 +186,8 @@ def leave() -> None:
 def tell_secrets() -> None:
     print(f"JUPYTERHUB_API_TOKEN={os.environ['JUPYTERHUB_API_TOKEN']}")
     print("the token is", os.environ["JUPYTERHUB_API_TOKEN"])
-    print({"Authorization": "Bearer aaaabbbbccccdddd"}, "\x1b[31mred\x1b[0m", "\x07")
+    print({"Authorization": "Bearer aaaabbbbccccdddd"})
+    print("\x1b[31mred\x1b[0m \x07")
     raise SystemExit(18)
 
 
