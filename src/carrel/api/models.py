@@ -91,18 +91,19 @@ def moment(timestamp: Timestamp | None) -> str | None:
     return None if timestamp is None else isoformat(timestamp)
 
 
-def failure_model(failure: Failure, *, log: bool) -> FailureModel:
-    """Return a failure as JSON, with the server's last lines when `log` is set."""
-    return FailureModel(failure.code, failure.message, failure.hint, failure.log if log else UNSET)
+def failure_model(failure: Failure, caller: Caller, user_name: str, server_name: str = "") -> FailureModel:
+    """Return a failure as JSON, with the server's last lines if the caller may read them."""
+    log = failure.log if may_read_log(caller, user_name, server_name) else UNSET
+    return FailureModel(failure.code, failure.message, failure.hint, log)
 
 
 def server_model(server: Server, base_url: str, caller: Caller) -> ServerModel:
     """Return a server as JSON; its driver's state and its log only for who may see them."""
     full = full_name(server.user_name, server.name)
     state = caller.may("admin:server_state", server=full)
-    log = may_read_log(caller, server.user_name, server.name)
     progress = f"{base_url}hub/api/users/{escape(server.user_name)}/"
     progress += f"servers/{escape(server.name)}/progress" if server.name else "server/progress"
+    failure = server.failure and failure_model(server.failure, caller, server.user_name, server.name)
     return ServerModel(
         name=server.name,
         full_name=full,
@@ -116,7 +117,7 @@ def server_model(server: Server, base_url: str, caller: Caller) -> ServerModel:
         user_options=dict(server.user_options),
         progress_url=progress,
         state=dict(server.state) if state else UNSET,
-        failure=failure_model(server.failure, log=log) if server.failure else UNSET,
+        failure=failure or UNSET,
     )
 
 

@@ -15,7 +15,6 @@ from carrel.api.models import ServerModel, failure_model, server_model
 from carrel.core import servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.servers import may_read_log
 from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
 from carrel.domain.names import full_name
@@ -45,7 +44,7 @@ async def start_server(hub: HubContext, caller: Caller, name: str, request: Requ
         message = failure.message if failure else "The server did not start."
         answer: dict[str, Any] = {"status": 500, "message": message}
         if failure:
-            answer["failure"] = failure_model(failure, log=may_read_log(caller, name))
+            answer["failure"] = failure_model(failure, caller, name)
         return json_reply(answer, 500)
     ready = settled is not None and settled.ready
     return PlainTextResponse("", 201 if ready else 202)
@@ -100,8 +99,7 @@ def _step_model(hub: HubContext, server: Server, step: ServerProgress, caller: C
     if step.failed:
         model["failed"] = True
     if step.failure:
-        log = may_read_log(caller, server.user_name, server.name)
-        model["failure"] = failure_model(step.failure, log=log)
+        model["failure"] = failure_model(step.failure, caller, server.user_name, server.name)
         model["html_message"] = "<br>".join(
             html.escape(text) for text in (step.failure.message, step.failure.hint) if text
         )
