@@ -240,7 +240,41 @@ async def test_a_start_that_fails_says_why(hub: TrialHub, clients: Clients) -> N
     hub.world.scripts["bea"] = Script(start_error=RuntimeError("no room"))
     reply = await clients["bea"].post(f"{API}/users/bea/server")
     assert reply.status_code == 500
-    assert reply.json() == {"status": 500, "message": "The server could not be started: no room"}
+    message = "The server could not be started: no room"
+    failure = reply.json().pop("failure")
+    assert reply.json() == {"status": 500, "message": message, "failure": failure}
+    assert (failure["code"], failure["message"], failure["log"]) == ("start-error", message, "")
+    assert failure["hint"].startswith("Try again")
+    assert (await clients["bea"].get(f"{API}/users/bea/server")).json()["failure"] == failure
+
+
+@pytest.mark.parametrize(
+    ("reader", "scopes", "sees"),
+    [
+        ("bea", (), True),
+        ("root", (), True),
+        ("bea", ("read:servers",), False),
+        ("bea", ("read:servers", "access:servers"), True),
+        ("root", ("read:servers",), False),
+    ],
+)
+async def test_a_server_s_log_is_for_who_may_open_it_and_for_admins(
+    hub: TrialHub, reader: str, scopes: tuple[str, ...], sees: bool
+) -> None:
+    hub.world.scripts["bea"] = Script(
+        start_error=RuntimeError("no room"), leave_on_error=True, log="a line of bea's"
+    )
+    await hub.start("bea")
+    token = await hub.token_of((await hub.find(reader)).user, *scopes)
+    async with client_of(build_web_app(hub.ctx), token) as client:
+        failure = (await client.get(f"{API}/users/bea/server")).json()["failure"]
+        last = _events((await client.get(f"{API}/users/bea/server/progress")).text)[-1]
+    assert failure == last["failure"]
+    assert failure.get("log") == ("a line of bea's" if sees else None)
+
+
+async def test_a_server_that_has_not_failed_has_no_failure(clients: Clients) -> None:
+    assert "failure" not in (await clients["ada"].get(f"{API}/users/ada/server")).json()
 
 
 def _events(body: str) -> list[dict[str, Any]]:
@@ -268,15 +302,16 @@ async def test_progress(hub: TrialHub, clients: Clients) -> None:
 
 
 async def test_progress_of_a_failure(hub: TrialHub, clients: Clients) -> None:
-    hub.world.scripts["bea"] = Script(start_error=RuntimeError("no room"))
+    hub.world.scripts["bea"] = Script(start_error=RuntimeError("no <room>"))
     await hub.start("bea")
     events = _events((await clients["bea"].get(f"{API}/users/bea/server/progress")).text)
     assert [event["progress"] for event in events[:-1]] == [0, 20, 50]
-    assert events[-1] == {
-        "progress": 100,
-        "failed": True,
-        "message": "The server could not be started: no room",
-    }
+    last = events[-1]
+    assert last.keys() == {"progress", "failed", "message", "html_message", "failure"}
+    assert (last["progress"], last["failed"]) == (100, True)
+    assert last["message"] == "The server could not be started: no <room>"
+    assert last["html_message"].startswith("The server could not be started: no &lt;room&gt;<br>Try again")
+    assert last["failure"]["code"] == "start-error"
 
 
 async def test_a_token_is_shown_once(clients: Clients) -> None:

@@ -92,8 +92,12 @@ def _no_proxy(hub: TrialHub) -> None:
             "no-answer",
             "The server did not answer at http://127.0.0.1:1/user/ada/api within 30 seconds.",
         ),
-        (_exit, "exit", "The server ended with status 3 before it answered."),
-        (_no_proxy, "start-error", "The server could not be started: the fake proxy was told to fail"),
+        (_exit, "exit", "The server ended with status 3 before it answered: last line."),
+        (
+            _no_proxy,
+            "no-route",
+            "The server runs, but the hub could not set its route in the proxy: the fake",
+        ),
     ],
 )
 async def test_a_start_that_fails(hub: TrialHub, arrange: Arrange, code: str, message: str) -> None:

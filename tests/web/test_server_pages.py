@@ -219,7 +219,7 @@ async def test_the_pending_page_ends(tmp_path: Path, row: Any, status: int, expe
         assert (reply.headers["location"] == expected) if status == 302 else (expected in reply.text)
 
 
-async def test_the_log_of_a_failure_is_for_the_owner(tmp_path: Path) -> None:
+async def test_a_failure_as_its_owner_and_as_an_admin_see_it(tmp_path: Path) -> None:
     async with open_hub(tmp_path) as hub, hub.browser() as ada, hub.browser() as root:
         await hub.user("root", admin=True)
         await hub.server("ada", **FAILED)
@@ -227,10 +227,13 @@ async def test_the_log_of_a_failure_is_for_the_owner(tmp_path: Path) -> None:
         await root.log_in("root")
         own = (await ada.get("/hub/spawn-pending/ada")).text
         other = (await root.get("/hub/spawn-pending/ada")).text
-        assert "Traceback" in own
-        assert "Traceback" not in other
-        assert "Ask Grace." in own
-        assert "Ask Grace." in other
+        for page in (own, other):
+            assert "It &lt;b&gt;ended&lt;/b&gt; at once." in page
+            assert "Ask Grace." in page
+            assert "Traceback\n&lt;script&gt;</pre>" in page
+            assert "Try again" in page
+        assert "<code>exit</code>" in other
+        assert "<code>exit</code>" not in own
 
 
 async def stop(browser: Browser) -> str:

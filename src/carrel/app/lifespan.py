@@ -22,7 +22,7 @@ from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.lib.ids import new_token
 from carrel.lib.listen import bind_socket
-from carrel.lifecycle.readiness import http_probe
+from carrel.lifecycle.probe import HttpProbe
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper, collect_activity
 from carrel.proxy.base import ProxyError
@@ -65,7 +65,7 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
     Without `start_proxy` only servers are looked after, and routes where a data plane happens to run.
     """
     routes = RouteKeeper(ctx)
-    reconciler = Reconciler(ctx, http_probe, routes, owner=f"{os.getpid()}-{new_token()[:8]}")
+    reconciler = Reconciler(ctx, HttpProbe(), routes, owner=f"{os.getpid()}-{new_token()[:8]}")
     if start_proxy:
         await ctx.proxy.start()
         await routes.sync()

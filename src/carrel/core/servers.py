@@ -26,6 +26,12 @@ async def get_server(ctx: HubContext, caller: Caller, user_name: str, server_nam
         return await _find(tx, user_name, server_name)
 
 
+def may_read_log(caller: Caller, user_name: str, server_name: str = "") -> bool:
+    """Tell whether the caller may see what a server wrote: who may open it, and who looks after servers."""
+    full = full_name(user_name, server_name)
+    return caller.may("access:servers", server=full) or caller.may("admin:server_state", server=full)
+
+
 async def find_server(ctx: HubContext, user_name: str, server_name: str = "") -> Server | None:
     """Return a server, for the hub's own use."""
     async with ctx.store.read() as tx:
@@ -156,7 +162,7 @@ def outcome(ctx: HubContext, server: Server) -> ServerProgress:
             server.id, server.generation, 100, f"Server ready at {server_path(ctx, server)}", ready=True
         )
     message = server.failure.message if server.failure else "The server has stopped."
-    return ServerProgress(server.id, server.generation, 100, message, failed=True)
+    return ServerProgress(server.id, server.generation, 100, message, failed=True, failure=server.failure)
 
 
 def server_path(ctx: HubContext, server: Server) -> str:

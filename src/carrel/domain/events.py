@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from carrel.domain.servers import Failure
+
 
 @dataclass(frozen=True, slots=True)
 class ServerChanged:
@@ -26,6 +28,8 @@ class ServerProgress:
     html_message: str = ""
     failed: bool = False
     ready: bool = False
+    failure: Failure | None = None
+    """Why, when it has failed."""
 
 
 @dataclass(frozen=True, slots=True)

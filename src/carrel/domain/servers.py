@@ -33,7 +33,7 @@ class Failure:
     """Why the last start or run ended: for people."""
 
     code: str
-    """One of `start-error`, `timeout`, `exit`, `no-answer`, `cancelled`, `lost`."""
+    """One of those in `domain/causes`; stable."""
     message: str
     """One sentence."""
     log: str = ""

@@ -1,4 +1,4 @@
-"""Calling a driver: each call has a time limit, and what it raises ends here or in a Failure."""
+"""Calling a driver: each call has a time limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
-from carrel.domain.servers import Failure
 from carrel.lib.awaiting import resolve, resolve_within
 from carrel.spawners.base import Spawner
 
@@ -67,13 +66,3 @@ def endpoint(driver: Spawner, answer: Any) -> str:
         raise ValueError(f"{type(driver).__name__}.start() did not say on which port the server listens")
     host = f"[{ip}]" if ":" in str(ip) else ip or "127.0.0.1"
     return f"{driver.server.proto}://{host}:{port}"
-
-
-def failure_of(error: BaseException) -> Failure:
-    """Return what people are told of an exception that a start raised."""
-    message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    hint = (
-        str(getattr(error, "hint", ""))
-        or "Try again; if it fails again, show this page to the administrator."
-    )
-    return Failure("start-error", f"The server could not be started: {message}", hint=hint)

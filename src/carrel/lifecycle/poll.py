@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_user
 from carrel.core.servers import change, server_path
-from carrel.domain.servers import Actual, Failure, Server
+from carrel.domain.causes.rule import End, Stage
+from carrel.domain.failures import Evidence
+from carrel.domain.servers import Actual, Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lifecycle import drive, lease
 from carrel.lifecycle.drive import Life
+from carrel.lifecycle.evidence import explain
 from carrel.lifecycle.readiness import NotReady
 from carrel.lifecycle.start import Starter, ended
 from carrel.lifecycle.stop import STOP_LIMIT, drop_rights, run_hooks
@@ -58,14 +61,13 @@ class Poller:
         life = (await drive.poll(driver))[0] if row.state else Life.DEAD
         url = row.url or _endpoint(driver)
         if life is Life.DEAD or not url:
-            lost = Failure("lost", "The hub was restarted while the server started.", hint="Start it again.")
-            await self.starter.fail(row, driver, lost)
+            await self.starter.fail(row, driver, Evidence(stage=Stage.START, end=End.LOST))
             return
         try:
             await self.starter.finish(await self.starter.checkpoint(row, driver.get_state(), url), driver)
             _log.info("%s was adopted", server_path(self.ctx, row))
         except NotReady as error:
-            await self.starter.fail(row, driver, Failure(error.code, str(error)))
+            await self.starter.fail(row, driver, error.evidence)
 
     async def abort(self, server: Server) -> None:
         """End a start whose deadline has passed and that nobody works on."""
@@ -80,12 +82,13 @@ class Poller:
         if row is None or row.lease is None or row.lease.owner != self.owner:
             return
         driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
-        late = Failure("timeout", "The server did not start in time.", hint="Try again.")
-        await self.starter.fail(row, driver, late)
+        await self.starter.fail(
+            row, driver, Evidence(stage=Stage.READY if row.url else Stage.START, end=End.LATE)
+        )
 
     async def _bury(self, server: Server, driver: Spawner, status: int | None) -> None:
-        log = await drive.logs(driver)
-        failure = Failure("exit", f"The server ended with status {status}.", log=log)
+        gone = Evidence(stage=Stage.RUNNING, end=End.ENDED, status=status)
+        failure = explain(self.ctx, server, driver, gone, await drive.logs(driver))
 
         def bury(row: Server) -> Server:
             same_run = row.generation == server.generation and row.actual is Actual.RUNNING

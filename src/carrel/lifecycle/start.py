@@ -13,12 +13,15 @@ from carrel.core.drivers import build_driver
 from carrel.core.oauth import client_of_server
 from carrel.core.servers import announce_change, server_path
 from carrel.core.tokens import new_record
+from carrel.domain.causes.rule import Stage
+from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.users import User
 from carrel.lib.awaiting import resolve
 from carrel.lib.ids import new_token
 from carrel.lifecycle import drive, lease
+from carrel.lifecycle.evidence import Course, explain
 from carrel.lifecycle.progress import relay, say, say_outcome
 from carrel.lifecycle.readiness import NotReady, Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
@@ -51,16 +54,21 @@ class Starter:
         row, driver = begun
         driver.state_saver = lambda state: self.checkpoint(row, state)
         say(self.ctx, row, 0, "Server requested")
+        course = Course()
         try:
-            url = await self._run_driver(row, driver)
+            url = await self._run_driver(row, driver, course)
             await self.finish(await self.checkpoint(row, driver.get_state(), url), driver)
-        except (asyncio.CancelledError, lease.LeaseLost):
+        except lease.LeaseLost:
             raise
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            await self.fail(row, driver, course.raised(error))
         except NotReady as error:
-            await self.fail(row, driver, Failure(error.code, str(error)))
+            await self.fail(row, driver, error.evidence)
         except Exception as error:
             _log.exception("The start of %s failed", server_path(self.ctx, row))
-            await self.fail(row, driver, drive.failure_of(error))
+            await self.fail(row, driver, course.raised(error))
 
     async def finish(self, row: Server, driver: Spawner) -> None:
         """Wait until a started server answers, route it and call it running.
@@ -93,15 +101,13 @@ class Starter:
         say_outcome(self.ctx, ready)
         _log.info("%s is ready", server_path(self.ctx, ready))
 
-    async def fail(self, row: Server, driver: Spawner, failure: Failure) -> None:
+    async def fail(self, row: Server, driver: Spawner, evidence: Evidence) -> None:
         """Clean up after a start that failed and say why in the row."""
         until = self.ctx.clock.now() + drive.CALL_LIMIT + STOP_LIMIT
         row = await lease.write(self.ctx, row, lambda current: lease.extend(current, until))
-        log = await drive.logs(driver)
+        failure = explain(self.ctx, row, driver, evidence, await drive.logs(driver))
         await clean_up(self.ctx, self.routes, row, driver, now=True)
-        failed = await lease.write(
-            self.ctx, row, lambda current: ended(current, replace(failure, log=log)), drop_rights(row)
-        )
+        failed = await lease.write(self.ctx, row, lambda current: ended(current, failure), drop_rights(row))
         say_outcome(self.ctx, failed)
         _log.warning("%s did not start: %s", server_path(self.ctx, failed), failure.message)
 
@@ -117,7 +123,7 @@ class Starter:
                 driver = build_driver(self.ctx, intent, user)
             except Exception as error:
                 _log.exception("No driver can be built for %s", server_path(self.ctx, server))
-                row = await tx.servers.save(ended(intent, drive.failure_of(error)))
+                row = await tx.servers.save(ended(intent, diagnose(Course().raised(error))))
             else:
                 row = await self._write_intent(tx, user, intent, driver)
             if row is not None:
@@ -148,19 +154,24 @@ class Starter:
         await tx.oauth.put_client(client_of_server(row, self.ctx.settings.base_url, token.hashed))
         return row
 
-    async def _run_driver(self, row: Server, driver: Spawner) -> str:
+    async def _run_driver(self, row: Server, driver: Spawner, course: Course) -> str:
         limit = float(driver.start_timeout)
         try:
             async with asyncio.timeout(limit) as timer, relay(self.ctx, row, driver):
+                course.enter(Stage.HOOK, "pre_spawn_start")
                 await resolve(self.ctx.authenticator.pre_spawn_start(driver.user, driver))
+                course.enter(Stage.HOOK, "auth_state_hook")
                 await resolve(driver.run_auth_state_hook(None))
+                course.enter(Stage.OPTIONS, "apply_user_options")
                 await driver.run_apply_user_options(driver.user_options)
+                course.enter(Stage.HOOK, "pre_spawn_hook")
                 await resolve(driver.run_pre_spawn_hook())
+                course.enter(Stage.START, "start()")
                 say(self.ctx, row, 20, "Starting the server")
                 return await drive.start(driver)
         except TimeoutError:
             if timer.expired():
-                raise NotReady("timeout", f"The server did not start within {limit:g} seconds.") from None
+                raise NotReady(course.late(limit)) from None
             raise
 
     async def checkpoint(self, row: Server, state: Mapping[str, Any], url: str = "") -> Server:
@@ -168,6 +179,12 @@ class Starter:
         return await lease.write(
             self.ctx, row, lambda current: replace(current, state=dict(state), url=url or current.url)
         )
+
+
+def _is_cancelled() -> bool:
+    """Tell whether we are told to end, rather than a driver that cancels its own work."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def ended(row: Server, failure: Failure) -> Server:

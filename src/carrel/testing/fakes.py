@@ -233,7 +233,13 @@ class FakeProbe:
     silent: set[str] = field(default_factory=set)
     """Users whose servers do not answer."""
     asked: list[str] = field(default_factory=list)
+    seen: dict[str, str] = field(default_factory=dict)
+    """What is seen of servers that do not answer."""
 
     async def __call__(self, url: str) -> bool:
         self.asked.append(url)
         return self.answers and not any(f"/user/{name}/" in url for name in self.silent)
+
+    async def examine(self, url: str, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what the test wrote down."""
+        return self.seen

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.servers import find_server, get_server
+from carrel.core.servers import find_server, get_server, may_read_log
 from carrel.domain.names import escape
 from carrel.domain.servers import Server
 from carrel.http.endpoint import get
@@ -48,6 +48,7 @@ def not_running(
     """Return the page of a server that does not run, with why its last start failed and a start button."""
     failure = server.failure if server else None
     visitor = facts_of(request.scope).caller
+    may_read = visitor is not None and may_read_log(visitor, user_name)
     return pages.page(
         request,
         "not_running.html",
@@ -56,6 +57,7 @@ def not_running(
         own=visitor is not None and visitor.user.name == user_name,
         failed=failure is not None,
         failure=failure,
+        show_log=may_read,
         may_start=may_start,
         spawn_url=spawn_url(hub, user_name),
         next=aim,
