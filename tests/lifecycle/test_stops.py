@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from carrel.domain.errors import Invalid
-from carrel.domain.servers import Actual
+from carrel.domain.servers import Actual, Lease
 from carrel.domain.transitions import ask_stop
 from carrel.testing.hub import TrialHub
 from tests.lifecycle.traces import traces
@@ -121,9 +121,7 @@ async def test_a_stop_of_another_owner_is_left_alone(hub: TrialHub) -> None:
         row = await tx.servers.get_by_id(1)
         assert row is not None
         assert row.lease is not None
-        await tx.servers.save(
-            replace(row, lease=replace(row.lease, owner="other", fence=row.lease.fence + 5))
-        )
+        await tx.servers.save(replace(row, lease=Lease("other", hub.clock.now() + 60, row.lease.fence + 5)))
     await hub.clock.advance(30)
     server = await hub.server()
     assert server.actual is Actual.STOPPING

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 
 from carrel.core.context import HubContext
 from carrel.core.routes import route_of, wanted_routes
 from carrel.domain.events import Event, RouteMissing
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
+from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.lib.clock import parse_iso
 from carrel.proxy.base import ProxyError
 
 _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
+_NUDGE_INTERVAL = 1.0
+_CHANGE_LIMIT = 20.0
 _log = logging.getLogger("carrel.routes")
 
 
@@ -26,17 +31,30 @@ class RouteKeeper:
         self._lock = asyncio.Lock()
         self._ahead: dict[str, Route] = {}
         self._nudged = asyncio.Event()
+        self._next = 0.0
 
-    async def add(self, server: Server) -> None:
-        """Set the route of a server that is about to be called running; raises ProxyError."""
+    @asynccontextmanager
+    async def added(self, server: Server) -> AsyncIterator[None]:
+        """Set the route of a server for the block that calls it running; raises ProxyError.
+
+        From the block's end on the row alone says whether there is a route: when it was not written, the
+        route goes away again.
+        """
         route = route_of(server, self._ctx.settings.base_url)
-        async with self._lock:
-            self._ahead[route.spec] = route
-            await self._ctx.proxy.add_route(route.spec, route.target, route.data)
+        try:
+            async with self._lock:
+                self._ahead[route.spec] = route
+                await self._bounded(self._ctx.proxy.add_route(route.spec, route.target, route.data))
+            yield
+        except BaseException:
+            self.nudge()
+            raise
+        finally:
+            self._ahead.pop(route.spec, None)
 
-    def settled(self, server: Server) -> None:
-        """The row of a server says by itself now what its route is."""
-        self._ahead.pop(route_of(server, self._ctx.settings.base_url).spec, None)
+    def nudge(self) -> None:
+        """Have the table compared with the rows at once, or in a moment when that was just done."""
+        self._nudged.set()
 
     async def remove(self, server: Server) -> None:
         """Remove a server's route; what cannot be removed now is removed by the next repair."""
@@ -44,10 +62,10 @@ class RouteKeeper:
         async with self._lock:
             self._ahead.pop(spec, None)
             try:
-                await self._ctx.proxy.delete_route(spec)
-            except ProxyError as error:
+                await self._bounded(self._ctx.proxy.delete_route(spec))
+            except Exception as error:
                 _log.warning("Route %s stays until the next repair: %s", spec, error)
-                self._nudged.set()
+                self.nudge()
 
     async def sync(self) -> None:
         """Make the table equal to the rows; raises ProxyError."""
@@ -57,7 +75,7 @@ class RouteKeeper:
     def heed(self, event: Event) -> None:
         """Look at once when the hub got a request that a route should have caught; give this to the bus."""
         if isinstance(event, RouteMissing):
-            self._nudged.set()
+            self.nudge()
 
     async def run(self) -> None:
         """Watch the data plane and the table until cancelled."""
@@ -78,13 +96,25 @@ class RouteKeeper:
                 _log.exception("Routes could not be checked; trying again")
 
     async def _pause(self) -> bool:
+        """Wait for a nudge or the next check and tell which it was; nudges are heard once a second."""
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_CHECK_INTERVAL):
                 await self._nudged.wait()
         except TimeoutError:
             return False
+        await asyncio.sleep(max(0.0, self._next - loop.time()))
+        self._next = loop.time() + _NUDGE_INTERVAL
         self._nudged.clear()
         return True
+
+    @staticmethod
+    async def _bounded(call: Awaitable[None]) -> None:
+        """Await a change of the table; one that hangs must not hold up the others' for ever."""
+        try:
+            await resolve_within(call, _CHANGE_LIMIT)
+        except TookTooLong:
+            raise ProxyError(f"the proxy did not answer within {_CHANGE_LIMIT:g} seconds") from None
 
 
 async def collect_activity(ctx: HubContext) -> None:
