@@ -12,6 +12,9 @@ from carrel.domain.transitions import ask_stop
 from carrel.testing.hub import TrialHub
 from tests.lifecycle.traces import traces
 
+#: The longest pause between two attempts at the same thing.
+LONGEST_RETRY = 30
+
 
 @pytest.mark.parametrize("after", [0, 5, 30])
 async def test_a_start_is_cancelled_at_once(hub: TrialHub, after: float) -> None:
@@ -64,8 +67,11 @@ async def test_a_row_keeps_saying_that_something_lives_which_cannot_be_ended(hub
     assert (server.actual, server.pending, server.active) == (Actual.STOPPING, "stop", True)
     assert server.state == {"handle": 1}
     assert hub.world.alive() == {(1, 1)}
+    assert server.failure is not None
+    assert server.failure.code == "stop-error"
+    assert "permission denied" in server.failure.message
     hub.world.script.stop_error = None
-    await hub.clock.advance(6)
+    await hub.clock.advance(LONGEST_RETRY)
     assert (await hub.server()).actual is Actual.STOPPED
     assert await traces(hub) == set()
 

@@ -34,6 +34,8 @@ _MARGIN = 5.0
 PROBE_LIMIT = 10.0
 #: How long a server is given to answer before its address is written down first, in seconds.
 _AT_ONCE = 1.0
+#: How often undoing a start that came too late is tried, in seconds.
+_UNDO_EVERY = 15.0
 _log = logging.getLogger("carrel.lifecycle")
 
 
@@ -81,7 +83,11 @@ class Starter:
         except Exception as error:
             failure = self._explain(row, error)
             self._count(row, driver, kind, failure)
-            await self.fail(row, driver, failure)
+            try:
+                await self.fail(row, driver, failure)
+            except Exception:
+                self._undo_later(row, driver)
+                raise
 
     async def finish(self, row: Server, driver: Spawner, *, ready: bool = False) -> None:
         """Wait until a started server answers (it does when it is `ready`), route it and call it running.
@@ -243,15 +249,19 @@ class Starter:
         task.add_done_callback(self.undoing.discard)
 
     async def _undo(self, row: Server, driver: Spawner) -> None:
-        try:
-            current = await wait_until_settled(self.ctx, row, DEADLINE)
-            same_run = current is not None and current.generation == row.generation
-            if current is not None and same_run and current.actual is Actual.RUNNING:
+        while True:
+            try:
+                current = await wait_until_settled(self.ctx, row, DEADLINE)
+                same_run = current is not None and current.generation == row.generation
+                if current is not None and same_run and current.actual is Actual.RUNNING:
+                    return
+                await drive.stop(driver, now=True, limit=CALL_LIMIT)
+                _log.warning("A start of %s that came too late was undone", server_path(self.ctx, row))
                 return
-            await drive.stop(driver, now=True, limit=CALL_LIMIT)
-            _log.warning("%s was started too late and stopped again", server_path(self.ctx, row))
-        except Exception:
-            _log.exception("%s was started too late and cannot be stopped", server_path(self.ctx, row))
+            except Exception:
+                path = server_path(self.ctx, row)
+                _log.exception("A start of %s came too late and cannot be undone yet", path)
+                await asyncio.sleep(_UNDO_EVERY)
 
 
 def _answered(server: Server) -> Server:
