@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from carrel.core.context import HubContext
 from carrel.core.routes import route_of, wanted_routes
@@ -20,6 +21,7 @@ _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
 _NUDGE_INTERVAL = 1.0
 _CHANGE_LIMIT = 20.0
+_TABLE_LIMIT = 60.0
 _log = logging.getLogger("carrel.routes")
 
 
@@ -70,7 +72,8 @@ class RouteKeeper:
     async def sync(self) -> None:
         """Make the table equal to the rows; raises ProxyError."""
         async with self._lock:
-            await self._ctx.proxy.put_routes(await wanted_routes(self._ctx) | self._ahead)
+            table = await wanted_routes(self._ctx) | self._ahead
+            await self._bounded(self._ctx.proxy.put_routes(table), _TABLE_LIMIT)
 
     def heed(self, event: Event) -> None:
         """Look at once when the hub got a request that a route should have caught; give this to the bus."""
@@ -86,7 +89,7 @@ class RouteKeeper:
             rounds += 1
             doubtful = doubtful or nudged or rounds % _SYNC_EVERY == 0
             try:
-                doubtful = await self._ctx.proxy.start() or doubtful
+                doubtful = await self._bounded(self._ctx.proxy.start(), _TABLE_LIMIT) or doubtful
                 if doubtful:
                     await self.sync()
                     doubtful = False
@@ -109,12 +112,12 @@ class RouteKeeper:
         return True
 
     @staticmethod
-    async def _bounded(call: Awaitable[None]) -> None:
-        """Await a change of the table; one that hangs must not hold up the others' for ever."""
+    async def _bounded(call: Awaitable[Any], limit: float = _CHANGE_LIMIT) -> Any:
+        """Await what the proxy does; a call that hangs must not hold up all others for ever."""
         try:
-            await resolve_within(call, _CHANGE_LIMIT)
+            return await resolve_within(call, limit)
         except TookTooLong:
-            raise ProxyError(f"the proxy did not answer within {_CHANGE_LIMIT:g} seconds") from None
+            raise ProxyError(f"the proxy did not answer within {limit:g} seconds") from None
 
 
 async def collect_activity(ctx: HubContext) -> None:
