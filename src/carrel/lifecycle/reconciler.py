@@ -81,6 +81,8 @@ class Reconciler:
         try:
             while True:
                 await self._look_safely(await self._queue.get())
+                # A long queue must not keep the rest of the hub from its turn.
+                await asyncio.sleep(0)
         finally:
             for task in (*helpers, *self._starter.undoing):
                 task.cancel()
