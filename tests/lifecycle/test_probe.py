@@ -16,8 +16,8 @@ import pytest
 
 from carrel.lib.listening import listeners
 from carrel.lib.process_table import environ_of
+from carrel.lifecycle.evidence import NotReady
 from carrel.lifecycle.probe import HttpProbe
-from carrel.lifecycle.readiness import NotReady
 from tests.rigs.poll import until
 from tests.rigs.systems import free_port
 

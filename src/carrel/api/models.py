@@ -42,6 +42,8 @@ class ServerModel(Struct):
     full_progress_url: str | None = None
     state: dict[str, Any] | UnsetType = UNSET
     failure: FailureModel | UnsetType = UNSET
+    queue_position: int | UnsetType = UNSET
+    """While the start waits for its turn: how many starts are ahead."""
 
 
 class UserModel(Struct, kw_only=True):
@@ -97,8 +99,11 @@ def failure_model(failure: Failure, caller: Caller, user_name: str, server_name:
     return FailureModel(failure.code, failure.message, failure.hint, log)
 
 
-def server_model(server: Server, base_url: str, caller: Caller) -> ServerModel:
-    """Return a server as JSON; its driver's state and its log only for who may see them."""
+def server_model(server: Server, base_url: str, caller: Caller, ahead: int | None = None) -> ServerModel:
+    """Return a server as JSON; its driver's state and its log only for who may see them.
+
+    `ahead` is where its start stands in the line, None when it does not wait.
+    """
     full = full_name(server.user_name, server.name)
     state = caller.may("admin:server_state", server=full)
     progress = f"{base_url}hub/api/users/{escape(server.user_name)}/"
@@ -118,6 +123,7 @@ def server_model(server: Server, base_url: str, caller: Caller) -> ServerModel:
         progress_url=progress,
         state=dict(server.state) if state else UNSET,
         failure=failure or UNSET,
+        queue_position=UNSET if ahead is None else ahead,
     )
 
 
@@ -191,7 +197,7 @@ def _servers(
     for server in record.servers:
         full = full_name(record.user.name, server.name)
         if (server.active or include_stopped) and caller.may("read:servers", server=full):
-            shown[server.name] = server_model(server, base_url, caller)
+            shown[server.name] = server_model(server, base_url, caller, record.ahead.get(server.id))
     if not shown and not caller.may("read:servers", user=record.user.name):
         return UNSET
     return shown

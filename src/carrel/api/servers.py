@@ -15,6 +15,7 @@ from carrel.api.models import ServerModel, failure_model, server_model
 from carrel.core import servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.drivers import ready_event
 from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
 from carrel.domain.names import full_name
@@ -28,7 +29,8 @@ _KEEP_ALIVE = 8.0
 async def get_server(hub: HubContext, caller: Caller, name: str) -> ServerModel:
     """Return the user's default server."""
     server = await servers.get_server(hub, caller, name)
-    return server_model(server, hub.settings.base_url, caller)
+    ahead = await servers.count_ahead(hub, server) if server.waiting else None
+    return server_model(server, hub.settings.base_url, caller, ahead)
 
 
 @post("/users/{name:str}/server", summary="Start a server", scopes=("start:servers",))
@@ -81,8 +83,10 @@ async def _events(hub: HubContext, server: Server, caller: Caller) -> AsyncItera
             if not done:
                 yield b"\n\n"
                 continue
-            step = _step_model(hub, server, following.result(), caller)
-            yield b"data: " + msgspec.json.encode(step) + b"\n\n"
+            model = _step_model(hub, server, following.result(), caller)
+            if "ready" in model:
+                model = await ready_event(hub, server, model)
+            yield b"data: " + msgspec.json.encode(model) + b"\n\n"
             following = asyncio.ensure_future(anext(steps))
     except StopAsyncIteration:
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from carrel.authenticators.base import Authenticator
@@ -32,3 +34,5 @@ class HubContext:
     hub: HubView
     callers: CallerCache
     activity: Activity
+    chance: Callable[[], float] = random.random
+    """Returns numbers from 0 to 1, for what is spread over time and for nothing secret."""

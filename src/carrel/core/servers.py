@@ -7,16 +7,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from carrel.core.admission import admit_name, admit_start, named_server_limit
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Conflict, Invalid, NotFound
-from carrel.domain.events import ServerChanged, ServerProgress
+from carrel.domain.events import Event, ServerChanged, ServerProgress
 from carrel.domain.names import full_name, server_prefix
 from carrel.domain.servers import Actual, Server, Wanted
 from carrel.domain.transitions import ask_start, ask_stop
+from carrel.events.bus import Watch
 from carrel.storage.base import Transaction
 
 _ATTEMPTS = 10
+#: How often somebody who watches a waiting start is told where it stands, in seconds.
+_LINE_INTERVAL = 1.0
 
 
 async def get_server(ctx: HubContext, caller: Caller, user_name: str, server_name: str = "") -> Server:
@@ -49,20 +53,23 @@ async def ask_to_start(
     """Record that a server is wanted and return its row; `options` None keeps the last ones.
 
     May be repeated: while a start is pending, every caller gets the same one. Raises Invalid when the server
-    runs already or is stopping.
+    runs already, is stopping or may not have this name, OverLimit when a limit of the deployer's refuses it.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
-    if server_name:
-        raise Invalid("Named servers are not enabled.")
+    named_limit = await named_server_limit(ctx, caller) if server_name else 0
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
             raise NotFound(f"No such user: {user_name}")
         server = await tx.servers.get(user.id, server_name)
         if server is None:
+            if server_name:
+                await admit_name(tx, user, server_name, named_limit)
             server = await tx.servers.create(user.id, server_name, now=ctx.clock.now())
         _refuse_start(server)
         wish = ask_start(server, ctx.clock.now())
+        if wish.waiting and not server.waiting:
+            await admit_start(ctx, tx)
         if options is not None and wish is not server:
             wish = replace(wish, user_options=dict(options))
         saved = server if wish is server else await tx.servers.save(wish)
@@ -141,9 +148,9 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
         current = await reload_server(ctx, server.id)
         if current is None:
             return
-        generation, told = max(current.generation, current.wanted_generation), 0
+        generation, told, ahead = max(current.generation, current.wanted_generation), 0, 0
         while True:
-            over = current is None or current.pending != "spawn"
+            over = current is None or _is_over(current)
             for step in ctx.progress.of(server.id, generation)[told:]:
                 told += 1
                 if not (step.ready or step.failed):
@@ -151,8 +158,42 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
             if over:
                 yield outcome(ctx, server if current is None else current)
                 return
-            if isinstance(await watch.next(), ServerChanged):
+            event = await _next_event(watch, _LINE_INTERVAL if current and current.waiting else None)
+            if event is None and current is not None:
+                before, ahead = ahead, await count_ahead(ctx, current)
+                if ahead not in (0, before):
+                    yield ServerProgress(server.id, generation, 0, waiting_text(ahead))
+            if not isinstance(event, ServerProgress):
                 current = await reload_server(ctx, server.id)
+
+
+async def _next_event(watch: Watch, seconds: float | None) -> Event | None:
+    try:
+        async with asyncio.timeout(seconds):
+            return await watch.next()
+    except TimeoutError:
+        return None
+
+
+def _is_over(server: Server) -> bool:
+    """Tell whether a start has come to its end; one that failed, when it has been cleaned up.
+
+    Where cleaning up fails and is tried again and again, nobody waits for it.
+    """
+    if server.pending == "stop":
+        return server.failure is None or server.lease is None
+    return server.pending is None
+
+
+async def count_ahead(ctx: HubContext, server: Server) -> int:
+    """Return how many starts will begin before that of `server`, which is waiting."""
+    async with ctx.store.read() as tx:
+        return await tx.servers.count_due_before(server)
+
+
+def waiting_text(ahead: int) -> str:
+    """Say how long the line before a start is."""
+    return f"Waiting: {ahead} starts are ahead" if ahead != 1 else "Waiting: one start is ahead"
 
 
 def outcome(ctx: HubContext, server: Server) -> ServerProgress:

@@ -61,7 +61,9 @@ def answer_expected(request: Request, error: CarrelError) -> Response:
         hub = hub_of(request)
         if not is_api(facts_of(request.scope).path, hub.settings.base_url):
             return RedirectResponse(login_url(request), 302)
-    response = answer(request, status_of(error), str(error) or None, retry=isinstance(error, StaleForm))
+    code = error.code if isinstance(error, OverLimit) else ""
+    retry = isinstance(error, StaleForm)
+    response = answer(request, status_of(error), str(error) or None, retry=retry, code=code)
     if isinstance(error, OverLimit):
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     return response
@@ -74,11 +76,14 @@ def answer_unexpected(request: Request, error: Exception) -> Response:
     return answer(request, 500, f"Something went wrong here. The log has it as request {facts.id}.")
 
 
-def answer(request: Request, status: int, message: str | None, *, retry: bool = False) -> Response:
-    """Return `{"status", "message"}` on API paths, else the error page."""
+def answer(
+    request: Request, status: int, message: str | None, *, retry: bool = False, code: str = ""
+) -> Response:
+    """Return `{"status", "message"}` on API paths, with `code` where there is one, else the error page."""
     pages = pages_of(request)
     if pages is None or is_api(facts_of(request.scope).path, hub_of(request).settings.base_url):
-        body = msgspec.json.encode({"status": status, "message": message})
+        told = {"status": status, "message": message} | ({"code": code} if code else {})
+        body = msgspec.json.encode(told)
         return Response(body, status, media_type="application/json")
     return pages.error(request, status, message or "", retry=retry)
 

@@ -8,13 +8,21 @@ from dataclasses import dataclass, replace
 from carrel.core.context import HubContext
 from carrel.core.servers import server_path
 from carrel.domain.causes.rule import End, Stage
-from carrel.domain.failures import Evidence, diagnose
+from carrel.domain.failures import MOST_CHARACTERS, MOST_LINES, Evidence, diagnose
 from carrel.domain.servers import Failure, Server
-from carrel.lib.redaction import is_secret_name
+from carrel.lib.redaction import clean_lines, is_secret_name
 from carrel.spawners.base import Spawner
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _SHORTEST_SECRET = 6
+
+
+class NotReady(Exception):
+    """A start has failed, and this is what is known of it."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        super().__init__(f"{evidence.stage} {evidence.end}")
+        self.evidence = evidence
 
 
 @dataclass(slots=True)
@@ -49,6 +57,11 @@ def explain(ctx: HubContext, row: Server, driver: Spawner, evidence: Evidence, l
     """Return what people are told, with what the row and the driver know added to the evidence."""
     known = facts_of(ctx, row, driver)
     return diagnose(replace(evidence, log=log, facts={**known, **evidence.facts}, secrets=_secrets(driver)))
+
+
+def clean_log(driver: Spawner, log: str) -> str:
+    """Return the end of a log as it may be kept with a failure whose cause is known already."""
+    return clean_lines(log, MOST_LINES, MOST_CHARACTERS, secrets=_secrets(driver))
 
 
 def facts_of(ctx: HubContext, row: Server, driver: Spawner) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from carrel.domain.failures import Evidence
 from carrel.lib.httpclient import HttpError, Reply, send
 from carrel.lib.listening import listeners, shares_network
 from carrel.lib.process_table import environ_of, running
-from carrel.lifecycle.readiness import NotReady
+from carrel.lifecycle.evidence import NotReady
 
 _VERSION_HEADER = "x-jupyterhub-version"
 _SECONDS = 5.0

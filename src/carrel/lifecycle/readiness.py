@@ -10,20 +10,13 @@ from typing import Protocol
 from carrel.domain.causes.rule import End, Stage
 from carrel.domain.failures import Evidence
 from carrel.lifecycle import drive
+from carrel.lifecycle.evidence import NotReady
 from carrel.spawners.base import Spawner
 
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.5
 _EXAMINATION = 10.0
 _log = logging.getLogger("carrel.lifecycle")
-
-
-class NotReady(Exception):
-    """A start has failed, and this is what is known of it."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        super().__init__(f"{evidence.stage} {evidence.end}")
-        self.evidence = evidence
 
 
 class Probe(Protocol):

@@ -60,6 +60,11 @@ def step(stage: Stage, name: str, text: str = "no", error: str = "ValueError", t
     return replace(raised(text, error), stage=stage, facts=FACTS | {"step": name, "told": told})
 
 
+def refused(what: str, limit: float, **facts: str) -> Evidence:
+    """The hub did not let the start begin."""
+    return Evidence(stage=Stage.WAITING, end=End.REFUSED, limit=limit, facts=facts | {"refusal": what})
+
+
 def trace(*lines: str) -> str:
     """A traceback as Python prints it."""
     head = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from carrel.domain.causes.rule import End, Stage
 from carrel.domain.failures import Evidence
-from tests.domain.failures.case import case, ended, late, raised, ran, silent, step, trace
+from tests.domain.failures.case import case, ended, late, raised, ran, refused, silent, step, trace
 
 HINT = "Install it, or set c.Spawner.cmd."
 
@@ -61,11 +61,44 @@ CASES = (
         step(Stage.OPTIONS, "apply_user_options", "mem must be under 8G"),
     ),
     case(
+        "cannot be stopped",
+        "stop-error",
+        "cannot be stopped: permission denied",
+        "keeps trying",
+        step(Stage.STOP, "stop()", "permission denied", "OSError"),
+    ),
+    case(
+        "all starts of a kind fail",
+        "circuit-open",
+        "kind (DockerSpawner: big) fail to start one after the other. The image is gone.",
+        "possible in 42 seconds",
+        refused("circuit", 42, kind="DockerSpawner: big", last="The image is gone."),
+    ),
+    case(
+        "too many starts", "too-many-starting", "are starting now", "in 45 seconds", refused("starting", 45)
+    ),
+    case("too many servers", "too-many-active", "as may be", "few minutes", refused("active", 120)),
+    case(
+        "its turn does not come",
+        "no-turn",
+        "its turn within 300 seconds",
+        "later",
+        late(stage=Stage.WAITING, limit=300),
+    ),
+    case(
+        "stops answering",
+        "silent",
+        "not answered for 30 seconds",
+        "Start it again",
+        Evidence(stage=Stage.RUNNING, end=End.SILENT, limit=30),
+    ),
+    case(
         "driver cancels itself",
         "cancelled",
         "broken off",
         "Start it again",
         raised("", "CancelledError"),
+        raised("The call cancelled itself", "CancelledItself"),
     ),
     case(
         "setting of a wrong type",
@@ -83,6 +116,15 @@ CASES = (
         "did not say where it listens",
         "(ip, port)",
         raised("MySpawner.start() did not say on which port the server listens", "ValueError"),
+    ),
+    case(
+        "start() returns nonsense",
+        "no-address",
+        "did not say where the server listens: MySpawner.start() returned",
+        "(ip, port)",
+        raised("MySpawner.start() returned 42, not (ip, port) or a URL", "ValueError"),
+        raised("MySpawner.start() returned ('h', 0), which is no address and port", "ValueError"),
+        raised("MySpawner.start() returned 'h:80', which is no http:// or https:// URL", "ValueError"),
     ),
     case(
         "start() raises",

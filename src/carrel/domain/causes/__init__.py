@@ -10,6 +10,7 @@ from carrel.domain.causes import machine, network, outcomes, platforms, programs
 from carrel.domain.causes.rule import Rule
 
 RULES: tuple[Rule, ...] = (
+    *outcomes.REFUSALS,
     *outcomes.CERTAIN,
     *platforms.RULES,
     *network.RULES,

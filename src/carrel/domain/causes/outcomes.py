@@ -9,6 +9,43 @@ _AGAIN = "Try again; if it fails again, show this page to the administrator."
 _RAISED = frozenset({End.RAISED})
 _ENDED = frozenset({End.ENDED})
 
+REFUSALS = (
+    Rule(
+        "stop-error",
+        "The server cannot be stopped: {text}",
+        "The hub keeps trying. If this stays, show this page to the administrator.",
+        stages={Stage.STOP},
+    ),
+    Rule(
+        "circuit-open",
+        "Servers of this kind ({kind}) fail to start one after the other. {last}",
+        "The next try is possible in {limit} seconds. An administrator can try at any time.",
+        ends={End.REFUSED},
+        facts={"refusal": "circuit"},
+    ),
+    Rule(
+        "too-many-starting",
+        "Too many servers are starting now.",
+        "Try again in {limit} seconds.",
+        ends={End.REFUSED},
+        facts={"refusal": "starting"},
+    ),
+    Rule(
+        "too-many-active",
+        "As many servers are active as may be.",
+        "Try again in a few minutes.",
+        ends={End.REFUSED},
+        facts={"refusal": "active"},
+    ),
+    Rule(
+        "no-turn",
+        "So many servers are starting that this one did not get its turn within {limit} seconds.",
+        "Try again later.",
+        stages={Stage.WAITING},
+        ends={End.LATE},
+    ),
+)
+
 CERTAIN = (
     Rule("lost", "The hub was restarted while the server started.", "Start it again.", ends={End.LOST}),
     Rule("refused", "{told}", "Ask the administrator what this means.", ends=_RAISED, facts={"told": ".+"}),
@@ -17,7 +54,7 @@ CERTAIN = (
         "The start was broken off before the server answered.",
         "Start it again.",
         ends=_RAISED,
-        error="CancelledError",
+        error="CancelledError|CancelledItself",
     ),
     Rule(
         "auth-state",
@@ -40,7 +77,7 @@ CERTAIN = (
         "This hub's {step} did not finish within {limit} seconds.",
         "Try again; the administrator may have to look at what {step} waits for, or raise"
         " c.Spawner.start_timeout.",
-        stages={Stage.HOOK},
+        stages={Stage.HOOK, Stage.OPTIONS},
         ends={End.LATE},
     ),
     Rule(
@@ -65,6 +102,15 @@ CERTAIN = (
         says=r"did not say on which port",
         stages={Stage.START},
         ends=_RAISED,
+    ),
+    Rule(
+        "no-address",
+        "The spawner did not say where the server listens: {text}",
+        "The administrator has to let start() of the spawner return (ip, port) or a URL.",
+        says=r"\.start\(\) returned .{0,80}, (?:not \(ip, port\)|which is no )",
+        stages={Stage.START},
+        ends=_RAISED,
+        error="ValueError",
     ),
     Rule(
         "no-route",
@@ -122,6 +168,13 @@ GENERAL = (
         facts={"limit": ".+"},
     ),
     Rule("timeout", "The server did not start in time.", _AGAIN, ends={End.LATE}),
+    Rule(
+        "silent",
+        "The server has not answered for {limit} seconds.",
+        "Start it again; if it was busy for so long, the administrator has to look at its machine.",
+        stages={Stage.RUNNING},
+        ends={End.SILENT},
+    ),
     Rule(
         "no-answer",
         "The server did not answer at {url} within {limit} seconds.",

@@ -10,6 +10,8 @@ from enum import StrEnum
 class Stage(StrEnum):
     """How far a run had come."""
 
+    WAITING = "waiting"
+    """It was wanted, and nothing of it had begun."""
     OPTIONS = "options"
     """The chosen options were applied."""
     HOOK = "hook"
@@ -19,6 +21,8 @@ class Stage(StrEnum):
     READY = "ready"
     """It was started and had not answered yet."""
     RUNNING = "running"
+    STOP = "stop"
+    """It was to end."""
 
 
 class End(StrEnum):
@@ -34,6 +38,8 @@ class End(StrEnum):
     """It lives and gives no good answer."""
     LOST = "lost"
     """The hub was away when it happened."""
+    REFUSED = "refused"
+    """The hub did not let it begin."""
 
 
 BEFORE_ANSWER = frozenset({Stage.START, Stage.READY})
