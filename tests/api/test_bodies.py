@@ -276,6 +276,7 @@ async def test_a_start_beyond_the_limits_is_refused_where_the_settings_say_so() 
             reply = await client.post(f"{API}/users/bea/server")
         assert reply.status_code == 429
         assert 20 <= int(reply.headers["retry-after"]) <= 25
+        assert reply.json()["code"] == "too-many-starting"
         assert reply.json()["message"].startswith("Too many servers are starting now")
 
 

@@ -95,6 +95,19 @@ async def test_one_that_comes_too_late_does_not_end_the_next(hub: TrialHub) -> N
     assert hub.world.alive() == {(1, 2)}
 
 
+async def test_where_drivers_go_by_names_the_next_run_is_left_alone(hub: TrialHub) -> None:
+    hub.ctx.spawner_class.get_state = lambda self: {"handle": 1}  # type: ignore[method-assign]
+    hub.world.scripts["ada"] = Script(start_delay=300, stubborn=True)
+    await hub.start()
+    await hub.clock.advance(70)
+    hub.world.scripts["ada"] = Script()
+    assert (await hub.start()).ready
+    stops = hub.world.calls.count(("stop", (1, 1)))
+    await hub.clock.advance(LONG)
+    assert hub.world.calls.count(("stop", (1, 1))) == stops
+    assert (await hub.server()).ready
+
+
 async def test_cancelling_a_stubborn_start_does_not_wait_for_it(hub: TrialHub) -> None:
     hub.world.scripts["ada"] = Script(start_delay=50, stubborn=True)
     await hub.start()

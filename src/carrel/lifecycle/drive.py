@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from carrel.domain.causes.rule import Stage
 from carrel.lib.awaiting import Late, TookTooLong, resolve_within
@@ -106,6 +108,17 @@ async def logs(driver: Spawner) -> str:
     except Exception:
         _log.exception("%s cannot read its server's log", type(driver).__name__)
         return ""
+
+
+def state_of(driver: Spawner, known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the driver would find its server by; what is `known` of it when it cannot say."""
+    try:
+        state = dict(driver.get_state())
+        msgspec.json.encode(state)
+    except Exception:
+        _log.exception("%s has no usable state", type(driver).__name__)
+        return known
+    return state
 
 
 async def hook(driver: Spawner, name: str, function: Callable[[], Any]) -> None:

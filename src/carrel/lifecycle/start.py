@@ -70,7 +70,7 @@ class Starter:
         course = Course()
         try:
             row = replace(row, url=await self._run_driver(row, driver, course))
-            # Then one transaction says where it is and that it runs.
+            # When it answers already, one transaction says both where it is and that it runs.
             ready = await self.answers(row, _AT_ONCE)
             if not ready:
                 row = await self.checkpoint(row, driver.get_state(), row.url)
@@ -79,17 +79,13 @@ class Starter:
         except asyncio.CancelledError:
             # Whoever goes on has only the row: a driver that did not save its state itself had none there.
             with suppress(Exception):
-                await self.checkpoint(row, driver.get_state())
+                await self.checkpoint(row, drive.state_of(driver, row.state))
             raise
         except LeaseLost:
             self._undo_later(row, driver)
             raise
         except Exception as error:
-            try:
-                await self.fail(row, driver, self._evidence(row, error, course), kind)
-            except Exception:
-                self._undo_later(row, driver)
-                raise
+            await self.fail(row, driver, self._evidence(row, error, course), kind)
 
     async def finish(self, row: Server, driver: Spawner, *, ready: bool = False) -> None:
         """Wait until a started server answers (it does when it is `ready`), route it and call it running.
@@ -125,9 +121,16 @@ class Starter:
         until = self.ctx.clock.now() + DEADLINE
         # The log may take its time; until it is here the row says what is known without it.
         first = explain(self.ctx, row, driver, seen, "")
-        row = await self.leases.write(
-            row, lambda current: replace(current, actual=Actual.STOPPING, deadline=until, failure=first)
-        )
+
+        def end(current: Server) -> Server:
+            state = drive.state_of(driver, current.state)
+            return replace(current, actual=Actual.STOPPING, deadline=until, failure=first, state=state)
+
+        try:
+            row = await self.leases.write(row, end)
+        except Exception:
+            self._undo_later(row, driver)
+            raise
         await self.clear_away(row, driver, seen, kind)
 
     async def clear_away(self, row: Server, driver: Spawner, seen: Evidence, kind: str = "") -> None:
@@ -256,9 +259,7 @@ class Starter:
     async def _undo(self, row: Server, driver: Spawner) -> None:
         while True:
             try:
-                current = await wait_until_settled(self.ctx, row, DEADLINE)
-                same_run = current is not None and current.generation == row.generation
-                if current is not None and same_run and current.actual is Actual.RUNNING:
+                if _is_kept(row, driver, await wait_until_settled(self.ctx, row, DEADLINE)):
                     return
                 await drive.stop(driver, now=True, limit=CALL_LIMIT)
                 _log.warning("A start of %s that came too late was undone", server_path(self.ctx, row))
@@ -267,6 +268,18 @@ class Starter:
                 path = server_path(self.ctx, row)
                 _log.exception("A start of %s came too late and cannot be undone yet", path)
                 await asyncio.sleep(_UNDO_EVERY)
+
+
+def _is_kept(row: Server, driver: Spawner, current: Server | None) -> bool:
+    """Tell whether what the start of `row` made belongs to the row as it is now.
+
+    It was adopted; or a newer run has what this one's driver knows it by, as where drivers go by names.
+    """
+    if current is None:
+        return False
+    if current.generation == row.generation:
+        return current.actual is Actual.RUNNING
+    return current.active and drive.state_of(driver, {}) in ({}, current.state)
 
 
 def _answered(server: Server) -> Server:

@@ -109,6 +109,8 @@ class FakeSpawner(Spawner):
             if not script.leave_on_error:
                 self.world.servers.pop(self._key, None)
             raise
+        # Again: one that comes back too late was told to forget it meanwhile.
+        self.handle = self.generation
         self.world.servers[self._key].exit_status = script.exit_status
         self.server.ip, self.server.port = script.address
         return script.address if script.answer is None else script.answer

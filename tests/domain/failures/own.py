@@ -44,6 +44,7 @@ CASES = (
         "pre_spawn_hook did not finish within 60 seconds",
         "start_timeout",
         late(stage=Stage.HOOK, step="pre_spawn_hook"),
+        late(stage=Stage.OPTIONS, step="pre_spawn_hook"),
     ),
     case(
         "deployer's own words",
