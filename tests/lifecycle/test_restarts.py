@@ -145,7 +145,7 @@ async def test_adopting_does_not_start_the_clock_again(hub: TrialHub) -> None:
     await hub.start()
     deadline = (await hub.server()).deadline
     assert deadline is not None
-    for _ in range(4):
+    for _ in range(5):
         await hub.clock.advance(25)
         await hub.restart()
         await hub.clock.settle()

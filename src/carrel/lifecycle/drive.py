@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -54,32 +54,37 @@ class Life(Enum):
 async def start(
     driver: Spawner,
     hooks: Sequence[Step],
-    begin: Callable[[], None],
+    begin: Callable[[], Awaitable[None]],
     course: Course,
     *,
-    limit: float,
     late: Late,
 ) -> str:
     """Run hooks and then the driver's start; return where the server will answer, scheme to port.
 
-    All of it shares `limit` seconds, and `begin` is called right before start(). `course` always says which
-    step is under way. Raises NotReady after the limit, or what a hook, `begin` and start() raise. `late` is
-    called when a start that had to be left behind ends after all.
+    All of it shares `start_timeout`, which a hook may change, and `begin` is called right before start().
+    `course` always says which step is under way. Raises NotReady after the limit, or what a hook, `begin` and
+    start() raise. `late` is called when a start that had to be left behind ends after all.
     """
-
-    async def run() -> Any:
-        for step in hooks:
-            course.enter(step.stage, step.name)
-            await _run(driver, step.name, step.call)
-        begin()
-        course.enter(Stage.START, "start()")
-        return await _run(driver, "start", driver.start)
-
+    clock = asyncio.get_running_loop().time
+    began, limit = clock(), float(driver.start_timeout)
     try:
-        answer = await resolve_within(run(), limit, late)
+        await resolve_within(_run_steps(driver, hooks, course), limit)
+        limit = float(driver.start_timeout)
+        await begin()
+        course.enter(Stage.START, "start()")
+        left = limit - (clock() - began)
+        answer = await resolve_within(_begin(driver, "start", driver.start), left, late)
     except TookTooLong:
         raise NotReady(course.late(limit)) from None
     return endpoint(driver, answer)
+
+
+async def _run_steps(driver: Spawner, steps: Sequence[Step], course: Course) -> None:
+    for step in steps:
+        course.enter(step.stage, step.name)
+        answer = _begin(driver, step.name, step.call)
+        if inspect.isawaitable(answer):
+            await answer
 
 
 async def stop(driver: Spawner, *, now: bool, limit: float) -> None:
@@ -132,11 +137,6 @@ async def hook(driver: Spawner, name: str, function: Callable[[], Any]) -> None:
 async def call(driver: Spawner, name: str, function: Callable[[], Any], limit: float) -> Any:
     """Return what a function of the driver's gives within `limit` seconds; raises what it raises."""
     return await resolve_within(_begin(driver, name, function), limit)
-
-
-async def _run(driver: Spawner, name: str, function: Callable[[], Any]) -> Any:
-    answer = _begin(driver, name, function)
-    return await answer if inspect.isawaitable(answer) else answer
 
 
 def _begin(driver: Spawner, name: str, function: Callable[[], Any]) -> Any:

@@ -15,7 +15,7 @@ from carrel.spawners.base import Spawner
 
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.5
-_EXAMINATION = 10.0
+EXAMINATION = 10.0
 _log = logging.getLogger("carrel.lifecycle")
 
 
@@ -60,7 +60,7 @@ async def _check_alive(driver: Spawner) -> None:
 
 async def _examine(probe: Probe, url: str, driver: Spawner) -> Mapping[str, str]:
     try:
-        async with asyncio.timeout(_EXAMINATION):
+        async with asyncio.timeout(EXAMINATION):
             return await probe.examine(url, driver.run_labels())
     except Exception:
         _log.exception("The server at %s cannot be examined", url)

@@ -19,20 +19,22 @@ from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.users import User
+from carrel.lib.clock import Timestamp
 from carrel.lib.ids import new_token
 from carrel.lifecycle import drive
 from carrel.lifecycle.breaker import Breaker, kind_of
 from carrel.lifecycle.evidence import Course, NotReady, explain
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.progress import relay, say, say_outcome
-from carrel.lifecycle.readiness import Probe, wait_until_ready
+from carrel.lifecycle.readiness import EXAMINATION, Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.stop import CALL_LIMIT, DEADLINE, Stopper, ended
 from carrel.spawners.base import Spawner
 from carrel.storage.base import Transaction
 
-#: What a start may take beyond the driver's own time-outs before the sweeper ends it, in seconds.
-_MARGIN = 5.0
+#: What a start may take beyond the driver's own time-outs before the sweeper ends it, in seconds: one that
+#: does not answer is looked at before anybody says so.
+_MARGIN = EXAMINATION + 5.0
 #: How long a probe of a server may take, in seconds.
 PROBE_LIMIT = 10.0
 #: How long a server is given to answer before its address is written down first, in seconds.
@@ -65,15 +67,17 @@ class Starter:
         if begun is None:
             return
         row, driver, kind = begun
-        driver.state_saver = lambda state: self.checkpoint(row, state)
+        since = (row.deadline or 0.0) - _allowed(driver)
+        driver.state_saver = lambda state: self.checkpoint(row, state, deadline=since + _allowed(driver))
         say(self.ctx, row, 0, "Server requested")
         course = Course()
         try:
-            row = replace(row, url=await self._run_driver(row, driver, course))
+            row = replace(row, url=await self._run_driver(row, driver, course, since))
             # When it answers already, one transaction says both where it is and that it runs.
             ready = await self.answers(row, _AT_ONCE)
             if not ready:
-                row = await self.checkpoint(row, driver.get_state(), row.url)
+                until = since + _allowed(driver)
+                row = await self.checkpoint(row, driver.get_state(), row.url, deadline=until)
             await self.finish(row, driver, ready=ready)
             self.breaker.succeeded(kind)
         except asyncio.CancelledError:
@@ -154,11 +158,19 @@ class Starter:
             say_outcome(self.ctx, row)
             _log.warning("%s was not started: %s", server_path(self.ctx, row), failure.message)
 
-    async def checkpoint(self, row: Server, state: Mapping[str, Any], url: str = "") -> Server:
-        """Keep what the driver needs to find its server again; raises LeaseLost."""
-        return await self.leases.write(
-            row, lambda current: replace(current, state=dict(state), url=url or current.url)
-        )
+    async def checkpoint(
+        self, row: Server, state: Mapping[str, Any], url: str = "", *, deadline: Timestamp | None = None
+    ) -> Server:
+        """Keep what the driver needs to find its server again; raises LeaseLost.
+
+        Hooks and the driver itself may change the time-outs; then the `deadline` is another one too.
+        """
+
+        def keep(current: Server) -> Server:
+            until = deadline or current.deadline
+            return replace(current, state=dict(state), url=url or current.url, deadline=until)
+
+        return await self.leases.write(row, keep)
 
     def _evidence(self, row: Server, error: Exception, course: Course) -> Evidence:
         if isinstance(error, NotReady):
@@ -203,8 +215,8 @@ class Starter:
     ) -> Server | None:
         """Write the row of a start that begins, and the token and OAuth client that the server gets."""
         now = self.ctx.clock.now()
-        deadline = now + float(driver.start_timeout) + float(driver.http_timeout) + _MARGIN
-        row = await tx.servers.save(replace(self.leases.take(intent, deadline), actual=Actual.STARTING))
+        taken = self.leases.take(intent, now + _allowed(driver))
+        row = await tx.servers.save(replace(taken, actual=Actual.STARTING))
         if row is None:
             return None
         await tx.tokens.delete_of_server(row.id)
@@ -217,7 +229,7 @@ class Starter:
         await tx.oauth.put_client(client_of_server(row, self.ctx.settings.base_url, token.hashed))
         return row
 
-    async def _run_driver(self, row: Server, driver: Spawner, course: Course) -> str:
+    async def _run_driver(self, row: Server, driver: Spawner, course: Course, since: Timestamp) -> str:
         before = self.ctx.authenticator.pre_spawn_start
         options = driver.run_apply_user_options
         hooks = [
@@ -227,16 +239,21 @@ class Starter:
             drive.Step(Stage.HOOK, "pre_spawn_hook", driver.run_pre_spawn_hook),
         ]
 
-        def begin() -> None:
+        limit = float(driver.start_timeout)
+
+        async def begin() -> None:
+            # More time to answer is written down with the address; more time to start has to be now.
+            if float(driver.start_timeout) > limit:
+                until = since + _allowed(driver)
+                await self.leases.write(row, lambda current: replace(current, deadline=until))
             # The last moment before something of the server exists; the hooks may have taken long.
             self.leases.check(row)
             say(self.ctx, row, 20, "Starting the server")
             begun.set()
 
-        limit = float(driver.start_timeout)
         async with relay(self.ctx, row, driver) as begun:
             return await drive.start(
-                driver, hooks, begin, course, limit=limit, late=lambda _: self._undo_later(row, driver)
+                driver, hooks, begin, course, late=lambda _: self._undo_later(row, driver)
             )
 
     async def answers(self, row: Server, seconds: float = PROBE_LIMIT) -> bool:
@@ -280,6 +297,11 @@ def _is_kept(row: Server, driver: Spawner, current: Server | None) -> bool:
     if current.generation == row.generation:
         return current.actual is Actual.RUNNING
     return current.active and drive.state_of(driver, {}) in ({}, current.state)
+
+
+def _allowed(driver: Spawner) -> float:
+    """Return how long a start may take in all, by what its driver is set to now."""
+    return float(driver.start_timeout) + float(driver.http_timeout) + _MARGIN
 
 
 def _answered(server: Server) -> Server:
