@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_user
 from carrel.core.servers import change, server_path
+from carrel.domain.events import OrphanFound
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lifecycle import drive, lease
 from carrel.lifecycle.drive import Life
+from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.readiness import NotReady
 from carrel.lifecycle.start import Starter, ended
 from carrel.lifecycle.stop import STOP_LIMIT, drop_rights, run_hooks
@@ -27,6 +29,7 @@ class Poller:
 
     ctx: HubContext
     starter: Starter
+    finder: Finder
     owner: str
 
     async def poll(self, server: Server) -> float:
@@ -55,7 +58,7 @@ class Poller:
         if row is None or row.lease is None or row.lease.owner != self.owner:
             return
         driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
-        life = (await drive.poll(driver))[0] if row.state else Life.DEAD
+        life = await self._life(row, driver)
         url = row.url or _endpoint(driver)
         if life is Life.DEAD or not url:
             lost = Failure("lost", "The hub was restarted while the server started.", hint="Start it again.")
@@ -66,6 +69,16 @@ class Poller:
             _log.info("%s was adopted", server_path(self.ctx, row))
         except NotReady as error:
             await self.starter.fail(row, driver, Failure(error.code, str(error)))
+
+    async def _life(self, row: Server, driver: Spawner) -> Life:
+        """Return what became of a run whose start was interrupted; `driver` knows it then."""
+        if row.state:
+            return (await drive.poll(driver))[0]
+        if not await self.finder.take_over(row, driver):
+            return Life.DEAD
+        _log.warning("%s ran without a checkpoint and is adopted", server_path(self.ctx, row))
+        self.ctx.bus.publish(OrphanFound(row.id, row.generation, adopted=True))
+        return Life.ALIVE
 
     async def abort(self, server: Server) -> None:
         """End a start whose deadline has passed and that nobody works on."""

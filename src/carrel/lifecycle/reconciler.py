@@ -19,6 +19,7 @@ from carrel.domain.servers import Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lib.workqueue import WorkQueue
 from carrel.lifecycle import lease
+from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.poll import Poller
 from carrel.lifecycle.readiness import Probe
 from carrel.lifecycle.routes import RouteKeeper
@@ -33,12 +34,14 @@ _log = logging.getLogger("carrel.lifecycle")
 class Reconciler:
     """Runs the life of servers for one hub process; `owner` names the process in leases."""
 
-    def __init__(self, ctx: HubContext, probe: Probe, routes: RouteKeeper, owner: str) -> None:
+    def __init__(
+        self, ctx: HubContext, probe: Probe, routes: RouteKeeper, finder: Finder, *, owner: str
+    ) -> None:
         self._ctx = ctx
         self._owner = owner
-        self._starter = Starter(ctx, routes, probe, owner)
-        self._stopper = Stopper(ctx, routes, owner)
-        self._poller = Poller(ctx, self._starter, owner)
+        self._starter = Starter(ctx, routes, probe, finder, owner)
+        self._stopper = Stopper(ctx, routes, finder, owner)
+        self._poller = Poller(ctx, self._starter, finder, owner)
         self._queue: WorkQueue[int] = WorkQueue()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._interrupted: set[int] = set()

@@ -19,6 +19,7 @@ from carrel.domain.users import User
 from carrel.lib.awaiting import resolve
 from carrel.lib.ids import new_token
 from carrel.lifecycle import drive, lease
+from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.progress import relay, say, say_outcome
 from carrel.lifecycle.readiness import NotReady, Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
@@ -38,6 +39,7 @@ class Starter:
     ctx: HubContext
     routes: RouteKeeper
     probe: Probe
+    finder: Finder
     owner: str
 
     async def start(self, server: Server) -> None:
@@ -98,6 +100,8 @@ class Starter:
         until = self.ctx.clock.now() + drive.CALL_LIMIT + STOP_LIMIT
         row = await lease.write(self.ctx, row, lambda current: lease.extend(current, until))
         log = await drive.logs(driver)
+        if not driver.get_state():
+            await self.finder.take_over(row, driver)
         await clean_up(self.ctx, self.routes, row, driver, now=True)
         failed = await lease.write(
             self.ctx, row, lambda current: ended(current, replace(failure, log=log)), drop_rights(row)

@@ -15,6 +15,7 @@ from carrel.domain.servers import Actual, Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lib.awaiting import resolve_within
 from carrel.lifecycle import drive, lease
+from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.spawners.base import Spawner
 from carrel.storage.base import Transaction
@@ -30,6 +31,7 @@ class Stopper:
 
     ctx: HubContext
     routes: RouteKeeper
+    finder: Finder
     owner: str
 
     async def stop(self, server: Server, *, force: bool = False) -> None:
@@ -50,6 +52,9 @@ class Stopper:
             return
         user = await load_user(self.ctx, row)
         driver = build_driver(self.ctx, row, user)
+        if not row.state:
+            # Cancelled before its checkpoint, maybe by the death of a hub: it may run all the same.
+            await self.finder.take_over(row, driver)
         await clean_up(self.ctx, self.routes, row, driver, now=force)
         await lease.write(
             self.ctx,

@@ -20,9 +20,10 @@ from carrel.lib.process_table import Process, find, is_alive, look
 from carrel.lib.processes import Account, Program
 from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
+from carrel.spawners.environment import PID_LABEL
 from carrel.spawners.errors import StartError
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
-from carrel.spawners.orphans import find_local_orphans
+from carrel.spawners.orphans import find_local_orphans, is_server
 from carrel.spawners.reports import Orphan
 from carrel.spawners.traits import Command
 
@@ -196,7 +197,15 @@ class LocalProcessSpawner(Spawner):
         popen = dict(self.popen_kwargs)
         if self._makes_own_child():
             popen.setdefault("preexec_fn", self.make_preexec_fn(self.user.name))
-        return Program(argv=words, env=env, home=self._home(), account=rights, umask=self.umask, popen=popen)
+        return Program(
+            argv=words,
+            env=env,
+            home=self._home(),
+            account=rights,
+            umask=self.umask,
+            pid_variable=PID_LABEL,
+            popen=popen,
+        )
 
     async def _launch(self, program: Program) -> None:
         self._exit_status = None
@@ -213,9 +222,9 @@ class LocalProcessSpawner(Spawner):
         self.pid, self.start_time = process.pid, process.start_time
 
     def _open_log(self) -> int:
-        if not self.log_directory:
+        path = self._log_path()
+        if path is None:
             return subprocess.DEVNULL
-        path = log_path(self.log_directory, self.user.name, self.server_id)
         self.log_file = str(path)
         return open_log(path)
 
@@ -273,7 +282,29 @@ class LocalProcessSpawner(Spawner):
         """Return the processes that carry this hub's label and are none of the known runs."""
         return await asyncio.to_thread(find_local_orphans, self.hub.hub_id, frozenset(known))
 
+    async def recognize(self, orphan: Orphan) -> bool:
+        """Take over a process that carries this run's labels and has the rights of this server's owner."""
+        process = Process(int(orphan.state["pid"]), str(orphan.state["start_time"]))
+        if not await asyncio.to_thread(self._is_mine, process):
+            return False
+        # Only the port is the process's to say; who else it might name would be visited in its name.
+        self.load_state({**orphan.state, "ip": reachable(self.ip), "log": str(self._log_path() or "")})
+        return True
+
+    def _is_mine(self, process: Process) -> bool:
+        try:
+            account = self._find_account() if self._makes_own_child() else self._rights()
+        except StartError:
+            return False
+        return is_server(process, account.uid if account else os.geteuid(), self.run_labels())
+
     async def delete_forever(self) -> None:
         """Remove the server's logs."""
-        if self.log_directory:
-            remove_logs(log_path(self.log_directory, self.user.name, self.server_id))
+        path = self._log_path()
+        if path is not None:
+            remove_logs(path)
+
+    def _log_path(self) -> Path | None:
+        if not self.log_directory:
+            return None
+        return log_path(self.log_directory, self.user.name, self.server_id)

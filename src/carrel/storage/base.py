@@ -14,7 +14,7 @@ questions in it. After the Conflicts that are named below it may go on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -126,6 +126,9 @@ class Servers(Protocol):
 
     async def routed(self) -> Sequence[Server]:
         """Return all that have a URL."""
+
+    async def tracked(self) -> Collection[tuple[int, int]]:
+        """Return (id, generation) of every run that a row holds a checkpoint of."""
 
     async def due(self, limit: int) -> Sequence[Server]:
         """Return those whose start is wanted and has not begun, the longest waiting first."""
