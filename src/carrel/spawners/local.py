@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from traitlets import Dict, Integer, Unicode, default
+from traitlets import Bool, Dict, Integer, Unicode, default
 
-from carrel.lib import processes
+from carrel.lib import control_groups, processes
 from carrel.lib.awaiting import resolve
 from carrel.lib.net import free_port, reachable
 from carrel.lib.process_table import Process, find, is_alive, look
@@ -62,6 +62,9 @@ class LocalProcessSpawner(Spawner):
         [], minlen=0, help="A shell that runs the command, given as one word: ['bash', '-l', '-c']."
     ).tag(config=True)
     umask = Integer(0o022, help="The umask of servers.").tag(config=True)
+    own_control_group = Bool(
+        True, help="Give each server a control group, so that it outlives that of the hub's service."
+    ).tag(config=True)
 
     pid = Integer(0)
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
@@ -107,6 +110,8 @@ class LocalProcessSpawner(Spawner):
         """Forget the process."""
         super().clear_state()
         self.pid, self.start_time = 0, ""
+        if self.own_control_group:
+            control_groups.remove_group(self._group_name())
         if self._chose_port:
             self.port, self._chose_port = 0, False
 
@@ -129,6 +134,8 @@ class LocalProcessSpawner(Spawner):
         await self._launch(program)
         self.server.ip, self.server.port = reachable(self.ip), self.port
         try:
+            if self.own_control_group:
+                await self._set_apart()
             await self.save_state()
         except BaseException:
             # Without the checkpoint nobody would know of it.
@@ -220,6 +227,15 @@ class LocalProcessSpawner(Spawner):
             if output >= 0:
                 os.close(output)
         self.pid, self.start_time = process.pid, process.start_time
+
+    async def _set_apart(self) -> None:
+        try:
+            await asyncio.to_thread(control_groups.set_apart, self.pid, self._group_name())
+        except OSError as error:
+            self.log.info("The server of %s stays in the hub's control group: %s", self._log_name, error)
+
+    def _group_name(self) -> str:
+        return f"carrel-{self.hub.hub_id[:8]}-{self.server_id}"
 
     def _open_log(self) -> int:
         path = self._log_path()
