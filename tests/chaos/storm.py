@@ -58,9 +58,9 @@ class Storm:
 
     async def _stop(self, user: str) -> None:
         call = self._history.now()
-        status, _ = await self._send("DELETE", f"users/{user}/server")
+        status, body = await self._send("DELETE", f"users/{user}/server")
         if status != 0:
-            self._history.stop(user, call, status, by=self._history.now() + _SLACK)
+            self._history.stop(user, call, status, body, by=self._history.now() + _SLACK)
 
     async def look(self, user: str) -> None:
         """Ask how a user's server is."""

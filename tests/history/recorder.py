@@ -16,6 +16,11 @@ _REFUSALS = {"already running": Kind.SEEN_READY, "pending stop": Kind.SEEN_STOPP
 _LOST = (None, 502, 503, 504)
 
 
+def _is_lost(status: int | None, message: str) -> bool:
+    """Tell whether nobody knows what came of a request: a hub that stops breaks off those under way."""
+    return status in _LOST or (status == 500 and '"status"' not in message)
+
+
 class History:
     """The operations of any number of servers, each known by any name; times are in seconds of `now`."""
 
@@ -42,7 +47,7 @@ class History:
         One without an answer had its effect before `by`, if any: when the hub that had it is dead, say.
         Raises ValueError for an answer that no hub should give.
         """
-        if status in _LOST:
+        if _is_lost(status, message):
             self._add(server, Operation(Kind.ASK_START, call, by, optional=True))
         elif status == 400:
             seen = next((kind for text, kind in _REFUSALS.items() if text in message), None)
@@ -57,9 +62,11 @@ class History:
         else:
             raise ValueError(f"a start of {server} was answered {status}: {message}")
 
-    def stop(self, server: str, call: float, status: int | None, by: float = math.inf) -> None:
+    def stop(
+        self, server: str, call: float, status: int | None, message: str = "", by: float = math.inf
+    ) -> None:
         """Note the answer to a DELETE, as `start` does that to a POST."""
-        if status in _LOST:
+        if _is_lost(status, message):
             self._add(server, Operation(Kind.ASK_STOP, call, by, optional=True))
         elif status in (202, 204):
             asked = self._add(server, Operation(Kind.ASK_STOP, call, self.now()))

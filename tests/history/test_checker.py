@@ -208,7 +208,7 @@ def test_a_long_history_with_many_at_once_is_checked() -> None:
 
 def test_rest_answers_in_the_models_words() -> None:
     history = History()
-    for status, message in ((201, ""), (202, ""), (500, "no room"), (None, ""), (503, "")):
+    for status, message in ((201, ""), (202, ""), (500, '{"status": 500}'), (None, ""), (503, "")):
         history.start("ada", 1.0, status, message)
     history.start("ada", 1.0, 400, "ada is already running")
     history.start("ada", 1.0, 400, "ada is pending stop")
@@ -232,6 +232,16 @@ def test_rest_answers_in_the_models_words() -> None:
         history.start("ada", 1.0, 400, "Named servers are not enabled")
     with pytest.raises(ValueError, match="answered 404"):
         history.stop("ada", 1.0, 404)
+
+
+def test_a_request_that_a_stopping_hub_broke_off_may_have_had_its_effect() -> None:
+    history = History()
+    history.start("ada", 1.0, 500, "Internal Server Error")
+    history.stop("ada", 1.0, 500, "Internal Server Error")
+    assert [(one.kind, one.optional) for one in history.of("ada")] == [
+        (K.ASK_START, True),
+        (K.ASK_STOP, True),
+    ]
 
 
 def test_each_server_has_a_history_of_its_own() -> None:

@@ -33,6 +33,7 @@ _FLUSH_INTERVAL = 1.0
 _CHECKPOINT_INTERVAL = 15.0
 _PURGE_INTERVAL = 3600.0
 _STOP_LIMIT = 90.0
+_PROXY_ATTEMPTS = 3
 _log = logging.getLogger("carrel.app")
 
 
@@ -70,8 +71,7 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
     finder = Finder(ctx)
     reconciler = Reconciler(ctx, http_probe, routes, finder, owner=f"{os.getpid()}-{new_token()[:8]}")
     if start_proxy:
-        await ctx.proxy.start()
-        await routes.sync()
+        await _start_proxy(ctx, routes)
     work = {
         "reconciler": reconciler.run(),
         "orphans": OrphanKeeper(ctx, finder).run(),
@@ -92,6 +92,23 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await ctx.activity.flush(ctx.store)
+
+
+async def _start_proxy(ctx: HubContext, routes: RouteKeeper) -> None:
+    """Have a data plane with all routes; it may be killed meanwhile, and be started again.
+
+    Raises PortInUse, and ProxyError when it cannot be had.
+    """
+    for attempt in range(1, _PROXY_ATTEMPTS + 1):
+        try:
+            await ctx.proxy.start()
+            await routes.sync()
+        except ProxyError as error:
+            if attempt == _PROXY_ATTEMPTS:
+                raise
+            _log.warning("The data plane did not start: %s; trying again", error)
+        else:
+            return
 
 
 class StopRequest:
