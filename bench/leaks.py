@@ -153,7 +153,7 @@ class Attack:
             writer.transport.abort()
 
     def _where(self, *names: str) -> bytes:
-        return f"{self.choose.choice(['live', 'dead'])}/{self.choose.choice(names)}".encode()
+        return f"{self.choose.choice(['live', 'dead', 'either'])}/{self.choose.choice(names)}".encode()
 
     async def _refused_upgrade(self) -> None:
         where = self._where("200", "302", "403", "404", "500", "503", "half", "reset")
@@ -218,6 +218,7 @@ async def soak(front: Proxy, seconds: float, seed: int) -> tuple[Measure, Measur
         dead = closed.getsockname()[1]
     await front.route("/live", f"http://127.0.0.1:{nasty.port}")
     await front.route("/dead", f"http://127.0.0.1:{dead}")
+    await front.route("/either", f"http://127.0.0.1:{dead}", alternatives=[f"http://127.0.0.1:{nasty.port}"])
     attack = Attack(front, nasty, random.Random(seed))
     try:
         await attack.run(seconds / 5)
@@ -240,10 +241,10 @@ def find_leaks(before: Measure, after: Measure, share: float) -> list[str]:
     return leaks
 
 
-async def run(minutes: float, seed: int) -> int:
+async def run(minutes: float, seed: int, workers: int) -> int:
     """Return the exit status: 0 when nothing has stayed."""
     with tempfile.TemporaryDirectory() as directory:
-        async with proxy(Path(directory), *FLAGS) as front:
+        async with proxy(Path(directory), *FLAGS, workers=workers) as front:
             before, after, clients = await soak(front, minutes * 60, seed)
     print(f"{clients} hostile clients in {minutes:g} minutes, seed {seed}")
     print(f"before: {before}\nafter:  {after}")
@@ -256,9 +257,10 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="bench.leaks", description="Find what hostile traffic leaves.")
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (default: 10)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that forward (default: 1)")
     parser.add_argument("--seed", type=int, default=1, help="which traffic (default: 1)")
     given = parser.parse_args()
-    return asyncio.run(run(given.minutes, given.seed))
+    return asyncio.run(run(given.minutes, given.seed, given.workers))
 
 
 if __name__ == "__main__":

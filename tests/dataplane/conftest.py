@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.dataplane import harness
 from tests.dataplane.harness import Backend, Proxy, backend, proxy
+from tests.dataplane.side_by_side import Pair, both
 
 
 @pytest.fixture
@@ -15,8 +17,25 @@ async def behind() -> AsyncIterator[Backend]:
 
 
 @pytest.fixture
+def workers() -> int:
+    """How many processes forward; a module may have its tests run with several numbers."""
+    return 1
+
+
+@pytest.fixture(autouse=True)
+def usual_workers(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "WORKERS", workers)
+
+
+@pytest.fixture
 async def front(tmp_path: Path, behind: Backend) -> AsyncIterator[Proxy]:
     """A proxy whose route /user/u leads to `behind`."""
     async with proxy(tmp_path) as running:
         await running.route("/user/u", behind.url)
+        yield running
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    async with both(tmp_path) as running:
         yield running

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from carrel.dataplane.admission import Admission
+from carrel.dataplane.alternatives import Alternatives
 from carrel.dataplane.error_pages import ErrorPages
 from carrel.dataplane.limits import Limits
-from carrel.dataplane.metrics import Metrics
+from carrel.dataplane.load import Load
+from carrel.dataplane.metrics import Counts, Metrics
 from carrel.dataplane.pools import Pool, Tick
 from carrel.dataplane.request import Request
 from carrel.dataplane.rewriting import Rewriting, host_of
 from carrel.dataplane.routes import Route, RouteTable
 from carrel.dataplane.stopped import StoppedServers
-from carrel.dataplane.targets import Address
+from carrel.dataplane.targets import Address, Target
 from carrel.dataplane.tunnel import Tunnel
 from carrel.dataplane.upstream import Home, UpstreamConnection
 from carrel.lib.clock import Clock
@@ -67,10 +69,24 @@ class Engine:
     tunnels: set[Tunnel] = field(default_factory=set)
     #: The time for what need not be exact.
     tick: Tick = field(default_factory=Tick)
+    alternatives: Alternatives = field(init=False)
     _pools: dict[Address, Pool] = field(default_factory=dict)
     #: Half closed ones, and until when something must come.
     _ending: dict[Tunnel, float] = field(default_factory=dict)
     _closing: dict[asyncio.Transport, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.alternatives = Alternatives(self.pool, self.tick)
+
+    def take(self, target: Target) -> UpstreamConnection | None:
+        """Return a kept connection to a target, or None."""
+        return self.alternatives.take(target) if target.others else self.pool(target.address).take()
+
+    async def connect(self, target: Target) -> UpstreamConnection:
+        """Return a new connection to a target; raises OSError or TimeoutError."""
+        if target.others:
+            return await self.alternatives.connect(target)
+        return await self.pool(target.address).connect()
 
     def pool(self, address: Address) -> Pool:
         """Return the pool of connections to an address."""
@@ -149,6 +165,22 @@ class Engine:
         for pool in self._pools.values():
             pool.close()
         await self.clock.sleep(0)
+
+    def take_counts(self) -> Counts:
+        """Return what was counted since the last call."""
+        counts, self.metrics = self.metrics.counts(), Metrics()
+        return counts
+
+    @property
+    def load(self) -> Load:
+        """Return how much is open."""
+        return Load(
+            connections=self.admission.connections,
+            tunnels=len(self.tunnels),
+            upgrades=self.admission.upgrades,
+            idle_upstreams=self.idle_upstreams,
+            tasks=len(asyncio.all_tasks()),
+        )
 
     @property
     def idle_upstreams(self) -> int:

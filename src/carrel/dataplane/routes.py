@@ -6,14 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from carrel.dataplane.paths import Segments, escaped, parse_spec, shown, split
-from carrel.dataplane.targets import BadTargetError, Target, parse_target
+from carrel.dataplane.paths import (
+    BadPathError,
+    Segments,
+    escaped,
+    is_plain,
+    other_readings,
+    parse_spec,
+    shown,
+    split,
+)
+from carrel.dataplane.targets import BadTargetError, Target, parse_target, with_alternatives
 from carrel.dataplane.writers import Writers
 from carrel.lib.clock import Clock, Timestamp
 
 RouteData = Mapping[str, object]
-_MAX_FOUND = 8192
-_MAX_FOUND_BYTES = 128
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -60,12 +67,30 @@ class _Node(dict[bytes, "_Node"]):
         self.route: Route | None = None
 
 
+def forwarded(change: Change) -> Change:
+    """Return a change with only what forwarding looks at in the routes' data."""
+    return msgspec.structs.replace(change, put={spec: _slim(data) for spec, data in change.put.items()})
+
+
+def _slim(data: RouteData) -> RouteData:
+    slim: dict[str, object] = {name: data[name] for name in ("target", "alternatives") if name in data}
+    if data.get("hub") is True:
+        slim["hub"] = True
+    if isinstance(data.get("servers"), str):
+        slim["servers"] = data["servers"]
+    return slim
+
+
 def read_target(data: RouteData) -> Target:
-    """Return the target in a route's data; raise BadTargetError when there is none that is usable."""
+    """Return the target in a route's data; raise BadTargetError when there is none that is usable.
+
+    `"alternatives": [URL, ...]` says where else the same is served.
+    """
     url = data.get("target")
     if not isinstance(url, str):
         raise BadTargetError("a route needs a 'target', the URL of a server as a string")
-    return parse_target(url)
+    target = parse_target(url)
+    return with_alternatives(target, data["alternatives"]) if "alternatives" in data else target
 
 
 class RouteTable:
@@ -77,8 +102,6 @@ class RouteTable:
         self._default = default
         self._routes: dict[Segments, Route] = {}
         self._root = _Node()
-        #: What was found for paths since the last change: most are asked for again.
-        self._found: dict[bytes, Route | None] = {}
         self._listeners: list[Callable[[Change], None]] = []
         #: Of the last change; 0 before the first.
         self.number = 0
@@ -90,22 +113,65 @@ class RouteTable:
     def __len__(self) -> int:
         return len(self._routes)
 
+    def whole(self) -> Change:
+        """Return a change that makes any table equal to this one."""
+        return Change(self.number, {route.escaped: route.data for route in self.all()}, whole=True)
+
     def on_change(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` with every change of the table (not of an activity time) before anybody sees it."""
         self._listeners.append(listener)
 
-    def find(self, path: bytes, host: bytes | None = None) -> Route | None:
-        """Return the route with the longest prefix of the path's segments; raises BadPathError.
+    def follow(self, change: Change) -> None:
+        """Do what another table has done, and have its number then.
 
-        A given host is the first segment.
+        Raises ValueError when a change is missing in between, or when it cannot be done. Some of it may be
+        done then; a change of the whole table puts that right.
         """
-        if host is None and path in self._found:
-            return self._found[path]
+        if change.whole:
+            self.replace(change.put)
+        elif change.number != self.number + 1:
+            raise ValueError(f"change {change.number} does not follow {self.number}")
+        else:
+            for spec, data in change.put.items():
+                self.add(spec, data)
+            for spec in change.removed:
+                self.remove(spec)
+        self.number = change.number
+
+    def find(self, path: bytes, host: bytes | None = None) -> Route | None:
+        """Return the route with the longest prefix of the path's segments.
+
+        A given host is the first segment. Raises BadPathError, also when a server could read the path as one
+        of another route.
+        """
+        first = [] if host is None else [host]
+        if not first and is_plain(path):
+            return self._longest_plain(path)
+        best = self._longest(first + split(path))
+        if b"%" in path or b"//" in path:
+            for segments in other_readings(path):
+                self._agree(best, first + segments)
+        return best
+
+    def _longest_plain(self, path: bytes) -> Route | None:
+        """Cut off no more segments than the table has: nearly every request comes this way."""
         node = self._root
         best = node.route
-        segments = split(path)
-        if host is not None:
-            segments.insert(0, host)
+        start = 1
+        while node and start:
+            end = path.find(b"/", start)
+            child = node.get(path[start:] if end < 0 else path[start:end])
+            if child is None:
+                break
+            node = child
+            if node.route is not None:
+                best = node.route
+            start = end + 1
+        return best
+
+    def _longest(self, segments: list[bytes]) -> Route | None:
+        node = self._root
+        best = node.route
         for segment in segments:
             child = node.get(segment)
             if child is None:
@@ -113,11 +179,20 @@ class RouteTable:
             node = child
             if node.route is not None:
                 best = node.route
-        if host is None and len(path) <= _MAX_FOUND_BYTES:
-            if len(self._found) >= _MAX_FOUND:
-                self._found.clear()
-            self._found[path] = best
         return best
+
+    def _agree(self, best: Route | None, segments: list[bytes]) -> None:
+        """Raise BadPathError when another reading of a path leads to another route than `best`."""
+        other = self._longest(segments)
+        if other is best:
+            return
+        if best is not None:
+            # A route may have a slash in a segment of its own; it is read as the server behind it reads it.
+            plain = [piece for segment in best.segments for piece in segment.split(b"/")]
+            depth = 0 if other is None else len(other.segments)
+            if len(plain) > max(depth, len(best.segments)) and segments[: len(plain)] == plain:
+                return
+        raise BadPathError("the path could mean that of another server")
 
     def get(self, spec: str) -> Route | None:
         """Return the route of exactly this specification."""
@@ -126,6 +201,22 @@ class RouteTable:
     def all(self) -> list[Route]:
         """Return every route."""
         return list(self._routes.values())
+
+    def take_activity(self) -> dict[str, Timestamp]:
+        """Return when each route was used that was since the last call, and set these times back to 0."""
+        taken = {}
+        for route in self._routes.values():
+            if route.last_activity:
+                taken[route.escaped] = route.last_activity
+                route.last_activity = 0.0
+        return taken
+
+    def note_activity(self, times: Mapping[str, Timestamp]) -> None:
+        """Note when routes were used, as another table has it; one that is gone by now is left out."""
+        for spec, moment in times.items():
+            route = self.get(spec)
+            if route is not None and route.last_activity < moment:
+                route.last_activity = moment
 
     def add(self, spec: str, data: RouteData) -> None:
         """Add a route, or give one a new target and data; its activity is now. Raises ValueError."""
@@ -178,7 +269,8 @@ class RouteTable:
     def _read_target(self, segments: Segments, data: RouteData) -> Target:
         """Return a target as it is to be used; one that is known need not be parsed again."""
         known = self._routes.get(segments)
-        if known is not None and known.data.get("target") == data.get("target"):
+        same = ("target", "alternatives")
+        if known is not None and all(known.data.get(name) == data.get(name) for name in same):
             return known.target
         return self._sent(read_target(data))
 
@@ -189,12 +281,11 @@ class RouteTable:
 
     def _swap(self, wanted: Mapping[Segments, tuple[Target, RouteData]]) -> None:
         before, self._routes, self._root = self._routes, {}, _Node()
-        self._found.clear()
         for segments, (target, data) in wanted.items():
             route = before.get(segments)
             if route is None:
                 route = Route(segments, target, data, self._clock.now())
-            elif route.target != target:
+            elif route.target.url != target.url:
                 route.last_activity = self._clock.now()
             route.target, route.data = target, data
             self._hang(route)
@@ -211,7 +302,6 @@ class RouteTable:
         return target if self._prepend_path else target.without_path()
 
     def _hang(self, route: Route) -> None:
-        self._found.clear()
         node = self._root
         for segment in route.segments:
             node = node.setdefault(segment, _Node())
@@ -219,7 +309,6 @@ class RouteTable:
         self._routes[route.segments] = route
 
     def _cut(self, segments: Segments) -> None:
-        self._found.clear()
         trail = [self._root]
         for segment in segments:
             trail.append(trail[-1][segment])

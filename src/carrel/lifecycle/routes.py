@@ -11,7 +11,7 @@ from carrel.domain.events import Event, RouteMissing
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.lib.clock import parse_iso
-from carrel.proxy.base import ProxyError
+from carrel.proxy.base import OutOfStep, ProxyError
 
 _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
@@ -32,7 +32,10 @@ class RouteKeeper:
         route = route_of(server, self._ctx.settings.base_url)
         async with self._lock:
             self._ahead[route.spec] = route
-            await self._ctx.proxy.add_route(route.spec, route.target, route.data)
+            try:
+                await self._ctx.proxy.add_route(route.spec, route.target, route.data)
+            except OutOfStep:
+                await self._put()
 
     def settled(self, server: Server) -> None:
         """The row of a server says by itself now what its route is."""
@@ -44,7 +47,7 @@ class RouteKeeper:
         async with self._lock:
             self._ahead.pop(spec, None)
             try:
-                await self._ctx.proxy.delete_route(spec)
+                await self._delete(spec)
             except ProxyError as error:
                 _log.warning("Route %s stays until the next repair: %s", spec, error)
                 self._nudged.set()
@@ -52,7 +55,19 @@ class RouteKeeper:
     async def sync(self) -> None:
         """Make the table equal to the rows; raises ProxyError."""
         async with self._lock:
-            await self._ctx.proxy.put_routes(await wanted_routes(self._ctx) | self._ahead)
+            await self._put()
+
+    async def _delete(self, spec: str) -> None:
+        try:
+            await self._ctx.proxy.delete_route(spec)
+        except OutOfStep:
+            await self._put(without=spec)
+
+    async def _put(self, without: str = "") -> None:
+        """Set the whole table; the row of a server whose route goes away may still call it running."""
+        routes = await wanted_routes(self._ctx) | self._ahead
+        routes.pop(without, None)
+        await self._ctx.proxy.put_routes(routes)
 
     def heed(self, event: Event) -> None:
         """Look at once when the hub got a request that a route should have caught; give this to the bus."""
