@@ -22,7 +22,6 @@ from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.lib.ids import new_token
 from carrel.lib.listen import bind_socket
-from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.readiness import http_probe
 from carrel.lifecycle.reconciler import Reconciler
@@ -68,13 +67,12 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
     Without `start_proxy` only servers are looked after, and routes where a data plane happens to run.
     """
     routes = RouteKeeper(ctx)
-    finder = Finder(ctx)
-    reconciler = Reconciler(ctx, http_probe, routes, finder, owner=f"{os.getpid()}-{new_token()[:8]}")
+    reconciler = Reconciler(ctx, http_probe, routes, owner=f"{os.getpid()}-{new_token()[:8]}")
     if start_proxy:
         await _start_proxy(ctx, routes)
     work = {
         "reconciler": reconciler.run(),
-        "orphans": OrphanKeeper(ctx, finder).run(),
+        "orphans": OrphanKeeper(ctx, reconciler.finder).run(),
         "activity": _flush_activity(ctx),
         "checkpoints": _checkpoint(ctx),
     }

@@ -34,14 +34,13 @@ _log = logging.getLogger("carrel.lifecycle")
 class Reconciler:
     """Runs the life of servers for one hub process; `owner` names the process in leases."""
 
-    def __init__(
-        self, ctx: HubContext, probe: Probe, routes: RouteKeeper, finder: Finder, *, owner: str
-    ) -> None:
+    def __init__(self, ctx: HubContext, probe: Probe, routes: RouteKeeper, owner: str) -> None:
         self._ctx = ctx
         self._owner = owner
-        self._starter = Starter(ctx, routes, probe, finder, owner)
-        self._stopper = Stopper(ctx, routes, finder, owner)
-        self._poller = Poller(ctx, self._starter, finder, owner)
+        self.finder = Finder(ctx)
+        self._starter = Starter(ctx, routes, probe, self.finder, owner)
+        self._stopper = Stopper(ctx, routes, self.finder, owner)
+        self._poller = Poller(ctx, self._starter, self.finder, owner)
         self._queue: WorkQueue[int] = WorkQueue()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._interrupted: set[int] = set()

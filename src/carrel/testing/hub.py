@@ -34,7 +34,6 @@ from carrel.domain.users import User
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.ids import new_token
-from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper
@@ -86,11 +85,8 @@ class TrialHub:
         self.store = MortalStore(self._database, life)
         self.ctx = await self._build()
         self.routes = RouteKeeper(self.ctx)
-        finder = Finder(self.ctx)
-        self.orphans = OrphanKeeper(self.ctx, finder)
-        self.reconciler = Reconciler(
-            self.ctx, self.probe, self.routes, finder, owner=f"hub {len(self._lives)}"
-        )
+        self.reconciler = Reconciler(self.ctx, self.probe, self.routes, owner=f"hub {len(self._lives)}")
+        self.orphans = OrphanKeeper(self.ctx, self.reconciler.finder)
         self.ctx.bus.listen(self.reconciler.heed)
         self.ctx.bus.listen(self.routes.heed)
         if not work:
