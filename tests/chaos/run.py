@@ -106,7 +106,7 @@ class Chaos:
         """Hold the hub, a few times if need be, until a start stands between intent and checkpoint."""
         for _ in range(_TRIES):
             self._school.hold()
-            if any(row.actual == "starting" and not row.checkpoint for row in self._school.rows()):
+            if self._school.is_launching():
                 self._windows += 1
                 return
             self._school.let_go()

@@ -102,17 +102,26 @@ class School:
             os.kill(pid, signal.SIGKILL)
         return len(planes)
 
-    def rows(self) -> list[Row]:
+    def rows(self, timeout: float = 10.0) -> list[Row]:
         """Return what the database says, read beside the hub."""
         query = (
             "SELECT u.name, s.id, s.generation, s.actual, s.deadline, s.state != '{}' "
             "FROM servers s JOIN users u ON u.id = s.user_id"
         )
-        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True, timeout=10)) as database:
+        with closing(
+            sqlite3.connect(f"file:{self._database}?mode=ro", uri=True, timeout=timeout)
+        ) as database:
             return [
                 Row(user, (server_id, generation), actual, deadline, bool(checkpoint))
                 for user, server_id, generation, actual, deadline, checkpoint in database.execute(query)
             ]
+
+    def is_launching(self) -> bool:
+        """Tell whether a start stands between intent and checkpoint; False when the held hub has a lock."""
+        try:
+            return any(row.actual == "starting" and not row.checkpoint for row in self.rows(timeout=0.0))
+        except sqlite3.OperationalError:
+            return False
 
     def live_runs(self) -> Iterator[Run]:
         """Yield the run of each live process that carries this hub's label."""

@@ -1,4 +1,4 @@
-"""Open websockets that say something every other second, and notice when nobody answers."""
+"""Open websockets that say something now and then, and notice when nobody answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-_EVERY = 2.0
+#: How many echoes all together ask for in a second.
+_RATE = 25.0
 _LONGEST_WAIT = 20.0
 
 
@@ -45,7 +46,7 @@ class Sockets:
         for count in itertools.count():
             if not await self._echo(connection, f"{number} {count}"):
                 return
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(len(self) / _RATE)
 
     async def _echo(self, connection: ClientConnection, text: str) -> bool:
         try:
