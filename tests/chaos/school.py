@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,9 @@ class School:
         """Kill every process of the data plane and return how many there were."""
         planes = [pid for pid in self.hub.belongings() if _PLANE in processes.command_line(pid)]
         for pid in planes:
-            os.kill(pid, signal.SIGKILL)
+            # Its workers may be ending already, because the first of them was hit.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         return len(planes)
 
     def rows(self, timeout: float = 10.0) -> list[Row]:
