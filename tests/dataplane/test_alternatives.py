@@ -300,3 +300,11 @@ class TestRealServers:
         assert (await front.api("PUT", "/api/routes", {"routes": routes})).status == 204
         assert (await front.get("/hub/x")).status == 200
         assert (len(behind.seen), len(other.seen)) == (1, 1)
+
+
+@pytest.mark.real
+async def test_every_worker_knows_the_other_addresses(tmp_path: Path) -> None:
+    async with backend() as behind, proxy(tmp_path, workers=2) as front:
+        await front.route("/hub", f"http://127.0.0.1:{free_port()}", alternatives=[behind.url])
+        answers = await asyncio.gather(*(front.get("/hub/x") for _ in range(200)))
+    assert {answer.status for answer in answers} == {200}

@@ -108,12 +108,6 @@ def _descendants(pid: int) -> list[int]:
     return [one for one in processes.tree(pid) if one != pid]
 
 
-async def test_every_worker_asks_the_other_addresses_of_a_route(tmp_path: Path) -> None:
-    async with _running(tmp_path, 2) as (front, behind):
-        await front.route("/hub", f"http://127.0.0.1:{free_port()}", alternatives=[behind.url])
-        assert await _statuses(front, "/hub/x", MANY) == {200}
-
-
 @pytest.mark.parametrize("workers", [2, 4])
 async def test_a_change_that_was_answered_is_everywhere(tmp_path: Path, workers: int) -> None:
     async with _running(tmp_path, workers) as (front, behind):

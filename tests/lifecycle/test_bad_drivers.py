@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from carrel.domain.servers import Actual, Server
+from carrel.spawners.base import Spawner
 from carrel.testing.fakes import Script
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.lifecycle.traces import traces
@@ -97,6 +98,8 @@ async def test_one_that_comes_too_late_does_not_end_the_next(hub: TrialHub) -> N
 
 async def test_where_drivers_go_by_names_the_next_run_is_left_alone(hub: TrialHub) -> None:
     hub.ctx.spawner_class.get_state = lambda self: {"handle": 1}  # type: ignore[method-assign]
+    # Of one name there is one thing at most, and its newest run claims it.
+    hub.ctx.spawner_class.find_orphans = Spawner.find_orphans  # type: ignore[method-assign]
     hub.world.scripts["ada"] = Script(start_delay=300, stubborn=True)
     await hub.start()
     await hub.clock.advance(70)

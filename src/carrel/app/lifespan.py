@@ -22,6 +22,7 @@ from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.lib.ids import new_token
 from carrel.lib.listen import bind_socket
+from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.probe import HttpProbe
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper, collect_activity
@@ -32,6 +33,7 @@ _CHECKPOINT_INTERVAL = 15.0
 _PURGE_INTERVAL = 3600.0
 _STOP_LIMIT = 90.0
 _LAST_WORDS = 2.0
+_PROXY_ATTEMPTS = 3
 _log = logging.getLogger("carrel.app")
 
 
@@ -76,10 +78,10 @@ async def run_workers(
     owner = f"{os.getpid()}-{new_token()[:8]}"
     reconciler = Reconciler(ctx, HttpProbe(), routes, owner, give_up)
     if start_proxy:
-        await ctx.proxy.start()
-        await routes.sync()
+        await _start_proxy(ctx, routes)
     work = {
         "reconciler": reconciler.run(),
+        "orphans": OrphanKeeper(ctx, reconciler.finder).run(),
         "activity": _flush_activity(ctx),
         "checkpoints": _checkpoint(ctx),
     }
@@ -97,6 +99,23 @@ async def run_workers(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await ctx.activity.flush(ctx.store)
+
+
+async def _start_proxy(ctx: HubContext, routes: RouteKeeper) -> None:
+    """Have a data plane with all routes; it may be killed meanwhile, and be started again.
+
+    Raises PortInUse, and ProxyError when it cannot be had.
+    """
+    for attempt in range(1, _PROXY_ATTEMPTS + 1):
+        try:
+            await ctx.proxy.start()
+            await routes.sync()
+        except ProxyError as error:
+            if attempt == _PROXY_ATTEMPTS:
+                raise
+            _log.warning("The data plane did not start: %s; trying again", error)
+        else:
+            return
 
 
 class StopRequest:

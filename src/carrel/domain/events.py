@@ -54,4 +54,14 @@ class RouteMissing:
     server_name: str
 
 
-Event = ServerChanged | ServerProgress | RightsChanged | ClientEnded | RouteMissing
+@dataclass(frozen=True, slots=True)
+class OrphanFound:
+    """Something ran that no row had a checkpoint of."""
+
+    server_id: int
+    generation: int
+    adopted: bool
+    """Its row still waited for it; else it was ended."""
+
+
+Event = ServerChanged | ServerProgress | RightsChanged | ClientEnded | RouteMissing | OrphanFound

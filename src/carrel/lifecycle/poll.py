@@ -9,12 +9,14 @@ from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_user
 from carrel.core.servers import change, server_path
 from carrel.domain.causes.rule import End, Stage
+from carrel.domain.events import OrphanFound
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.servers import Actual, Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lifecycle import drive
 from carrel.lifecycle.drive import Life
 from carrel.lifecycle.evidence import NotReady, explain
+from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.lease import Leases
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import DEADLINE, drop_rights, ended, run_hooks
@@ -44,6 +46,7 @@ class Poller:
     ctx: HubContext
     starter: Starter
     leases: Leases
+    finder: Finder
     doubts: dict[int, _Doubt] = field(default_factory=dict)
 
     async def poll(self, server: Server) -> float:
@@ -95,7 +98,7 @@ class Poller:
         if row is None:
             return
         driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
-        life = (await drive.poll(driver))[0] if row.state else Life.DEAD
+        life = await self._life(row, driver)
         url = row.url or _endpoint(driver)
         if life is Life.DEAD or not url:
             await self.starter.fail(row, driver, Evidence(stage=Stage.START, end=End.LOST))
@@ -105,6 +108,16 @@ class Poller:
             _log.info("%s was adopted", server_path(self.ctx, row))
         except NotReady as error:
             await self.starter.fail(row, driver, error.evidence)
+
+    async def _life(self, row: Server, driver: Spawner) -> Life:
+        """Return what became of a run whose start was interrupted; `driver` knows it then."""
+        if row.state:
+            return (await drive.poll(driver))[0]
+        if not await self.finder.take_over(row, driver):
+            return Life.DEAD
+        _log.warning("%s ran without a checkpoint and is adopted", server_path(self.ctx, row))
+        self.ctx.bus.publish(OrphanFound(row.id, row.generation, adopted=True))
+        return Life.ALIVE
 
     async def abort(self, server: Server) -> None:
         """End a start whose deadline has passed, whatever it is doing."""

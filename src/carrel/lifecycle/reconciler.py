@@ -23,6 +23,7 @@ from carrel.lib.workqueue import WorkQueue
 from carrel.lifecycle import drive
 from carrel.lifecycle.breaker import Breaker
 from carrel.lifecycle.desk import Desk
+from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.line import StartLine
 from carrel.lifecycle.poll import Poller
@@ -54,9 +55,10 @@ class Reconciler:
     ) -> None:
         self._ctx = ctx
         self._leases = Leases(ctx, owner)
-        self._stopper = Stopper(ctx, routes, self._leases)
+        self.finder = Finder(ctx)
+        self._stopper = Stopper(ctx, routes, self._leases, self.finder)
         self._starter = Starter(ctx, routes, probe, self._leases, self._stopper, Breaker(ctx.clock), give_up)
-        self._poller = Poller(ctx, self._starter, self._leases)
+        self._poller = Poller(ctx, self._starter, self._leases, self.finder)
         self._queue: WorkQueue[int] = WorkQueue()
         self._desk = Desk(self._ended)
         self._backoff: Backoff[int] = Backoff(_FIRST_RETRY, _LONGEST_RETRY, ctx.chance)

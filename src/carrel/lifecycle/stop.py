@@ -17,6 +17,7 @@ from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lifecycle import drive
 from carrel.lifecycle.evidence import Course, clean_log
+from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.spawners.base import Spawner
@@ -38,6 +39,7 @@ class Stopper:
     ctx: HubContext
     routes: RouteKeeper
     leases: Leases
+    finder: Finder
 
     async def stop(self, server: Server, *, force: bool = False) -> None:
         """End a server's run, whatever state its start or stop was left in; the outcome is in the row.
@@ -69,6 +71,9 @@ class Stopper:
                 driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
                 if failure is not None and failure.code != CANNOT_STOP and not failure.log:
                     failure = replace(failure, log=clean_log(driver, await drive.logs(driver)))
+            if not drive.state_of(driver, row.state):
+                # Interrupted before its checkpoint, maybe by the death of a hub: it may run all the same.
+                await self.finder.take_over(row, driver)
             await self.clean_up(row, driver, now=now)
         except LeaseLost:
             raise

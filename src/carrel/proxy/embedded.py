@@ -7,6 +7,7 @@ for other addresses is replaced. Its table is watched: see `ledger`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import subprocess
@@ -19,6 +20,7 @@ import msgspec
 from traitlets import Int, Unicode
 
 from carrel.domain.routes import Route
+from carrel.lib.control_groups import set_apart
 from carrel.lib.httpclient import Reply
 from carrel.lib.ids import new_token
 from carrel.lib.listen import PortInUse
@@ -143,6 +145,9 @@ class CarrelProxy(ConfigurableHTTPProxy):
             self._process.poll()
         process = await asyncio.to_thread(self._spawn)
         self._process = process
+        with contextlib.suppress(OSError):
+            # A supervisor that ends the hub's control group would end every connection with it.
+            await asyncio.to_thread(set_apart, process.pid, f"carrel-proxy-{self.port}")
         async with asyncio.timeout(_START_LIMIT):
             while not status_file.exists():
                 if process.poll() is not None:

@@ -247,6 +247,14 @@ class Spawner(LoggingConfigurable):
         """Return what runs of this hub's, besides the (server id, generation) pairs that are known."""
         return []
 
+    async def recognize(self, orphan: Orphan) -> bool:
+        """Take over what `find_orphans` reported, if it really is this run; tell whether it is.
+
+        A driver whose marks are the users' to forge has to look at more than the mark. May be repeated.
+        """
+        self.load_state(orphan.state)
+        return True
+
     # The environment and the command line
 
     def run_labels(self) -> dict[str, str]:

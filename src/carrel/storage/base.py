@@ -127,6 +127,9 @@ class Servers(Protocol):
     async def routed(self) -> Sequence[Server]:
         """Return all that have a URL."""
 
+    async def tracked(self) -> Collection[tuple[int, int]]:
+        """Return (id, generation) of every run that a row holds a checkpoint of."""
+
     async def due(self, limit: int) -> Sequence[Server]:
         """Return those whose start is wanted and has not begun, the longest waiting first."""
 

@@ -40,6 +40,9 @@ class Script:
     """What start() returns in the place of the address."""
     poll_answers: list[Any] = field(default_factory=list)
     """What the next polls answer, whatever is true."""
+    disowned: bool = False
+    """What carries a run's label is somebody else's."""
+    find_error: Exception | None = None
     log: str = ""
     """What the server writes."""
     address: tuple[str, int] = ("127.0.0.1", 1)
@@ -143,7 +146,14 @@ class FakeSpawner(Spawner):
 
     async def find_orphans(self, known: Collection[RunKey]) -> list[Orphan]:
         """Return the living servers besides the known ones."""
+        if self.world.script.find_error is not None:
+            raise self.world.script.find_error
         return [Orphan(*key, {"handle": key[1]}) for key in sorted(self.world.alive() - set(known))]
+
+    async def recognize(self, orphan: Orphan) -> bool:
+        """Take over what the script does not disown."""
+        self.server.ip, self.server.port = self._script.address
+        return await super().recognize(orphan) and not self._script.disowned
 
     @property
     def _key(self) -> RunKey:

@@ -35,6 +35,7 @@ from carrel.domain.users import User
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.ids import new_token
+from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.spawners.views import HubView
@@ -52,6 +53,7 @@ class TrialHub:
     store: MortalStore
     routes: RouteKeeper
     reconciler: Reconciler
+    orphans: OrphanKeeper
 
     def __init__(self, settings: Settings, clock: FakeClock) -> None:
         self.settings = settings
@@ -85,6 +87,7 @@ class TrialHub:
         self.ctx = await self._build()
         self.routes = RouteKeeper(self.ctx)
         self.reconciler = Reconciler(self.ctx, self.probe, self.routes, owner=f"hub {len(self._lives)}")
+        self.orphans = OrphanKeeper(self.ctx, self.reconciler.finder)
         self.ctx.bus.listen(self.reconciler.heed)
         self.ctx.bus.listen(self.routes.heed)
         if not work:
@@ -95,6 +98,7 @@ class TrialHub:
         self._tasks = [
             life.spawn(self.reconciler.run(), "reconciler"),
             life.spawn(self.routes.run(), "routes"),
+            life.spawn(self.orphans.run(), "orphans"),
         ]
 
     async def restart(self, *, kill: bool = True, dies_after: int | None = None) -> None:

@@ -60,6 +60,8 @@ _OF_USER = _SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(ser
 _OF_USERS = _SELECT.where(OneOf(servers.c.user_id, "user_ids")).order_by(servers.c.user_id, servers.c.name)
 _UNSETTLED = _SELECT.where(UNSETTLED).order_by(servers.c.id)
 _ROUTED = _SELECT.where(ROUTED).order_by(servers.c.id)
+#: A row has a checkpoint exactly while a run of it may exist. ACTIVE is said again for the sake of its index.
+_TRACKED = select(servers.c.id, servers.c.generation).where(ACTIVE, servers.c.state != literal_column("'{}'"))
 _DUE = (
     _SELECT.where(START_DUE)
     .order_by(servers.c.wished, servers.c.id)
@@ -213,6 +215,9 @@ class SqlServers:
 
     async def routed(self) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_ROUTED, {})]
+
+    async def tracked(self) -> Collection[tuple[int, int]]:
+        return {(row[0], row[1]) for row in await self._link.rows(_TRACKED, {})}
 
     async def due(self, limit: int) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_DUE, {"limit": limit})]

@@ -56,6 +56,19 @@ class ServersConformance:
                 await tx.servers.create(user.id, "", now=NOW)
             assert await tx.servers.get(user.id, "") == server
 
+    async def test_tracked_are_the_runs_of_which_there_is_a_checkpoint(self, store: Store) -> None:
+        user = await add_user(store)
+        live = {"wanted": Wanted.RUNNING, "state": {"pid": 1}, "wanted_generation": 4}
+        for number, actual in enumerate((Actual.STARTING, Actual.RUNNING, Actual.STOPPING)):
+            await add_server(store, user, str(number), actual=actual, generation=number + 1, **live)
+        await add_server(store, user, "bare", actual=Actual.STARTING, generation=1, wanted=Wanted.RUNNING)
+        await add_server(store, user, "at rest")
+        async with store.read() as tx:
+            rows = await tx.servers.of_users([user.id])
+            wanted = {(row.id, row.generation) for row in rows if row.state}
+            assert len(wanted) == 3
+            assert set(await tx.servers.tracked()) == wanted
+
     async def test_save_needs_the_version_that_was_read(self, store: Store) -> None:
         server = await add_server(store, await add_user(store))
         async with store.write() as tx:
@@ -124,6 +137,7 @@ class ServersConformance:
             store, user, "begun", wanted=Wanted.RUNNING, actual=Actual.STARTING, wanted_generation=1
         )
         async with store.read() as tx:
+            assert await tx.servers.tracked() == set()
             assert [server.name for server in await tx.servers.due(5)] == ["early", "tied", "late"]
             assert [server.name for server in await tx.servers.due(1)] == ["early"]
             counts = {name: await tx.servers.count_due_before(server) for name, server in due.items()}
