@@ -128,7 +128,7 @@ async def open_hub(
     config = Config(plugins or {})
     chosen = Settings(cookie_secret=b"0" * 32, directory=directory, plugins=config, **settings)
     clock, bus = HastyClock(), Bus()
-    store = SqlStore("sqlite://", directory=directory, clock=clock)
+    store = SqlStore("sqlite://", directory=directory, clock=clock, publish=bus.publish)
     await store.open()
     callers = CallerCache()
     ctx = HubContext(

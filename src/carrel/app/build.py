@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from carrel.app.hubs import this_hub
 from carrel.authenticators.base import Authenticator
 from carrel.config.plugins import check_plugins
 from carrel.config.schema import BadConfig, Problem, Settings
@@ -78,7 +79,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
     await store.open(claim=claim)
     try:
         authenticator = authenticator_class(config=settings.plugins)
-        callers = CallerCache()
+        callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         ctx = HubContext(
             settings=settings,
@@ -92,6 +93,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             hub=hub_view(settings, await load_hub_id(store)),
             callers=callers,
             activity=Activity(settings.activity_resolution),
+            peers=this_hub(settings, hub_url(settings)),
         )
         await load_named_users(store, authenticator, clock)
         try:

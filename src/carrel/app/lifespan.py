@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from carrel.app.build import open_hub, runtime_directory
+from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
 from carrel.app.web_app import build_web_app
@@ -20,7 +20,6 @@ from carrel.core.servers import change
 from carrel.domain.events import ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
-from carrel.lib.ids import new_token
 from carrel.lib.listen import bind_socket
 from carrel.lifecycle.readiness import http_probe
 from carrel.lifecycle.reconciler import Reconciler
@@ -65,11 +64,13 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
     Without `start_proxy` only servers are looked after, and routes where a data plane happens to run.
     """
     routes = RouteKeeper(ctx)
-    reconciler = Reconciler(ctx, http_probe, routes, owner=f"{os.getpid()}-{new_token()[:8]}")
+    reconciler = Reconciler(ctx, http_probe, routes, owner=ctx.peers.owner)
+    others = OtherHubs(ctx)
+    work = await others.join()
     if start_proxy:
         await ctx.proxy.start()
         await routes.sync()
-    work = {
+    work |= {
         "reconciler": reconciler.run(),
         "activity": _flush_activity(ctx),
         "checkpoints": _checkpoint(ctx),
@@ -84,6 +85,7 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
     try:
         yield
     finally:
+        await others.leave()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -115,15 +117,19 @@ class StopRequest:
 
 
 async def stop_world(ctx: HubContext, request: StopRequest) -> None:
-    """End servers and data plane as `cleanup_servers` and `cleanup_proxy` say, and log which it was."""
+    """End servers and data plane as `cleanup_servers` and `cleanup_proxy` say, and log which it was.
+
+    While other hubs go on, a person at a terminal does not mean everybody's servers.
+    """
     settings = ctx.settings
+    everything = request.at_terminal and not ctx.peers.others
     name = "Ctrl-C" if request.at_terminal else "SIGTERM"
-    if _decide(settings.cleanup_servers, request.at_terminal):
+    if _decide(settings.cleanup_servers, everything):
         count = await stop_servers(ctx)
         _log.info("Stopping (%s): %d servers were stopped", name, count)
     else:
         _log.info("Stopping (%s): users' servers keep running", name)
-    if _decide(settings.cleanup_proxy, request.at_terminal):
+    if _decide(settings.cleanup_proxy, everything):
         try:
             await ctx.proxy.stop()
             _log.info("Stopping (%s): the data plane was stopped", name)
@@ -157,8 +163,8 @@ async def _active(ctx: HubContext) -> list[Server]:
     return [server for server in found.values() if server.active]
 
 
-def _decide(setting: bool | None, at_terminal: bool) -> bool:
-    return at_terminal if setting is None else setting
+def _decide(setting: bool | None, otherwise: bool) -> bool:
+    return otherwise if setting is None else setting
 
 
 async def _flush_activity(ctx: HubContext) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from carrel.authenticators.base import Authenticator
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
+from carrel.core.peers import Peers
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Clock
@@ -32,3 +33,4 @@ class HubContext:
     hub: HubView
     callers: CallerCache
     activity: Activity
+    peers: Peers = field(default_factory=Peers)

@@ -14,9 +14,11 @@ from carrel.domain.events import ServerChanged, ServerProgress
 from carrel.domain.names import full_name, server_prefix
 from carrel.domain.servers import Actual, Server, Wanted
 from carrel.domain.transitions import ask_start, ask_stop
-from carrel.storage.base import Transaction
+from carrel.storage.base import StorageContended, Transaction
 
 _ATTEMPTS = 10
+#: How long a watcher relies on the events of other hubs before it looks for itself, in seconds.
+_PATIENCE = 2.0
 
 
 async def get_server(ctx: HubContext, caller: Caller, user_name: str, server_name: str = "") -> Server:
@@ -54,7 +56,7 @@ async def ask_to_start(
             raise NotFound(f"No such user: {user_name}")
         server = await tx.servers.get(user.id, server_name)
         if server is None:
-            server = await tx.servers.create(user.id, server_name, now=ctx.clock.now())
+            server = await _create(ctx, tx, user.id, server_name)
         _refuse_start(server)
         wish = ask_start(server, ctx.clock.now())
         if options is not None and wish is not server:
@@ -97,18 +99,21 @@ async def change(
     argument writes nothing. `also` belongs to the same transaction and runs only where the row was written.
     """
     for _ in range(_ATTEMPTS):
-        async with ctx.store.write(durable=durable) as tx:
-            server = await tx.servers.get_by_id(server_id)
-            if server is None:
-                return None
-            changed = decide(server)
-            if changed is server:
-                return server
-            saved = await tx.servers.save(changed)
-            if saved is not None:
-                announce_change(tx, saved)
-                if also is not None:
-                    await also(tx)
+        try:
+            async with ctx.store.write(durable=durable) as tx:
+                server = await tx.servers.get_by_id(server_id)
+                if server is None:
+                    return None
+                changed = decide(server)
+                if changed is server:
+                    return server
+                saved = await tx.servers.save(changed)
+                if saved is not None:
+                    announce_change(tx, saved)
+                    if also is not None:
+                        await also(tx)
+        except StorageContended:
+            continue
         if saved is not None:
             return saved
     raise Conflict("The server is being changed by others; try again.")
@@ -124,7 +129,7 @@ async def wait_until_settled(ctx: HubContext, server: Server, timeout: float) ->
                     current = await reload_server(ctx, server.id)
                     if current is None or current.pending is None:
                         return current
-                    await watch.next()
+                    await watch.next_within(_patience(ctx))
         except TimeoutError:
             return current
 
@@ -145,8 +150,12 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
             if over:
                 yield outcome(ctx, server if current is None else current)
                 return
-            if isinstance(await watch.next(), ServerChanged):
+            if not isinstance(await watch.next_within(_patience(ctx)), ServerProgress):
                 current = await reload_server(ctx, server.id)
+
+
+def _patience(ctx: HubContext) -> float | None:
+    return None if ctx.store.single_hub else _PATIENCE
 
 
 def outcome(ctx: HubContext, server: Server) -> ServerProgress:
@@ -167,6 +176,17 @@ def server_path(ctx: HubContext, server: Server) -> str:
 def announce_change(tx: Transaction, server: Server) -> None:
     """Tell every hub that a server's row was written, once it is."""
     tx.announce(ServerChanged(server.id, server.user_name, server.name))
+
+
+async def _create(ctx: HubContext, tx: Transaction, user_id: int, server_name: str) -> Server:
+    """Return a new server, or the one that another hub has made at the same moment."""
+    try:
+        return await tx.servers.create(user_id, server_name, now=ctx.clock.now())
+    except Conflict:
+        found = await tx.servers.get(user_id, server_name)
+        if found is None:
+            raise
+        return found
 
 
 def _refuse_start(server: Server) -> None:

@@ -50,4 +50,16 @@ class RouteMissing:
     server_name: str
 
 
-Event = ServerChanged | ServerProgress | RightsChanged | ClientEnded | RouteMissing
+@dataclass(frozen=True, slots=True)
+class HubsChanged:
+    """A hub of the database has come or gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsMissed:
+    """Other hubs may have announced what this one did not hear: look at everything. It stays on this hub."""
+
+
+Event = (
+    ServerChanged | ServerProgress | RightsChanged | ClientEnded | RouteMissing | HubsChanged | EventsMissed
+)

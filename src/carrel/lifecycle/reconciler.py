@@ -14,7 +14,7 @@ from typing import Any
 
 from carrel.core.context import HubContext
 from carrel.core.servers import reload_server
-from carrel.domain.events import Event, ServerChanged
+from carrel.domain.events import Event, EventsMissed, ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lib.workqueue import WorkQueue
@@ -24,6 +24,7 @@ from carrel.lifecycle.readiness import Probe
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import Stopper
+from carrel.lifecycle.turns import Turns
 
 _SWEEP_INTERVAL = 5.0
 _RETRY_AFTER = 5.0
@@ -39,6 +40,8 @@ class Reconciler:
         self._starter = Starter(ctx, routes, probe, owner)
         self._stopper = Stopper(ctx, routes, owner)
         self._poller = Poller(ctx, self._starter, owner)
+        self._turns = Turns(ctx.peers)
+        self._sweep_now = asyncio.Event()
         self._queue: WorkQueue[int] = WorkQueue()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._interrupted: set[int] = set()
@@ -51,6 +54,8 @@ class Reconciler:
         """Look at a server whose row was written; give this to the bus."""
         if isinstance(event, ServerChanged):
             self._queue.add(event.server_id)
+        elif isinstance(event, EventsMissed):
+            self._sweep_now.set()
 
     async def run(self) -> None:
         """Work until cancelled. Tasks under way are dropped then: their leases say what they were doing."""
@@ -82,6 +87,11 @@ class Reconciler:
             if self._is_outdated(server_id, action) and server_id not in self._interrupted:
                 self._interrupted.add(server_id)
                 task.cancel()
+            return
+        if action is Action.NONE or not self._turns.is_ours(server, action):
+            pause = self._turns.pause(server, action, self._ctx.clock.now())
+            if pause is not None:
+                self._queue.add(server_id, delay=pause)
             return
         if action is Action.POLL and not self._is_poll_due(server_id):
             self._wait_for_poll(server_id)
@@ -178,7 +188,16 @@ class Reconciler:
                 await self._queue_work()
             except Exception:
                 _log.exception("The servers could not be looked through; trying again")
-            await asyncio.sleep(_SWEEP_INTERVAL)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait for the next sweep: at once when events were missed."""
+        try:
+            async with asyncio.timeout(_SWEEP_INTERVAL):
+                await self._sweep_now.wait()
+        except TimeoutError:
+            return
+        self._sweep_now.clear()
 
     async def _queue_work(self) -> None:
         async with self._ctx.store.read() as tx:
@@ -186,7 +205,7 @@ class Reconciler:
         for server in unsettled:
             self._queue.add(server.id)
         for server in running:
-            if self._is_poll_due(server.id):
+            if self._is_poll_due(server.id) and self._ctx.peers.is_our_turn(server):
                 self._queue.add(server.id)
 
     async def _void_old_leases(self) -> None:

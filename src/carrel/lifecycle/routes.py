@@ -6,8 +6,8 @@ import asyncio
 import logging
 
 from carrel.core.context import HubContext
-from carrel.core.routes import route_of, wanted_routes
-from carrel.domain.events import Event, RouteMissing
+from carrel.core.routes import route_of, starting_servers, wanted_routes
+from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing, ServerChanged
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.lib.clock import parse_iso
@@ -15,6 +15,7 @@ from carrel.proxy.base import ProxyError
 
 _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
+_ROUNDS = 5
 _log = logging.getLogger("carrel.routes")
 
 
@@ -25,6 +26,8 @@ class RouteKeeper:
         self._ctx = ctx
         self._lock = asyncio.Lock()
         self._ahead: dict[str, Route] = {}
+        self._starting: frozenset[int] = frozenset()
+        """Servers whose routes another hub may have set before the last sync took them away."""
         self._nudged = asyncio.Event()
 
     async def add(self, server: Server) -> None:
@@ -52,11 +55,26 @@ class RouteKeeper:
     async def sync(self) -> None:
         """Make the table equal to the rows; raises ProxyError."""
         async with self._lock:
-            await self._ctx.proxy.put_routes(await wanted_routes(self._ctx) | self._ahead)
+            wanted = await wanted_routes(self._ctx)
+            for _ in range(_ROUNDS):
+                await self._ctx.proxy.put_routes(wanted | self._ahead)
+                if not self._ctx.peers.others:
+                    return
+                # Another hub may have written a row, and its route, between our look and our change.
+                self._starting = await starting_servers(self._ctx)
+                seen, wanted = wanted, await wanted_routes(self._ctx)
+                if wanted == seen:
+                    return
+            self._nudged.set()
 
     def heed(self, event: Event) -> None:
-        """Look at once when the hub got a request that a route should have caught; give this to the bus."""
-        if isinstance(event, RouteMissing):
+        """Look at once when a route may be missing; give this to the bus.
+
+        A hub got a request that a route should have caught, a hub came or went, or a server runs whose route
+        was set before this hub last set the table.
+        """
+        late = isinstance(event, ServerChanged) and event.server_id in self._starting
+        if late or isinstance(event, RouteMissing | HubsChanged | EventsMissed):
             self._nudged.set()
 
     async def run(self) -> None:

@@ -112,7 +112,14 @@ class Starter:
             user = await tx.users.get_by_id(server.user_id)
             if user is None:
                 return None
-            intent = replace(server, generation=server.wanted_generation, state={}, url="", failure=None)
+            intent = replace(
+                server,
+                generation=server.wanted_generation,
+                state={},
+                url="",
+                failure=None,
+                node=self.ctx.peers.node if self.ctx.spawner_class.bound_to_node else "",
+            )
             try:
                 driver = build_driver(self.ctx, intent, user)
             except Exception as error:

@@ -66,5 +66,11 @@ class Proxy(LoggingConfigurable):
         for spec in present.keys() - routes.keys():
             await self.delete_route(spec)
         for spec, route in routes.items():
-            if spec not in present or present[spec]["target"] != route.target:
+            known = present.get(spec)
+            others = route.data.get("alternatives")
+            if (
+                known is None
+                or known["target"] != route.target
+                or known["data"].get("alternatives") != others
+            ):
                 await self.add_route(spec, route.target, route.data)

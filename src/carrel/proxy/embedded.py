@@ -47,7 +47,12 @@ class CarrelProxy(ConfigurableHTTPProxy):
     _process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> bool:
-        """Take over the data plane that runs, or start one; return True when it is not that of last time."""
+        """Take over the data plane that runs, or start one; return True when it is not that of last time.
+
+        Without `should_start` it must be running already, whoever has started it and how.
+        """
+        if not self.should_start:
+            return await self._find()
         self.auth_token = self.auth_token or self._load_token()
         status = await self._status()
         if status is not None and not self._fits():
@@ -61,7 +66,12 @@ class CarrelProxy(ConfigurableHTTPProxy):
         return fresh
 
     async def stop(self) -> bool:
-        """End the data plane, wait until it is gone, and return whether one was running."""
+        """End the data plane, wait until it is gone, and return whether one was running.
+
+        One that is somebody else's (`should_start`) goes on.
+        """
+        if not self.should_start:
+            return False
         self.auth_token = self.auth_token or self._load_token()
         if await self._status() is None:
             return False
@@ -78,6 +88,16 @@ class CarrelProxy(ConfigurableHTTPProxy):
         await self._call(
             "PUT", "/api/routes", {"routes": {spec: marked(route) for spec, route in routes.items()}}
         )
+
+    async def _find(self) -> bool:
+        status = await self._status()
+        if status is None:
+            raise ProxyError(
+                f"no data plane answers at {self.api_url}: run carrel-proxy there, or set "
+                "c.CarrelProxy.should_start = True"
+            )
+        fresh, self._pid = bool(status["pid"] != self._pid), status["pid"]
+        return fresh
 
     async def _status(self) -> dict[str, Any] | None:
         try:
