@@ -25,6 +25,7 @@ from carrel.lifecycle.readiness import http_probe
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper, collect_activity
 from carrel.proxy.base import ProxyError
+from carrel.storage.base import StorageUnavailable
 
 _FLUSH_INTERVAL = 1.0
 _CHECKPOINT_INTERVAL = 15.0
@@ -89,7 +90,10 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await ctx.activity.flush(ctx.store)
+        try:
+            await ctx.activity.flush(ctx.store)
+        except StorageUnavailable as error:
+            _log.warning("The last activity could not be written: %s", error)
 
 
 class StopRequest:
@@ -172,6 +176,8 @@ async def _flush_activity(ctx: HubContext) -> None:
         await asyncio.sleep(_FLUSH_INTERVAL)
         try:
             await ctx.activity.flush(ctx.store)
+        except StorageUnavailable as error:
+            _log.warning("Activity could not be written, trying again: %s", error)
         except Exception:
             _log.exception("Activity could not be written; trying again")
 

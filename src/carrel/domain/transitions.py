@@ -48,7 +48,7 @@ def next_action(server: Server, now: Timestamp, owner: str) -> Action:
 
 
 def is_elsewhere(server: Server, node: str) -> bool:
-    """Tell whether something of a server may exist on another machine than `node`, and be reached only there."""
+    """Tell whether something of a server may exist on another machine than `node`, in reach of no other."""
     at_rest = server.actual in (Actual.STOPPED, Actual.FAILED)
     return bool(server.node) and not at_rest and server.node != node
 

@@ -25,9 +25,11 @@ from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import Stopper
 from carrel.lifecycle.turns import Turns
+from carrel.storage.base import StorageUnavailable
 
 _SWEEP_INTERVAL = 5.0
 _RETRY_AFTER = 5.0
+_DATABASE_RETRY = 1.0
 _log = logging.getLogger("carrel.lifecycle")
 
 
@@ -72,6 +74,9 @@ class Reconciler:
     async def _look_safely(self, server_id: int) -> None:
         try:
             await self._look(server_id)
+        except StorageUnavailable as error:
+            _log.warning("Server %d cannot be looked at, trying again: %s", server_id, error)
+            self._queue.add(server_id, delay=_DATABASE_RETRY)
         except Exception:
             _log.exception("Server %d could not be looked at; trying again", server_id)
             self._queue.add(server_id, delay=_RETRY_AFTER)
@@ -186,6 +191,8 @@ class Reconciler:
                     await self._void_old_leases()
                     voided = True
                 await self._queue_work()
+            except StorageUnavailable as error:
+                _log.warning("The servers cannot be looked through, trying again: %s", error)
             except Exception:
                 _log.exception("The servers could not be looked through; trying again")
             await self._pause()
