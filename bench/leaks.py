@@ -153,7 +153,7 @@ class Attack:
             writer.transport.abort()
 
     def _where(self, *names: str) -> bytes:
-        return f"{self.choose.choice(['live', 'dead'])}/{self.choose.choice(names)}".encode()
+        return f"{self.choose.choice(['live', 'dead', 'either'])}/{self.choose.choice(names)}".encode()
 
     async def _refused_upgrade(self) -> None:
         where = self._where("200", "302", "403", "404", "500", "503", "half", "reset")
@@ -218,6 +218,7 @@ async def soak(front: Proxy, seconds: float, seed: int) -> tuple[Measure, Measur
         dead = closed.getsockname()[1]
     await front.route("/live", f"http://127.0.0.1:{nasty.port}")
     await front.route("/dead", f"http://127.0.0.1:{dead}")
+    await front.route("/either", f"http://127.0.0.1:{dead}", alternatives=[f"http://127.0.0.1:{nasty.port}"])
     attack = Attack(front, nasty, random.Random(seed))
     try:
         await attack.run(seconds / 5)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.dataplane.harness import Backend, Proxy, backend, proxy
+from tests.dataplane.side_by_side import Pair, both
 
 
 @pytest.fixture
@@ -19,4 +20,10 @@ async def front(tmp_path: Path, behind: Backend) -> AsyncIterator[Proxy]:
     """A proxy whose route /user/u leads to `behind`."""
     async with proxy(tmp_path) as running:
         await running.route("/user/u", behind.url)
+        yield running
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    async with both(tmp_path) as running:
         yield running

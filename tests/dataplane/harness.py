@@ -118,6 +118,8 @@ class Backend:
     handlers: dict[str, Callable[[Wire, Seen], AsyncIterator[None]]] = field(default_factory=dict)
     port: int = 0
     streamed: int = 0
+    #: Whose certificates were shown, by connection.
+    subjects: list[str] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -127,6 +129,8 @@ class Backend:
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open += 1
+        shown = writer.get_extra_info("peercert") or {"subject": ()}
+        self.subjects += [value for pair in shown["subject"] for name, value in pair if name == "commonName"]
         wire = Wire(reader, writer)
         try:
             while await self._one(wire):

@@ -13,6 +13,7 @@ from tests.dataplane.corpus import bodies, framing, lines
 from tests.dataplane.corpus.cases import Call, Case, hidden
 from tests.dataplane.corpus.servers import NGINX, Noted, Server, nginx, uvicorn
 from tests.dataplane.harness import Proxy, Wire, proxy, until
+from tests.rigs.needs import need
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 CASES = [*framing.cases(), *lines.cases(), *bodies.cases()]
@@ -26,10 +27,8 @@ def _server(name: str, directory: Path) -> AbstractAsyncContextManager[Server]:
 
 @pytest.fixture(params=["httptools", "h11", "nginx"])
 async def behind(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
-    if request.param == "nginx" and NGINX is None:
-        pytest.skip(
-            "nginx is not installed: dev/setup-backends.sh installs it where it runs as root with apt"
-        )
+    if request.param == "nginx":
+        need(NGINX, "nginx")
     async with _server(request.param, tmp_path) as server:
         yield server
 

@@ -194,6 +194,37 @@ async def test_pages_from_a_directory(tmp_path: Path) -> None:
         assert b"Nothing is served" in (await front.get("/none", "Accept: text/html")).body
 
 
+async def test_a_socket_for_both_families_tells_addresses_as_each_has_them(
+    tmp_path: Path, behind: Backend
+) -> None:
+    async with proxy(tmp_path, "--ip", "") as front:
+        await front.route("/user/u", behind.url)
+        for address in ("127.0.0.1", "::1"):
+            reader, writer = await asyncio.open_connection(address, front.port)
+            writer.write(b"GET /user/u/x HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert (await Wire(reader, writer).answer()).status == 200
+            writer.close()
+    assert [seen.one("x-forwarded-for") for seen in behind.seen] == ["127.0.0.1", "::1"]
+
+
+async def test_the_process_id_is_in_a_file_as_long_as_it_runs(tmp_path: Path) -> None:
+    file = tmp_path / "proxy.pid"
+    async with proxy(tmp_path, "--pid-file", str(file)) as front:
+        assert int(file.read_text()) == front.process.pid
+        assert await front.stop() == 0
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warn", "error"])
+async def test_the_log_has_what_is_at_least_as_important(tmp_path: Path, level: str) -> None:
+    log = tmp_path / "log"
+    flags = ("--log-level", level, "--log-file", str(log), "--ssl-allow-rc4")
+    async with proxy(tmp_path, *flags):
+        said = log.read_text()
+    assert ("Proxying" in said) == (level in ("debug", "info"))
+    assert ("--ssl-allow-rc4" in said) == (level != "error")
+
+
 async def test_notes_are_in_the_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     async with proxy(tmp_path, "--ssl-allow-rc4", "--storage-backend", "x", "--log-file", str(log)):

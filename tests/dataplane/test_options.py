@@ -95,7 +95,7 @@ CONFIRMED = {
 
 def test_what_is_not_asked_for_is_off() -> None:
     options = parse_options([], {})
-    assert options.public == Endpoint("0.0.0.0", 8000)
+    assert options.public == Endpoint("", 8000)
     assert options.api == Endpoint("127.0.0.1", 8001)
     assert (options.metrics, options.redirect, options.public_tls, options.api_tls) == (None,) * 4
     assert options.rewriting.plain

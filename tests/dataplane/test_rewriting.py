@@ -107,7 +107,15 @@ async def test_other_answers_keep_their_location(changing: Proxy, behind: Backen
 @with_flags("--host-routing")
 async def test_the_host_is_the_first_segment(changing: Proxy, behind: Backend) -> None:
     await changing.route("/u.example/lab", behind.url)
-    expected = {"u.example": 200, "U.Example:8000": 200, "example": 404, "user": 404}
+    expected = {
+        "u.example": 200,
+        "U.Example:8000": 200,
+        "u.example.": 200,
+        "u.example.:80": 200,
+        "u.example..": 404,
+        "example": 404,
+        "user": 404,
+    }
     for host, status in expected.items():
         request = f"GET /lab/x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
         assert (await changing.ask(request)).status == status, host

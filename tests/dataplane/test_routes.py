@@ -45,10 +45,11 @@ def table() -> RouteTable:
         ("/user/%61l/", "/user/al"),
         ("/user/a%2Fb/c", "/user/a%2Fb"),
         ("/user/a/b/c", "/"),
-        ("/user%2Fal/", "/"),
-        ("/user/al%2Flab", "/"),
-        ("//user/al/", "/"),
-        ("/user//al/", "/"),
+        ("/user/a%2Fb%2Fc", "/"),
+        ("/user/al/lab//x", "/user/al/lab"),
+        ("/user/al/x%2F%2Flab", "/user/al"),
+        ("//user", "/"),
+        ("/hub%2fuser/al", "/"),
         ("/user/j%C3%B6rg/", "/user/jörg"),
         ("/user/x%40y/", "/user/x@y"),
         ("/user/x@y/", "/user/x@y"),
@@ -62,6 +63,37 @@ def test_the_longest_prefix_of_segments_wins(table: RouteTable, path: str, spec:
     route = table.find(path.encode())
     assert route is not None
     assert route.spec == spec
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/user%2Fal/",
+        "/user%2fal",
+        "/user/al%2F",
+        "/user/al%2Flab",
+        "/user/al/lab%2Fx",
+        "//user/al/",
+        "/%2Fuser/al/",
+        "/user//al/",
+        "/user/%2Fal/",
+        "/user/al//lab/",
+    ],
+)
+def test_what_another_reading_leads_elsewhere_is_refused(table: RouteTable, path: str) -> None:
+    for _ in range(2):
+        with pytest.raises(BadPathError, match="another server"):
+            table.find(path.encode())
+
+
+def test_a_slash_in_a_route_of_its_own_is_no_other_route_until_there_is_one(table: RouteTable) -> None:
+    own = table.get("/user/a%2Fb")
+    assert table.find(b"/user/a%2Fb/c") is own
+    table.add("/user/a", SERVER)
+    assert table.find(b"/user/a%2Fb/c") is own
+    table.add("/user/a/b", SERVER)
+    with pytest.raises(BadPathError):
+        table.find(b"/user/a%2Fb/c")
 
 
 def test_without_a_root_nothing_is_found() -> None:

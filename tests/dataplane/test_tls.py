@@ -149,6 +149,92 @@ async def test_only_modern_versions_are_spoken(front: Proxy, authority: Authorit
         await front.wire()
 
 
+@pytest.mark.parametrize(
+    ("flags", "version", "cipher"),
+    [
+        (("--ssl-protocol", "TLSv1_2"), "TLSv1.2", ""),
+        (("--ssl-protocol", "TLSv1_3"), "TLSv1.3", ""),
+        (("--ssl-protocol", "TLSv1_2", "--ssl-ciphers", "ECDHE+CHACHA20"), "TLSv1.2", "CHACHA20"),
+        (("--ssl-protocol", "TLSv1_2", "--ssl-ciphers", "ECDHE+AESGCM"), "TLSv1.2", "AES"),
+    ],
+)
+async def test_version_and_ciphers_may_be_chosen(
+    tmp_path: Path, authority: Authority, site: Certificate, flags: tuple[str, ...], version: str, cipher: str
+) -> None:
+    async with secure(tmp_path, authority, site, *flags) as front:
+        wire = await front.wire()
+        spoken = wire.writer.get_extra_info("ssl_object")
+        assert spoken.version() == version
+        assert cipher in spoken.cipher()[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--ssl-ciphers", "NONSENSE"), b"NONSENSE"),
+        (("--ssl-dhparam", "/nowhere/dh.pem"), b"/nowhere/dh.pem"),
+        (("--ssl-ca", "/nowhere/ca.pem", "--ssl-request-cert"), b"/nowhere/ca.pem"),
+        (("--client-ssl-ca", "/nowhere/ca.pem"), b"/nowhere/ca.pem"),
+    ],
+)
+async def test_what_cannot_be_used_is_named(site: Certificate, flags: tuple[str, ...], named: bytes) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command("--port", "0", "--api-port", "0", *site.flags(), *flags), stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await asyncio.wait_for(process.communicate(), DEADLINE)
+    assert process.returncode == 1
+    assert said.startswith(b"carrel-proxy: cannot use ")
+    assert named in said
+    assert said.count(b"\n") == 1
+
+
+async def test_servers_behind_are_told_the_name_that_is_asked_for(
+    tmp_path: Path, authority: Authority
+) -> None:
+    context = authority.server(authority.sign("server"))
+    names: list[str | None] = []
+    context.sni_callback = lambda _, name, __: names.append(name)
+    async with backend(context) as behind, proxy(tmp_path, "--insecure") as front:
+        for host in ("localhost", "127.0.0.1"):
+            await front.route(f"/{host}", _https(behind).replace("127.0.0.1", host))
+            assert (await front.get(f"/{host}/x")).status == 200
+    assert names == ["localhost", None]
+
+
+async def test_the_api_and_servers_behind_see_new_certificates_too(
+    tmp_path: Path, authority: Authority
+) -> None:
+    api, client = authority.sign("api-place"), authority.sign("client-place")
+    log = tmp_path / "log"
+    flags = (*api.flags("api-"), *client.flags("client-"), "--client-ssl-ca", str(authority.own.cert))
+    async with (
+        backend(authority.server(authority.sign("server"), ask=True)) as behind,
+        proxy(tmp_path, *flags, "--log-file", str(log)) as front,
+    ):
+        front.api_tls = authority.visitor()
+        shown: list[str] = []
+
+        async def note(kept: Wire) -> None:
+            kept.send(GET)
+            assert (await kept.answer()).status == 200
+            (subject,) = behind.subjects
+            shown.append(subject)
+
+        await front.route("/user/u", _https(behind))
+        kept = await front.wire()
+        await note(kept)
+        _install(authority.sign("api-renewed"), api)
+        _install(authority.sign("client-renewed"), client)
+        front.process.send_signal(signal.SIGHUP)
+        await until(lambda: "Certificates were read again" in log.read_text(), "they are read")
+        behind.subjects.clear()
+        await note(kept)
+        assert shown == ["client-place", "client-renewed"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.api_port, ssl=front.api_tls)
+        assert _subject(Wire(reader, writer)) == "api-renewed"
+        writer.transport.abort()
+
+
 def _subject(wire: Wire) -> str:
     subject = wire.writer.get_extra_info("peercert")["subject"]
     return str(dict(pair[0] for pair in subject)["commonName"])

@@ -66,6 +66,29 @@ async def test_a_route_goes_away_even_when_its_removal_failed(hub: TrialHub) -> 
     assert hub.proxy.specs() == set()
 
 
+async def test_a_data_plane_that_missed_a_change_gets_the_whole_table_at_once(hub: TrialHub) -> None:
+    await hub.make_user("bea")
+    await hub.start()
+    hub.proxy.lose_routes()
+    hub.proxy.fall_behind()
+    assert (await hub.start("bea")).ready
+    assert hub.proxy.specs() == {"/user/ada/", "/user/bea/"}
+    hub.proxy.lose_routes()
+    hub.proxy.fall_behind()
+    await hub.stop()
+    assert hub.proxy.specs() == {"/user/bea/"}
+
+
+async def test_that_a_dead_server_is_still_called_running_does_not_bring_its_route_back(
+    hub: TrialHub,
+) -> None:
+    await hub.start()
+    hub.proxy.fall_behind()
+    hub.world.servers[1, 1].exit_status = 1
+    await hub.clock.advance(60)
+    assert hub.proxy.specs() == set()
+
+
 @pytest.mark.parametrize("call", ["start", "get_all_routes", "add_route"])
 async def test_a_repair_that_fails_is_tried_again_soon(hub: TrialHub, call: str) -> None:
     await hub.start()

@@ -15,11 +15,12 @@ import aiohttp
 import msgspec
 import pytest
 
+from carrel.domain.routes import Route
 from carrel.lib.listen import PortInUse
-from carrel.proxy.base import ProxyError
+from carrel.proxy.base import OutOfStep, ProxyError
 from carrel.proxy.chp import ConfigurableHTTPProxy
 from carrel.proxy.embedded import CarrelProxy
-from carrel.testing.conformance.proxy import OTHER, TARGET, ProxyConformance, targets
+from carrel.testing.conformance.proxy import OTHER, TARGET, ProxyConformance, route, targets
 from tests.rigs.poll import until
 from tests.rigs.processes import is_alive
 from tests.rigs.systems import free_port
@@ -177,3 +178,129 @@ async def test_after_kill_9_the_stored_routes_are_served(
     assert await proxy.start()
     assert _pid(tmp_path) != pid
     assert await targets(proxy) == {"/user/ada/": TARGET}
+
+
+ADA, BEA = route("ada"), route("bea")
+
+
+def _table(*routes: Route) -> dict[str, Route]:
+    return {each.spec: each for each in routes}
+
+
+async def _ask(proxy: CarrelProxy, method: str, path: str, body: object = None) -> Any:
+    """Ask the data plane as somebody else would."""
+    token = {"Authorization": f"token {proxy.auth_token}"}
+    async with (
+        aiohttp.ClientSession(headers=token) as client,
+        client.request(method, f"{proxy.api_url}{path}", json=body) as reply,
+    ):
+        return await reply.json() if method == "GET" else reply.status
+
+
+async def _changes(proxy: CarrelProxy) -> int:
+    """Return how often the table has changed."""
+    return int((await _ask(proxy, "GET", "/api/status"))["table"])
+
+
+async def test_what_the_table_holds_already_is_not_sent_again(proxy: CarrelProxy) -> None:
+    await proxy.put_routes(_table(ADA))
+    await proxy.add_route(BEA.spec, BEA.target, BEA.data)
+    calls = _calls(proxy)
+    await proxy.put_routes(_table(ADA, BEA))
+    assert [method for method, _ in calls] == ["GET"]
+    await proxy.put_routes(_table(BEA))
+    assert [method for method, _ in calls] == ["GET", "PUT"]
+    assert await targets(proxy) == {BEA.spec: TARGET}
+    assert await proxy.start() is False
+
+
+def _calls(proxy: CarrelProxy) -> list[tuple[str, str]]:
+    """Return a list to which all further calls of the driver are added."""
+    calls: list[tuple[str, str]] = []
+    call = proxy._call
+
+    async def noted(method: str, path: str, *rest: Any) -> Any:
+        calls.append((method, path))
+        return await call(method, path, *rest)
+
+    proxy._call = noted  # type: ignore[assignment,method-assign]
+    return calls
+
+
+async def test_a_foreign_change_is_noticed_and_undone(proxy: CarrelProxy) -> None:
+    await proxy.put_routes(_table(ADA))
+    assert await _ask(proxy, "DELETE", "/api/routes/user/ada") == 204
+    assert await proxy.start() is True
+    await proxy.put_routes(_table(ADA))
+    assert await targets(proxy) == {ADA.spec: TARGET}
+    assert await proxy.start() is False
+
+
+async def test_a_foreign_change_between_two_of_ours_is_noticed(proxy: CarrelProxy) -> None:
+    await proxy.put_routes(_table(ADA))
+    assert await _ask(proxy, "POST", "/api/routes/user/ada", {"target": OTHER}) == 201
+    await proxy.add_route(BEA.spec, BEA.target, BEA.data)
+    assert await proxy.start() is True
+
+
+async def test_a_change_that_was_lost_is_noticed_with_the_next(proxy: CarrelProxy) -> None:
+    await proxy.put_routes(_table(ADA))
+    api, proxy.api_url = proxy.api_url, f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(ProxyError):
+        await proxy.delete_route(ADA.spec)
+    proxy.api_url = api
+    with pytest.raises(OutOfStep, match="missed a change"):
+        await proxy.add_route(BEA.spec, BEA.target, BEA.data)
+    assert await targets(proxy) == {ADA.spec: TARGET}
+    assert await proxy.start() is True
+    await proxy.put_routes(_table(BEA))
+    await proxy.add_route(ADA.spec, ADA.target, ADA.data)
+    assert await targets(proxy) == {ADA.spec: TARGET, BEA.spec: TARGET}
+
+
+async def test_a_data_plane_that_lost_its_file_takes_no_change_before_the_table(
+    tmp_path: Path, proxy: CarrelProxy
+) -> None:
+    await proxy.put_routes(_table(ADA))
+    pid = _pid(tmp_path)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not is_alive(pid), "the data plane to be gone")
+    (tmp_path / "routes.json").unlink()
+    following = _driver(tmp_path, [proxy.port, int(proxy.api_url.rpartition(":")[2])])
+    assert await following.start()
+    with pytest.raises(OutOfStep):
+        await proxy.add_route(BEA.spec, BEA.target, BEA.data)
+    assert await targets(proxy) == {}
+    assert await proxy.start() is True
+    await following.close()
+
+
+async def test_two_hubs_with_the_same_rows_come_to_rest(
+    tmp_path: Path, ports: list[int], proxy: CarrelProxy
+) -> None:
+    other = _driver(tmp_path, ports)
+    await other.start()
+    await proxy.put_routes(_table(ADA))
+    await other.put_routes(_table(ADA))
+    assert [await proxy.start(), await other.start()] == [False, False]
+    await other.add_route(BEA.spec, BEA.target, BEA.data)
+    assert [await proxy.start(), await other.start()] == [True, False]
+    changes = await _changes(proxy)
+    await proxy.put_routes(_table(ADA, BEA))
+    await proxy.delete_route("/user/nobody/")
+    assert [await proxy.start(), await other.start()] == [False, False]
+    assert await _changes(proxy) == changes
+    await other.close()
+
+
+async def test_two_hubs_with_different_rows_each_set_their_own(
+    tmp_path: Path, ports: list[int], proxy: CarrelProxy
+) -> None:
+    other = _driver(tmp_path, ports)
+    await other.start()
+    for _ in range(2):
+        for hub, wanted in ((proxy, ADA), (other, BEA)):
+            await hub.put_routes(_table(wanted))
+            assert await targets(hub) == {wanted.spec: TARGET}
+    assert [await proxy.start(), await other.start()] == [True, False]
+    await other.close()

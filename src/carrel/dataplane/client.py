@@ -17,6 +17,7 @@ from carrel.dataplane.replies import Reply
 from carrel.dataplane.request import Request
 from carrel.dataplane.request_head import Peer
 from carrel.dataplane.routes import Route
+from carrel.dataplane.targets import Address
 from carrel.dataplane.tunnel import Tunnel
 from carrel.dataplane.upstream import HIGH_WATER, UpstreamConnection
 
@@ -73,6 +74,8 @@ class ClientConnection(asyncio.Protocol):
         peername = transport.get_extra_info("peername")
         # Whoever comes through a Unix socket has no address; servers are told that it is on this machine.
         address = peername[0] if isinstance(peername, tuple) and peername else ""
+        # A socket for both families has IPv4 addresses in the form of IPv6.
+        address = address.removeprefix("::ffff:")
         peer = Peer(address or "127.0.0.1", b"https" if transport.get_extra_info("ssl_object") else b"http")
         self._reader = RequestReader(self, peer, self._engine.limits)
         if not self._engine.admission.enter(address):
@@ -228,7 +231,7 @@ class ClientConnection(asyncio.Protocol):
     def _forward(self, request: Request, fresh: bool) -> None:
         if request.route is None:
             return
-        kept = None if fresh else self._engine.pool(request.route.target.address).take()
+        kept = None if fresh else self._engine.take(request.route.target)
         if kept is None:
             self._task = asyncio.get_running_loop().create_task(self._connect(request))
         else:
@@ -239,7 +242,7 @@ class ClientConnection(asyncio.Protocol):
         if request.route is None:
             return
         try:
-            upstream = await self._engine.pool(request.route.target.address).connect()
+            upstream = await self._engine.connect(request.route.target)
         except (OSError, TimeoutError) as error:
             if isinstance(error, ssl.SSLError):
                 self._engine.log.warning("No TLS with %s: %s", request.route.target.url, error)
@@ -314,9 +317,11 @@ class ClientConnection(asyncio.Protocol):
             self._serve(self._queue.popleft())
         self._serving = False
 
-    def retry(self, request: Request) -> None:
-        """A kept connection was closed before the request arrived: send it again on a new one."""
+    def retry(self, request: Request, gone: Address | None = None) -> None:
+        """Send a request once more, on a new connection and not first to an address that is gone."""
         self._upstream = None
+        if gone is not None:
+            self._engine.alternatives.failed(gone)
         request.retried = True
         if self._current is request:
             self._forward(request, fresh=True)

@@ -10,11 +10,13 @@
 
 A specification is URL-escaped, in a path and in a snapshot. PUT, POST and DELETE may be numbered by a header
 `Carrel-Change` (see `writers`): 412 says that the number is not the expected one, and nothing has changed.
+Others are answered with `Carrel-Table`, the number that GET /api/status tells as long as the table stays so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
@@ -55,6 +57,8 @@ class Status(msgspec.Struct, frozen=True):
     public: str
     routes: int
     load: Load = Load()
+    #: How often the table has changed since the start, by whomever.
+    table: int = 0
 
 
 class Control:
@@ -105,7 +109,7 @@ class Control:
             method, action = fixed[call.path]
             return action() if call.method == method else _wrong_method()
         if call.path != _ROUTES and not call.path.startswith(_ROUTES + "/"):
-            return Reply(404)
+            return Reply(404, b"Not Found")
         spec = call.path.removeprefix(_ROUTES)
         match call.method:
             case "GET" if spec in ("", "/"):
@@ -126,6 +130,7 @@ class Control:
         reply = self._apply(call, spec)
         if mark is not None:
             self._table.writers.note(mark)
+            reply = replace(reply, headers=(("Carrel-Table", str(self._table.number)),))
         return reply
 
     def _apply(self, call: Call, spec: str) -> Reply:
@@ -138,7 +143,7 @@ class Control:
         return Reply(204)
 
     def _list(self, query: str) -> Reply:
-        values = parse_qs(query, keep_blank_values=True)
+        values = parse_qs(query)
         given = values.get("inactiveSince") or values.get("inactive_since")
         routes = self._table.all()
         if given:
@@ -165,8 +170,9 @@ def _milliseconds(moment: Timestamp) -> str:
 
 
 def _moment(text: str) -> Timestamp:
+    year_or_month = len(text) in (4, 7) and "T" not in text
     try:
-        return parse_iso(text)
+        return parse_iso(text + "-01-01"[len(text) - 4 :] if year_or_month else text)
     except ValueError:
         raise ValueError(f"inactiveSince must be an ISO 8601 date, not {text!r}") from None
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from carrel.dataplane.admission import Admission
+from carrel.dataplane.alternatives import Alternatives
 from carrel.dataplane.error_pages import ErrorPages
 from carrel.dataplane.limits import Limits
 from carrel.dataplane.metrics import Metrics
@@ -19,7 +20,7 @@ from carrel.dataplane.request import Request
 from carrel.dataplane.rewriting import Rewriting, host_of
 from carrel.dataplane.routes import Route, RouteTable
 from carrel.dataplane.stopped import StoppedServers
-from carrel.dataplane.targets import Address
+from carrel.dataplane.targets import Address, Target
 from carrel.dataplane.tunnel import Tunnel
 from carrel.dataplane.upstream import Home, UpstreamConnection
 from carrel.lib.clock import Clock
@@ -67,10 +68,24 @@ class Engine:
     tunnels: set[Tunnel] = field(default_factory=set)
     #: The time for what need not be exact.
     tick: Tick = field(default_factory=Tick)
+    alternatives: Alternatives = field(init=False)
     _pools: dict[Address, Pool] = field(default_factory=dict)
     #: Half closed ones, and until when something must come.
     _ending: dict[Tunnel, float] = field(default_factory=dict)
     _closing: dict[asyncio.Transport, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.alternatives = Alternatives(self.pool, self.tick)
+
+    def take(self, target: Target) -> UpstreamConnection | None:
+        """Return a kept connection to a target, or None."""
+        return self.alternatives.take(target) if target.others else self.pool(target.address).take()
+
+    async def connect(self, target: Target) -> UpstreamConnection:
+        """Return a new connection to a target; raises OSError or TimeoutError."""
+        if target.others:
+            return await self.alternatives.connect(target)
+        return await self.pool(target.address).connect()
 
     def pool(self, address: Address) -> Pool:
         """Return the pool of connections to an address."""

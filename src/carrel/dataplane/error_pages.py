@@ -101,7 +101,7 @@ class ErrorPages:
     def _asks_hub(self, request: Request, failure: Failure) -> bool:
         if self._target is None or failure.status not in (404, 502, 503) or not wants_html(request):
             return False
-        return request.route is None or request.route.target.address != self._target.address
+        return request.route is None or self._target.address not in request.route.target.addresses
 
     def _key(self, request: Request, failure: Failure) -> Hashable:
         """Return what a page is kept under; a route that leads elsewhere or was set anew does not find it."""

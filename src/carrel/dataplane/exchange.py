@@ -6,6 +6,7 @@ import asyncio
 from typing import Protocol
 
 from carrel.dataplane.request import Request
+from carrel.dataplane.targets import Address
 
 
 class Downstream(Protocol):
@@ -35,5 +36,8 @@ class Downstream(Protocol):
     def cut(self, request: Request, reset: bool) -> None:
         """The answer ends in its middle; with `reset`, closing alone would make it look complete."""
 
-    def retry(self, request: Request) -> None:
-        """A kept connection was closed before the request arrived: send it again on a new one."""
+    def retry(self, request: Request, gone: Address | None = None) -> None:
+        """Nothing came before the connection was closed: send the request once more, on a new one.
+
+        `gone` is an address that took the request; otherwise it was a kept connection that had been closed.
+        """

@@ -31,7 +31,7 @@ class Endpoint:
     path: Path | None = None
 
     def __str__(self) -> str:
-        return str(self.path) if self.path is not None else f"{self.ip} port {self.port}"
+        return str(self.path) if self.path is not None else f"{self.ip or '*'} port {self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def listening(endpoint: Endpoint) -> Iterator[socket.socket]:
 def _listen(endpoint: Endpoint) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            endpoint.ip, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            endpoint.ip or _everywhere(), endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
@@ -75,6 +75,8 @@ def _listen(endpoint: Endpoint) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         find_dead_peers(listener)
+        if listener.family == socket.AF_INET6 and not endpoint.ip:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)
@@ -83,6 +85,11 @@ def _listen(endpoint: Endpoint) -> socket.socket:
         reason = "the port is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
         raise CannotListenError(f"cannot listen on {endpoint}: {reason}") from None
     return listener
+
+
+def _everywhere() -> str:
+    """Return the address that stands for all of them, of both families where there are two."""
+    return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - a public proxy's default
 
 
 def _listen_unix(path: Path) -> socket.socket:

@@ -17,7 +17,7 @@ from carrel.dataplane.rewriting import Rewriting
 from carrel.dataplane.targets import Target
 from carrel.dataplane.tls import VERSIONS, TlsFiles
 
-_EVERYWHERE = "0.0.0.0"  # noqa: S104 - a public proxy's default
+_EVERYWHERE = ""
 _PORT = 8000
 
 

@@ -4,7 +4,8 @@ A path is split on `/` first and each segment decoded afterwards. So `/user/a%2F
 and `a/b`, and never reaches the route `/user/a/b`: servers that decode a path before they match it, and
 servers that do not, then get only what was meant for them. (configurable-http-proxy decodes first.
 JupyterHub's names hold no slash, so its own routes match the same way in both.) Whatever a server might read
-as a step upwards is refused.
+as a step upwards is refused, and so is what would lead to another route if it were read as most servers do:
+decoded first, and perhaps without empty segments (`other_readings`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,18 @@ def split(raw: bytes) -> list[bytes]:
                 raise BadPathError("the path must not hold '.' or '..' segments")
         return segments
     return raw.split(b"/")[1:]
+
+
+def other_readings(raw: bytes) -> list[list[bytes]]:
+    """Return the segments of a path as servers may find them otherwise than `split` does.
+
+    That is, when it is decoded before it is cut, and when empty segments are dropped besides.
+    """
+    decoded = unquote_to_bytes(raw)
+    if b"//" not in decoded and decoded.count(b"/") == raw.count(b"/"):
+        return []
+    segments = decoded.split(b"/")[1:]
+    return [segments, [segment for segment in segments if segment]]
 
 
 def _hides_dots(segment: bytes) -> bool:

@@ -59,7 +59,9 @@ async def serve(options: Options, token: str, log: logging.Logger) -> None:
         await stack.enter_async_context(_running(engine))
 
         def status() -> Status:
-            return Status(program_version(), os.getpid(), public.url, len(table), _load(engine))
+            return Status(
+                program_version(), os.getpid(), public.url, len(table), _load(engine), table=table.number
+            )
 
         control = Control(table, token, status, stopped.set, engine.metrics)
         make = MindedClient if options.limits.minds_silence else ClientConnection

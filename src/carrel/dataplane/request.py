@@ -14,6 +14,9 @@ from carrel.dataplane.routes import Route
 
 IDEMPOTENT = frozenset(b"GET HEAD OPTIONS PUT DELETE PROPFIND REPORT SEARCH".split())
 
+#: May be sent to a second server although the first may have done what it asks.
+_SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+
 
 class Request:
     """What a client asks for, ready to be sent on, and how far it has come."""
@@ -68,6 +71,13 @@ class Request:
     def repeatable(self) -> bool:
         """Tell whether it may be sent a second time although the first may have arrived."""
         return not self.has_body and not self.retried and self.method in IDEMPOTENT
+
+    @property
+    def may_move(self) -> bool:
+        """Tell whether it may be sent to another address after the first took it and went away."""
+        if self.route is None or not self.route.target.others or self.wants_upgrade:
+            return False
+        return self.repeatable and self.method in _SAFE
 
     def header(self, name: bytes) -> bytes:
         """Return the value of a header (its name in lower case), or an empty one."""

@@ -11,7 +11,7 @@ from carrel.dataplane.answer_head import AnswerHead
 from carrel.dataplane.headers import fields
 from carrel.dataplane.request import Request
 from carrel.dataplane.routes import Route
-from carrel.dataplane.targets import Address
+from carrel.dataplane.targets import Target
 
 _LOCATION = re.compile(rb"(?im)^(location:[ \t]*)([^\r]*)")
 _FORWARDED = frozenset((b"x-forwarded-for", b"x-forwarded-port", b"x-forwarded-proto", b"x-forwarded-host"))
@@ -47,7 +47,7 @@ class Rewriting:
         """Change a request that is about to be forwarded along `route`, once."""
         sent = fields(request.block)
         if self.auto_location or self.location_protocol:
-            request.relocate = _Relocation(self, route.target.address, request.host).apply
+            request.relocate = _Relocation(self, route.target, request.host).apply
         if self.change_origin:
             sent = replaced(sent, (b"Host", route.target.authority))
         if not self.forwarded:
@@ -73,11 +73,11 @@ class Rewriting:
 
 
 def host_of(request: Request) -> bytes:
-    """Return the host that a request is for, in lower case and without its port."""
+    """Return the host that a request is for, in lower case, without its port and a dot at its end."""
     host = request.host.lower()
     if host.startswith(b"["):
         return host.partition(b"]")[0] + b"]"
-    return host.partition(b":")[0]
+    return host.partition(b":")[0].removesuffix(b".")
 
 
 def replaced(sent: Iterable[tuple[bytes, bytes]], given: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
@@ -89,7 +89,7 @@ def replaced(sent: Iterable[tuple[bytes, bytes]], given: tuple[bytes, bytes]) ->
 @dataclass(frozen=True, slots=True)
 class _Relocation:
     rewriting: Rewriting
-    address: Address
+    target: Target
     host: bytes
 
     def apply(self, head: AnswerHead) -> None:
@@ -104,7 +104,8 @@ class _Relocation:
             port = url.port or _PORTS.get(url.scheme)
         except ValueError:
             return location
-        if url.scheme not in _PORTS or (url.hostname, port) != self.address[:2]:
+        named = (url.hostname, port)
+        if url.scheme not in _PORTS or all(named != address[:2] for address in self.target.addresses):
             return location
         if self.rewriting.auto_location and self.host:
             url = url._replace(netloc=self.host.decode("latin-1"))

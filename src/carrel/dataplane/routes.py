@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from carrel.dataplane.paths import Segments, escaped, parse_spec, shown, split
-from carrel.dataplane.targets import BadTargetError, Target, parse_target
+from carrel.dataplane.paths import BadPathError, Segments, escaped, other_readings, parse_spec, shown, split
+from carrel.dataplane.targets import BadTargetError, Target, parse_target, with_alternatives
 from carrel.dataplane.writers import Writers
 from carrel.lib.clock import Clock, Timestamp
 
@@ -61,11 +61,15 @@ class _Node(dict[bytes, "_Node"]):
 
 
 def read_target(data: RouteData) -> Target:
-    """Return the target in a route's data; raise BadTargetError when there is none that is usable."""
+    """Return the target in a route's data; raise BadTargetError when there is none that is usable.
+
+    `"alternatives": [URL, ...]` says where else the same is served.
+    """
     url = data.get("target")
     if not isinstance(url, str):
         raise BadTargetError("a route needs a 'target', the URL of a server as a string")
-    return parse_target(url)
+    target = parse_target(url)
+    return with_alternatives(target, data["alternatives"]) if "alternatives" in data else target
 
 
 class RouteTable:
@@ -95,17 +99,27 @@ class RouteTable:
         self._listeners.append(listener)
 
     def find(self, path: bytes, host: bytes | None = None) -> Route | None:
-        """Return the route with the longest prefix of the path's segments; raises BadPathError.
+        """Return the route with the longest prefix of the path's segments.
 
-        A given host is the first segment.
+        A given host is the first segment. Raises BadPathError, also when a server could read the path as one
+        of another route.
         """
         if host is None and path in self._found:
             return self._found[path]
+        first = [] if host is None else [host]
+        best = self._longest(first + split(path))
+        if b"%" in path or b"//" in path:
+            for segments in other_readings(path):
+                self._agree(best, first + segments)
+        if host is None and len(path) <= _MAX_FOUND_BYTES:
+            if len(self._found) >= _MAX_FOUND:
+                self._found.clear()
+            self._found[path] = best
+        return best
+
+    def _longest(self, segments: list[bytes]) -> Route | None:
         node = self._root
         best = node.route
-        segments = split(path)
-        if host is not None:
-            segments.insert(0, host)
         for segment in segments:
             child = node.get(segment)
             if child is None:
@@ -113,11 +127,20 @@ class RouteTable:
             node = child
             if node.route is not None:
                 best = node.route
-        if host is None and len(path) <= _MAX_FOUND_BYTES:
-            if len(self._found) >= _MAX_FOUND:
-                self._found.clear()
-            self._found[path] = best
         return best
+
+    def _agree(self, best: Route | None, segments: list[bytes]) -> None:
+        """Raise BadPathError when another reading of a path leads to another route than `best`."""
+        other = self._longest(segments)
+        if other is best:
+            return
+        if best is not None:
+            # A route may have a slash in a segment of its own; it is read as the server behind it reads it.
+            plain = [piece for segment in best.segments for piece in segment.split(b"/")]
+            depth = 0 if other is None else len(other.segments)
+            if len(plain) > max(depth, len(best.segments)) and segments[: len(plain)] == plain:
+                return
+        raise BadPathError("the path could mean that of another server")
 
     def get(self, spec: str) -> Route | None:
         """Return the route of exactly this specification."""
@@ -178,7 +201,8 @@ class RouteTable:
     def _read_target(self, segments: Segments, data: RouteData) -> Target:
         """Return a target as it is to be used; one that is known need not be parsed again."""
         known = self._routes.get(segments)
-        if known is not None and known.data.get("target") == data.get("target"):
+        same = ("target", "alternatives")
+        if known is not None and all(known.data.get(name) == data.get(name) for name in same):
             return known.target
         return self._sent(read_target(data))
 
@@ -194,7 +218,7 @@ class RouteTable:
             route = before.get(segments)
             if route is None:
                 route = Route(segments, target, data, self._clock.now())
-            elif route.target != target:
+            elif route.target.url != target.url:
                 route.last_activity = self._clock.now()
             route.target, route.data = target, data
             self._hang(route)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 _PORTS = {"http": 80, "https": 443, "http+unix": 0}
+#: How many alternatives a route may have.
+_MOST = 16
 
 
 class BadTargetError(ValueError):
@@ -29,6 +31,13 @@ class Target:
     url: str
     address: Address
     prefix: bytes
+    #: Where else the same is served, see `alternatives`.
+    others: tuple[Address, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Return every address, the first choice first."""
+        return (self.address, *self.others)
 
     @property
     def authority(self) -> bytes:
@@ -62,6 +71,22 @@ def parse_target(text: str) -> Target:
     if parts.scheme == "http+unix":
         return Target(text, _socket(text, parts.netloc), prefix)
     return Target(text, Address(host, port or _PORTS[parts.scheme], parts.scheme == "https"), prefix)
+
+
+def with_alternatives(target: Target, urls: object) -> Target:
+    """Return the target with the addresses that these URLs name; raise BadTargetError for anything else.
+
+    They have the target's own path: a request is the same wherever it goes.
+    """
+    if not isinstance(urls, list) or len(urls) > _MOST or not all(isinstance(url, str) for url in urls):
+        raise BadTargetError(f"'alternatives' must be a list of at most {_MOST} URLs")
+    others = [parse_target(url) for url in urls]
+    for other in others:
+        if other.prefix != target.prefix:
+            raise BadTargetError(f"alternative {other.url!r} must have the path of the target {target.url!r}")
+    addresses = dict.fromkeys(other.address for other in others)
+    addresses.pop(target.address, None)
+    return replace(target, others=tuple(addresses))
 
 
 def _socket(text: str, netloc: str) -> Address:

@@ -107,5 +107,6 @@ def _use(action: Callable[[], None], what: str) -> None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return error.reason or "not a usable PEM file"
+        # Not all of them have a reason: that about ciphers does not.
+        return getattr(error, "reason", error.args[0]) or "not a usable PEM file"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

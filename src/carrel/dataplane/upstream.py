@@ -14,6 +14,7 @@ from carrel.dataplane.head_parser import HeadParser, MalformedError
 from carrel.dataplane.leftover import read_leftover
 from carrel.dataplane.refusal import RefusedError
 from carrel.dataplane.request import Request
+from carrel.dataplane.targets import Address
 
 HIGH_WATER = 128 * 1024
 #: How many interim answers may come before the final one.
@@ -23,6 +24,7 @@ _MAX_INTERIM = 32
 class Home(Protocol):
     """Where a connection rests between two requests."""
 
+    address: Address
     max_header_bytes: int
 
     def keep(self, connection: UpstreamConnection) -> None:
@@ -258,6 +260,8 @@ class UpstreamConnection(asyncio.Protocol):
         request.sink = None
         if not self._got and self.reused and request.repeatable:
             client.retry(request)
+        elif not self._got and request.may_move:
+            client.retry(request, self._home.address)
         elif not request.responded:
             client.broken(request, 502)
         elif self._chunks is None and not self._left and exc is None:

@@ -11,7 +11,7 @@ from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing,
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.lib.clock import parse_iso
-from carrel.proxy.base import ProxyError
+from carrel.proxy.base import OutOfStep, ProxyError
 
 _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
@@ -35,7 +35,10 @@ class RouteKeeper:
         route = route_of(server, self._ctx.settings.base_url)
         async with self._lock:
             self._ahead[route.spec] = route
-            await self._ctx.proxy.add_route(route.spec, route.target, route.data)
+            try:
+                await self._ctx.proxy.add_route(route.spec, route.target, route.data)
+            except OutOfStep:
+                await self._put()
 
     def settled(self, server: Server) -> None:
         """The row of a server says by itself now what its route is."""
@@ -47,7 +50,7 @@ class RouteKeeper:
         async with self._lock:
             self._ahead.pop(spec, None)
             try:
-                await self._ctx.proxy.delete_route(spec)
+                await self._delete(spec)
             except ProxyError as error:
                 _log.warning("Route %s stays until the next repair: %s", spec, error)
                 self._nudged.set()
@@ -55,17 +58,29 @@ class RouteKeeper:
     async def sync(self) -> None:
         """Make the table equal to the rows; raises ProxyError."""
         async with self._lock:
-            wanted = await wanted_routes(self._ctx)
-            for _ in range(_ROUNDS):
-                await self._ctx.proxy.put_routes(wanted | self._ahead)
-                if not self._ctx.peers.others:
-                    return
-                # Another hub may have written a row, and its route, between our look and our change.
-                self._starting = await starting_servers(self._ctx)
-                seen, wanted = wanted, await wanted_routes(self._ctx)
-                if wanted == seen:
-                    return
-            self._nudged.set()
+            await self._put()
+
+    async def _delete(self, spec: str) -> None:
+        try:
+            await self._ctx.proxy.delete_route(spec)
+        except OutOfStep:
+            await self._put(without=spec)
+
+    async def _put(self, without: str = "") -> None:
+        """Set the whole table; the row of a server whose route goes away may still call it running."""
+        wanted = await wanted_routes(self._ctx)
+        for _ in range(_ROUNDS):
+            routes = wanted | self._ahead
+            routes.pop(without, None)
+            await self._ctx.proxy.put_routes(routes)
+            if not self._ctx.peers.others:
+                return
+            # Another hub may have written a row, and its route, between our look and our change.
+            self._starting = await starting_servers(self._ctx)
+            seen, wanted = wanted, await wanted_routes(self._ctx)
+            if wanted == seen:
+                return
+        self._nudged.set()
 
     def heed(self, event: Event) -> None:
         """Look at once when a route may be missing; give this to the bus.

@@ -16,6 +16,10 @@ class ProxyError(Exception):
     """The data plane does not answer or refuses; the text says which and why."""
 
 
+class OutOfStep(ProxyError):
+    """The data plane missed a change, or was restarted: nothing was done, and it waits for `put_routes`."""
+
+
 class Proxy(LoggingConfigurable):
     """Sets routes on a data plane.
 
@@ -49,11 +53,11 @@ class Proxy(LoggingConfigurable):
         """Give back connections; the hub calls it last."""
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
-        """Send requests below `routespec` to `target`, replacing what was there."""
+        """Send requests below `routespec` to `target`, replacing what was there; raises ProxyError."""
         raise NotImplementedError
 
     async def delete_route(self, routespec: str) -> None:
-        """Forget a route; an unknown one is fine."""
+        """Forget a route; an unknown one is fine. Raises ProxyError."""
         raise NotImplementedError
 
     async def get_all_routes(self) -> dict[str, dict[str, Any]]:

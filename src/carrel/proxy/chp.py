@@ -11,8 +11,8 @@ import msgspec
 from traitlets import Unicode, default
 
 from carrel.domain.routes import Route
-from carrel.lib.httpclient import send
-from carrel.proxy.base import Proxy, ProxyError
+from carrel.lib.httpclient import Reply, send
+from carrel.proxy.base import OutOfStep, Proxy, ProxyError
 
 #: Routes without this mark were set by somebody else and are left alone.
 _MARK = "jupyterhub"
@@ -40,13 +40,14 @@ class ConfigurableHTTPProxy(Proxy):
         return False
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
-        await self._call("POST", _path(routespec), {**data, "target": target, _MARK: True})
+        await self._call("POST", route_path(routespec), marked(Route(routespec, target, data)))
 
     async def delete_route(self, routespec: str) -> None:
-        await self._call("DELETE", _path(routespec), accept=(204, 404))
+        await self._call("DELETE", route_path(routespec), accept=(204, 404))
 
     async def get_all_routes(self) -> dict[str, dict[str, Any]]:
-        table = msgspec.json.decode(await self._call("GET", "/api/routes"), type=dict[str, dict[str, Any]])
+        reply = await self._call("GET", "/api/routes")
+        table = msgspec.json.decode(reply.body, type=dict[str, dict[str, Any]])
         return {
             spec: _entry(spec, fields)
             for path, fields in table.items()
@@ -54,11 +55,18 @@ class ConfigurableHTTPProxy(Proxy):
         }
 
     async def _call(
-        self, method: str, path: str, body: Any = None, accept: tuple[int, ...] = (200, 201, 202, 204)
-    ) -> bytes:
-        """Return the body of an answer; raise ProxyError when there is none or it is a refusal."""
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        accept: tuple[int, ...] = (200, 201, 202, 204),
+        change: str = "",
+    ) -> Reply:
+        """Return an answer; raise ProxyError when there is none or it is a refusal."""
         payload = b"" if body is None else msgspec.json.encode(body)
-        headers = {"Authorization": f"token {self.auth_token}"}
+        headers = {"Authorization": f"token {self.auth_token}"} | (
+            {"Carrel-Change": change} if change else {}
+        )
         try:
             reply = await send(method, f"{self.api_url}{path}", headers=headers, body=payload)
         except (TimeoutError, OSError) as error:
@@ -68,9 +76,11 @@ class ConfigurableHTTPProxy(Proxy):
                 f"{self.api_url} refuses our token: another hub's proxy listens there. Choose another port "
                 "with c.ConfigurableHTTPProxy.api_url, or set CONFIGPROXY_AUTH_TOKEN if it is ours"
             )
+        if reply.status == 412:
+            raise OutOfStep(f"{self.api_url} missed a change: {reply.body.decode(errors='replace')}")
         if reply.status not in accept:
             raise ProxyError(f"{self.api_url} answers {method} {path} with {reply.status}")
-        return reply.body
+        return reply
 
 
 def marked(route: Route) -> dict[str, Any]:
@@ -78,7 +88,8 @@ def marked(route: Route) -> dict[str, Any]:
     return {**route.data, "target": route.target, _MARK: True}
 
 
-def _path(routespec: str) -> str:
+def route_path(routespec: str) -> str:
+    """Return where the REST API has a route."""
     return f"/api/routes{routespec.rstrip('/')}"
 
 

@@ -1,7 +1,7 @@
 """Carrel's own data plane: started by the hub, and left running when the hub goes.
 
 The next hub finds it by the files in the runtime directory and takes it over. A data plane that was started
-for other addresses is replaced.
+for other addresses is replaced. Its table is watched: see `ledger`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ import msgspec
 from traitlets import Int, Unicode
 
 from carrel.domain.routes import Route
+from carrel.lib.httpclient import Reply
+from carrel.lib.ids import new_token
 from carrel.lib.listen import PortInUse
 from carrel.proxy.base import ProxyError
-from carrel.proxy.chp import ConfigurableHTTPProxy, TokenRefused, marked
+from carrel.proxy.chp import ConfigurableHTTPProxy, TokenRefused, marked, route_path
+from carrel.proxy.ledger import Ledger
 
 _START_LIMIT = 15.0
 _PORT_IN_USE = 5
@@ -46,13 +49,25 @@ class CarrelProxy(ConfigurableHTTPProxy):
     _pid = 0
     _process: subprocess.Popen[bytes] | None = None
 
-    async def start(self) -> bool:
-        """Take over the data plane that runs, or start one; return True when it is not that of last time.
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._ledger = Ledger(new_token())
+        # One change at a time, and none while the table is looked at: they are counted.
+        self._turn = asyncio.Lock()
 
-        Without `should_start` it must be running already, whoever has started it and how.
+    async def start(self) -> bool:
+        """Take over the data plane that runs, or start one.
+
+        Without `should_start` it must be running already, whoever has started it and how. Returns True when
+        it is not that of last time, or its table was changed by somebody else since.
         """
-        if not self.should_start:
-            return await self._find()
+        async with self._turn:
+            status = await (self._ensure() if self.should_start else self._find())
+            fresh = bool(status["pid"] != self._pid)
+            self._pid = status["pid"]
+            return fresh or not self._ledger.agrees(status.get("table"))
+
+    async def _ensure(self) -> dict[str, Any]:
         self.auth_token = self.auth_token or self._load_token()
         status = await self._status()
         if status is not None and not self._fits():
@@ -61,9 +76,7 @@ class CarrelProxy(ConfigurableHTTPProxy):
             status = None
         if status is None:
             status = await self._launch()
-        fresh = bool(status["pid"] != self._pid)
-        self._pid = status["pid"]
-        return fresh
+        return status
 
     async def stop(self) -> bool:
         """End the data plane, wait until it is gone, and return whether one was running.
@@ -84,24 +97,48 @@ class CarrelProxy(ConfigurableHTTPProxy):
             self._process = None
         return True
 
-    async def put_routes(self, routes: Mapping[str, Route]) -> None:
-        await self._call(
-            "PUT", "/api/routes", {"routes": {spec: marked(route) for spec, route in routes.items()}}
-        )
+    async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
+        route = Route(routespec, target, data)
+        async with self._turn:
+            reply = await self._change("POST", route_path(routespec), self._ledger.next(), marked(route))
+            self._ledger.was_added(route, _count(reply))
 
-    async def _find(self) -> bool:
+    async def delete_route(self, routespec: str) -> None:
+        async with self._turn:
+            reply = await self._change("DELETE", route_path(routespec), self._ledger.next())
+            self._ledger.was_deleted(routespec, _count(reply), existed=reply.status == 204)
+
+    async def put_routes(self, routes: Mapping[str, Route]) -> None:
+        """Make the table equal to `routes`; sends nothing when that is what it holds."""
+        async with self._turn:
+            if self._ledger.holds(routes):
+                status = await self._status()
+                if status is not None and self._ledger.agrees(status.get("table")):
+                    return
+            body = {"routes": {spec: marked(route) for spec, route in routes.items()}}
+            reply = await self._change("PUT", "/api/routes", self._ledger.begin(), body)
+            self._ledger.was_put(routes, _count(reply))
+
+    async def _change(self, method: str, path: str, change: str, body: object = None) -> Reply:
+        accept = (201, 204, 404) if method == "DELETE" else (201, 204)
+        try:
+            return await self._call(method, path, body, accept, change)
+        except BaseException:
+            self._ledger.lost()
+            raise
+
+    async def _find(self) -> dict[str, Any]:
         status = await self._status()
         if status is None:
             raise ProxyError(
                 f"no data plane answers at {self.api_url}: run carrel-proxy there, or set "
                 "c.CarrelProxy.should_start = True"
             )
-        fresh, self._pid = bool(status["pid"] != self._pid), status["pid"]
-        return fresh
+        return status
 
     async def _status(self) -> dict[str, Any] | None:
         try:
-            return msgspec.json.decode(await self._call("GET", "/api/status"), type=dict[str, Any])
+            return msgspec.json.decode((await self._call("GET", "/api/status")).body, type=dict[str, Any])
         except TokenRefused:
             raise
         except ProxyError:
@@ -177,3 +214,9 @@ class CarrelProxy(ConfigurableHTTPProxy):
 
     def _file(self, name: str) -> Path:
         return Path(self.directory).absolute() / name
+
+
+def _count(reply: Reply) -> int | None:
+    """Return how often the data plane's table has changed; one of an earlier version tells nothing."""
+    text = reply.headers.get("carrel-table", "")
+    return int(text) if text.isdecimal() else None

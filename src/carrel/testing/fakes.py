@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from traitlets import Integer
 
+from carrel.domain.routes import Route
 from carrel.lib.clock import Clock, SystemClock
-from carrel.proxy.base import Proxy, ProxyError
+from carrel.proxy.base import OutOfStep, Proxy, ProxyError
 from carrel.spawners.base import Spawner
 from carrel.spawners.reports import Orphan
 
@@ -157,6 +158,7 @@ class FakeProxy(Proxy):
         self.failures: dict[str, int] = {}
         """How many of the next calls of a method fail, by its name."""
         self._fresh = True
+        self._behind = False
 
     def lose_routes(self) -> None:
         """Forget the table without a word, as a data plane that was set up wrongly does."""
@@ -166,6 +168,10 @@ class FakeProxy(Proxy):
         """End, to be started anew with an empty table."""
         self.table.clear()
         self._fresh = True
+
+    def fall_behind(self) -> None:
+        """Have missed a change: make none until the whole table comes."""
+        self._behind = True
 
     def specs(self) -> set[str]:
         """Return the paths of servers that have a route; the hub's own is not among them."""
@@ -186,11 +192,13 @@ class FakeProxy(Proxy):
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         """Set a route."""
         self._note("add_route", routespec)
+        self._check_step()
         self.table[routespec] = (target, dict(data))
 
     async def delete_route(self, routespec: str) -> None:
         """Remove a route."""
         self._note("delete_route", routespec)
+        self._check_step()
         self.table.pop(routespec, None)
 
     async def get_all_routes(self) -> dict[str, dict[str, Any]]:
@@ -200,6 +208,15 @@ class FakeProxy(Proxy):
             spec: {"routespec": spec, "target": target, "data": dict(data)}
             for spec, (target, data) in self.table.items()
         }
+
+    async def put_routes(self, routes: Mapping[str, Route]) -> None:
+        """Set the table."""
+        self._behind = False
+        await super().put_routes(routes)
+
+    def _check_step(self) -> None:
+        if self._behind:
+            raise OutOfStep("the fake proxy missed a change")
 
     def _note(self, call: str, routespec: str = "") -> None:
         self.calls.append((call, routespec))

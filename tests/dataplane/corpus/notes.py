@@ -14,7 +14,7 @@ from tests.dataplane.corpus.servers import Noted
 
 
 class Notes:
-    """Answers each request with its own path once its body is complete; notes 499 where it is cut off."""
+    """Answers a request with its decoded path once its body is complete; notes 499 where it is cut off."""
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -34,9 +34,10 @@ class Notes:
         os.write(self._file, msgspec.json.encode(noted) + b"\n")
         if status != 200:
             return
-        head = [(b"x-echo", scope["raw_path"]), (b"content-length", b"%d" % len(scope["raw_path"]))]
+        decoded = scope["path"].encode()
+        head = [(b"x-echo", scope["raw_path"]), (b"content-length", b"%d" % len(decoded))]
         await send({"type": "http.response.start", "status": 200, "headers": head})
-        await send({"type": "http.response.body", "body": scope["raw_path"]})
+        await send({"type": "http.response.body", "body": decoded})
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ http {{
   server {{
     listen 127.0.0.1:{inner};
     access_log off;
-    location / {{ add_header X-Echo $request_uri always; return 200 "$request_uri"; }}
+    location / {{ add_header X-Echo $request_uri always; return 200 "$uri"; }}
   }}
 }}
 """
