@@ -271,7 +271,7 @@ async def test_progress_of_a_failure(hub: TrialHub, clients: Clients) -> None:
     hub.world.scripts["bea"] = Script(start_error=RuntimeError("no room"))
     await hub.start("bea")
     events = _events((await clients["bea"].get(f"{API}/users/bea/server/progress")).text)
-    assert [event["progress"] for event in events[:-1]] == [0, 20, 50]
+    assert [event["progress"] for event in events[:-1]] == [0, 20, 50, 99]
     assert events[-1] == {
         "progress": 100,
         "failed": True,

@@ -33,7 +33,7 @@ def expected(actual: str, wanted: str, lease: str, deadline: str, generation: st
         return "start" if (wanted, generation) == ("running", "newer request") else "none"
     if actual == "running":
         return "poll" if wanted == "running" else "stop"
-    late, mine = deadline in ("now", "passed"), lease in ("mine", "mine, expired")
+    late, mine = deadline in ("now", "passed"), lease == "mine"
     if lease == "theirs":
         return "none"
     if actual == "starting":

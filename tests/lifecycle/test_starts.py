@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from carrel.domain.servers import Actual
+from carrel.domain.servers import Actual, Lease
 from carrel.testing.fakes import Script
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.lifecycle.traces import ALL, traces
@@ -216,7 +216,8 @@ async def test_a_row_that_another_owner_took_is_left_alone(hub: TrialHub) -> Non
         row = await tx.servers.get_by_id(1)
         assert row is not None
         assert row.lease is not None
-        taken = replace(row, lease=replace(row.lease, owner="another hub", fence=row.lease.fence + 7))
+        others = Lease("another hub", hub.clock.now() + 1000, row.lease.fence + 7)
+        taken = replace(row, lease=others)
         assert await tx.servers.save(taken)
     await hub.clock.advance(30)
     after = await hub.server()

@@ -59,8 +59,6 @@ class WorldSpawner(Spawner):
 
     def _note(self, what: str) -> None:
         line = f"{time.time():.6f} {what} {self.server_id} {self.generation} {os.getpid()}\n"
-        handle = os.open(
-            Path(self.directory) / "effects.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
-        )
+        handle = os.open(Path(self.directory) / "effects.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(handle, line.encode())
         os.close(handle)

@@ -68,7 +68,7 @@ def _spans(settings: Settings) -> Iterator[Finding]:
     for name in ("cookie_max_age_days", "activity_resolution", "last_activity_interval"):
         if getattr(settings, name) <= 0:
             yield name, f"it must be more than 0, not {getattr(settings, name):g}", True
-    for name in ("slow_spawn_timeout", "slow_stop_timeout", "concurrent_spawn_limit"):
+    for name in ("slow_spawn_timeout", "slow_stop_timeout", "concurrent_spawn_limit", "spawn_queue_timeout"):
         if getattr(settings, name) < 0:
             yield name, f"it must be 0 or more, not {getattr(settings, name):g}", True
 

@@ -89,7 +89,12 @@ class Settings:
     default_url: Any = setting(
         "", "Where a visit to the hub's root leads: a path, or a callable that takes the handler."
     )
-    concurrent_spawn_limit: int = setting(100, "How many starts run at once; 0 means no limit.")
+    concurrent_spawn_limit: int = setting(
+        100, "How many starts run at once, on each hub; further ones wait their turn. 0 means no limit."
+    )
+    spawn_queue_timeout: float = setting(
+        600.0, "How long a start may wait for its turn before it fails, in seconds; 0 means any time."
+    )
     activity_resolution: float = setting(
         30.0, "Activity is written when it moves by at least this many seconds."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from carrel.authenticators.base import Authenticator
@@ -34,3 +36,5 @@ class HubContext:
     callers: CallerCache
     activity: Activity
     peers: Peers = field(default_factory=Peers)
+    chance: Callable[[], float] = random.random
+    """Returns numbers from 0 to 1, for what is spread over time and for nothing secret."""

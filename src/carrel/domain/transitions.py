@@ -68,7 +68,7 @@ def _starting(server: Server, now: Timestamp, owner: str) -> Action:
         return Action.CANCEL
     if server.deadline is not None and now >= server.deadline:
         return Action.ABORT
-    return Action.NONE if _held(server, owner) else Action.RECOVER
+    return Action.NONE if _held(server, now, owner) else Action.RECOVER
 
 
 def _stopping(server: Server, now: Timestamp, owner: str) -> Action:
@@ -76,11 +76,13 @@ def _stopping(server: Server, now: Timestamp, owner: str) -> Action:
         return Action.NONE
     if server.deadline is not None and now >= server.deadline:
         return Action.FORCE
-    return Action.NONE if _held(server, owner) else Action.STOP
+    return Action.NONE if _held(server, now, owner) else Action.STOP
 
 
-def _held(server: Server, owner: str) -> bool:
-    return server.lease is not None and server.lease.owner == owner
+def _held(server: Server, now: Timestamp, owner: str) -> bool:
+    """Tell whether `owner` works on it; a lease that has expired holds nothing, whoever has it."""
+    lease = server.lease
+    return lease is not None and lease.owner == owner and lease.expires > now
 
 
 def _held_by_another(server: Server, now: Timestamp, owner: str) -> bool:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from typing import Any
+
+#: What comes back from a call that nobody waits for any more, once it ends.
+Late = Callable[["asyncio.Future[Any]"], None]
+
+_GRACE = 2.0
+_KEPT = 3600.0
+
+
+class TookTooLong(TimeoutError):
+    """The limit of a call has passed; other TimeoutErrors are the called one's own."""
 
 
 async def resolve(value: Any) -> Any:
@@ -17,7 +28,50 @@ async def resolve(value: Any) -> Any:
     return value
 
 
-async def resolve_within(value: Any, seconds: float) -> Any:
-    """Return `resolve(value)`; raise TimeoutError when that takes longer than `seconds`."""
-    async with asyncio.timeout(seconds):
-        return await resolve(value)
+async def resolve_within(value: Any, seconds: float, late: Late | None = None) -> Any:
+    """Return `resolve(value)`; raise TookTooLong when that takes longer than `seconds`.
+
+    Then, and when the caller is cancelled, the work is cancelled too. What does not end even so within two
+    more seconds is left behind, and `late` is called with it if it ends one day. A call that cancels or exits
+    itself is a RuntimeError here: it is not the caller that was told to end.
+    """
+    if not inspect.isawaitable(value):
+        return value
+    task = asyncio.ensure_future(_contained(value))
+    try:
+        await asyncio.wait((task,), timeout=seconds)
+    except asyncio.CancelledError:
+        await _let_go(task, late)
+        raise
+    if not task.done():
+        await _let_go(task, late)
+        raise TookTooLong(f"It took longer than {seconds:g} seconds.")
+    if task.cancelled():
+        raise RuntimeError("The call cancelled itself")
+    return task.result()
+
+
+async def _contained(value: Any) -> Any:
+    try:
+        return await value
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"The call raised {type(error).__name__}") from error
+
+
+async def _let_go(task: asyncio.Task[Any], late: Late | None) -> None:
+    task.cancel()
+    try:
+        await asyncio.wait((task,), timeout=_GRACE)
+    finally:
+        task.add_done_callback(_heard)
+        if not task.done():
+            if late is not None:
+                task.add_done_callback(late)
+            # The loop holds tasks weakly, and this one may have left something to undo.
+            asyncio.get_running_loop().call_later(_KEPT, task.done)
+
+
+def _heard(task: asyncio.Future[Any]) -> None:
+    """Look at an error that nobody waits for, so that nobody complains of it."""
+    if not task.cancelled():
+        task.exception()

@@ -15,8 +15,10 @@ from carrel.lib.clock import Timestamp
 
 #: How long work that is another hub's turn may lie before this one does it, in seconds.
 _BACKSTOP = 1.0
+#: How often to look whether another hub's polls have become this one's, in seconds.
+_POLL_CHECK = 10.0
 #: How long after its end a lease that somebody else held is looked at, in seconds.
-_AFTER = 0.2
+_AFTER = 0.05
 _log = logging.getLogger("carrel.lifecycle")
 
 
@@ -26,35 +28,41 @@ class Turns:
     def __init__(self, peers: Peers) -> None:
         self._peers = peers
         self._left: dict[int, int] = {}
-        """Servers that were left to others, by id, with the version that was seen."""
+        """The servers that were left to others, by id, with the version that was seen."""
         self._stranded: set[int] = set()
 
-    def is_ours(self, server: Server, action: Action) -> bool:
-        """Tell whether to take `action` now; otherwise look again after `pause` seconds."""
+    @property
+    def shares(self) -> int:
+        """Among how many hubs the work is shared."""
+        return 1 + len(self._peers.others)
+
+    def may_start(self, server: Server, now: Timestamp) -> bool:
+        """Tell whether to begin a start that is due: in turn, or when it has waited for long enough."""
+        return self._peers.is_our_turn(server) or now - server.wished >= _BACKSTOP
+
+    def pause(self, server: Server, action: Action, now: Timestamp) -> float:
+        """Return after how many seconds to look at a server again instead of taking `action`; 0 to take it."""
+        if action is Action.NONE:
+            return self._wait_for_others(server, now)
+        if self._peers.is_our_turn(server):
+            return 0.0
         if action is Action.POLL:
-            return self._peers.is_our_turn(server)
-        if action is Action.NONE or self._peers.is_our_turn(server):
-            self._left.pop(server.id, None)
-            return True
+            return _POLL_CHECK
+        if action is Action.START:
+            return max(0.0, server.wished + _BACKSTOP - now)
         if self._left.get(server.id) == server.version:
             del self._left[server.id]
-            return True
+            return 0.0
         self._left[server.id] = server.version
-        return False
+        return _BACKSTOP
 
-    def pause(self, server: Server, action: Action, now: Timestamp) -> float | None:
-        """Return after how many seconds to look at a server again that another hub should see to, or None."""
-        if action is Action.POLL:
-            return None
-        if action is not Action.NONE:
-            return _BACKSTOP
+    def _wait_for_others(self, server: Server, now: Timestamp) -> float:
+        self._left.pop(server.id, None)
         if is_elsewhere(server, self._peers.node):
             self._complain(server)
-            return None
-        lease = server.lease
-        if lease is None or lease.owner == self._peers.owner:
-            return None
-        return max(0.0, lease.expires - now) + _AFTER
+        elif server.lease is not None:
+            return max(0.0, server.lease.expires - now) + _AFTER
+        return 0.0
 
     def _complain(self, server: Server) -> None:
         """Say once that nobody can look after a server."""
@@ -62,8 +70,6 @@ class Turns:
             self._stranded.discard(server.id)
         elif server.id not in self._stranded:
             self._stranded.add(server.id)
-            _log.warning(
-                "%s is bound to the machine %s, where no hub runs: it is left as it is until one does",
-                full_name(server.user_name, server.name),
-                server.node,
-            )
+            name = full_name(server.user_name, server.name)
+            text = "%s is bound to the machine %s, where no hub runs: it stays as it is until one does"
+            _log.warning(text, name, server.node)

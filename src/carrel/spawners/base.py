@@ -65,6 +65,9 @@ class Spawner(LoggingConfigurable):
     that share a database, one on that machine polls and stops them."""
     will_resume: bool = False
     """A driver whose server keeps its token over a stop sets it to True."""
+    knows_death: bool = True
+    """A driver whose `poll` cannot tell whether the server has ended sets it to False: then one counts as
+    ended when three probes of its own address have failed in a row, over half a minute or more."""
     state_saver: Callable[[Mapping[str, Any]], Awaitable[Any]] | None = None
     """Where `save_state` goes; the hub sets it."""
     _start_pending: bool = False

@@ -14,7 +14,7 @@ questions in it. After the Conflicts that are named below it may go on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -146,6 +146,18 @@ class Servers(Protocol):
 
     async def count_due_before(self, server: Server) -> int:
         """Return how many starts were asked for before this one and have not begun."""
+
+    async def positions(self, server_ids: Collection[int]) -> Mapping[int, int]:
+        """Return how many starts are ahead of each of these whose own start is wanted and has not begun."""
+
+    async def in_flight(self, after: int, limit: int) -> Sequence[int]:
+        """Return the next ids after `after`, in order, of the `unsettled` that are no waiting starts."""
+
+    async def with_url(self, after: int, limit: int) -> Sequence[int]:
+        """Return the next ids after `after`, in order, of those that have a URL."""
+
+    async def count_active(self) -> tuple[int, int]:
+        """Return how many are active, and how many of these wait for a start or are in one."""
 
     async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
         """Move the end of every lease that `owner` still holds forward; return how many there are.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -33,6 +34,12 @@ class Script:
     stop_delay: float = 0.0
     stop_error: Exception | None = None
     poll_error: Exception | None = None
+    stubborn: bool = False
+    """start() and stop() go on to their end when they are cancelled, as a call in a thread does."""
+    answer: Any = None
+    """What start() returns in the place of the address."""
+    poll_answers: list[Any] = field(default_factory=list)
+    """What the next polls answer, whatever is true."""
     log: str = ""
     """What the server writes."""
     address: tuple[str, int] = ("127.0.0.1", 1)
@@ -87,7 +94,7 @@ class FakeSpawner(Spawner):
         super().clear_state()
         self.handle = 0
 
-    async def start(self) -> tuple[str, int]:
+    async def start(self) -> Any:
         """Do what the script says."""
         script = self._script
         self._note("start")
@@ -95,7 +102,7 @@ class FakeSpawner(Spawner):
         self.handle = self.generation
         try:
             await self.save_state()
-            await self.world.clock.sleep(script.start_delay)
+            await self._wait(script.start_delay)
             if script.start_error is not None:
                 raise script.start_error
         except BaseException:
@@ -104,13 +111,15 @@ class FakeSpawner(Spawner):
             raise
         self.world.servers[self._key].exit_status = script.exit_status
         self.server.ip, self.server.port = script.address
-        return script.address
+        return script.address if script.answer is None else script.answer
 
     async def poll(self) -> int | None:
         """Tell whether the server is in the world."""
         self._note("poll")
         if self._script.poll_error is not None:
             raise self._script.poll_error
+        if self._script.poll_answers:
+            return self._script.poll_answers.pop(0)  # type: ignore[no-any-return]
         server = self.world.servers.get(self._key) if self.handle else None
         return 0 if server is None else server.exit_status
 
@@ -118,7 +127,7 @@ class FakeSpawner(Spawner):
         """Take the server out of the world."""
         self._note("stop")
         if not now:
-            await self.world.clock.sleep(self._script.stop_delay)
+            await self._wait(self._script.stop_delay)
         if self._script.stop_error is not None:
             raise self._script.stop_error
         server = self.world.servers.get(self._key)
@@ -141,6 +150,16 @@ class FakeSpawner(Spawner):
     @property
     def _script(self) -> Script:
         return self.world.scripts.get(self.user.name, self.world.script)
+
+    async def _wait(self, seconds: float) -> None:
+        clock = self.world.clock
+        until = clock.monotonic() + seconds
+        while True:
+            try:
+                return await clock.sleep(until - clock.monotonic())
+            except asyncio.CancelledError:
+                if not self._script.stubborn:
+                    raise
 
     def _note(self, call: str) -> None:
         self.world.calls.append((call, self._key))

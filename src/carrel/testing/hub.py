@@ -13,6 +13,7 @@ The database is SQLite in memory (or a file in `directory`), the servers live in
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -227,6 +228,7 @@ class TrialHub:
             ),
             callers=callers,
             activity=Activity(self.settings.activity_resolution),
+            chance=random.Random(0).random,  # noqa: S311 - the same in every run
         )
         await load_named_users(self.store, authenticator, self.clock)
         return ctx

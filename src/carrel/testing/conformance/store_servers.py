@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,32 @@ class ServersConformance:
             assert [server.name for server in await tx.servers.due(5)] == ["early", "tied", "late"]
             assert [server.name for server in await tx.servers.due(1)] == ["early"]
             counts = {name: await tx.servers.count_due_before(server) for name, server in due.items()}
+            ids = {server.id: name for name, server in due.items()}
+            positions = await tx.servers.positions([*ids, 0])
         assert counts == {"early": 0, "tied": 1, "late": 2}
+        assert {ids[key]: ahead for key, ahead in positions.items()} == counts
+
+    async def test_pages_of_ids(self, store: Store) -> None:
+        user = await add_user(store)
+        kinds: dict[str, dict[str, Any]] = {
+            "off": {},
+            "due": {"wanted": Wanted.RUNNING, "wanted_generation": 1},
+            "starts": {"wanted": Wanted.RUNNING, "actual": Actual.STARTING},
+            "runs": {"wanted": Wanted.RUNNING, "actual": Actual.RUNNING, "url": "http://a:1"},
+            "ends": {"actual": Actual.RUNNING, "url": "http://a:2"},
+            "stops": {"actual": Actual.STOPPING, "url": "http://a:3"},
+            "goes": {"wanted": Wanted.DELETED},
+            "leased": {"lease": Lease("hub-1", NOW, 1)},
+        }
+        ids = {name: (await add_server(store, user, name, **kind)).id for name, kind in kinds.items()}
+        flying = [ids[name] for name in ("starts", "ends", "stops", "goes", "leased")]
+        async with store.read() as tx:
+            assert await tx.servers.in_flight(0, 3) == flying[:3]
+            assert await tx.servers.in_flight(flying[2], 9) == flying[3:]
+            routed = await tx.servers.with_url(0, 9)
+            assert routed == [ids[name] for name in ("runs", "ends", "stops")]
+            assert await tx.servers.with_url(routed[0], 1) == routed[1:2]
+            assert await tx.servers.count_active() == (5, 2)
 
     async def test_leases_are_renewed_while_they_hold(self, store: Store) -> None:
         user = await add_user(store)
