@@ -1,6 +1,6 @@
 """Servers without processes, in a directory that all hubs see: a file for each run that lives.
 
-What happens is written to `effects.log`, a line each; a run that begins beside another one of its server says so.
+What happens is written to `effects.log`, a line each. A run that begins beside another of its server says so.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 One loop takes server ids from a queue, reads the row, asks `next_action` and gives the answer to the desk,
 which has one job for each server. Ids get into the queue from events, from timers and from a sweep, so that
-a lost event delays work and never loses it. What fails is tried again after a pause that grows, its own alone.
+a lost event delays work and never loses it. What fails is tried again after a pause of its own that grows.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Turns:
         return self._peers.is_our_turn(server) or now - server.wished >= _BACKSTOP
 
     def pause(self, server: Server, action: Action, now: Timestamp) -> float:
-        """Return after how many seconds to look at a server again instead of taking `action`; 0 to take it."""
+        """Return in how many seconds to look at a server again instead of taking `action`; 0 to take it."""
         if action is Action.NONE:
             return self._wait_for_others(server, now)
         if self._peers.is_our_turn(server):
