@@ -24,6 +24,7 @@ class DataPlane:
 
     def __init__(self, directory: Path, ports: Ports, targets: Sequence[str]) -> None:
         self.url = f"http://127.0.0.1:{ports.public}/"
+        self.api_url = f"http://127.0.0.1:{ports.proxy_api}"
         self._log = directory / "proxy.log"
         self._command = [
             *(sys.executable, "-m", "carrel.dataplane", "--ip", "127.0.0.1", "--port", str(ports.public)),

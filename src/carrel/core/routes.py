@@ -36,10 +36,11 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
     return {hub.spec: hub} | {route.spec: route for route in routes}
 
 
-async def starting_servers(ctx: HubContext) -> frozenset[int]:
-    """Return the ids of the servers that other hubs are starting."""
+async def started_elsewhere(ctx: HubContext) -> dict[str, int]:
+    """Return the servers that other hubs are starting: the paths of their routes, and their ids."""
     async with ctx.store.read() as tx:
-        return frozenset(await tx.servers.starting(ctx.peers.owner))
+        servers = await tx.servers.starting(ctx.peers.owner)
+    return {route_of(server, ctx.settings.base_url).spec: server.id for server in servers}
 
 
 async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, Any]]:

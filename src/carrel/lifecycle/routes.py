@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from carrel.core.context import HubContext
-from carrel.core.routes import route_of, starting_servers, wanted_routes
+from carrel.core.routes import route_of, started_elsewhere, wanted_routes
 from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing, ServerChanged
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.lib.clock import parse_iso
-from carrel.proxy.base import OutOfStep, ProxyError
+from carrel.proxy.base import OutOfStep, ProxyError, as_route, differs
 
 _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
@@ -34,7 +34,7 @@ class RouteKeeper:
         self._lock = asyncio.Lock()
         self._ahead: dict[str, Route] = {}
         self._starting: frozenset[int] = frozenset()
-        """Servers whose routes another hub may have set before the last sync took them away."""
+        """Servers whose routes other hubs may have set before the last sync removed them."""
         self._nudged = asyncio.Event()
         self._next = 0.0
 
@@ -88,17 +88,38 @@ class RouteKeeper:
 
     async def _put(self, without: str = "") -> None:
         """Set the whole table; the row of a server whose route goes away may still call it running."""
-        wanted = await wanted_routes(self._ctx)
+        if self._ctx.peers.others:
+            await self._mend(without)
+            return
+        table = await wanted_routes(self._ctx) | self._ahead
+        table.pop(without, None)
+        await self._bounded(self._ctx.proxy.put_routes(table), _TABLE_LIMIT)
+
+    async def _mend(self, without: str) -> None:
+        """Set what is missing and remove what is left over, beside other hubs that change the table, too.
+
+        A hub sets the route of a server before it writes that the server runs. So what others are starting
+        is left alone, and what was done is compared with the rows once more.
+        """
+        proxy = self._ctx.proxy
         for _ in range(_ROUNDS):
+            present = await self._bounded(proxy.get_all_routes(), _TABLE_LIMIT)
+            elsewhere, wanted = await started_elsewhere(self._ctx), await wanted_routes(self._ctx)
             table = wanted | self._ahead
+            table |= {spec: as_route(present[spec]) for spec in elsewhere if spec in present}
             table.pop(without, None)
-            await self._bounded(self._ctx.proxy.put_routes(table), _TABLE_LIMIT)
-            if not self._ctx.peers.others:
-                return
-            # Another hub may have written a row, and its route, between our look and our change.
-            self._starting = await starting_servers(self._ctx)
-            seen, wanted = wanted, await wanted_routes(self._ctx)
-            if wanted == seen:
+            left_over = present.keys() - table.keys()
+            try:
+                for spec in left_over:
+                    await self._bounded(proxy.delete_route(spec))
+                for spec, route in table.items():
+                    if differs(route, present.get(spec)):
+                        await self._bounded(proxy.add_route(spec, route.target, route.data))
+            except OutOfStep:
+                await self._bounded(proxy.put_routes(table), _TABLE_LIMIT)
+            # One that had ended at our look may have been started since, and lost its new route to us.
+            self._starting = frozenset((await started_elsewhere(self._ctx)).values() if left_over else ())
+            if wanted == await wanted_routes(self._ctx):
                 return
         self.nudge()
 

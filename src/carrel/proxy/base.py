@@ -70,11 +70,18 @@ class Proxy(LoggingConfigurable):
         for spec in present.keys() - routes.keys():
             await self.delete_route(spec)
         for spec, route in routes.items():
-            known = present.get(spec)
-            others = route.data.get("alternatives")
-            if (
-                known is None
-                or known["target"] != route.target
-                or known["data"].get("alternatives") != others
-            ):
+            if differs(route, present.get(spec)):
                 await self.add_route(spec, route.target, route.data)
+
+
+def differs(route: Route, present: Mapping[str, Any] | None) -> bool:
+    """Tell whether a route has to be set where `present` is what `get_all_routes` says of its path."""
+    if present is None or present["target"] != route.target:
+        return True
+    return bool(present["data"].get("alternatives") != route.data.get("alternatives"))
+
+
+def as_route(present: Mapping[str, Any]) -> Route:
+    """Return an entry of `get_all_routes` as it would be set."""
+    data = {name: value for name, value in present["data"].items() if name != "last_activity"}
+    return Route(present["routespec"], present["target"], data)

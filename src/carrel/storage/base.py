@@ -135,8 +135,8 @@ class Servers(Protocol):
     async def unsettled(self) -> Sequence[Server]:
         """Return all whose fact is not their wish, or that a lease still names: work to look at."""
 
-    async def starting(self, owner: str) -> Sequence[int]:
-        """Return the ids of those that others than `owner` are starting."""
+    async def starting(self, owner: str) -> Sequence[Server]:
+        """Return those that others than `owner` are starting."""
 
     async def routed(self) -> Sequence[Server]:
         """Return all that have a URL."""

@@ -60,7 +60,7 @@ _OF_USER = _SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(ser
 _OF_USERS = _SELECT.where(OneOf(servers.c.user_id, "user_ids")).order_by(servers.c.user_id, servers.c.name)
 _UNSETTLED = _SELECT.where(UNSETTLED).order_by(servers.c.id)
 # The first condition, which the second implies, is the index's.
-_STARTING = select(servers.c.id).where(
+_STARTING = _SELECT.where(
     UNSETTLED, servers.c.actual == literal_column("'starting'"), servers.c.lease_owner != bindparam("owner")
 )
 _ROUTED = _SELECT.where(ROUTED).order_by(servers.c.id)
@@ -215,8 +215,8 @@ class SqlServers:
     async def unsettled(self) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_UNSETTLED, {})]
 
-    async def starting(self, owner: str) -> Sequence[int]:
-        return [row[0] for row in await self._link.rows(_STARTING, {"owner": owner})]
+    async def starting(self, owner: str) -> Sequence[Server]:
+        return [_server(row) for row in await self._link.rows(_STARTING, {"owner": owner})]
 
     async def routed(self) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_ROUTED, {})]
