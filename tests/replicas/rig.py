@@ -60,6 +60,11 @@ class Replica(HubProcess):
         """Where this hub answers, past the data plane."""
         return f"http://127.0.0.1:{self.ports.hub}/"
 
+    @property
+    def hub_api_url(self) -> str:
+        """Where all servers of the cluster reach a hub: through the data plane."""
+        return f"http://127.0.0.1:{self.ports.public}/hub/api"
+
     def answers(self) -> bool:
         """Return whether this very hub answers, with a database behind it."""
         try:

@@ -1,6 +1,6 @@
 """Three hubs under load, one of them killed every ten seconds and the database restarted every forty.
 
-Now and then one is paused for longer than its leases last, and finds when it goes on that others did its work.
+Now and then one is paused for longer than its leases last, and finds that others did its work.
 
     python -m tests.replicas.storm --minutes 10
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString
 
 from sqlalchemy import StaticPool, create_engine, text
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
@@ -36,7 +36,7 @@ _TELL_USABLE = (
     "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
 #: The query for the oldest revision whose releases may use a database that a newer release has upgraded.
-ASK_USABLE = "SELECT value FROM facts WHERE key = 'usable_since'"
+ASK_USABLE: LiteralString = "SELECT value FROM facts WHERE key = 'usable_since'"
 #: An upgrade waits so long for the transactions of the hubs at work, in seconds.
 _LOCK_LIMIT = 10
 #: Any number that no other program locks: hubs that start together upgrade one after the other.

@@ -246,18 +246,21 @@ class PostgresLink:
 async def _examine(connection: psycopg.AsyncConnection[Row], schema: Schema, claim: bool) -> str:
     import psycopg
 
+    async def ask(query: LiteralString) -> list[str]:
+        return [value for (value,) in await (await connection.execute(query)).fetchall()]
+
     try:
-        rows = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchall()
-    except psycopg.errors.UndefinedTable:
-        rows = []
+        # One state of it all, while another hub may be creating the tables.
+        await connection.execute(_READ)
+        tables = await ask("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        revisions = (
+            await ask("SELECT version_num FROM alembic_version") if "alembic_version" in tables else []
+        )
+        since = await ask(ASK_USABLE) if "facts" in tables else []
+        await connection.execute("COMMIT")
     except psycopg.Error as error:
         raise _explain(error) from error
-    cursor = await connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
-    tables = [name for (name,) in await cursor.fetchall()]
-    since = await (await connection.execute(ASK_USABLE)).fetchone() if "facts" in tables else None
-    return schema.examine(
-        [revision for (revision,) in rows], lambda: tables, since[0] if since else None, claimed=claim
-    )
+    return schema.examine(revisions, lambda: tables, since[0] if since else None, claimed=claim)
 
 
 def _explain(error: psycopg.Error) -> Exception:
