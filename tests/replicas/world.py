@@ -6,7 +6,9 @@ whenever a hub is killed, and says by itself when that was: by its times of modi
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,7 +49,10 @@ class WorldSpawner(Spawner):
             os.close(os.open(self._place("live"), os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
             self._place("twice").touch()
+        # Time in which a hub may be killed before and after it has written down what it began.
+        await asyncio.sleep(random.uniform(0.0, 0.3))
         await self.save_state()
+        await asyncio.sleep(random.uniform(0.0, 0.3))
         address = urlsplit(self.stub_url)
         return str(address.hostname), int(address.port or 0)
 

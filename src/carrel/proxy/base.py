@@ -38,6 +38,11 @@ class Proxy(LoggingConfigurable):
     def _default_log(self) -> logging.Logger:
         return logging.getLogger("carrel.proxy")
 
+    @property
+    def of_this_hub(self) -> bool:
+        """Whether this hub runs the data plane, so that other hubs have others."""
+        return bool(self.should_start)
+
     async def start(self) -> bool:
         """Make sure that the data plane runs: take over the one that does, or start one; may be repeated.
 

@@ -55,6 +55,11 @@ class CarrelProxy(ConfigurableHTTPProxy):
         # One change at a time, and none while the table is looked at: they are counted.
         self._turn = asyncio.Lock()
 
+    @property
+    def of_this_hub(self) -> bool:
+        """Whether this hub runs it."""
+        return bool(self.should_start)
+
     async def start(self) -> bool:
         """Take over the data plane that runs, or start one.
 
