@@ -241,10 +241,10 @@ def find_leaks(before: Measure, after: Measure, share: float) -> list[str]:
     return leaks
 
 
-async def run(minutes: float, seed: int) -> int:
+async def run(minutes: float, seed: int, workers: int) -> int:
     """Return the exit status: 0 when nothing has stayed."""
     with tempfile.TemporaryDirectory() as directory:
-        async with proxy(Path(directory), *FLAGS) as front:
+        async with proxy(Path(directory), *FLAGS, workers=workers) as front:
             before, after, clients = await soak(front, minutes * 60, seed)
     print(f"{clients} hostile clients in {minutes:g} minutes, seed {seed}")
     print(f"before: {before}\nafter:  {after}")
@@ -257,9 +257,10 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="bench.leaks", description="Find what hostile traffic leaves.")
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (default: 10)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that forward (default: 1)")
     parser.add_argument("--seed", type=int, default=1, help="which traffic (default: 1)")
     given = parser.parse_args()
-    return asyncio.run(run(given.minutes, given.seed))
+    return asyncio.run(run(given.minutes, given.seed, given.workers))
 
 
 if __name__ == "__main__":

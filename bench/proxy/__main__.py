@@ -21,7 +21,7 @@ _LOADS = tuple(dict.fromkeys(load.name for load in (*LOADS, MEMORY)))
 def main() -> int:
     """Return the exit status: 0 when everything asked for was measured, whatever the bars."""
     given = parse()
-    plan, left_out = make_plan(all_systems(), given.only, QUICK if given.quick else Amounts())
+    plan, left_out = make_plan(all_systems(given.workers), given.only, QUICK if given.quick else Amounts())
     for reason in left_out:
         print(reason, file=sys.stderr)
     try:
@@ -54,6 +54,9 @@ def parse() -> argparse.Namespace:
         default=[],
         help=f"measure only these: of the proxies {', '.join(_SYSTEMS)}; of the loads {', '.join(_LOADS)}; "
         f"of {' and '.join(TRANSPORTS)}. A kind of which none is named is measured whole",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes of carrel-proxy that forward (default: 1)"
     )
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page to this file too")
     return parser.parse_args()

@@ -34,6 +34,7 @@ class Amounts:
     round_trips: int = 30_000
     large_bodies: int = 3
     added_routes: int = 300
+    restarts: int = 3
     idle_websockets: int = 5000
     #: The share of each proxy's own time to warm up.
     warm_up: float = 1.0
@@ -46,6 +47,7 @@ QUICK = Amounts(
     round_trips=10_000,
     large_bodies=1,
     added_routes=100,
+    restarts=3,
     warm_up=0.4,
 )
 

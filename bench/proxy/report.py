@@ -41,6 +41,7 @@ MEASURES = (
     Measure("download", USERS, "download of 100 MB", "CPU s/GB", 1e9, 2),
     Measure("upload", USERS, "upload of 100 MB", "CPU s/GB", 1e9, 2),
     Measure("add-route", USERS, "route added until served, p99", "ms", 1e3, 1),
+    Measure("restart", USERS, "back with all routes after kill -9", "ms", 1e3, 0),
     Measure("memory", USERS, f"memory with {USERS:,} routes and websockets, PSS", "MB", 1e-6, 1),
 )
 
@@ -66,6 +67,7 @@ BARS = (
     Bar("http", "download", USERS, 1, ("nginx", USERS)),
     Bar("http", "upload", USERS, 1, ("nginx", USERS)),
     Bar("http", "add-route", USERS, 5),
+    Bar("http", "restart", USERS, 300),
     Bar("http", "memory", USERS, 60),
     Bar("https", "get", 1, 1 / 5, ("chp", 1)),
     Bar("https", "get", USERS, 1 / 5, ("chp", 1)),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.proxy import loads, websockets
 from bench.proxy.loads import USERS, Amounts
+from bench.proxy.restart import restart
 from bench.proxy.running import Failed, Running, running, upstream
 from bench.proxy.systems import Setup, System
 from tests.dataplane.authority import Authority
@@ -37,6 +38,7 @@ class Load:
     run: Callable[[Running, Amounts], float]
     with_tls: bool = True
     needs_api: bool = False
+    needs_storage: bool = False
 
     def suits(self, proxy: Running) -> bool:
         """Return whether this is measured of that proxy."""
@@ -44,6 +46,7 @@ class Load:
             proxy.setup.users == self.users
             and (self.with_tls or not proxy.trust)
             and (proxy.system.has_api or not self.needs_api)
+            and (proxy.system.keeps_routes or not self.needs_storage)
         )
 
 
@@ -54,6 +57,7 @@ LOADS = (
     Load("download", USERS, loads.download),
     Load("upload", USERS, loads.upload),
     Load("add-route", USERS, loads.add_route, with_tls=False, needs_api=True),
+    Load("restart", USERS, restart, with_tls=False, needs_storage=True),
 )
 #: Once, with no other proxy running: pages that two processes share would count half.
 MEMORY = Load("memory", USERS, websockets.memory, with_tls=False)
@@ -122,7 +126,7 @@ class Starter:
         own = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.directory))
         certificate = self.authority.sign(name) if transport == "https" else None
         setup = Setup(own, free_port(), free_port(), self.servers, users, certificate)
-        return running(system, setup, self.core, self.authority.visitor() if certificate else None)
+        return running(system, setup, str(self.core), self.authority.visitor() if certificate else None)
 
 
 def measure(plan: Plan) -> Found:
@@ -176,7 +180,7 @@ def _take_round(plan: Plan, proxies: Sequence[Running], found: Found) -> None:
 
 def _warm_up(proxy: Running, turns: Iterable[Load], amounts: Amounts) -> None:
     seconds = math.ceil(proxy.system.warm_seconds * amounts.warm_up)
-    some = replace(amounts, get_seconds=seconds, large_bodies=1, added_routes=20)
+    some = replace(amounts, get_seconds=seconds, large_bodies=1, added_routes=20, restarts=1)
     for load in turns:
         if load.suits(proxy):
             # What fails here fails again when it is measured, and is told then.

@@ -110,19 +110,29 @@ def ask_port(connection: http.client.HTTPConnection, path: str) -> int:
         return int(answer.headers.get("X-Port", "0"))
 
 
+def command_of(system: System, setup: Setup, cores: str) -> list[str]:
+    """Return the command that runs the proxy on these cores, as taskset names them."""
+    return ["taskset", "-c", cores, *system.command(setup)]
+
+
+def environment() -> dict[str, str]:
+    """Return what the proxy is started with."""
+    return {**os.environ, "CONFIGPROXY_AUTH_TOKEN": _TOKEN}
+
+
 @contextmanager
-def running(system: System, setup: Setup, core: int, trust: ssl.SSLContext | None) -> Iterator[Running]:
-    """Start the proxy on `core`, yield it once all routes are served, and end it.
+def running(system: System, setup: Setup, cores: str, trust: ssl.SSLContext | None) -> Iterator[Running]:
+    """Start the proxy on these cores, yield it once all routes are served, and end it.
 
     Raises Failed with the end of its log when it does not serve them.
     """
     log = setup.directory / "log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *system.command(setup)],
+            command_of(system, setup, cores),
             stdout=sink,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "CONFIGPROXY_AUTH_TOKEN": _TOKEN},
+            env=environment(),
         )
     proxy = Running(system, setup, process.pid, trust)
     try:

@@ -29,6 +29,8 @@ class Setup:
     users: int
     #: None is plain HTTP.
     certificate: Certificate | None = None
+    #: Where a proxy that can keeps its routes.
+    storage: Path | None = None
 
     def routes(self) -> dict[str, int]:
         """Return the path of each user's server and the port that it leads to."""
@@ -58,6 +60,10 @@ class System(Protocol):
     def has_api(self) -> bool:
         """Return whether routes are set over the REST API; if not, they are in the configuration."""
 
+    @property
+    def keeps_routes(self) -> bool:
+        """Return whether the routes outlive it."""
+
     def missing(self) -> str:
         """Return what is not installed; empty when the proxy can run."""
 
@@ -77,6 +83,7 @@ class RestProxy:
     program: tuple[str, ...]
     warm_seconds: float
     has_api: bool = True
+    keeps_routes: bool = False
 
     def missing(self) -> str:
         """Return the program's path when it is not there."""
@@ -90,7 +97,9 @@ class RestProxy:
         """Return the command; the routes follow over the REST API."""
         public = ["--ip", "127.0.0.1", "--port", str(setup.port)]
         api = ["--api-ip", "127.0.0.1", "--api-port", str(setup.api_port)]
-        return [*self.program, *public, *api, *(setup.certificate.flags() if setup.certificate else [])]
+        storage = ["--storage", str(setup.storage)] if setup.storage else []
+        tls = setup.certificate.flags() if setup.certificate else []
+        return [*self.program, *public, *api, *storage, *tls]
 
 
 class Nginx:
@@ -99,6 +108,8 @@ class Nginx:
     name = title = "nginx"
     warm_seconds = 1.0
     has_api = False
+    #: They are in its configuration: whoever restarts it writes none.
+    keeps_routes = False
 
     def missing(self) -> str:
         """Return the program's name when it is not there."""
@@ -141,6 +152,7 @@ class HAProxy:
     title = "HAProxy"
     warm_seconds = 1.0
     has_api = False
+    keeps_routes = False
 
     def missing(self) -> str:
         """Return the program's name when it is not there."""
@@ -164,9 +176,13 @@ class HAProxy:
         return [_find("haproxy"), "-db", "-f", str(config)]
 
 
-def all_systems() -> tuple[System, ...]:
-    """Return the four proxies, carrel-proxy first, installed or not."""
-    carrel = RestProxy("carrel", "carrel-proxy", (sys.executable, "-m", "carrel.dataplane"), 2.0)
+def all_systems(workers: int | None = None) -> tuple[System, ...]:
+    """Return the four proxies, carrel-proxy first, installed or not.
+
+    Without a number of workers carrel-proxy has as many as its cores: one where it is pinned to one.
+    """
+    ours = (sys.executable, "-m", "carrel.dataplane", *(("--workers", str(workers)) if workers else ()))
+    carrel = RestProxy("carrel", "carrel-proxy", ours, 2.0, keeps_routes=True)
     # V8 goes on compiling for seconds.
     chp = RestProxy("chp", "configurable-http-proxy", (str(CHP),), 10.0)
     return carrel, chp, Nginx(), HAProxy()

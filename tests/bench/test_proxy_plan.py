@@ -30,7 +30,7 @@ def plan(*only: str) -> Plan:
 
 def test_without_names_everything_is_measured() -> None:
     assert plan().transports == ("http", "https")
-    assert {"get", "websocket", "download", "upload", "add-route", "memory"} == plan().loads
+    assert {"get", "websocket", "download", "upload", "add-route", "restart", "memory"} == plan().loads
 
 
 def test_names_of_one_kind_leave_the_other_kinds_whole() -> None:

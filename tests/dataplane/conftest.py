@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dataplane import harness
 from tests.dataplane.harness import Backend, Proxy, backend, proxy
 from tests.dataplane.side_by_side import Pair, both
 
@@ -13,6 +14,17 @@ from tests.dataplane.side_by_side import Pair, both
 async def behind() -> AsyncIterator[Backend]:
     async with backend() as server:
         yield server
+
+
+@pytest.fixture
+def workers() -> int:
+    """How many processes forward; a module may have its tests run with several numbers."""
+    return 1
+
+
+@pytest.fixture(autouse=True)
+def usual_workers(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "WORKERS", workers)
 
 
 @pytest.fixture

@@ -16,9 +16,12 @@ from pathlib import Path
 import msgspec
 
 from carrel.dataplane.status_file import read_status
+from tests.rigs import processes
 
 TOKEN = "the-token"
 DEADLINE = 10.0
+#: How many processes forward where a test does not say; see `conftest`.
+WORKERS = 1
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
@@ -288,16 +291,22 @@ class Proxy:
         answer = await self.api("POST", "/api/routes" + spec, {"target": target, **data})
         assert answer.status == 201
 
+    async def workers(self) -> list[int]:
+        """Return the process ids of those that forward."""
+        found = (await self.api("GET", "/api/status")).json()["workers"]
+        assert isinstance(found, list)
+        return found
+
     async def activity(self, spec: str) -> str:
         return str((await self.api("GET", "/api/routes" + spec)).json()["last_activity"])
 
     def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        """Return how many are open in all its processes."""
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in processes.tree(self.process.pid))
 
     def memory(self) -> int:
-        """Return the resident bytes."""
-        pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * 4096
+        """Return the bytes that its processes hold; what they share counts once."""
+        return sum(map(processes.pss, processes.tree(self.process.pid)))
 
     async def stop(self) -> int:
         if self.process.returncode is None:
@@ -310,12 +319,15 @@ def command(*flags: str) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def proxy(directory: Path, *flags: str, socket: Path | None = None) -> AsyncIterator[Proxy]:
+async def proxy(
+    directory: Path, *flags: str, socket: Path | None = None, workers: int | None = None, port: int = 0
+) -> AsyncIterator[Proxy]:
     """Run a carrel-proxy on free ports, or on a Unix socket; `flags` come after the usual ones."""
     status_file = directory / "status.json"
-    place = ("--ip", "127.0.0.1", "--port", "0") if socket is None else ("--socket", str(socket))
+    place = ("--ip", "127.0.0.1", "--port", str(port)) if socket is None else ("--socket", str(socket))
     process = await asyncio.create_subprocess_exec(
         *command(*place, "--api-port", "0", "--status-file", str(status_file)),
+        *("--workers", str(workers or WORKERS)),
         *flags,
         env={**os.environ, "CONFIGPROXY_AUTH_TOKEN": TOKEN},
     )

@@ -10,7 +10,7 @@ import pytest
 
 from tests.dataplane.harness import TOKEN, Backend, Proxy, backend, command, proxy, until
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.parametrize("workers", [1, 2])]
 
 TARGET = {"target": "http://127.0.0.1:1"}
 

@@ -13,7 +13,7 @@ import pytest
 from tests.dataplane.harness import DEADLINE, Answer, Backend, Proxy, backend, proxy, until
 from tests.rigs.systems import free_port
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.parametrize("workers", [1, 2])]
 
 DEAD = "http://127.0.0.1:9"
 HTML = "Accept: text/html,*/*"
@@ -84,10 +84,10 @@ PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/x\r\nSet-Cookie: a\r\nContent-Len
 
 @contextlib.asynccontextmanager
 async def _pages(tmp_path: Path, hub: Backend, seconds: float) -> AsyncIterator[Proxy]:
-    """Run a proxy with a dead server whose pages come from the hub and are kept for so long."""
+    """Run a proxy with a dead server whose pages come from the hub and are kept so long, by each worker."""
     hub.canned["503"] = PAGE
     flags = ("--error-target", hub.url + "/hub/error", "--error-page-cache", str(seconds))
-    async with proxy(tmp_path, *flags) as front:
+    async with proxy(tmp_path, *flags, workers=1) as front:
         await front.route("/user/dead", DEAD)
         yield front
 

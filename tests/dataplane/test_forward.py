@@ -9,7 +9,7 @@ import pytest
 
 from tests.dataplane.harness import Backend, Proxy, backend, proxy, until
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.parametrize("workers", [1, 2])]
 
 GET = b"GET /user/u/%b HTTP/1.1\r\nHost: example.org:8000\r\n\r\n"
 UPGRADE = b"GET /user/u/%b HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n"

@@ -42,6 +42,8 @@ async def _on_sockets(directory: Path) -> AsyncIterator[asyncio.subprocess.Proce
     """Run a proxy that has no port at all."""
     names = ("socket", "api-socket", "metrics-socket")
     flags = [word for name in names for word in (f"--{name}", str(directory / name))]
+    # Which of several took a connection is chance.
+    flags += ["--workers", "1"]
     environment = {**os.environ, "CONFIGPROXY_AUTH_TOKEN": TOKEN}
     process = await asyncio.create_subprocess_exec(*command(*flags), env=environment)
     try:

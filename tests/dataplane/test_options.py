@@ -162,3 +162,18 @@ def test_wrong_usage_is_named(flags: list[str], message: str, capsys: pytest.Cap
         parse_options(flags, {})
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_there_is_a_worker_for_each_core_up_to_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, workers in ((1, 1), (3, 3), (96, 4)):
+        monkeypatch.setattr("carrel.dataplane.options.usable_cores", lambda cores=cores: cores)
+        assert parse_options([]).workers == workers
+        assert parse_options(["--workers", "7"]).workers == 7
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "65", "two", ""])
+def test_a_number_of_workers_that_cannot_be(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_options([f"--workers={number}"])
+    assert ended.value.code == 2
+    assert "is not a number from 1 to 64" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from tests.dataplane.authority import Authority, Certificate
 from tests.dataplane.harness import DEADLINE, Backend, Proxy, Wire, backend, command, proxy, until
 from tests.rigs.systems import free_port
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.parametrize("workers", [1, 2])]
 
 UPGRADE = b"GET /user/u/upgrade HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n"
 GET = b"GET /user/u/x HTTP/1.1\r\nHost: h\r\n\r\n"

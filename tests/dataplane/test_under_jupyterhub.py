@@ -102,4 +102,7 @@ def test_its_internal_tls(tmp_path: Path) -> None:
 
 
 def _proxies(hub: HubProcess) -> list[int]:
-    return [pid for pid in hub.belongings() if "carrel.dataplane" in processes.command_line(pid)]
+    """Return the main processes."""
+    found = [pid for pid in hub.belongings() if "carrel.dataplane" in processes.command_line(pid)]
+    workers = {below for pid in found for below in processes.tree(pid) if below != pid}
+    return [pid for pid in found if pid not in workers]

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from carrel.dataplane.control import Control, Load, Status
+from carrel.dataplane.control import Control, Status
 from carrel.dataplane.control_server import Call
 from carrel.dataplane.journal import decode
 from carrel.dataplane.metrics import Metrics
@@ -26,7 +26,7 @@ class Api:
 
     def __init__(self, table: RouteTable) -> None:
         self.table = table
-        status = Status("0", 1, "http://h", 0, Load())
+        status = Status("0", 1, "http://h", 0)
         self._control = Control(table, "", lambda: status, lambda: None, Metrics())
 
     def call(self, method: str, spec: str = "", body: object = None, change: str = "") -> tuple[int, str]:

@@ -129,9 +129,12 @@ async def test_the_next_hub_takes_the_data_plane_over(
 
 async def test_other_settings_replace_it(tmp_path: Path, ports: list[int], proxy: CarrelProxy) -> None:
     pid = _pid(tmp_path)
-    following = _driver(tmp_path, ports, hub_url="http://127.0.0.1:10")
+    following = _driver(tmp_path, ports, hub_url="http://127.0.0.1:10", workers=3)
     assert await following.start()
     assert _pid(tmp_path) != pid
+    status = await following._status()
+    assert status is not None
+    assert len(status["workers"]) == 3
     assert not is_alive(pid)
     await following.stop()
     await following.close()

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import resource
 import sys
 from collections.abc import Sequence
 
-import uvloop
-
 from carrel.dataplane.listeners import CannotListenError
 from carrel.dataplane.logs import make_log
 from carrel.dataplane.options import parse_options
-from carrel.dataplane.process import serve
+from carrel.dataplane.process import run
 from carrel.dataplane.tls import BadTlsError
 
 EXIT_FAILED = 1
@@ -30,12 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(arguments)
     token = os.environ.get("CONFIGPROXY_AUTH_TOKEN", "")
     _allow_many_descriptors()
-    # Connections live long: looking through them all the time costs more than their rare cycles.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
     try:
         log = make_log(options.log_level, options.log_file)
-        uvloop.run(serve(options, token, log))
+        run(options, sys.argv[1:] if arguments is None else arguments, token, log)
     except CannotListenError as error:
         return _complain(str(error), EXIT_CANNOT_LISTEN)
     except (OSError, BadTlsError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 
 from carrel.dataplane.options import Options
@@ -13,9 +12,8 @@ from carrel.dataplane.tls import BadTlsError, TlsFiles, client_context, reload_c
 class Certificates:
     """Contexts for browsers, for the REST API and for servers behind; raises BadTlsError."""
 
-    def __init__(self, options: Options, log: logging.Logger) -> None:
+    def __init__(self, options: Options) -> None:
         self._options = options
-        self._log = log
         #: None is plain HTTP.
         self.public = _context(options.public_tls)
         self.api = _context(options.api_tls)
@@ -29,8 +27,11 @@ class Certificates:
         if self._options.client_tls.ca is None and not self._options.insecure:
             await asyncio.to_thread(self.client.load_default_certs, ssl.Purpose.SERVER_AUTH)
 
-    def reload(self) -> None:
-        """Read every file again, for connections to come; what is not usable is reported and not used."""
+    def reload(self) -> str:
+        """Read every file again, for connections to come; return why that failed, empty when it did not.
+
+        What is not usable is not used.
+        """
         sides = ((self.public, self._options.public_tls), (self.api, self._options.api_tls))
         try:
             for context, files in sides:
@@ -38,9 +39,8 @@ class Certificates:
                     reload_chain(context, files)
             self.client = client_context(self._options.client_tls, insecure=self._options.insecure)
         except BadTlsError as error:
-            self._log.error("Certificates stay as they were: %s", error)
-        else:
-            self._log.info("Certificates were read again")
+            return str(error)
+        return ""
 
 
 def _context(files: TlsFiles | None) -> ssl.SSLContext | None:

@@ -23,6 +23,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from carrel.dataplane.control_server import Call
+from carrel.dataplane.load import Load
 from carrel.dataplane.metrics import Metrics
 from carrel.dataplane.replies import Reply
 from carrel.dataplane.routes import Route, RouteTable
@@ -39,16 +40,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     routes: dict[str, dict[str, object]]
 
 
-class Load(msgspec.Struct, frozen=True):
-    """How much is open at the moment."""
-
-    connections: int = 0
-    tunnels: int = 0
-    upgrades: int = 0
-    idle_upstreams: int = 0
-    tasks: int = 0
-
-
 class Status(msgspec.Struct, frozen=True):
     """What the process says about itself."""
 
@@ -57,6 +48,8 @@ class Status(msgspec.Struct, frozen=True):
     public: str
     routes: int
     load: Load = Load()
+    #: The processes that forward.
+    workers: tuple[int, ...] = ()
     #: How often the table has changed since the start, by whomever.
     table: int = 0
 

@@ -14,7 +14,8 @@ from carrel.dataplane.admission import Admission
 from carrel.dataplane.alternatives import Alternatives
 from carrel.dataplane.error_pages import ErrorPages
 from carrel.dataplane.limits import Limits
-from carrel.dataplane.metrics import Metrics
+from carrel.dataplane.load import Load
+from carrel.dataplane.metrics import Counts, Metrics
 from carrel.dataplane.pools import Pool, Tick
 from carrel.dataplane.request import Request
 from carrel.dataplane.rewriting import Rewriting, host_of
@@ -164,6 +165,22 @@ class Engine:
         for pool in self._pools.values():
             pool.close()
         await self.clock.sleep(0)
+
+    def take_counts(self) -> Counts:
+        """Return what was counted since the last call."""
+        counts, self.metrics = self.metrics.counts(), Metrics()
+        return counts
+
+    @property
+    def load(self) -> Load:
+        """Return how much is open."""
+        return Load(
+            connections=self.admission.connections,
+            tunnels=len(self.tunnels),
+            upgrades=self.admission.upgrades,
+            idle_upstreams=self.idle_upstreams,
+            tasks=len(asyncio.all_tasks()),
+        )
 
     @property
     def idle_upstreams(self) -> int:

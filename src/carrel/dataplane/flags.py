@@ -12,6 +12,7 @@ from carrel.dataplane.limits import Limits
 from carrel.dataplane.targets import BadTargetError, Target, parse_target
 
 _LIMITS = Limits()
+MOST_WORKERS = 64
 _LEVELS = ("debug", "info", "warn", "warning", "error")
 
 
@@ -76,6 +77,13 @@ def milliseconds(text: str) -> float:
     if not text.isdecimal() or len(text) > 12:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of milliseconds")
     return int(text) / 1000
+
+
+def workers(text: str) -> int:
+    """Read a number of processes."""
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_WORKERS}")
+    return int(text)
 
 
 def size(text: str) -> int:
@@ -179,6 +187,13 @@ CHP = (
 )
 
 OWN = (
+    Flag(
+        "workers",
+        "processes that share the port and one table of routes; with 1, the one with the REST API forwards "
+        "(default: one for each core that this process may use, at most 4)",
+        workers,
+        "N",
+    ),
     Flag("storage", "keep the routes in this file and serve them at the next start", Path, "FILE"),
     Flag("status-file", "write process id and ports here once both ports are open", Path, "FILE"),
     Flag("log-file", "log to this file instead of standard error", Path, "FILE"),

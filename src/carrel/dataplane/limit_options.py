@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from carrel.dataplane.limits import Limits
+from carrel.dataplane.limits import SHARED, Limits
 
 #: Flag, field of `Limits`, and why it is there.
 _COUNTS = (
@@ -40,7 +40,8 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     defaults = Limits()
     for flag, field, text in _COUNTS:
         default = getattr(defaults, field)
-        shown = f"{text} (default: {default})"
+        each = "; each of several --workers takes its share" if field in SHARED else ""
+        shown = f"{text}{each} (default: {default})"
         parser.add_argument(flag, dest=field, type=_count, default=default, metavar="N", help=shown)
     for flag, field, text in _TIMES:
         default = getattr(defaults, field)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+#: What is limited for all processes together.
+SHARED = ("per_address", "idle_clients", "upgrades", "idle_upstreams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,10 @@ class Limits:
     linger_seconds: float = 5.0
     #: How long a graceful stop waits for answers under way.
     drain_seconds: float = 5.0
+
+    def share(self, workers: int) -> Limits:
+        """Return what one of so many processes may take of what is limited for all of them together."""
+        return replace(self, **{name: -(-getattr(self, name) // workers) for name in SHARED})
 
     @property
     def minds_silence(self) -> bool:

@@ -8,18 +8,28 @@ import os
 import socket
 import ssl
 import stat
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from carrel.dataplane.dead_peers import find_dead_peers
 
 BACKLOG = 2048
+#: How often a port in use is tried once more, and after how many seconds.
+_TRIES = 100
+_PAUSE = 0.01
 
 
 class CannotListenError(Exception):
     """A port is in use or an address not available."""
+
+
+class PortInUseError(CannotListenError):
+    """Another process listens there, or a file is in the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,47 @@ def listening(endpoint: Endpoint) -> Iterator[socket.socket]:
                     endpoint.path.unlink()
 
 
+@contextlib.contextmanager
+def sharing(endpoint: Endpoint, count: int) -> Iterator[list[socket.socket]]:
+    """Hold what so many processes accept from; raises CannotListenError.
+
+    On Linux each has a socket of its own, among which the kernel spreads new connections; else it is one
+    socket for all of them.
+    """
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(_patiently(endpoint) if count > 1 else listening(endpoint))
+        if first.family == socket.AF_UNIX or sys.platform != "linux":
+            yield [first] * count
+            return
+        others = [stack.enter_context(contextlib.closing(_beside(first, endpoint))) for _ in range(count - 1)]
+        yield [first, *others]
+
+
+@contextlib.contextmanager
+def _patiently(endpoint: Endpoint) -> Iterator[socket.socket]:
+    """Listen; the workers of a main process that was killed hold the port for a moment longer than it."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(_TRIES):
+            with contextlib.suppress(PortInUseError):
+                listener = stack.enter_context(listening(endpoint))
+                break
+            time.sleep(_PAUSE)
+        else:
+            listener = stack.enter_context(listening(endpoint))
+        yield listener
+
+
+def _beside(first: socket.socket, endpoint: Endpoint) -> socket.socket:
+    """Return one more socket on the address of the first.
+
+    That has the address to itself until here, which SO_REUSEPORT from the start would not have told.
+    """
+    first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener = socket.socket(first.family, first.type, first.proto)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return _bound(listener, first.getsockname(), endpoint)
+
+
 def _listen(endpoint: Endpoint) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -72,6 +123,10 @@ def _listen(endpoint: Endpoint) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise CannotListenError(f"cannot listen on {endpoint}: {error.strerror}") from None
+    return _bound(listener, address, endpoint)
+
+
+def _bound(listener: socket.socket, address: Any, endpoint: Endpoint) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         find_dead_peers(listener)
@@ -82,8 +137,9 @@ def _listen(endpoint: Endpoint) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        reason = "the port is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
-        raise CannotListenError(f"cannot listen on {endpoint}: {reason}") from None
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(f"cannot listen on {endpoint}: the port is in use") from None
+        raise CannotListenError(f"cannot listen on {endpoint}: {os.strerror(error.errno or 0)}") from None
     return listener
 
 
@@ -101,9 +157,9 @@ def _listen_unix(path: Path) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        used = error.errno == errno.EADDRINUSE
-        reason = "something is there already" if used else error.strerror or str(error)
-        raise CannotListenError(f"cannot listen on {path}: {reason}") from None
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(f"cannot listen on {path}: something is there already") from None
+        raise CannotListenError(f"cannot listen on {path}: {error.strerror or error}") from None
     return listener
 
 

@@ -19,6 +19,8 @@ from carrel.dataplane.tls import VERSIONS, TlsFiles
 
 _EVERYWHERE = ""
 _PORT = 8000
+#: More are for whoever asks for them: each takes memory for the table.
+_MOST_BY_ITSELF = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Options:
     log_level: str
     log_file: Path | None
     limits: Limits
+    #: Processes that forward.
+    workers: int
     #: Lines for the log on flags that mean something else here.
     notes: tuple[str, ...]
 
@@ -88,6 +92,7 @@ def parse_options(
         log_level=given.log_level,
         log_file=given.log_file,
         limits=_limits(given),
+        workers=given.workers or min(_MOST_BY_ITSELF, usable_cores()),
         notes=_notes(given),
     )
 
@@ -106,6 +111,13 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{flag.name}", **flag.arguments())
     add_limits(parser)
     return parser
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def program_version() -> str:

@@ -34,6 +34,11 @@ def split(raw: bytes) -> list[bytes]:
     return raw.split(b"/")[1:]
 
 
+def is_plain(raw: bytes) -> bool:
+    """Tell whether a path can only be read in one way: its segments are what stands between its slashes."""
+    return not (b"%" in raw or b"//" in raw or b"/." in raw or b"\\" in raw)
+
+
 def other_readings(raw: bytes) -> list[list[bytes]]:
     """Return the segments of a path as servers may find them otherwise than `split` does.
 

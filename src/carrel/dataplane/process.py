@@ -9,21 +9,21 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from carrel.dataplane.admission import Admission
+import uvloop
+
 from carrel.dataplane.certificates import Certificates
-from carrel.dataplane.client import ClientConnection
-from carrel.dataplane.control import Control, Load, Status
-from carrel.dataplane.control_server import Bounds, ControlConnection
-from carrel.dataplane.engine import Engine
-from carrel.dataplane.error_pages import ErrorPages
-from carrel.dataplane.limits import Limits
-from carrel.dataplane.listeners import BACKLOG, Listener, listening, port_of
+from carrel.dataplane.control import Control, Status
+from carrel.dataplane.control_server import Answer, Bounds, ControlConnection
+from carrel.dataplane.fleet import Fleet
+from carrel.dataplane.forker import Forker
+from carrel.dataplane.front import Alone, Front
+from carrel.dataplane.listeners import Endpoint, Listener, listening, port_of, sharing
 from carrel.dataplane.options import Options, program_version
 from carrel.dataplane.redirect import Redirect
 from carrel.dataplane.routes import RouteTable
-from carrel.dataplane.silence import MindedClient, MindedUpstream
+from carrel.dataplane.serving import accepting, collect_rarely, make_engine
 from carrel.dataplane.status_file import (
     ProcessStatus,
     remove_pid,
@@ -33,137 +33,137 @@ from carrel.dataplane.status_file import (
     write_status,
 )
 from carrel.dataplane.storage import RouteFile
-from carrel.dataplane.upstream import UpstreamConnection
+from carrel.dataplane.template import fork_template, spawn_template
+from carrel.dataplane.worker import Job
 from carrel.lib.clock import SystemClock
 
 _SMALL = Bounds(body_bytes=64 * 1024, seconds=30.0)
 
 
-async def serve(options: Options, token: str, log: logging.Logger) -> None:
-    """Run until SIGTERM, SIGINT or a call to shut down.
+def run(options: Options, arguments: Sequence[str], token: str, log: logging.Logger) -> None:
+    """Serve until SIGTERM, SIGINT or a call to shut down; `arguments` are those that gave the options.
 
-    Raises CannotListenError, BadTlsError, and OSError for a file.
+    Raises CannotListenError, BadTlsError, and OSError for a file or when no workers start.
     """
-    certificates = Certificates(options, log)
+    certificates = Certificates(options)
+    with sharing(options.public, options.workers) as sockets:
+        collect_rarely()
+        make_front = _fleet if options.workers > 1 else _alone
+        front = make_front(options, arguments, sockets, certificates, log)
+        public = Listener(sockets[0], certificates.public)
+        uvloop.run(serve(options, token, log, certificates, public, front))
+
+
+def _alone(
+    options: Options,
+    arguments: Sequence[str],
+    sockets: Sequence[socket.socket],
+    certificates: Certificates,
+    log: logging.Logger,
+) -> Callable[[RouteTable], Front]:
+    """Return what forwards in this process."""
+    listener = Listener(sockets[0], certificates.public)
+
+    def make(table: RouteTable) -> Front:
+        return Alone(make_engine(options, options.limits, table, certificates, log), listener, certificates)
+
+    return make
+
+
+def _fleet(
+    options: Options,
+    arguments: Sequence[str],
+    sockets: Sequence[socket.socket],
+    certificates: Certificates,
+    log: logging.Logger,
+) -> Callable[[RouteTable], Front]:
+    """Return what forwards in others; the one that these are forked from is forked before there is a loop."""
+    first = fork_template(sockets, certificates, Job(options, certificates, log))
+    clock = SystemClock()
+    forker = Forker(first, lambda: spawn_template(sockets, arguments), log, clock)
+    return lambda table: Fleet(table, forker, sockets, options.limits.drain_seconds, clock, log)
+
+
+async def serve(
+    options: Options,
+    token: str,
+    log: logging.Logger,
+    certificates: Certificates,
+    public: Listener,
+    make_front: Callable[[RouteTable], Front],
+) -> None:
+    """Run until told to stop."""
     table = RouteTable(SystemClock(), options.default_target, prepend_path=options.prepend_path)
-    engine = _engine(options, table, certificates, log)
+    front = make_front(table)
+    version, url = program_version(), public.url
     stopped = asyncio.Event()
-    _on_signals(stopped, certificates, engine)
+    _on_signals(stopped, certificates, front, log)
     async with contextlib.AsyncExitStack() as stack:
-        public = Listener(stack.enter_context(listening(options.public)), certificates.public)
         api = Listener(stack.enter_context(listening(options.api)), certificates.api)
         # Only who has the ports may write the file: another process may run, started with the same flags.
         file = None if options.storage is None else RouteFile(options.storage, table, log, SystemClock())
         if file is not None:
             await file.open()
-        await stack.enter_async_context(_running(engine))
+        await stack.enter_async_context(front.serving())
 
         def status() -> Status:
-            return Status(
-                program_version(), os.getpid(), public.url, len(table), _load(engine), table=table.number
-            )
+            return Status(version, os.getpid(), url, len(table), front.load, front.workers, table.number)
 
-        control = Control(table, token, status, stopped.set, engine.metrics)
-        make = MindedClient if options.limits.minds_silence else ClientConnection
-        await stack.enter_async_context(_accepting(public, lambda: make(engine), engine.limits))
-        answer = functools.partial(ControlConnection, control.answer, Bounds())
-        await stack.enter_async_context(_accepting(api, answer, engine.limits))
+        control = Control(table, token, status, stopped.set, front.metrics)
+        answer = functools.partial(ControlConnection, front.answering(control.answer), Bounds())
+        await stack.enter_async_context(accepting(api, answer, options.limits))
         if file is not None:
             # Closed before the API is: who finds that gone may start a process that takes the file over.
             stack.push_async_callback(file.close)
-        await _open_extras(stack, options, engine)
+        stack.push_async_callback(front.refresh)
+        await _open_extras(stack, options, front)
         stack.enter_context(_announced(options, public, api))
         _greet(log, public, api, table, token)
         for note in options.notes:
             log.warning("%s", note)
-        await certificates.complete()
+        await front.complete()
         await stopped.wait()
         log.info("Stopping: answers under way have %g s", options.limits.drain_seconds)
 
 
-def _engine(options: Options, table: RouteTable, certificates: Certificates, log: logging.Logger) -> Engine:
-    keep = options.error_page_cache
-    pages = ErrorPages(options.error_target, options.error_path, keep_seconds=keep, tls=certificates.client)
-    return Engine(
-        table,
-        pages,
-        SystemClock(),
-        options.limits,
-        log,
-        Admission(options.limits),
-        rewriting=None if options.rewriting.plain else options.rewriting,
-        host_routing=options.rewriting.host_routing,
-        measured=options.metrics is not None,
-        tls=certificates.client,
-        make_upstream=MindedUpstream if options.limits.minds_silence else UpstreamConnection,
-    )
-
-
-def _load(engine: Engine) -> Load:
-    return Load(
-        connections=engine.admission.connections,
-        tunnels=len(engine.tunnels),
-        upgrades=engine.admission.upgrades,
-        idle_upstreams=engine.idle_upstreams,
-        tasks=len(asyncio.all_tasks()),
-    )
-
-
-async def _open_extras(stack: contextlib.AsyncExitStack, options: Options, engine: Engine) -> None:
+async def _open_extras(stack: contextlib.AsyncExitStack, options: Options, front: Front) -> None:
     """Open the listeners that only some ask for: metrics, and the redirect to HTTPS."""
-    answers = (
-        (options.metrics, engine.metrics.answer),
+    answers: tuple[tuple[Endpoint | None, Answer], ...] = (
+        (options.metrics, front.answering(front.metrics.answer)),
         (options.redirect, Redirect(options.redirect_to).answer),
     )
     for endpoint, answer in answers:
         if endpoint is not None:
             listener = Listener(stack.enter_context(listening(endpoint)))
             make = functools.partial(ControlConnection, answer, _SMALL)
-            await stack.enter_async_context(_accepting(listener, make, engine.limits))
+            await stack.enter_async_context(accepting(listener, make, options.limits))
 
 
-def _on_signals(stopped: asyncio.Event, certificates: Certificates, engine: Engine) -> None:
+def _on_signals(
+    stopped: asyncio.Event, certificates: Certificates, front: Front, log: logging.Logger
+) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
 
-    def reload() -> None:
-        certificates.reload()
-        engine.trust(certificates.client)
+    async def reload() -> None:
+        failed = certificates.reload()
+        front.reload()
+        # Reports come after what was asked for before.
+        await front.refresh()
+        if failed:
+            log.error("Certificates stay as they were: %s", failed)
+        else:
+            log.info("Certificates were read again")
 
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    tasks: set[asyncio.Task[None]] = set()
 
+    def begin() -> None:
+        task = loop.create_task(reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
-@contextlib.asynccontextmanager
-async def _running(engine: Engine) -> AsyncIterator[None]:
-    task = asyncio.get_running_loop().create_task(engine.run())
-    try:
-        yield
-    finally:
-        await engine.close()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-@contextlib.asynccontextmanager
-async def _accepting(
-    listener: Listener, make: Callable[[], asyncio.Protocol], limits: Limits
-) -> AsyncIterator[None]:
-    loop = asyncio.get_running_loop()
-    tls = listener.tls
-    handshake, farewell = (limits.header_seconds, limits.linger_seconds) if tls else (None, None)
-    open_server = functools.partial(
-        loop.create_unix_server if listener.socket.family == socket.AF_UNIX else loop.create_server,
-        make,
-        backlog=BACKLOG,
-        ssl_handshake_timeout=handshake,
-        ssl_shutdown_timeout=farewell,
-    )
-    server = await open_server(sock=listener.socket, ssl=tls)
-    try:
-        yield
-    finally:
-        server.close()
+    loop.add_signal_handler(signal.SIGHUP, begin)
 
 
 @contextlib.contextmanager

@@ -6,14 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from carrel.dataplane.paths import BadPathError, Segments, escaped, other_readings, parse_spec, shown, split
+from carrel.dataplane.paths import (
+    BadPathError,
+    Segments,
+    escaped,
+    is_plain,
+    other_readings,
+    parse_spec,
+    shown,
+    split,
+)
 from carrel.dataplane.targets import BadTargetError, Target, parse_target, with_alternatives
 from carrel.dataplane.writers import Writers
 from carrel.lib.clock import Clock, Timestamp
 
 RouteData = Mapping[str, object]
-_MAX_FOUND = 8192
-_MAX_FOUND_BYTES = 128
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -60,6 +67,20 @@ class _Node(dict[bytes, "_Node"]):
         self.route: Route | None = None
 
 
+def forwarded(change: Change) -> Change:
+    """Return a change with only what forwarding looks at in the routes' data."""
+    return msgspec.structs.replace(change, put={spec: _slim(data) for spec, data in change.put.items()})
+
+
+def _slim(data: RouteData) -> RouteData:
+    slim: dict[str, object] = {name: data[name] for name in ("target", "alternatives") if name in data}
+    if data.get("hub") is True:
+        slim["hub"] = True
+    if isinstance(data.get("servers"), str):
+        slim["servers"] = data["servers"]
+    return slim
+
+
 def read_target(data: RouteData) -> Target:
     """Return the target in a route's data; raise BadTargetError when there is none that is usable.
 
@@ -81,8 +102,6 @@ class RouteTable:
         self._default = default
         self._routes: dict[Segments, Route] = {}
         self._root = _Node()
-        #: What was found for paths since the last change: most are asked for again.
-        self._found: dict[bytes, Route | None] = {}
         self._listeners: list[Callable[[Change], None]] = []
         #: Of the last change; 0 before the first.
         self.number = 0
@@ -94,9 +113,30 @@ class RouteTable:
     def __len__(self) -> int:
         return len(self._routes)
 
+    def whole(self) -> Change:
+        """Return a change that makes any table equal to this one."""
+        return Change(self.number, {route.escaped: route.data for route in self.all()}, whole=True)
+
     def on_change(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` with every change of the table (not of an activity time) before anybody sees it."""
         self._listeners.append(listener)
+
+    def follow(self, change: Change) -> None:
+        """Do what another table has done, and have its number then.
+
+        Raises ValueError when a change is missing in between, or when it cannot be done. Some of it may be
+        done then; a change of the whole table puts that right.
+        """
+        if change.whole:
+            self.replace(change.put)
+        elif change.number != self.number + 1:
+            raise ValueError(f"change {change.number} does not follow {self.number}")
+        else:
+            for spec, data in change.put.items():
+                self.add(spec, data)
+            for spec in change.removed:
+                self.remove(spec)
+        self.number = change.number
 
     def find(self, path: bytes, host: bytes | None = None) -> Route | None:
         """Return the route with the longest prefix of the path's segments.
@@ -104,17 +144,29 @@ class RouteTable:
         A given host is the first segment. Raises BadPathError, also when a server could read the path as one
         of another route.
         """
-        if host is None and path in self._found:
-            return self._found[path]
         first = [] if host is None else [host]
+        if not first and is_plain(path):
+            return self._longest_plain(path)
         best = self._longest(first + split(path))
         if b"%" in path or b"//" in path:
             for segments in other_readings(path):
                 self._agree(best, first + segments)
-        if host is None and len(path) <= _MAX_FOUND_BYTES:
-            if len(self._found) >= _MAX_FOUND:
-                self._found.clear()
-            self._found[path] = best
+        return best
+
+    def _longest_plain(self, path: bytes) -> Route | None:
+        """Cut off no more segments than the table has: nearly every request comes this way."""
+        node = self._root
+        best = node.route
+        start = 1
+        while node and start:
+            end = path.find(b"/", start)
+            child = node.get(path[start:] if end < 0 else path[start:end])
+            if child is None:
+                break
+            node = child
+            if node.route is not None:
+                best = node.route
+            start = end + 1
         return best
 
     def _longest(self, segments: list[bytes]) -> Route | None:
@@ -149,6 +201,22 @@ class RouteTable:
     def all(self) -> list[Route]:
         """Return every route."""
         return list(self._routes.values())
+
+    def take_activity(self) -> dict[str, Timestamp]:
+        """Return when each route was used that was since the last call, and set these times back to 0."""
+        taken = {}
+        for route in self._routes.values():
+            if route.last_activity:
+                taken[route.escaped] = route.last_activity
+                route.last_activity = 0.0
+        return taken
+
+    def note_activity(self, times: Mapping[str, Timestamp]) -> None:
+        """Note when routes were used, as another table has it; one that is gone by now is left out."""
+        for spec, moment in times.items():
+            route = self.get(spec)
+            if route is not None and route.last_activity < moment:
+                route.last_activity = moment
 
     def add(self, spec: str, data: RouteData) -> None:
         """Add a route, or give one a new target and data; its activity is now. Raises ValueError."""
@@ -213,7 +281,6 @@ class RouteTable:
 
     def _swap(self, wanted: Mapping[Segments, tuple[Target, RouteData]]) -> None:
         before, self._routes, self._root = self._routes, {}, _Node()
-        self._found.clear()
         for segments, (target, data) in wanted.items():
             route = before.get(segments)
             if route is None:
@@ -235,7 +302,6 @@ class RouteTable:
         return target if self._prepend_path else target.without_path()
 
     def _hang(self, route: Route) -> None:
-        self._found.clear()
         node = self._root
         for segment in route.segments:
             node = node.setdefault(segment, _Node())
@@ -243,7 +309,6 @@ class RouteTable:
         self._routes[route.segments] = route
 
     def _cut(self, segments: Segments) -> None:
-        self._found.clear()
         trail = [self._root]
         for segment in segments:
             trail.append(trail[-1][segment])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -70,6 +71,8 @@ def parse_target(text: str) -> Target:
     prefix = parts.path.rstrip("/").encode()
     if parts.scheme == "http+unix":
         return Target(text, _socket(text, parts.netloc), prefix)
+    # Thousands of routes lead to a few hosts.
+    host = sys.intern(host)
     return Target(text, Address(host, port or _PORTS[parts.scheme], parts.scheme == "https"), prefix)
 
 

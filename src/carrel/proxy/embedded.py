@@ -44,6 +44,12 @@ class CarrelProxy(ConfigurableHTTPProxy):
         by_hub=True
     )
     error_target = Unicode(help="Where error pages come from; set by the hub.").tag(by_hub=True)
+    workers = Int(
+        0,
+        min=0,
+        max=64,
+        help="How many processes of the data plane forward; 0 is one for each core, at most four.",
+    ).tag(config=True)
     log_level = Unicode("info", help="How much the data plane logs.").tag(config=True)
 
     _pid = 0
@@ -190,6 +196,7 @@ class CarrelProxy(ConfigurableHTTPProxy):
             *("--default-target", self.hub_url, "--error-target", self.error_target),
             *("--storage", str(self._file("routes.json")), "--status-file", str(self._file("proxy.json"))),
             *("--log-file", str(self._file("proxy.log")), "--log-level", self.log_level),
+            *(("--workers", str(self.workers)) if self.workers else ()),
         ]
 
     def _fits(self) -> bool:
