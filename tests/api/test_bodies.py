@@ -11,7 +11,7 @@ import pytest
 
 from carrel.app.web_app import build_web_app
 from carrel.testing.fakes import Script
-from carrel.testing.hub import TrialHub
+from carrel.testing.hub import TrialHub, open_test_hub
 from tests.api.conftest import Clients
 from tests.api.rig import API, client_of
 
@@ -234,6 +234,72 @@ async def test_slow_starts_and_stops_are_accepted(hub: TrialHub, clients: Client
     assert (reply.status_code, reply.content) == (202, b"")
     again = await clients["bea"].post(f"{API}/users/bea/server")
     assert (again.status_code, again.json()["message"]) == (400, "bea is pending stop")
+
+
+async def test_two_who_start_at_once_get_the_same_start(hub: TrialHub, clients: Clients) -> None:
+    hub.world.scripts["bea"] = Script(start_delay=3)
+    asking = [
+        asyncio.create_task(clients[who].post(f"{API}/users/bea/server")) for who in ("bea", "root", "bea")
+    ]
+    await hub.clock.advance(4)
+    assert [(await one).status_code for one in asking] == [201, 201, 201]
+    assert sum(call == "start" for call, key in hub.world.calls if key[0] == 2) == 1
+
+
+async def test_a_start_that_waits_says_how_long_the_line_is() -> None:
+    async with open_test_hub(concurrent_spawn_limit=1, slow_spawn_timeout=0) as hub:
+        hub.world.script.start_delay = 50
+        for name in ("ada", "bea", "cleo"):
+            await hub.make_user(name)
+            await hub.ask_start(name)
+            await hub.clock.settle()
+        token = await hub.token_of((await hub.find("cleo")).user)
+        async with client_of(build_web_app(hub.ctx), token) as client:
+            server = (await client.get(f"{API}/users/cleo/server")).json()
+            assert (server["pending"], server["queue_position"]) == ("spawn", 1)
+            assert (await client.get(f"{API}/users/cleo")).json()["servers"][""]["queue_position"] == 1
+            assert (await client.get(f"{API}/user")).json()["servers"][""]["queue_position"] == 1
+            await hub.clock.advance(101)
+            server = (await client.get(f"{API}/users/cleo/server")).json()
+            assert (server["pending"], "queue_position" in server) == ("spawn", False)
+
+
+async def test_a_start_beyond_the_limits_is_refused_where_the_settings_say_so() -> None:
+    settings = {"concurrent_spawn_limit": 1, "spawn_throttle_retry_range": (20, 25)}
+    async with open_test_hub(None, work=True, **settings) as hub:  # type: ignore[arg-type]
+        hub.world.script.start_delay = 50
+        for name in ("ada", "bea"):
+            await hub.make_user(name)
+        await hub.start("ada")
+        token = await hub.token_of((await hub.find("bea")).user)
+        async with client_of(build_web_app(hub.ctx), token) as client:
+            reply = await client.post(f"{API}/users/bea/server")
+        assert reply.status_code == 429
+        assert 20 <= int(reply.headers["retry-after"]) <= 25
+        assert reply.json()["message"].startswith("Too many servers are starting now")
+
+
+def _rename(spawner: Any, event: dict[str, Any]) -> dict[str, Any]:
+    return event | {"message": f"Welcome, {spawner.user.name}"}
+
+
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        (_rename, "Welcome, ada"),
+        (lambda spawner, event: None, "Server ready at /user/ada/"),
+        (lambda spawner, event: 1 / 0, "Server ready at /user/ada/"),
+        (lambda spawner, event: {"message": object()}, "Server ready at /user/ada/"),
+    ],
+)
+async def test_the_deployer_may_change_the_last_step(hook: Any, message: str) -> None:
+    async with open_test_hub(plugins={"FakeSpawner": {"progress_ready_hook": hook}}) as hub:
+        await hub.make_user("ada")
+        await hub.start()
+        token = await hub.token_of((await hub.find("ada")).user)
+        async with client_of(build_web_app(hub.ctx), token) as client:
+            events = _events((await client.get(f"{API}/users/ada/server/progress")).text)
+        assert (events[-1]["ready"], events[-1]["message"]) == (True, message)
 
 
 async def test_a_start_that_fails_says_why(hub: TrialHub, clients: Clients) -> None:

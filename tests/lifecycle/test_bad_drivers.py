@@ -34,15 +34,11 @@ async def _start(hub: TrialHub, script: Script) -> Server:
     return await hub.server()
 
 
-class Rude(BaseException):
-    """What no `except Exception` catches."""
-
-
 @pytest.mark.parametrize(
     ("script", "message"),
     [
         (Script(start_error=RuntimeError("no room")), "no room"),
-        (Script(start_error=asyncio.CancelledError()), "cancelled itself"),
+        (Script(start_error=asyncio.CancelledError()), "cancelled itself"),  # type: ignore[arg-type]
         (Script(start_error=SystemExit(1)), "raised SystemExit"),  # type: ignore[arg-type]
         (Script(start_error=KeyboardInterrupt()), "raised KeyboardInterrupt"),  # type: ignore[arg-type]
         (Script(start_error=TimeoutError("the cloud is slow")), "the cloud is slow"),
@@ -287,15 +283,17 @@ async def test_a_hook_after_the_stop_changes_nothing(function: Callable[..., Any
         assert await traces(hub) == set()
 
 
-async def test_a_proxy_that_hangs_fails_a_start_and_lets_a_stop_through(hub: TrialHub) -> None:
+async def test_a_proxy_that_hangs_fails_a_start_and_lets_a_stop_through(
+    hub: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await hub.make_user("bea")
     await hub.start("bea")
 
     async def hang(*_: Any) -> None:
         await asyncio.Event().wait()
 
-    adding, hub.proxy.add_route = hub.proxy.add_route, hang  # type: ignore[method-assign]
-    removing, hub.proxy.delete_route = hub.proxy.delete_route, hang  # type: ignore[method-assign]
+    monkeypatch.setattr(hub.proxy, "add_route", hang)
+    monkeypatch.setattr(hub.proxy, "delete_route", hang)
     await hub.start()
     await hub.ask_stop("bea")
     await hub.clock.advance(100)
@@ -303,7 +301,7 @@ async def test_a_proxy_that_hangs_fails_a_start_and_lets_a_stop_through(hub: Tri
     assert server.failure is not None
     assert "the proxy did not answer" in server.failure.message
     assert (await hub.server("bea")).actual is Actual.STOPPED
-    hub.proxy.add_route, hub.proxy.delete_route = adding, removing  # type: ignore[method-assign]
+    monkeypatch.undo()
     await hub.clock.advance(100)
     assert hub.proxy.specs() == set()
     assert (await hub.start()).ready

@@ -184,6 +184,27 @@ async def test_what_runs_is_not_started_again(tmp_path: Path) -> None:
         assert reply.headers["location"] == "/user/ada/lab"
 
 
+async def test_the_pending_page_of_a_start_that_waits_says_where_it_stands(tmp_path: Path) -> None:
+    due = {"wanted": Wanted.RUNNING, "wanted_generation": 1}
+    async with open_hub(tmp_path) as hub, hub.browser() as browser:
+        await browser.log_in()
+        for place, name in enumerate(("bea", "cleo", "ada")):
+            if name != "ada":
+                async with hub.ctx.store.write() as tx:
+                    await tx.users.create(name, admin=False, now=0.0)
+            await hub.server(name, wished=float(place), **due)
+        assert "Waiting: 2 starts are ahead" in (await browser.get("/hub/spawn-pending/ada")).text
+
+
+async def test_a_server_that_cannot_be_stopped_says_why(tmp_path: Path) -> None:
+    stuck = Failure("stop-error", "The server cannot be stopped: <no>.", hint="The hub keeps trying.")
+    async with open_hub(tmp_path) as hub, hub.browser() as browser:
+        await browser.log_in()
+        await hub.server("ada", **STOPPING, failure=stuck)
+        text = (await browser.get("/hub/spawn-pending/ada")).text
+        assert "The server cannot be stopped: &lt;no&gt;. The hub keeps trying." in text
+
+
 async def test_the_pending_page_tells_what_has_happened(tmp_path: Path) -> None:
     async with open_hub(tmp_path) as hub, hub.browser() as browser:
         await browser.log_in()

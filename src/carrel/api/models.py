@@ -31,6 +31,8 @@ class ServerModel(Struct):
     full_url: str | None = None
     full_progress_url: str | None = None
     state: dict[str, Any] | UnsetType = UNSET
+    queue_position: int | UnsetType = UNSET
+    """While the start waits for its turn: how many starts are ahead."""
 
 
 class UserModel(Struct, kw_only=True):
@@ -80,8 +82,13 @@ def moment(timestamp: Timestamp | None) -> str | None:
     return None if timestamp is None else isoformat(timestamp)
 
 
-def server_model(server: Server, base_url: str, *, state: bool = False) -> ServerModel:
-    """Return a server as JSON; its driver's state only when `state` is set."""
+def server_model(
+    server: Server, base_url: str, *, state: bool = False, ahead: int | None = None
+) -> ServerModel:
+    """Return a server as JSON; its driver's state only when `state` is set.
+
+    `ahead` is where its start stands in the line, None when it does not wait.
+    """
     progress = f"{base_url}hub/api/users/{escape(server.user_name)}/"
     progress += f"servers/{escape(server.name)}/progress" if server.name else "server/progress"
     return ServerModel(
@@ -97,6 +104,7 @@ def server_model(server: Server, base_url: str, *, state: bool = False) -> Serve
         user_options=dict(server.user_options),
         progress_url=progress,
         state=dict(server.state) if state else UNSET,
+        queue_position=UNSET if ahead is None else ahead,
     )
 
 
@@ -171,7 +179,8 @@ def _servers(
         full = full_name(record.user.name, server.name)
         if (server.active or include_stopped) and caller.may("read:servers", server=full):
             state = caller.may("admin:server_state", server=full)
-            shown[server.name] = server_model(server, base_url, state=state)
+            ahead = record.ahead.get(server.id)
+            shown[server.name] = server_model(server, base_url, state=state, ahead=ahead)
     if not shown and not caller.may("read:servers", user=record.user.name):
         return UNSET
     return shown

@@ -14,6 +14,7 @@ from carrel.api.models import ServerModel, server_model
 from carrel.core import servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.drivers import ready_event
 from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
 from carrel.domain.names import full_name
@@ -28,7 +29,8 @@ async def get_server(hub: HubContext, caller: Caller, name: str) -> ServerModel:
     """Return the user's default server."""
     server = await servers.get_server(hub, caller, name)
     state = caller.may("admin:server_state", server=full_name(name, server.name))
-    return server_model(server, hub.settings.base_url, state=state)
+    ahead = await servers.count_ahead(hub, server) if server.waiting else None
+    return server_model(server, hub.settings.base_url, state=state, ahead=ahead)
 
 
 @post("/users/{name:str}/server", summary="Start a server", scopes=("start:servers",))
@@ -77,7 +79,10 @@ async def _events(hub: HubContext, server: Server) -> AsyncIterator[bytes]:
             if not done:
                 yield b"\n\n"
                 continue
-            yield b"data: " + msgspec.json.encode(_step_model(hub, server, following.result())) + b"\n\n"
+            model = _step_model(hub, server, following.result())
+            if "ready" in model:
+                model = await ready_event(hub, server, model)
+            yield b"data: " + msgspec.json.encode(model) + b"\n\n"
             following = asyncio.ensure_future(anext(steps))
     except StopAsyncIteration:
         return

@@ -31,13 +31,16 @@ _FLUSH_INTERVAL = 1.0
 _CHECKPOINT_INTERVAL = 15.0
 _PURGE_INTERVAL = 3600.0
 _STOP_LIMIT = 90.0
+_LAST_WORDS = 2.0
 _log = logging.getLogger("carrel.app")
 
 
-async def run(settings: Settings, on_ready: Callable[[], None] | None = None) -> None:
-    """Run the hub until SIGINT or SIGTERM, then stop what the settings say.
+async def run(settings: Settings, on_ready: Callable[[], None] | None = None) -> int:
+    """Run the hub until SIGINT or SIGTERM, then stop what the settings say; return the exit status.
 
-    Raises BadConfig, PortInUse, StorageError and ProxyError when it cannot start.
+    That is 1 when the hub ends because too many starts failed in a row (`consecutive_failure_limit`): whoever
+    runs it is expected to start it again, and servers and data plane go on. Raises BadConfig, PortInUse,
+    StorageError and ProxyError when it cannot start.
     """
     stopping = StopRequest()
     stopping.install()
@@ -48,24 +51,29 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         ctx.authenticator.check_allow_config()
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
-        await stack.enter_async_context(run_workers(ctx))
+        await stack.enter_async_context(run_workers(ctx, give_up=stopping.give_up))
         gc.freeze()
         gc.enable()
         _log.info("Carrel is at %s", ctx.proxy.public_url)
         if on_ready is not None:
             on_ready()
         await stopping.wait()
+        if stopping.given_up:
+            return 1
         await stop_world(ctx, stopping)
+    return 0
 
 
 @asynccontextmanager
-async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIterator[None]:
+async def run_workers(
+    ctx: HubContext, *, start_proxy: bool = True, give_up: Callable[[], None] = lambda: None
+) -> AsyncIterator[None]:
     """Run the data plane's watch, the reconciler and the periodic work while the block runs.
 
     Without `start_proxy` only servers are looked after, and routes where a data plane happens to run.
     """
     routes = RouteKeeper(ctx)
-    reconciler = Reconciler(ctx, http_probe, routes, owner=ctx.peers.owner)
+    reconciler = Reconciler(ctx, http_probe, routes, ctx.peers.owner, give_up)
     others = OtherHubs(ctx)
     work = await others.join()
     if start_proxy:
@@ -102,6 +110,7 @@ class StopRequest:
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self.at_terminal = False
+        self.given_up = False
 
     def install(self) -> None:
         """Listen to SIGINT and SIGTERM; a second Ctrl-C ends the process without waiting."""
@@ -112,6 +121,11 @@ class StopRequest:
     async def wait(self) -> None:
         """Return when the hub should stop."""
         await self._event.wait()
+
+    def give_up(self) -> None:
+        """End the hub without stopping anything else, in a moment: what it answers now still goes out."""
+        self.given_up = True
+        asyncio.get_running_loop().call_later(_LAST_WORDS, self._event.set)
 
     def _interrupt(self) -> None:
         if self._event.is_set():

@@ -95,6 +95,22 @@ class Settings:
     spawn_queue_timeout: float = setting(
         600.0, "How long a start may wait for its turn before it fails, in seconds; 0 means any time."
     )
+    spawn_throttle_retry_range: tuple[float, float] | None = setting(
+        None,
+        "When it is set, such as (30, 60), starts beyond concurrent_spawn_limit are refused with status 429, "
+        "and told to come back after a time in this range, in seconds. Unset, they wait their turn.",
+    )
+    active_server_limit: int = setting(
+        0, "How many servers may be active in all; further starts are refused with status 429. 0: any number."
+    )
+    allow_named_servers: bool = setting(
+        False, "Let users have further servers with names, beside the one without."
+    )
+    named_server_limit_per_user: Any = setting(
+        0,
+        "How many named servers a user may have, 0 for any number; or a callable that takes an object with "
+        "the asking user as `current_user`, and returns the number.",
+    )
     activity_resolution: float = setting(
         30.0, "Activity is written when it moves by at least this many seconds."
     )

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from carrel.core.admission import admit_name, admit_start, named_server_limit
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Conflict, Invalid, NotFound
@@ -17,6 +18,8 @@ from carrel.domain.transitions import ask_start, ask_stop
 from carrel.storage.base import StorageContended, Transaction
 
 _ATTEMPTS = 10
+#: How often somebody who watches a waiting start is told where it stands, in seconds.
+_LINE_INTERVAL = 1.0
 #: How long a watcher relies on the events of other hubs before it looks for itself, in seconds.
 _PATIENCE = 2.0
 
@@ -45,20 +48,23 @@ async def ask_to_start(
     """Record that a server is wanted and return its row; `options` None keeps the last ones.
 
     May be repeated: while a start is pending, every caller gets the same one. Raises Invalid when the server
-    runs already or is stopping.
+    runs already, is stopping or may not have this name, OverLimit when a limit of the deployer's refuses it.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
-    if server_name:
-        raise Invalid("Named servers are not enabled.")
+    named_limit = await named_server_limit(ctx, caller) if server_name else 0
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
             raise NotFound(f"No such user: {user_name}")
         server = await tx.servers.get(user.id, server_name)
         if server is None:
+            if server_name:
+                await admit_name(tx, user, server_name, named_limit)
             server = await _create(ctx, tx, user.id, server_name)
         _refuse_start(server)
         wish = ask_start(server, ctx.clock.now())
+        if wish.waiting and not server.waiting:
+            await admit_start(ctx, tx)
         if options is not None and wish is not server:
             wish = replace(wish, user_options=dict(options))
         saved = server if wish is server else await tx.servers.save(wish)
@@ -140,9 +146,9 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
         current = await reload_server(ctx, server.id)
         if current is None:
             return
-        generation, told = max(current.generation, current.wanted_generation), 0
+        generation, told, ahead = max(current.generation, current.wanted_generation), 0, 0
         while True:
-            over = current is None or current.pending != "spawn"
+            over = current is None or _is_over(current)
             for step in ctx.progress.of(server.id, generation)[told:]:
                 told += 1
                 if not (step.ready or step.failed):
@@ -150,12 +156,39 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
             if over:
                 yield outcome(ctx, server if current is None else current)
                 return
-            if not isinstance(await watch.next_within(_patience(ctx)), ServerProgress):
+            waiting = current is not None and current.waiting
+            event = await watch.next_within(_LINE_INTERVAL if waiting else _patience(ctx))
+            if event is None and current is not None and waiting:
+                before, ahead = ahead, await count_ahead(ctx, current)
+                if ahead not in (0, before):
+                    yield ServerProgress(server.id, generation, 0, waiting_text(ahead))
+            if not isinstance(event, ServerProgress):
                 current = await reload_server(ctx, server.id)
 
 
 def _patience(ctx: HubContext) -> float | None:
     return None if ctx.store.single_hub else _PATIENCE
+
+
+def _is_over(server: Server) -> bool:
+    """Tell whether a start has come to its end; one that failed, when it has been cleaned up.
+
+    Where cleaning up fails and is tried again and again, nobody waits for it.
+    """
+    if server.pending == "stop":
+        return server.failure is None or server.lease is None
+    return server.pending is None
+
+
+async def count_ahead(ctx: HubContext, server: Server) -> int:
+    """Return how many starts will begin before that of `server`, which is waiting."""
+    async with ctx.store.read() as tx:
+        return await tx.servers.count_due_before(server)
+
+
+def waiting_text(ahead: int) -> str:
+    """Say how long the line before a start is."""
+    return f"Waiting: {ahead} starts are ahead" if ahead != 1 else "Waiting: one start is ahead"
 
 
 def outcome(ctx: HubContext, server: Server) -> ServerProgress:

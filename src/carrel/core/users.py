@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
@@ -15,7 +15,7 @@ from carrel.domain.paging import Page, PageRequest
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
-from carrel.storage.base import UserFilter
+from carrel.storage.base import Transaction, UserFilter
 
 READ_ANY = (
     "read:users",
@@ -33,6 +33,8 @@ class UserWithServers:
 
     user: User
     servers: tuple[Server, ...] = ()
+    ahead: Mapping[int, int] = field(default_factory=dict)
+    """Of the servers that wait for their start, by id: how many starts are ahead."""
 
 
 async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServers:
@@ -42,7 +44,8 @@ async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServer
         user = await tx.users.get(name)
         if user is None:
             raise NotFound(f"No such user: {name}")
-        return UserWithServers(user, tuple(await tx.servers.of_users([user.id])))
+        servers = tuple(await tx.servers.of_users([user.id]))
+        return UserWithServers(user, servers, await _positions(tx, servers))
 
 
 async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
@@ -59,7 +62,10 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
         async with ctx.store.read() as tx:
             rows = tuple(await tx.servers.of_users([caller.user.id]))
         seen.put(caller.user.id, rows, now, epoch)
-    return UserWithServers(caller.user, rows)
+    if not any(row.waiting for row in rows):
+        return UserWithServers(caller.user, rows)
+    async with ctx.store.read() as tx:
+        return UserWithServers(caller.user, rows, await _positions(tx, rows))
 
 
 async def list_users(
@@ -74,11 +80,18 @@ async def list_users(
     async with ctx.store.read() as tx:
         found = await tx.users.page(which, page)
         servers = await tx.servers.of_users([user.id for user in found.items])
+        ahead = await _positions(tx, servers)
     owned: dict[int, list[Server]] = {}
     for server in servers:
         owned.setdefault(server.user_id, []).append(server)
-    items = tuple(UserWithServers(user, tuple(owned.get(user.id, ()))) for user in found.items)
+    items = tuple(UserWithServers(user, tuple(owned.get(user.id, ())), ahead) for user in found.items)
     return Page(items, found.offset, found.limit, found.total)
+
+
+async def _positions(tx: Transaction, servers: Sequence[Server]) -> Mapping[int, int]:
+    """Return where the starts stand that wait; one query, and none where nobody waits."""
+    waiting = [server.id for server in servers if server.waiting]
+    return await tx.servers.positions(waiting) if waiting else {}
 
 
 async def create_users(

@@ -33,7 +33,8 @@ class Failure:
     """Why the last start or run ended: for people."""
 
     code: str
-    """One of `start-error`, `timeout`, `exit`, `no-answer`, `cancelled`, `lost`."""
+    """One of `start-error`, `timeout`, `exit`, `no-answer`, `cancelled`, `lost`, `circuit-open`, or
+    `stop-error` while it still runs."""
     message: str
     """One sentence."""
     log: str = ""

@@ -38,6 +38,7 @@ async def resolve_within(value: Any, seconds: float, late: Late | None = None) -
     if not inspect.isawaitable(value):
         return value
     task = asyncio.ensure_future(_contained(value))
+    task.add_done_callback(lambda _: _close_unbegun(value))
     try:
         await asyncio.wait((task,), timeout=seconds)
     except asyncio.CancelledError:
@@ -56,6 +57,12 @@ async def _contained(value: Any) -> Any:
         return await value
     except (SystemExit, KeyboardInterrupt) as error:
         raise RuntimeError(f"The call raised {type(error).__name__}") from error
+
+
+def _close_unbegun(value: Any) -> None:
+    """Close a coroutine whose task was cancelled before its first step."""
+    if inspect.iscoroutine(value) and inspect.getcoroutinestate(value) == inspect.CORO_CREATED:
+        value.close()
 
 
 async def _let_go(task: asyncio.Task[Any], late: Late | None) -> None:

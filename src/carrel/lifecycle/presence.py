@@ -72,7 +72,7 @@ class Presence:
             _log.info("Other hubs of this database: %s", others)
             if self._ctx.peers.others and self._ctx.proxy.of_this_hub:
                 _log.warning(
-                    "Other hubs share this database, and this one has a data plane of its own, where routes to "
+                    "Other hubs share this database, and this one has its own data plane, where routes to "
                     "their servers come late: let all use one, and set c.Proxy.should_start = False"
                 )
             self._ctx.bus.publish(HubsChanged())

@@ -1,8 +1,8 @@
 """The worker that makes every server what its row wants it to be.
 
 One loop takes server ids from a queue, reads the row, asks `next_action` and gives the answer to the desk,
-which has one job for each server. Ids get into the queue from events, from timers and from a sweep, so that
-a lost event delays work and never loses it. What fails is tried again after a pause of its own that grows.
+which has one job for each server. Ids get into the queue from events, from timers and from a sweep: a lost
+event delays work and never loses it. What fails is tried again after a pause that grows, its own alone.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ class Reconciler:
         try:
             while True:
                 await self._look_safely(await self._queue.get())
+                # A long queue must not keep the rest of the hub from its turn.
+                await asyncio.sleep(0)
         finally:
             for task in (*helpers, *self._starter.undoing):
                 task.cancel()
