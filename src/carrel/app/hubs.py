@@ -42,13 +42,17 @@ class OtherHubs:
         self._hearing = Hearing(ctx)
         self._presence = Presence(ctx)
 
-    async def join(self) -> dict[str, Coroutine[Any, Any, None]]:
-        """Come into the others' sight and return the work to do from now on; raises StorageError."""
+    async def join(self) -> None:
+        """Come into the others' sight; raises StorageError."""
+        if not self._ctx.store.single_hub:
+            self._ctx.bus.listen(self._hearing.heed)
+            self._ctx.bus.listen(self._presence.heed)
+            await self._presence.join()
+
+    def work(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """Return what is to be done for as long as this hub is among them."""
         if self._ctx.store.single_hub:
             return {}
-        self._ctx.bus.listen(self._hearing.heed)
-        self._ctx.bus.listen(self._presence.heed)
-        await self._presence.join()
         hearing, presence = self._hearing, self._presence
         return {"hearing": hearing.run(), "telling": hearing.tell(), "presence": presence.run()}
 

@@ -75,11 +75,11 @@ async def run_workers(
     routes = RouteKeeper(ctx)
     reconciler = Reconciler(ctx, http_probe, routes, ctx.peers.owner, give_up)
     others = OtherHubs(ctx)
-    work = await others.join()
+    await others.join()
     if start_proxy:
         await ctx.proxy.start()
         await routes.sync()
-    work |= {
+    work = others.work() | {
         "reconciler": reconciler.run(),
         "activity": _flush_activity(ctx),
         "checkpoints": _checkpoint(ctx),
@@ -223,6 +223,8 @@ async def _purge(ctx: HubContext) -> None:
                 await tx.tokens.purge(now)
                 await tx.sessions.purge(now)
                 await tx.oauth.purge_codes(now)
+        except StorageUnavailable as error:
+            _log.warning("Expired rows could not be removed, trying again later: %s", error)
         except Exception:
             _log.exception("Expired rows could not be removed; trying again later")
         await asyncio.sleep(_PURGE_INTERVAL)

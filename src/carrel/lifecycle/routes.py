@@ -109,6 +109,7 @@ class RouteKeeper:
             table |= {spec: as_route(present[spec]) for spec in elsewhere if spec in present}
             table.pop(without, None)
             left_over = present.keys() - table.keys()
+            removed = bool(left_over)
             try:
                 for spec in left_over:
                     await self._bounded(proxy.delete_route(spec))
@@ -116,9 +117,10 @@ class RouteKeeper:
                     if differs(route, present.get(spec)):
                         await self._bounded(proxy.add_route(spec, route.target, route.data))
             except OutOfStep:
+                removed = True
                 await self._bounded(proxy.put_routes(table), _TABLE_LIMIT)
             # One that had ended at our look may have been started since, and lost its new route to us.
-            self._starting = frozenset((await started_elsewhere(self._ctx)).values() if left_over else ())
+            self._starting = frozenset((await started_elsewhere(self._ctx)).values() if removed else ())
             if wanted == await wanted_routes(self._ctx):
                 return
         self.nudge()
