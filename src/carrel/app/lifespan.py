@@ -201,6 +201,8 @@ async def _poll_activity(ctx: HubContext) -> None:
         await asyncio.sleep(ctx.settings.last_activity_interval)
         try:
             await collect_activity(ctx)
+        except (ProxyError, StorageUnavailable) as error:
+            _log.warning("The data plane's activity cannot be noted, trying again: %s", error)
         except Exception:
             _log.exception("The data plane's activity could not be read; trying again")
 

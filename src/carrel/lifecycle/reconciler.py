@@ -176,6 +176,10 @@ class Reconciler:
             self._queue.add(server_id)
             return
         pause = self._backoff.fail(server_id)
+        if isinstance(error, StorageUnavailable):
+            _log.warning("%s of server %d was cut off: %s", action.capitalize(), server_id, error)
+            self._queue.add(server_id, delay=pause)
+            return
         _log.error(
             "%s of server %d failed; trying again in %.1f seconds",
             action.capitalize(), server_id, pause, exc_info=error,

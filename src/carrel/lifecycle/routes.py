@@ -16,6 +16,7 @@ from carrel.domain.servers import Server
 from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.lib.clock import parse_iso
 from carrel.proxy.base import OutOfStep, ProxyError, as_route, differs
+from carrel.storage.base import StorageUnavailable
 
 _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
@@ -150,6 +151,8 @@ class RouteKeeper:
                     doubtful = False
             except ProxyError as error:
                 _log.error("The data plane cannot be reached: %s", error)
+            except StorageUnavailable as error:
+                _log.warning("Routes cannot be checked, trying again: %s", error)
             except Exception:
                 _log.exception("Routes could not be checked; trying again")
 

@@ -26,7 +26,7 @@ from carrel.lifecycle.readiness import NotReady, Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.stop import CALL_LIMIT, DEADLINE, Stopper, ended
 from carrel.spawners.base import Spawner
-from carrel.storage.base import Transaction
+from carrel.storage.base import StorageUnavailable, Transaction
 
 #: What a start may take beyond the driver's own time-outs before the sweeper ends it, in seconds.
 _MARGIN = 5.0
@@ -72,7 +72,7 @@ class Starter:
                 row = await self.checkpoint(row, driver.get_state(), row.url)
             await self.finish(row, driver, ready=ready)
             self.breaker.succeeded(kind)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, StorageUnavailable):
             # Whoever goes on has only the row: a driver that did not save its state itself had none there.
             with suppress(Exception):
                 await self.checkpoint(row, driver.get_state())
