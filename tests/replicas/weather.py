@@ -34,6 +34,7 @@ class Weather:
         self._found = found
         self._until = 0.0
         self._dead: set[str] = set()
+        self._down: Replica | None = None
         self._paused: Replica | None = None
         self._held: dict[int, Lease] = {}
 
@@ -45,23 +46,27 @@ class Weather:
     def _goes_on(self) -> bool:
         return time.monotonic() < self._until
 
+    def _next(self, number: int) -> Replica:
+        """Return the hub whose turn it is to suffer, among those that do not already."""
+        well = [hub for hub in self._hubs if hub not in (self._down, self._paused)]
+        return well[number % len(well)]
+
     async def _kill(self) -> None:
         while self._goes_on():
             await asyncio.sleep(_KILL_EVERY)
-            hub = self._hubs[self._found.kills % len(self._hubs)]
-            if hub is self._paused:
-                hub = self._hubs[(self._found.kills + 1) % len(self._hubs)]
+            hub = self._down = self._next(self._found.kills)
             self._dead.add(str(hub.pid))
             await asyncio.to_thread(hub.kill9)
             self._found.kills += 1
             await asyncio.sleep(_DOWN)
             await asyncio.to_thread(hub.launch)
+            self._down = None
 
     async def _pause(self) -> None:
         """Stop a hub's process in its tracks for longer than its leases and its place among the hubs last."""
         await asyncio.sleep(_PAUSE_EVERY / 4)
         while self._goes_on():
-            hub = self._paused = self._hubs[self._found.pauses % len(self._hubs)]
+            hub = self._paused = self._next(self._found.pauses)
             pid = str(hub.pid)
             self._dead.add(pid)
             os.kill(hub.pid, signal.SIGSTOP)
