@@ -265,6 +265,29 @@ class TestRealServers:
             assert (await wire.answer()).status == 200
         assert len(behind.seen) == 3
 
+    async def test_a_server_that_dies_under_a_kept_connection_is_not_asked_again(
+        self, front: Proxy, behind: Backend
+    ) -> None:
+        connections = 0
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # The first connection is good for one answer; the port stays open a moment longer than that.
+            nonlocal connections
+            connections += 1
+            if connections == 1:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(accept, "127.0.0.1", 0) as dying:
+            await _hub(front, f"http://127.0.0.1:{dying.sockets[0].getsockname()[1]}", behind.url)
+            wire = await front.wire()
+            for _ in range(3):
+                wire.send(GET)
+                assert (await wire.answer()).status == 200
+        assert (connections, len(behind.seen)) == (1, 2)
+
     async def test_without_any_the_page_says_so(self, front: Proxy) -> None:
         await _hub(front, _gone(), _gone())
         page = await front.get("/hub/x", "Accept: text/html")

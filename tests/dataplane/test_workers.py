@@ -67,11 +67,7 @@ def _open_files(pid: int) -> set[str]:
 
 
 def _gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except OSError:
-        return True
-    return state in "ZX"
+    return not processes.is_alive(pid)
 
 
 async def _until_replaced(front: Proxy, ended: int, count: int) -> list[int]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from carrel.app.build import open_hub, runtime_directory
+from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
 from carrel.app.web_app import build_web_app
@@ -20,13 +20,13 @@ from carrel.core.servers import change
 from carrel.domain.events import ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
-from carrel.lib.ids import new_token
 from carrel.lib.listen import bind_socket
 from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.probe import HttpProbe
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper, collect_activity
 from carrel.proxy.base import ProxyError
+from carrel.storage.base import StorageUnavailable
 
 _FLUSH_INTERVAL = 1.0
 _CHECKPOINT_INTERVAL = 15.0
@@ -75,11 +75,12 @@ async def run_workers(
     Without `start_proxy` only servers are looked after, and routes where a data plane happens to run.
     """
     routes = RouteKeeper(ctx)
-    owner = f"{os.getpid()}-{new_token()[:8]}"
-    reconciler = Reconciler(ctx, HttpProbe(), routes, owner, give_up)
+    reconciler = Reconciler(ctx, HttpProbe(), routes, ctx.peers.owner, give_up)
+    others = OtherHubs(ctx)
+    await others.join()
     if start_proxy:
         await _start_proxy(ctx, routes)
-    work = {
+    work = others.work() | {
         "reconciler": reconciler.run(),
         "orphans": OrphanKeeper(ctx, reconciler.finder).run(),
         "activity": _flush_activity(ctx),
@@ -95,10 +96,14 @@ async def run_workers(
     try:
         yield
     finally:
+        await others.leave()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await ctx.activity.flush(ctx.store)
+        try:
+            await ctx.activity.flush(ctx.store)
+        except StorageUnavailable as error:
+            _log.warning("The last activity could not be written: %s", error)
 
 
 async def _start_proxy(ctx: HubContext, routes: RouteKeeper) -> None:
@@ -149,15 +154,19 @@ class StopRequest:
 
 
 async def stop_world(ctx: HubContext, request: StopRequest) -> None:
-    """End servers and data plane as `cleanup_servers` and `cleanup_proxy` say, and log which it was."""
+    """End servers and data plane as `cleanup_servers` and `cleanup_proxy` say, and log which it was.
+
+    While other hubs go on, a person at a terminal does not mean everybody's servers.
+    """
     settings = ctx.settings
+    everything = request.at_terminal and not ctx.peers.others
     name = "Ctrl-C" if request.at_terminal else "SIGTERM"
-    if _decide(settings.cleanup_servers, request.at_terminal):
+    if _decide(settings.cleanup_servers, everything):
         count = await stop_servers(ctx)
         _log.info("Stopping (%s): %d servers were stopped", name, count)
     else:
         _log.info("Stopping (%s): users' servers keep running", name)
-    if _decide(settings.cleanup_proxy, request.at_terminal):
+    if _decide(settings.cleanup_proxy, everything):
         try:
             await ctx.proxy.stop()
             _log.info("Stopping (%s): the data plane was stopped", name)
@@ -191,8 +200,8 @@ async def _active(ctx: HubContext) -> list[Server]:
     return [server for server in found.values() if server.active]
 
 
-def _decide(setting: bool | None, at_terminal: bool) -> bool:
-    return at_terminal if setting is None else setting
+def _decide(setting: bool | None, otherwise: bool) -> bool:
+    return otherwise if setting is None else setting
 
 
 async def _flush_activity(ctx: HubContext) -> None:
@@ -200,6 +209,8 @@ async def _flush_activity(ctx: HubContext) -> None:
         await asyncio.sleep(_FLUSH_INTERVAL)
         try:
             await ctx.activity.flush(ctx.store)
+        except StorageUnavailable as error:
+            _log.warning("Activity could not be written, trying again: %s", error)
         except Exception:
             _log.exception("Activity could not be written; trying again")
 
@@ -209,6 +220,8 @@ async def _poll_activity(ctx: HubContext) -> None:
         await asyncio.sleep(ctx.settings.last_activity_interval)
         try:
             await collect_activity(ctx)
+        except (ProxyError, StorageUnavailable) as error:
+            _log.warning("The data plane's activity cannot be noted, trying again: %s", error)
         except Exception:
             _log.exception("The data plane's activity could not be read; trying again")
 
@@ -231,6 +244,8 @@ async def _purge(ctx: HubContext) -> None:
                 await tx.tokens.purge(now)
                 await tx.sessions.purge(now)
                 await tx.oauth.purge_codes(now)
+        except StorageUnavailable as error:
+            _log.warning("Expired rows could not be removed, trying again later: %s", error)
         except Exception:
             _log.exception("Expired rows could not be removed; trying again later")
         await asyncio.sleep(_PURGE_INTERVAL)

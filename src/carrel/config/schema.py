@@ -50,6 +50,12 @@ class Settings:
         "", "The host name or address by which servers and the proxy reach the hub."
     )
 
+    node: str = setting(
+        "",
+        "The name of this machine among those whose hubs share a database; empty means its host name and "
+        "machine id. Only hubs of the same name look after each other's local processes.",
+    )
+
     # Storage and secrets
     db_url: str = setting("sqlite:///carrel.sqlite", "The database: sqlite:///FILE or postgresql://…")
     cookie_secret: bytes = setting(

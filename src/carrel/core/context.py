@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from carrel.authenticators.base import Authenticator
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
+from carrel.core.peers import Peers
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Clock
@@ -34,5 +35,6 @@ class HubContext:
     hub: HubView
     callers: CallerCache
     activity: Activity
+    peers: Peers = field(default_factory=Peers)
     chance: Callable[[], float] = random.random
     """Returns numbers from 0 to 1, for what is spread over time and for nothing secret."""

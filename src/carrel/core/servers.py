@@ -11,16 +11,17 @@ from carrel.core.admission import admit_name, admit_start, named_server_limit
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Conflict, Invalid, NotFound
-from carrel.domain.events import Event, ServerChanged, ServerProgress
+from carrel.domain.events import ServerChanged, ServerProgress
 from carrel.domain.names import full_name, server_prefix
 from carrel.domain.servers import Actual, Server, Wanted
 from carrel.domain.transitions import ask_start, ask_stop
-from carrel.events.bus import Watch
-from carrel.storage.base import Transaction
+from carrel.storage.base import StorageContended, Transaction
 
 _ATTEMPTS = 10
 #: How often somebody who watches a waiting start is told where it stands, in seconds.
 _LINE_INTERVAL = 1.0
+#: How long a watcher relies on the events of other hubs before it looks for itself, in seconds.
+_PATIENCE = 2.0
 
 
 async def get_server(ctx: HubContext, caller: Caller, user_name: str, server_name: str = "") -> Server:
@@ -65,7 +66,7 @@ async def ask_to_start(
         if server is None:
             if server_name:
                 await admit_name(tx, user, server_name, named_limit)
-            server = await tx.servers.create(user.id, server_name, now=ctx.clock.now())
+            server = await _create(ctx, tx, user.id, server_name)
         _refuse_start(server)
         wish = ask_start(server, ctx.clock.now())
         if wish.waiting and not server.waiting:
@@ -110,18 +111,21 @@ async def change(
     argument writes nothing. `also` belongs to the same transaction and runs only where the row was written.
     """
     for _ in range(_ATTEMPTS):
-        async with ctx.store.write(durable=durable) as tx:
-            server = await tx.servers.get_by_id(server_id)
-            if server is None:
-                return None
-            changed = decide(server)
-            if changed is server:
-                return server
-            saved = await tx.servers.save(changed)
-            if saved is not None:
-                announce_change(tx, saved)
-                if also is not None:
-                    await also(tx)
+        try:
+            async with ctx.store.write(durable=durable) as tx:
+                server = await tx.servers.get_by_id(server_id)
+                if server is None:
+                    return None
+                changed = decide(server)
+                if changed is server:
+                    return server
+                saved = await tx.servers.save(changed)
+                if saved is not None:
+                    announce_change(tx, saved)
+                    if also is not None:
+                        await also(tx)
+        except StorageContended:
+            continue
         if saved is not None:
             return saved
     raise Conflict("The server is being changed by others; try again.")
@@ -137,7 +141,7 @@ async def wait_until_settled(ctx: HubContext, server: Server, timeout: float) ->
                     current = await reload_server(ctx, server.id)
                     if current is None or current.pending is None:
                         return current
-                    await watch.next()
+                    await watch.next_within(_patience(ctx))
         except TimeoutError:
             return current
 
@@ -158,8 +162,9 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
             if over:
                 yield outcome(ctx, server if current is None else current)
                 return
-            event = await _next_event(watch, _LINE_INTERVAL if current and current.waiting else None)
-            if event is None and current is not None:
+            waiting = current is not None and current.waiting
+            event = await watch.next_within(_LINE_INTERVAL if waiting else _patience(ctx))
+            if event is None and current is not None and waiting:
                 before, ahead = ahead, await count_ahead(ctx, current)
                 if ahead not in (0, before):
                     yield ServerProgress(server.id, generation, 0, waiting_text(ahead))
@@ -167,12 +172,8 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
                 current = await reload_server(ctx, server.id)
 
 
-async def _next_event(watch: Watch, seconds: float | None) -> Event | None:
-    try:
-        async with asyncio.timeout(seconds):
-            return await watch.next()
-    except TimeoutError:
-        return None
+def _patience(ctx: HubContext) -> float | None:
+    return None if ctx.store.single_hub else _PATIENCE
 
 
 def _is_over(server: Server) -> bool:
@@ -214,6 +215,17 @@ def server_path(ctx: HubContext, server: Server) -> str:
 def announce_change(tx: Transaction, server: Server) -> None:
     """Tell every hub that a server's row was written, once it is."""
     tx.announce(ServerChanged(server.id, server.user_name, server.name))
+
+
+async def _create(ctx: HubContext, tx: Transaction, user_id: int, server_name: str) -> Server:
+    """Return a new server, or the one that another hub has made at the same moment."""
+    try:
+        return await tx.servers.create(user_id, server_name, now=ctx.clock.now())
+    except Conflict:
+        found = await tx.servers.get(user_id, server_name)
+        if found is None:
+            raise
+        return found
 
 
 def _refuse_start(server: Server) -> None:

@@ -64,4 +64,23 @@ class OrphanFound:
     """Its row still waited for it; else it was ended."""
 
 
-Event = ServerChanged | ServerProgress | RightsChanged | ClientEnded | RouteMissing | OrphanFound
+@dataclass(frozen=True, slots=True)
+class HubsChanged:
+    """A hub of the database has come or gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsMissed:
+    """Other hubs may have announced what this one did not hear: look at everything. It stays on this hub."""
+
+
+Event = (
+    ServerChanged
+    | ServerProgress
+    | RightsChanged
+    | ClientEnded
+    | RouteMissing
+    | OrphanFound
+    | HubsChanged
+    | EventsMissed
+)

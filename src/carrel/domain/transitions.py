@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
+from carrel.domain.hubs import node_of
 from carrel.domain.servers import Actual, Server, Wanted
 from carrel.lib.clock import Timestamp
 
@@ -30,8 +31,11 @@ class Action(StrEnum):
 def next_action(server: Server, now: Timestamp, owner: str) -> Action:
     """Return what `owner` should do with `server`.
 
-    Whether a poll is due is the poller's business: a running server always answers POLL.
+    Whether a poll is due is the poller's business: a running server always answers POLL. What is bound to
+    another machine is left alone, since nothing can be known of it here.
     """
+    if is_elsewhere(server, node_of(owner)):
+        return Action.NONE
     match server.actual:
         case Actual.STOPPED | Actual.FAILED:
             return _at_rest(server)
@@ -41,6 +45,12 @@ def next_action(server: Server, now: Timestamp, owner: str) -> Action:
             return Action.POLL if server.wanted is Wanted.RUNNING else Action.STOP
         case Actual.STOPPING:
             return _stopping(server, now, owner)
+
+
+def is_elsewhere(server: Server, node: str) -> bool:
+    """Tell whether something of a server may exist on another machine than `node`, in reach of no other."""
+    at_rest = server.actual in (Actual.STOPPED, Actual.FAILED)
+    return bool(server.node) and not at_rest and server.node != node
 
 
 def _at_rest(server: Server) -> Action:

@@ -24,6 +24,7 @@ from carrel.http.csrf import StaleForm
 from carrel.http.pages import pages_of
 from carrel.http.request import facts_of, hub_of, is_api
 from carrel.lib.urls import with_arguments
+from carrel.storage.base import StorageUnavailable
 
 _STATUS: dict[type[CarrelError], int] = {
     NotFound: 404,
@@ -36,6 +37,10 @@ _STATUS: dict[type[CarrelError], int] = {
 }
 
 
+#: When to come back while a back end is away, in seconds.
+_RETRY_AFTER = "2"
+
+
 class NoSuchPage(NotFound):
     """Nothing is at this address, and there is nothing more to say."""
 
@@ -44,6 +49,8 @@ def answer_error(request: Request, error: Exception) -> Response:
     """Answer what a handler raised; nothing else turns errors into answers."""
     if isinstance(error, CarrelError):
         return answer_expected(request, error)
+    if isinstance(error, StorageUnavailable):
+        return answer_unavailable(request, error)
     if isinstance(error, HTTPException) and error.status_code < 500:
         # A body that is not what its Content-Type says.
         return answer(request, error.status_code, error.detail)
@@ -66,6 +73,16 @@ def answer_expected(request: Request, error: CarrelError) -> Response:
     response = answer(request, status_of(error), str(error) or None, retry=retry, code=code)
     if isinstance(error, OverLimit):
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if isinstance(error, Unavailable):
+        response.headers["Retry-After"] = _RETRY_AFTER
+    return response
+
+
+def answer_unavailable(request: Request, error: StorageUnavailable) -> Response:
+    """Answer what the database could not be asked; whether a change was made may be unknown."""
+    logging.getLogger("carrel.http").warning("Request %s failed: %s", facts_of(request.scope).id, error)
+    response = answer(request, 503, "The database does not answer now. Please try again in a moment.")
+    response.headers["Retry-After"] = _RETRY_AFTER
     return response
 
 

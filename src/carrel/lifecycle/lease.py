@@ -18,7 +18,7 @@ from carrel.core.context import HubContext
 from carrel.core.servers import change
 from carrel.domain.servers import Lease, Server
 from carrel.lib.clock import Timestamp
-from carrel.storage.base import Transaction
+from carrel.storage.base import StorageUnavailable, Transaction
 
 #: How long a lease holds without being renewed, in seconds.
 TERM = 10.0
@@ -26,6 +26,7 @@ TERM = 10.0
 RENEW_EVERY = 2.0
 #: How much earlier than the others a hub counts its own lease out: clocks differ, and steps take time.
 MARGIN = 2.5
+_AGAIN = 0.5
 _log = logging.getLogger("carrel.lifecycle")
 
 
@@ -91,8 +92,22 @@ class Leases:
     ) -> Server:
         """Write what `decide` makes of the row while it has the lease in `server`; raise LeaseLost otherwise.
 
-        `also` belongs to the same transaction.
+        `also` belongs to the same transaction. While the lease holds, a database that is away is waited for.
         """
+        while True:
+            try:
+                return await self._write(server, decide, also)
+            except StorageUnavailable as error:
+                _log.warning("Server %d cannot be written, trying again: %s", server.id, error)
+                self.check(server)
+                await self._ctx.clock.sleep(_AGAIN)
+
+    async def _write(
+        self,
+        server: Server,
+        decide: Callable[[Server], Server],
+        also: Callable[[Transaction], Awaitable[object]] | None,
+    ) -> Server:
         lease = server.lease
 
         def fenced(row: Server) -> Server:
@@ -122,6 +137,8 @@ class Leases:
             if self._held:
                 try:
                     await self.renew()
+                except StorageUnavailable as error:
+                    _log.warning("The leases of this hub cannot be renewed, trying again: %s", error)
                 except Exception:
                     _log.exception("The leases of this hub could not be renewed; trying again")
 

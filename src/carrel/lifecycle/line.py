@@ -12,6 +12,8 @@ from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.servers import Failure, Server
 from carrel.lib.backoff import Backoff
 from carrel.lifecycle.start import Starter
+from carrel.lifecycle.turns import Turns
+from carrel.storage.base import StorageUnavailable
 
 #: How many starts are read at once where any number may run.
 _BATCH = 100
@@ -23,11 +25,17 @@ class StartLine:
     """Begins the starts that are due while there is room for them; `begin` makes one a job."""
 
     def __init__(
-        self, ctx: HubContext, starter: Starter, backoff: Backoff[int], begin: Callable[[Server], bool]
+        self,
+        ctx: HubContext,
+        starter: Starter,
+        backoff: Backoff[int],
+        turns: Turns,
+        begin: Callable[[Server], bool],
     ) -> None:
         self._ctx = ctx
         self._starter = starter
         self._backoff = backoff
+        self._turns = turns
         self._begin = begin
         self._running: set[int] = set()
         self._woken = asyncio.Event()
@@ -48,6 +56,9 @@ class StartLine:
             self._woken.clear()
             try:
                 await self._fill()
+            except StorageUnavailable as error:
+                _log.warning("The starts that are due cannot be read, trying again: %s", error)
+                asyncio.get_running_loop().call_later(_RETRY, self.wake)
             except Exception:
                 _log.exception("The starts that are due could not be read; trying again")
                 asyncio.get_running_loop().call_later(_RETRY, self.wake)
@@ -71,7 +82,7 @@ class StartLine:
             # Those that have begun and not written so yet, and those that must wait, stand in the line too.
             aside = len(self._running) + len(self._backoff)
             async with self._ctx.store.read() as tx:
-                due = await tx.servers.due(room + aside)
+                due = await tx.servers.due((room + aside) * self._turns.shares)
             free = [server for server in due if self._is_free(server)][:room]
             for server in free:
                 if self._begin(server):
@@ -80,7 +91,9 @@ class StartLine:
                 return
 
     def _is_free(self, server: Server) -> bool:
-        return server.id not in self._running and not self._backoff.wait(server.id)
+        if server.id in self._running or self._backoff.wait(server.id):
+            return False
+        return self._turns.may_start(server, self._ctx.clock.now())
 
     def _room(self) -> int:
         limit = self._ctx.settings.concurrent_spawn_limit

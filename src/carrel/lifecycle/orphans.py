@@ -23,6 +23,7 @@ from carrel.lifecycle.finder import Finder, stand_in
 from carrel.lifecycle.stop import CALL_LIMIT
 from carrel.spawners.base import Spawner
 from carrel.spawners.reports import Orphan
+from carrel.storage.base import StorageUnavailable
 
 _INTERVAL = 5.0
 #: How long something must have been seen without a row before it is ended, in seconds: two looks at least.
@@ -47,6 +48,8 @@ class OrphanKeeper:
         while True:
             try:
                 await self.look()
+            except StorageUnavailable as error:
+                _log.warning("What runs without a row cannot be looked for, trying again: %s", error)
             except Exception:
                 _log.exception("What runs without a row could not be looked for; trying again")
             await asyncio.sleep(_INTERVAL)

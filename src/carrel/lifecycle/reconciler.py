@@ -15,7 +15,7 @@ from typing import Any
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_user
 from carrel.core.servers import reload_server
-from carrel.domain.events import Event, ServerChanged
+from carrel.domain.events import Event, EventsMissed, ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lib.backoff import Backoff
@@ -32,6 +32,8 @@ from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import Stopper
 from carrel.lifecycle.sweep import Sweep
+from carrel.lifecycle.turns import Turns
+from carrel.storage.base import StorageUnavailable
 
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
 _LONGEST_LOOK_RETRY = 5.0
@@ -54,6 +56,7 @@ class Reconciler:
         give_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._ctx = ctx
+        self._turns = Turns(ctx.peers)
         self._leases = Leases(ctx, owner)
         self.finder = Finder(ctx)
         self._stopper = Stopper(ctx, routes, self._leases, self.finder)
@@ -63,7 +66,7 @@ class Reconciler:
         self._desk = Desk(self._ended)
         self._backoff: Backoff[int] = Backoff(_FIRST_RETRY, _LONGEST_RETRY, ctx.chance)
         self._look_backoff: Backoff[int] = Backoff(_FIRST_RETRY, _LONGEST_LOOK_RETRY, ctx.chance)
-        self._line = StartLine(ctx, self._starter, self._backoff, self._begin_start)
+        self._line = StartLine(ctx, self._starter, self._backoff, self._turns, self._begin_start)
         self._sweep = Sweep(ctx, self._leases, self._line, self._queue.add, self._is_poll_due)
         self._poll_due: dict[int, float] = {}
         self._polls = asyncio.Semaphore(_POLLS_AT_ONCE)
@@ -72,6 +75,8 @@ class Reconciler:
         """Look at a server whose row was written; give this to the bus."""
         if isinstance(event, ServerChanged):
             self._queue.add(event.server_id)
+        elif isinstance(event, EventsMissed):
+            self._sweep.hurry()
 
     async def run(self) -> None:
         """Work until cancelled. Tasks under way are dropped then: their leases say what they were doing."""
@@ -95,6 +100,9 @@ class Reconciler:
         try:
             await self._look(server_id)
             self._look_backoff.clear(server_id)
+        except StorageUnavailable as error:
+            _log.warning("Server %d cannot be looked at, trying again: %s", server_id, error)
+            self._queue.add(server_id, delay=self._look_backoff.fail(server_id))
         except Exception:
             _log.exception("Server %d could not be looked at; trying again", server_id)
             self._queue.add(server_id, delay=self._look_backoff.fail(server_id))
@@ -125,12 +133,12 @@ class Reconciler:
     def _act(self, server: Server, action: Action) -> None:
         """Make `action` the job of a server that has none, or see to it that somebody looks again."""
         server_id = server.id
-        if pause := self._backoff.wait(server_id):
+        if (pause := self._backoff.wait(server_id)) or (
+            pause := self._turns.pause(server, action, self._ctx.clock.now())
+        ) > 0:
             self._queue.add(server_id, delay=pause)
         elif action is Action.NONE:
-            if server.lease is not None:
-                left = server.lease.expires - self._ctx.clock.now()
-                self._queue.add(server_id, delay=max(0.0, left))
+            return
         elif action is Action.START:
             self._line.wake()
         elif action is Action.POLL and not self._is_poll_due(server_id):
@@ -170,6 +178,10 @@ class Reconciler:
             self._queue.add(server_id)
             return
         pause = self._backoff.fail(server_id)
+        if isinstance(error, StorageUnavailable):
+            _log.warning("%s of server %d was cut off: %s", action.capitalize(), server_id, error)
+            self._queue.add(server_id, delay=pause)
+            return
         _log.error(
             "%s of server %d failed; trying again in %.1f seconds",
             action.capitalize(), server_id, pause, exc_info=error,

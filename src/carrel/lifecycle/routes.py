@@ -9,16 +9,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from carrel.core.context import HubContext
-from carrel.core.routes import route_of, wanted_routes
-from carrel.domain.events import Event, RouteMissing
+from carrel.core.routes import route_of, started_elsewhere, wanted_routes
+from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing, ServerChanged
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.lib.clock import parse_iso
-from carrel.proxy.base import OutOfStep, ProxyError
+from carrel.proxy.base import OutOfStep, ProxyError, as_route, differs
+from carrel.storage.base import StorageUnavailable
 
 _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
+_ROUNDS = 5
 _NUDGE_INTERVAL = 1.0
 _CHANGE_LIMIT = 20.0
 _TABLE_LIMIT = 60.0
@@ -32,6 +34,8 @@ class RouteKeeper:
         self._ctx = ctx
         self._lock = asyncio.Lock()
         self._ahead: dict[str, Route] = {}
+        self._starting: frozenset[int] = frozenset()
+        """Servers whose routes other hubs may have set before the last sync removed them."""
         self._nudged = asyncio.Event()
         self._next = 0.0
 
@@ -85,13 +89,51 @@ class RouteKeeper:
 
     async def _put(self, without: str = "") -> None:
         """Set the whole table; the row of a server whose route goes away may still call it running."""
-        routes = await wanted_routes(self._ctx) | self._ahead
-        routes.pop(without, None)
-        await self._bounded(self._ctx.proxy.put_routes(routes), _TABLE_LIMIT)
+        if self._ctx.peers.others:
+            await self._mend(without)
+            return
+        table = await wanted_routes(self._ctx) | self._ahead
+        table.pop(without, None)
+        await self._bounded(self._ctx.proxy.put_routes(table), _TABLE_LIMIT)
+
+    async def _mend(self, without: str) -> None:
+        """Set what is missing and remove what is left over, beside other hubs that change the table, too.
+
+        A hub sets the route of a server before it writes that the server runs. So what others are starting
+        is left alone, and what was done is compared with the rows once more.
+        """
+        proxy = self._ctx.proxy
+        for _ in range(_ROUNDS):
+            present = await self._bounded(proxy.get_all_routes(), _TABLE_LIMIT)
+            elsewhere, wanted = await started_elsewhere(self._ctx), await wanted_routes(self._ctx)
+            table = wanted | self._ahead
+            table |= {spec: as_route(present[spec]) for spec in elsewhere if spec in present}
+            table.pop(without, None)
+            left_over = present.keys() - table.keys()
+            removed = bool(left_over)
+            try:
+                for spec in left_over:
+                    await self._bounded(proxy.delete_route(spec))
+                for spec, route in table.items():
+                    if differs(route, present.get(spec)):
+                        await self._bounded(proxy.add_route(spec, route.target, route.data))
+            except OutOfStep:
+                removed = True
+                await self._bounded(proxy.put_routes(table), _TABLE_LIMIT)
+            # One that had ended at our look may have been started since, and lost its new route to us.
+            self._starting = frozenset((await started_elsewhere(self._ctx)).values() if removed else ())
+            if wanted == await wanted_routes(self._ctx):
+                return
+        self.nudge()
 
     def heed(self, event: Event) -> None:
-        """Look at once when the hub got a request that a route should have caught; give this to the bus."""
-        if isinstance(event, RouteMissing):
+        """Look at once when a route may be missing; give this to the bus.
+
+        A hub got a request that a route should have caught, a hub came or went, or a server runs whose route
+        was set before this hub last set the table.
+        """
+        late = isinstance(event, ServerChanged) and event.server_id in self._starting
+        if late or isinstance(event, RouteMissing | HubsChanged | EventsMissed):
             self.nudge()
 
     async def run(self) -> None:
@@ -109,6 +151,8 @@ class RouteKeeper:
                     doubtful = False
             except ProxyError as error:
                 _log.error("The data plane cannot be reached: %s", error)
+            except StorageUnavailable as error:
+                _log.warning("Routes cannot be checked, trying again: %s", error)
             except Exception:
                 _log.exception("Routes could not be checked; trying again")
 

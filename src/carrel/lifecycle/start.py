@@ -30,7 +30,7 @@ from carrel.lifecycle.readiness import EXAMINATION, Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.stop import CALL_LIMIT, DEADLINE, Stopper, ended
 from carrel.spawners.base import Spawner
-from carrel.storage.base import Transaction
+from carrel.storage.base import StorageUnavailable, Transaction
 
 #: What a start may take beyond the driver's own time-outs before the sweeper ends it, in seconds: one that
 #: does not answer is looked at before anybody says so.
@@ -80,7 +80,7 @@ class Starter:
                 row = await self.checkpoint(row, driver.get_state(), row.url, deadline=until)
             await self.finish(row, driver, ready=ready)
             self.breaker.succeeded(kind)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, StorageUnavailable):
             # Whoever goes on has only the row: a driver that did not save its state itself had none there.
             with suppress(Exception):
                 await self.checkpoint(row, drive.state_of(driver, row.state))
@@ -192,7 +192,8 @@ class Starter:
             user = await tx.users.get_by_id(server.user_id)
             if user is None:
                 return None
-            intent = replace(_answered(server), state={}, url="", failure=None)
+            node = self.ctx.peers.node if self.ctx.spawner_class.bound_to_node else ""
+            intent = replace(_answered(server), state={}, url="", failure=None, node=node)
             try:
                 driver = build_driver(self.ctx, intent, user)
                 kind = kind_of(driver)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from carrel.core.context import HubContext
 from carrel.core.servers import reload_server
 from carrel.lifecycle.lease import Leases
 from carrel.lifecycle.line import StartLine
+from carrel.storage.base import StorageUnavailable
 
 SWEEP_INTERVAL = 2.0
 _PAGE = 500
@@ -41,6 +43,11 @@ class Sweep:
         self._is_poll_due = is_poll_due
         self._flight_at = 0
         self._url_at = 0
+        self._hurried = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Sweep at once: events were missed."""
+        self._hurried.set()
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -51,9 +58,14 @@ class Sweep:
                     await self._void_old_leases()
                     voided = True
                 await self.once()
+            except StorageUnavailable as error:
+                _log.warning("The servers cannot be looked through, trying again: %s", error)
             except Exception:
                 _log.exception("The servers could not be looked through; trying again")
-            await asyncio.sleep(SWEEP_INTERVAL)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SWEEP_INTERVAL):
+                    await self._hurried.wait()
+            self._hurried.clear()
 
     async def once(self) -> None:
         """Read the next page of each kind of work."""

@@ -60,6 +60,9 @@ class Spawner(LoggingConfigurable):
     generation = Integer(0)
     log_directory = Unicode()
 
+    bound_to_node: ClassVar[bool] = False
+    """True of a driver whose servers can only be reached from the machine that started them: of several hubs
+    that share a database, one on that machine polls and stops them."""
     will_resume: bool = False
     """A driver whose server keeps its token over a stop sets it to True."""
     knows_death: bool = True

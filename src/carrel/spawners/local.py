@@ -48,6 +48,8 @@ def set_user_setuid(username: str, chdir: bool = True) -> Callable[[], None]:
 class LocalProcessSpawner(Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
+    bound_to_node = True
+
     interrupt_timeout = Integer(30, help="How long a server may take to end after SIGINT, in seconds.").tag(
         config=True
     )

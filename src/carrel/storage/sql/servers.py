@@ -59,6 +59,10 @@ _GET_BY_ID = _SELECT.where(servers.c.id == bindparam("id"))
 _OF_USER = _SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(servers.c.name)
 _OF_USERS = _SELECT.where(OneOf(servers.c.user_id, "user_ids")).order_by(servers.c.user_id, servers.c.name)
 _UNSETTLED = _SELECT.where(UNSETTLED).order_by(servers.c.id)
+# The first condition, which the second implies, is the index's.
+_STARTING = _SELECT.where(
+    UNSETTLED, servers.c.actual == literal_column("'starting'"), servers.c.lease_owner != bindparam("owner")
+)
 _ROUTED = _SELECT.where(ROUTED).order_by(servers.c.id)
 #: A row has a checkpoint exactly while a run of it may exist. ACTIVE is said again for the sake of its index.
 _TRACKED = select(servers.c.id, servers.c.generation).where(ACTIVE, servers.c.state != literal_column("'{}'"))
@@ -212,6 +216,9 @@ class SqlServers:
 
     async def unsettled(self) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_UNSETTLED, {})]
+
+    async def starting(self, owner: str) -> Sequence[Server]:
+        return [_server(row) for row in await self._link.rows(_STARTING, {"owner": owner})]
 
     async def routed(self) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_ROUTED, {})]

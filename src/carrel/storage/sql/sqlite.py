@@ -16,8 +16,8 @@ from sqlalchemy.sql.base import Executable
 from carrel.domain.errors import Conflict
 from carrel.domain.events import Event
 from carrel.lib.clock import Clock
-from carrel.storage.base import StorageError
-from carrel.storage.migrate import Schema
+from carrel.storage.base import Ears, StorageError, StorageUnavailable
+from carrel.storage.migrate import ASK_USABLE, Schema
 from carrel.storage.sql.claim import Claim
 from carrel.storage.sql.engine import Row, Statements, Values
 
@@ -120,6 +120,12 @@ class SqliteEngine:
         if self._path is not None and self._writer is not None:
             await asyncio.to_thread(self._checkpoint)
 
+    async def listen(self, ears: Ears) -> None:
+        """Return at once: there is no other hub."""
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """Do nothing: there is no other hub."""
+
     def _checkpoint(self) -> None:
         with suppress(sqlite3.OperationalError), closing(self._connect()) as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -145,7 +151,7 @@ class SqliteEngine:
                 if not _busy(error):
                     raise _explain(error) from error
                 if self._clock.monotonic() >= until:
-                    raise StorageError(
+                    raise StorageUnavailable(
                         f"Another program has held the database for {_PATIENCE:.0f} seconds."
                     ) from error
             await self._clock.sleep(pause * (0.5 + self._jitter()))
@@ -191,7 +197,13 @@ class SqliteEngine:
     def _examine(self, connection: sqlite3.Connection, claim: bool) -> str:
         tables = [name for (name,) in connection.execute(_TABLES)]
         revisions = connection.execute(_REVISIONS).fetchall() if "alembic_version" in tables else []
-        return self._schema.examine([revision for (revision,) in revisions], lambda: tables, claimed=claim)
+        since = connection.execute(ASK_USABLE).fetchone() if "facts" in tables else None
+        return self._schema.examine(
+            [revision for (revision,) in revisions],
+            lambda: tables,
+            since[0] if since else None,
+            claimed=claim,
+        )
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:
         (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()

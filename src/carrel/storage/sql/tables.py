@@ -27,6 +27,9 @@ from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
 REVISION = "0002"
+#: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
+#: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
+USABLE_SINCE = "0002"
 
 metadata = MetaData(
     naming_convention={

@@ -125,6 +125,18 @@ class ServersConformance:
         async with store.read() as tx:
             assert await tx.servers.routed() == [on]
 
+    async def test_starting_are_those_that_others_work_on(self, store: Store) -> None:
+        user = await add_user(store)
+        for name, actual, owner in (
+            ("ours", Actual.STARTING, "hub-1"),
+            ("theirs", Actual.STARTING, "hub-2"),
+            ("stopping", Actual.STOPPING, "hub-2"),
+        ):
+            await add_server(store, user, name, actual=actual, lease=Lease(owner, NOW, 1))
+        await add_server(store, user, "nobody's", actual=Actual.STARTING)
+        async with store.read() as tx:
+            assert [server.name for server in await tx.servers.starting("hub-1")] == ["theirs"]
+
     async def test_starts_that_are_due_wait_in_the_order_of_their_wishes(self, store: Store) -> None:
         user = await add_user(store)
         due: dict[str, Server] = {}
@@ -262,5 +274,15 @@ class OAuthConformance:
             assert await tx.facts.get("hub-id") is None
             await tx.facts.put("hub-id", "é1")
             await tx.facts.put("hub-id", "é2")
+            assert await tx.facts.add("hub-id", "é3") == "é2"
+            assert await tx.facts.add("other", "é4") == "é4"
         async with store.read() as tx:
             assert await tx.facts.get("hub-id") == "é2"
+            assert await tx.facts.get("other") == "é4"
+
+    async def test_who_adds_a_fact_at_the_same_time_gets_the_same(self, store: Store) -> None:
+        async def add(value: str) -> str:
+            async with store.write() as tx:
+                return await tx.facts.add("secret", value)
+
+        assert len(set(await asyncio.gather(*(add(str(number)) for number in range(5))))) == 1
