@@ -10,7 +10,7 @@ import pytest
 from carrel.domain.causes import RULES
 from carrel.domain.causes.document import failures_page
 from carrel.domain.causes.rule import End, Rule, Stage
-from carrel.domain.failures import MOST_CHARACTERS, Evidence, diagnose
+from carrel.domain.failures import MOST_CHARACTERS, Evidence, diagnose, diagnosing
 from tests.domain.failures import machine, network, own, platforms, programs
 from tests.domain.failures.case import Case, ended, raised, ran, silent
 from tests.rigs.places import ROOT
@@ -71,6 +71,14 @@ def test_something_is_said_of_everything() -> None:
             failure = diagnose(Evidence(stage=stage, end=end))
             assert failure.message
             assert failure.hint
+
+
+def test_a_diagnosis_can_be_made_in_small_steps() -> None:
+    seen = ended("nothing that is known\n" * 50, 3)
+    *before, last = diagnosing(seen)
+    assert set(before) == {None}
+    assert len(before) > 50
+    assert last == diagnose(seen)
 
 
 @pytest.mark.parametrize("driver_s", [137, -9])

@@ -127,7 +127,8 @@ class Class:
         until(lambda: all(map(self.is_over, FAULTS)), "all starts to fail", 120, every=0.5)
 
     def is_over(self, name: str) -> bool:
-        return "failure" in self.server(name)
+        server = self.server(name)
+        return "failure" in server and server["pending"] is None
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,8 @@ _HOOK = """
 import asyncio, json, pathlib
 
 c.Authenticator.allowed_users = set({names!r})
+# Admins' starts go on whatever becomes of the others'.
+c.Authenticator.admin_users = {{'admin', *{names!r}}}
 c.JupyterHub.concurrent_spawn_limit = 0
 c.Spawner.http_timeout = {long}
 c.Spawner.poll_interval = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from carrel.domain.causes import RULES
@@ -49,6 +49,15 @@ class Evidence:
 
 def diagnose(evidence: Evidence) -> Failure:
     """Return what people are told of a failure. Secrets are taken out of everything that is quoted."""
+    return next(failure for failure in diagnosing(evidence) if failure is not None)
+
+
+def diagnosing(evidence: Evidence) -> Iterator[Failure | None]:
+    """Yield None after each rule that has words to look for, at last what `diagnose` returns.
+
+    All searches together take some milliseconds, and twice that when their patterns have to be compiled: who
+    has others waiting lets them have their turn in between.
+    """
     log = clean_lines(evidence.log, MOST_LINES, MOST_CHARACTERS, secrets=evidence.secrets)
     raised = clean_lines(evidence.text, MOST_LINES, MOST_CHARACTERS, secrets=evidence.secrets)
     text = _first_line(raised) or evidence.error
@@ -61,7 +70,10 @@ def diagnose(evidence: Evidence) -> Failure:
                 _fill(template, names | {name: value.strip() for name, value in found.items()})
                 for template in (rule.message, rule.hint)
             )
-            return Failure(rule.code, message, log, hint)
+            yield Failure(rule.code, message, log, hint)
+            return
+        if rule.patterns:
+            yield None
     raise LookupError("the last rule fits everything")
 
 
@@ -107,6 +119,8 @@ class _Said:
 def _last(pattern: str, text: str) -> re.Match[str] | None:
     """Return the last place where a pattern fits: what was said last is closest to the end."""
     found = None
+    if not text:
+        return None
     # The module's own cache compiles each pattern once, and none before the first failure.
     for match in re.finditer(pattern, text, re.IGNORECASE | re.MULTILINE):
         found = match

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from carrel.core.context import HubContext
 from carrel.core.servers import server_path
 from carrel.domain.causes.rule import End, Stage
-from carrel.domain.failures import MOST_CHARACTERS, MOST_LINES, Evidence, diagnose
+from carrel.domain.failures import MOST_CHARACTERS, MOST_LINES, Evidence, diagnosing
 from carrel.domain.servers import Failure, Server
 from carrel.lib.redaction import clean_lines, is_secret_name
 from carrel.spawners.base import Spawner
@@ -53,10 +54,17 @@ class Course:
         return Evidence(stage=self.stage, end=End.LATE, limit=limit, facts={"step": self.step})
 
 
-def explain(ctx: HubContext, row: Server, driver: Spawner, evidence: Evidence, log: str) -> Failure:
-    """Return what people are told, with what the row and the driver know added to the evidence."""
-    known = facts_of(ctx, row, driver)
-    return diagnose(replace(evidence, log=log, facts={**known, **evidence.facts}, secrets=_secrets(driver)))
+async def explain(ctx: HubContext, row: Server, driver: Spawner, evidence: Evidence, log: str) -> Failure:
+    """Return what people are told, with what the row and the driver know added to the evidence.
+
+    Many starts may fail at once: the hub goes on between the searches.
+    """
+    facts = {**facts_of(ctx, row, driver), **evidence.facts}
+    for failure in diagnosing(replace(evidence, log=log, facts=facts, secrets=_secrets(driver))):
+        if failure is not None:
+            return failure
+        await asyncio.sleep(0)
+    raise AssertionError("a diagnosis ends with a failure")
 
 
 def clean_log(driver: Spawner, log: str) -> str:

@@ -138,7 +138,7 @@ class Poller:
             await self.starter.clear_away(row, driver, late(row))
 
     async def _bury(self, server: Server, driver: Spawner, seen: Evidence) -> None:
-        failure = explain(self.ctx, server, driver, seen, await drive.logs(driver))
+        failure = await explain(self.ctx, server, driver, seen, await drive.logs(driver))
 
         def bury(row: Server) -> Server:
             same_run = row.generation == server.generation and row.actual is Actual.RUNNING

@@ -124,7 +124,7 @@ class Starter:
         """Say in the row why a start failed, and clean up after it; one of a kind counts in the breaker."""
         until = self.ctx.clock.now() + DEADLINE
         # The log may take its time; until it is here the row says what is known without it.
-        first = explain(self.ctx, row, driver, seen, "")
+        first = await explain(self.ctx, row, driver, seen, "")
 
         def end(current: Server) -> Server:
             state = drive.state_of(driver, current.state)
@@ -140,7 +140,7 @@ class Starter:
     async def clear_away(self, row: Server, driver: Spawner, seen: Evidence, kind: str = "") -> None:
         """Remove what is left of a start whose row says that it failed, and why in the end."""
         # Before anything is removed: the log may be among it.
-        failure = explain(self.ctx, row, driver, seen, await drive.logs(driver))
+        failure = await explain(self.ctx, row, driver, seen, await drive.logs(driver))
         if kind:
             self._count(row, driver, kind, failure)
         say(self.ctx, row, 99, failure.message)
