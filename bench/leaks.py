@@ -23,8 +23,6 @@ GET = b"GET /%b HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST /%b HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"
 AT_ONCE = 24
 SETTLE_SECONDS = 30.0
-#: How long nothing must have been open: the data plane collects its garbage when it comes to rest.
-CALM_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -201,13 +199,10 @@ async def measure(front: Proxy) -> Measure:
 async def settle(front: Proxy, descriptors: int | None = None) -> Measure:
     """Return what the proxy holds once nothing is open any more, or after a while."""
     end = time.monotonic() + SETTLE_SECONDS
-    since = time.monotonic()
     while True:
         now = await measure(front)
         calm = not any(now.load[name] for name in ("connections", "tunnels", "upgrades", "idle_upstreams"))
-        if not calm or (descriptors is not None and now.descriptors > descriptors):
-            since = time.monotonic()
-        if time.monotonic() > min(end, since + CALM_SECONDS):
+        if (calm and (descriptors is None or now.descriptors <= descriptors)) or time.monotonic() > end:
             return now
         await asyncio.sleep(0.1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import ssl
 import time
@@ -144,15 +143,10 @@ class Engine:
         seconds += [limits.silent_client_seconds, limits.silent_server_seconds, limits.upgrade_seconds]
         interval = min(1.0, *(limit / 4 for limit in seconds if limit))
         self.tick.now = self.clock.monotonic()
-        busy = False
         while True:
             await self.clock.sleep(interval)
             self.tick.now = self.clock.monotonic()
             self._sweep(self.tick.now)
-            was_busy, busy = busy, bool(self.clients or self.tunnels)
-            if was_busy and not busy:
-                # Broken connections leave cycles; nobody waits now for their collection.
-                gc.collect()
 
     async def close(self) -> None:
         """End gracefully: answers under way are finished within the limit, tunnels are closed."""
