@@ -35,6 +35,19 @@ async def stop(driver: Spawner, *, now: bool, limit: float) -> None:
     await resolve_within(driver.stop(now=now), limit)
 
 
+async def recall(driver: Spawner) -> None:
+    """Let a driver without a checkpoint find what its start has left running; raises whatever it raises.
+
+    A hub that was killed, or an answer that was lost, may come between a process and its checkpoint.
+    """
+    if driver.get_state():
+        return
+    for orphan in await resolve_within(driver.find_orphans(()), CALL_LIMIT):
+        if (orphan.server_id, orphan.generation) == (driver.server_id, driver.generation):
+            driver.load_state(orphan.state)
+            return
+
+
 async def poll(driver: Spawner) -> tuple[Life, int | None]:
     """Ask the driver whether its server lives; the second value is an exit status."""
     try:

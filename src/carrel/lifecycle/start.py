@@ -95,7 +95,8 @@ class Starter:
 
     async def fail(self, row: Server, driver: Spawner, failure: Failure) -> None:
         """Clean up after a start that failed and say why in the row."""
-        until = self.ctx.clock.now() + drive.CALL_LIMIT + STOP_LIMIT
+        # For the log, for finding what runs, and for ending it.
+        until = self.ctx.clock.now() + 2 * drive.CALL_LIMIT + STOP_LIMIT
         row = await lease.write(self.ctx, row, lambda current: lease.extend(current, until))
         log = await drive.logs(driver)
         await clean_up(self.ctx, self.routes, row, driver, now=True)

@@ -70,6 +70,7 @@ async def clean_up(ctx: HubContext, routes: RouteKeeper, row: Server, driver: Sp
     something is there.
     """
     await routes.remove(row)
+    await drive.recall(driver)
     if not now:
         try:
             await drive.stop(driver, now=False, limit=STOP_LIMIT)
