@@ -10,13 +10,16 @@ from typing import Any
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Conflict, Invalid, NotFound
-from carrel.domain.events import ServerChanged, ServerProgress
+from carrel.domain.events import Event, ServerChanged, ServerProgress
 from carrel.domain.names import full_name, server_prefix
 from carrel.domain.servers import Actual, Server, Wanted
 from carrel.domain.transitions import ask_start, ask_stop
+from carrel.events.bus import Watch
 from carrel.storage.base import Transaction
 
 _ATTEMPTS = 10
+#: How long who waits for a server relies on being told, in seconds.
+_LOOK_AGAIN = 10.0
 
 
 async def get_server(ctx: HubContext, caller: Caller, user_name: str, server_name: str = "") -> Server:
@@ -122,7 +125,7 @@ async def wait_until_settled(ctx: HubContext, server: Server, timeout: float) ->
                     current = await reload_server(ctx, server.id)
                     if current is None or current.pending is None:
                         return current
-                    await watch.next()
+                    await _news(watch)
         except TimeoutError:
             return current
 
@@ -143,8 +146,20 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
             if over:
                 yield outcome(ctx, server if current is None else current)
                 return
-            if isinstance(await watch.next(), ServerChanged):
+            if not isinstance(await _news(watch), ServerProgress):
                 current = await reload_server(ctx, server.id)
+
+
+async def _news(watch: Watch) -> Event | None:
+    """Return the next event, or None when it is time to look at the row all the same.
+
+    Where the answer to a commit is lost, the row has changed and nobody was told.
+    """
+    try:
+        async with asyncio.timeout(_LOOK_AGAIN):
+            return await watch.next()
+    except TimeoutError:
+        return None
 
 
 def outcome(ctx: HubContext, server: Server) -> ServerProgress:
