@@ -98,7 +98,7 @@ class Host:
         self._steps += self.owners[-1].steps if self.owners else 0
         owner = Owner(f"{self.name}.{len(self.owners) + 1}")
         later = [step - self._steps for step in self._deaths if step > self._steps]
-        owner.dies_at = later[0] if later else None
+        owner.dies_at = later[0] if later and not world.calm else None
         owner.at_death.append(self._died)
         self.owners.append(owner)
         world.note(self.name, f"boots as {owner.name}")

@@ -21,6 +21,8 @@ from tests.simulation.world import EPOCH, World
 
 #: Longer than any run: who waits so long waits for ever.
 _FOR_EVER = 1e6
+#: How soon people try again when a hub does not answer, in seconds.
+_AGAIN = 0.7
 _ADMIN = a_caller(User(id=999, name="admin", admin=True, created=EPOCH))
 
 
@@ -43,12 +45,16 @@ class People:
         self._world = world
         self._hosts = hosts
         self.wishes: list[Wish] = []
+        self._at_the_door: set[tuple[int, str, int]] = set()
         self._waiting: list[tuple[asyncio.Task[None], Host, int]] = []
 
     def wish(self, host: Host, op: str, server: int) -> None:
-        """Ask a hub for something; nothing comes of it when that hub is down."""
+        """Ask a hub for something, as soon as it is there."""
         if host.ctx is None or host.owner.paused_until > self._world.loop.time():
+            self._at_the_door.add((host.number, op, server))
+            self._world.loop.outside(_AGAIN, self.wish, host, op, server)
             return
+        self._at_the_door.discard((host.number, op, server))
         wish = Wish(server, op, self._world.loop.time())
         self.wishes.append(wish)
         self._world.note(f"user{server}", f"asks {host.name} for {op}")
@@ -58,8 +64,8 @@ class People:
         self._waiting.append((task, host, len(host.owners)))
 
     def waiting(self) -> list[str]:
-        """Return who still waits at a hub that lives."""
-        return [
+        """Return who still waits at a hub that lives, or for one."""
+        return [f"user{server} at hub{host}" for host, _, server in sorted(self._at_the_door)] + [
             task.get_name()
             for task, host, incarnation in self._waiting
             if not task.done() and len(host.owners) == incarnation and not host.owner.dead

@@ -87,6 +87,7 @@ class Stage:
         for item in world.plan.items:
             if not item.nth:
                 world.loop.outside(item.at, self._do, item)
+        world.loop.outside(TROUBLE, self._calm)
         world.loop.outside(TROUBLE + _LOOK_EVERY, self._look)
 
     def close(self) -> None:
@@ -113,6 +114,10 @@ class Stage:
                 self._exit(user_name(item.server))
             case "plane":
                 self._plane.restart()
+
+    def _calm(self) -> None:
+        for host in self._hosts:
+            host.owner.dies_at = None
 
     def _exit(self, name: str) -> None:
         row = self._watcher.row(name)

@@ -88,7 +88,9 @@ class World:
             self.over.set_result(None)
 
     def due(self, hub: int, op: str) -> list[Item]:
-        """Count an operation of a hub and return what is to happen to it."""
+        """Count an operation of a hub and return what is to happen to it; nothing does when it is calm."""
+        if self.calm:
+            return []
         key = (hub, op)
         count = self._counts[key] = self._counts.get(key, 0) + 1
         found = self._due.get((hub, op, count), [])
