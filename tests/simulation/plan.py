@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 #: Virtual seconds in which wishes and failures come; then everything must come to rest.
-TROUBLE = 40.0
+TROUBLE = 50.0
 #: What can go wrong with which operation. `commit` and `query` are the database's, the others go out of the hub.
 EFFECTS: dict[str, tuple[str, ...]] = {
     "commit": ("fail", "lost", "slow"),
@@ -20,11 +20,23 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     "poll": ("fail", "lie", "hang"),
     "stop": ("fail", "lost", "late", "hang"),
     "route": ("fail", "lost", "late"),
+    "table": ("fail", "slow"),
     "probe": ("fail", "slow"),
     "find": ("fail", "hang"),
 }
-#: How often an operation comes: failures are aimed at the first so many.
-_OFTEN = {"commit": 60, "query": 300, "spawn": 8, "boot": 8, "poll": 30, "stop": 8, "route": 60, "probe": 12, "find": 20}
+#: Failures are aimed at the first so many of an operation, and so much more often at some than at others.
+_AIMS = {
+    "commit": (60, 4),
+    "query": (300, 1),
+    "spawn": (8, 2),
+    "boot": (8, 1),
+    "poll": (30, 1),
+    "stop": (8, 2),
+    "route": (12, 3),
+    "table": (60, 1),
+    "probe": (12, 1),
+    "find": (10, 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,7 @@ def draw_plan(seed: int, profile: Profile = Profile()) -> Plan:
     items = [item for server in range(profile.servers) for item in _wishes(draw, profile, server)]
     for kind, most in _RATES.items():
         items += [_TIMED[kind](draw, profile) for _ in range(draw.randrange(most + 1))]
-    for _ in range(draw.randrange(9)):
+    for _ in range(draw.randrange(15)):
         items.append(_operation(draw, profile))
     return Plan(seed, tuple(sorted(items, key=lambda item: (item.at, item.kind))), profile)
 
@@ -117,10 +129,10 @@ def _moment(draw: random.Random) -> float:
 def _wishes(draw: random.Random, profile: Profile, server: int) -> list[Item]:
     found = []
     moment, op = draw.random() * 4, "start"
-    for _ in range(1 + draw.randrange(4)):
+    for _ in range(1 + draw.randrange(6)):
         found.append(Item("wish", round(moment, 3), draw.randrange(profile.hubs), op=op, server=server))
         # Wishes that come close together meet what the one before has left half done.
-        moment += draw.choice((0.3, 3, 12)) * (0.5 + draw.random())
+        moment += draw.choice((0.01, 0.3, 3, 12)) * (0.5 + draw.random())
         op = draw.choice(("stop", "stop", "stop", "delete", "remove")) if op == "start" else "start"
     return [item for item in found if item.at < TROUBLE]
 
@@ -136,14 +148,15 @@ def _kill(draw: random.Random, profile: Profile) -> Item:
             return Item("kill", hub=hub, op="commit", nth=1 + int(30 * draw.random() ** 2))
         case _:
             op = draw.choice(("query", "spawn", "boot", "stop", "route", "poll", "probe"))
-            return Item("kill", hub=hub, op=op, nth=1 + int(_OFTEN[op] / 2 * draw.random()))
+            return Item("kill", hub=hub, op=op, nth=1 + int(_AIMS[op][0] / 2 * draw.random()))
 
 
 def _operation(draw: random.Random, profile: Profile) -> Item:
-    op = draw.choice(tuple(EFFECTS))
+    (op,) = draw.choices(tuple(_AIMS), [weight for _, weight in _AIMS.values()])
     kind = draw.choice(EFFECTS[op])
     value = round(draw.choice((1, 5, 15)) * (0.5 + draw.random()), 3) if kind in ("slow", "late") else 0.0
-    return Item(kind, hub=draw.randrange(profile.hubs), op=op, nth=1 + int(_OFTEN[op] * draw.random() ** 2), value=value)
+    nth = 1 + int(_AIMS[op][0] * draw.random() ** 2)
+    return Item(kind, hub=draw.randrange(profile.hubs), op=op, nth=nth, value=value)
 
 
 _RATES = {"kill": 4, "term": 1, "pause": 1, "jump": 2, "exit": 2, "plane": 1}

@@ -49,25 +49,25 @@ class SimProxy(Proxy):
 
     async def start(self) -> bool:
         """Return whether the data plane has begun anew since the last look."""
-        starts = await self._ask(lambda _call: self._plane.starts)
+        starts = await self._ask("table", lambda _call: self._plane.starts)
         fresh, self._seen = starts != self._seen, starts
         return fresh
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         """Set a route."""
-        await self._ask(lambda _call: self._plane.put(routespec, target, data))
+        await self._ask("route", lambda _call: self._plane.put(routespec, target, data))
 
     async def delete_route(self, routespec: str) -> None:
         """Remove a route."""
-        await self._ask(lambda _call: self._plane.drop(routespec))
+        await self._ask("route", lambda _call: self._plane.drop(routespec))
 
     async def get_all_routes(self) -> Table:
         """Return the table."""
-        return await self._ask(lambda _call: dict(self._plane.table))
+        return await self._ask("table", lambda _call: dict(self._plane.table))
 
-    async def _ask(self, effect: Callable[[Call[T]], T]) -> T:
+    async def _ask(self, op: str, effect: Callable[[Call[T]], T]) -> T:
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._line.call("route", effect)
+                return await self._line.call(op, effect)
         except (TimeoutError, Refused) as error:
             raise ProxyError(f"the simulated data plane: {error}") from error
