@@ -27,7 +27,7 @@ from tests.simulation.machine import Machine, SimHubView, SimSpawner
 from tests.simulation.orphans import sweep_orphans
 from tests.simulation.plane import Plane, SimProxy
 from tests.simulation.watch import Watcher
-from tests.simulation.world import EPOCH, Line, World
+from tests.simulation.world import EPOCH, Line, Refused, World
 
 #: Time-outs short enough that a run of some minutes meets all of them.
 SETTINGS = some_settings({"Spawner": {"start_timeout": 8, "http_timeout": 6, "poll_interval": 6}})
@@ -147,7 +147,10 @@ class Host:
 
     async def _work(self, ctx: HubContext, line: Line, owner: Owner) -> None:
         async def probe(url: str) -> bool:
-            return await line.call("probe", lambda _call: scene.machine.answers(url))
+            try:
+                return await line.call("probe", lambda _call: scene.machine.answers(url))
+            except Refused:
+                return False
 
         scene = self.scene
         routes = RouteKeeper(ctx)

@@ -13,26 +13,26 @@ from typing import Any
 TROUBLE = 50.0
 #: What can go wrong with which operation. `commit` and `query` are the database's, the others go out of the hub.
 EFFECTS: dict[str, tuple[str, ...]] = {
-    "commit": ("fail", "lost", "slow"),
+    "commit": ("fail", "lost", "lost", "slow"),
     "query": ("fail", "slow"),
     "spawn": ("fail", "lost", "late", "hang"),
-    "boot": ("fail", "slow", "hang"),
+    "boot": ("fail", "slow", "hang", "deaf"),
     "poll": ("fail", "lie", "hang"),
     "stop": ("fail", "lost", "late", "hang"),
-    "route": ("fail", "lost", "late"),
+    "route": ("fail", "lost", "late", "late"),
     "table": ("fail", "slow"),
     "probe": ("fail", "slow"),
     "find": ("fail", "hang"),
 }
 #: Failures are aimed at the first so many of an operation, and so much more often at some than at others.
 _AIMS = {
-    "commit": (60, 4),
+    "commit": (60, 6),
     "query": (300, 1),
     "spawn": (8, 2),
     "boot": (8, 1),
     "poll": (30, 1),
     "stop": (8, 2),
-    "route": (12, 3),
+    "route": (12, 5),
     "table": (60, 1),
     "probe": (12, 1),
     "find": (10, 1),
@@ -45,7 +45,7 @@ class Item:
 
     `fail`: it is refused and nothing is done. `lost`: it is done, and the answer does not come. `late`: it is done
     `value` seconds later, whoever still waits. `hang`: it is done, and nobody hears. `slow`: it takes `value`
-    seconds longer. `lie`: a living server is called dead. `kill`: the hub dies, at a moment or right after an
+    seconds longer. `deaf`: so, and the driver heeds no cancelling meanwhile. `lie`: a living server is called dead. `kill`: the hub dies, at a moment or right after an
     operation; `term`, `pause`, `jump` (of its clock) are what they say. `wish`: somebody asks a hub for `op`.
     `exit`: a server ends by itself. `plane`: the data plane is started anew, empty.
     """
@@ -108,7 +108,7 @@ def draw_plan(seed: int, profile: Profile = Profile()) -> Plan:
     items = [item for server in range(profile.servers) for item in _wishes(draw, profile, server)]
     for kind, most in _RATES.items():
         items += [_TIMED[kind](draw, profile) for _ in range(draw.randrange(most + 1))]
-    for _ in range(draw.randrange(15)):
+    for _ in range(draw.randrange(20)):
         items.append(_operation(draw, profile))
     return Plan(seed, tuple(sorted(items, key=lambda item: (item.at, item.kind))), profile)
 
@@ -120,6 +120,11 @@ def replace_items(plan: Plan, items: Sequence[Item]) -> Plan:
 
 def _given(item: Item) -> dict[str, Any]:
     return {f.name: value for f in fields(item) if (value := getattr(item, f.name)) != f.default}
+
+
+def _leap(profile: Profile) -> float:
+    """Return by how many seconds a clock may jump: the leases of several hubs need clocks that nearly agree."""
+    return 15.0 if profile.hubs == 1 else 1.5
 
 
 def _moment(draw: random.Random) -> float:
@@ -154,7 +159,7 @@ def _kill(draw: random.Random, profile: Profile) -> Item:
 def _operation(draw: random.Random, profile: Profile) -> Item:
     (op,) = draw.choices(tuple(_AIMS), [weight for _, weight in _AIMS.values()])
     kind = draw.choice(EFFECTS[op])
-    value = round(draw.choice((1, 5, 15)) * (0.5 + draw.random()), 3) if kind in ("slow", "late") else 0.0
+    value = round(draw.choice((1, 5, 15)) * (0.5 + draw.random()), 3) if kind in ("slow", "late", "deaf") else 0.0
     nth = 1 + int(_AIMS[op][0] * draw.random() ** 2)
     return Item(kind, hub=draw.randrange(profile.hubs), op=op, nth=nth, value=value)
 
@@ -167,7 +172,7 @@ _TIMED: dict[str, Callable[[random.Random, Profile], Item]] = {
         "pause", _moment(draw), draw.randrange(profile.hubs), value=round(30 * draw.random() ** 2, 3)
     ),
     "jump": lambda draw, profile: Item(
-        "jump", _moment(draw), draw.randrange(profile.hubs), value=round(draw.uniform(-15, 15), 3)
+        "jump", _moment(draw), draw.randrange(profile.hubs), value=round(_leap(profile) * draw.uniform(-1, 1), 3)
     ),
     "exit": lambda draw, profile: Item("exit", _moment(draw), server=draw.randrange(profile.servers)),
     "plane": lambda draw, _profile: Item("plane", _moment(draw)),

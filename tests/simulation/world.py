@@ -157,14 +157,24 @@ class Line:
                 error = refused
             if "kill" in faults:
                 world.loop.kill(self.owner)
-            if "hang" in faults:
+            if "hang" in faults and "deaf" not in faults:
                 return
             if "lost" in faults:
                 result, error = None, Refused(f"no answer to {op}")
             world.loop.outside(back, _answer, call, answer, result, error)
 
         world.loop.outside(there + late, land)
-        return await answer
+        return await (_deaf(answer) if "deaf" in faults else answer)
+
+
+async def _deaf(answer: asyncio.Future[T]) -> T:
+    """Wait for an answer whatever anybody says, as a driver does that catches too much."""
+    while True:
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            if answer.done():
+                raise
 
 
 def _answer(call: Call[T], answer: asyncio.Future[T], result: T, error: Exception | None) -> None:

@@ -46,6 +46,10 @@ class SimStuck(BaseException):
     """Nothing can go on: no callback is ready and no timer set (deadlock), or it never ends (livelock)."""
 
 
+class _Buried(BaseException):
+    """Thrown at what never went on; unlike a cancellation, nobody catches it to go on."""
+
+
 class Owner:
     """One simulated process: everything that dies together."""
 
@@ -320,6 +324,6 @@ def _unwind(work: Any) -> None:
     """Throw a coroutine out of whatever it waits for, as often as it waits again."""
     try:
         for _ in range(_STUBBORN):
-            work.throw(asyncio.CancelledError())
+            work.throw(_Buried())
     except BaseException:  # noqa: S110 - it is over, which is all that was wanted
         pass
