@@ -15,7 +15,6 @@ from tests.simulation.planted import FAULTS
 from tests.simulation.run import Outcome, play
 from tests.simulation.shrink import shrink
 
-_SHOWN = 10
 _SERVERS = 3
 
 
@@ -26,6 +25,8 @@ def main(words: Sequence[str] | None = None) -> int:
     with open_template(_SERVERS) as template:
         if arguments.replay:
             return _replay(arguments, profile, template)
+        if arguments.digests:
+            return _print_digests(arguments, profile, template)
         seeds = range(arguments.first, arguments.first + arguments.seeds)
         return _play_all(Work(seeds, profile, arguments.planted, template), arguments.workers)
 
@@ -37,8 +38,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hubs", type=int, default=1, help="how many hubs share the database")
     parser.add_argument("--planted", default="", choices=("", *FAULTS), help="a fault to put into the hub")
     parser.add_argument("--workers", type=int, help="how many processes; as many as there are cores")
-    parser.add_argument("--replay", default="", metavar="SEED|FILE", help="play one seed or stored plan, and tell")
-    parser.add_argument("--shrink", action="store_true", help="look for a short plan that fails in the same way")
+    parser.add_argument(
+        "--digests", action="store_true", help="print what identifies each run, and nothing else"
+    )
+    parser.add_argument(
+        "--replay", default="", metavar="SEED|FILE", help="play one seed or stored plan, and tell"
+    )
+    parser.add_argument(
+        "--shrink", action="store_true", help="look for a short plan that fails in the same way"
+    )
     parser.add_argument("--keep", type=Path, metavar="FILE", help="store the plan")
     return parser
 
@@ -55,9 +63,15 @@ def _replay(arguments: argparse.Namespace, profile: Profile, template: Template)
         arguments.keep.write_text(plan.to_json())
     outcome = play(plan, template, keeps_trace=True)
     print(*outcome.trace, "", *(item.text() for item in plan.items), "", sep="\n")
-    print(f"{outcome.violation or 'nothing is wrong'}; {outcome.steps} steps, {outcome.seconds:.0f} virtual seconds")
-    print(f"digest {outcome.digest}")
+    print(outcome.violation or "nothing is wrong")
+    print(f"{outcome.steps} steps, {outcome.seconds:.0f} virtual seconds, digest {outcome.digest}")
     return int(outcome.violation is not None)
+
+
+def _print_digests(arguments: argparse.Namespace, profile: Profile, template: Template) -> int:
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
+        print(seed, play(draw_plan(seed, profile), template).digest)
+    return 0
 
 
 def _play_all(work: Work, workers: int | None) -> int:
@@ -69,7 +83,9 @@ def _play_all(work: Work, workers: int | None) -> int:
             print(f"{outcome.violation}\n    {_command(outcome.plan)}", flush=True)
     seeds, cpu = sum(part.seeds for part in brought), sum(part.cpu for part in brought)
     failed = [outcome for part in brought for outcome in part.failed]
-    print(f"{seeds} seeds in {time.monotonic() - begun:.0f} s, {seeds / cpu:.1f} per CPU second; {_count(failed)}")
+    print(
+        f"{seeds} seeds in {time.monotonic() - begun:.0f} s, {seeds / cpu:.1f} a CPU second; {_count(failed)}"
+    )
     return int(bool(failed))
 
 

@@ -48,13 +48,16 @@ def harvest(work: Work, workers: int | None = None) -> Iterator[Yield]:
 def _shift(work: Work) -> Yield:
     begun = time.process_time()
     outcomes = [
-        play(replace(draw_plan(seed, work.profile), planted=work.planted), work.template) for seed in work.seeds
+        play(replace(draw_plan(seed, work.profile), planted=work.planted), work.template)
+        for seed in work.seeds
     ]
     failed = tuple(outcome for outcome in outcomes if outcome.violation is not None)
     return Yield(len(work.seeds), failed, time.process_time() - begun)
 
 
-def hunt(planted: str, profile: Profile, seeds: Sequence[int], template: Template) -> tuple[int, Outcome | None]:
+def hunt(
+    planted: str, profile: Profile, seeds: Sequence[int], template: Template
+) -> tuple[int, Outcome | None]:
     """Play seeds with a planted fault until one finds it; return how many it took, and the run that did."""
     for count, seed in enumerate(seeds, 1):
         outcome = play(replace(draw_plan(seed, profile), planted=planted), template)

@@ -143,7 +143,9 @@ class SimSpawner(Spawner):
     async def start(self) -> str:
         """Start a process, keep its handle, and wait until the machine says where it will answer."""
         key = (self.server_id, self.generation)
-        self.handle = await self._line.call("spawn", lambda call: self._machine.spawn(call, self.hub.hub_id, key))
+        self.handle = await self._line.call(
+            "spawn", lambda call: self._machine.spawn(call, self.hub.hub_id, key)
+        )
         await self.save_state()
         self._machine.processes[self.handle].known = True
         return await self._line.call("boot", lambda _call: self._machine.address(self.handle))

@@ -9,6 +9,7 @@ from carrel.core.drivers import build_driver
 from carrel.domain.servers import Server
 from carrel.domain.users import User
 from carrel.lifecycle import drive
+from carrel.spawners.base import Spawner
 from carrel.spawners.reports import Orphan
 
 INTERVAL = 10.0
@@ -22,13 +23,15 @@ async def sweep_orphans(ctx: HubContext) -> None:
     while True:
         await asyncio.sleep(INTERVAL)
         try:
-            seen = {(each.server_id, each.generation, str(each.state)): each for each in await _unclaimed(ctx)}
+            seen = {
+                (each.server_id, each.generation, str(each.state)): each for each in await _unclaimed(ctx)
+            }
             now = ctx.clock.monotonic()
             since = {key: since.get(key, now) for key in seen}
             for key, orphan in seen.items():
                 if now - since[key] >= GRACE:
                     await drive.stop(_driver(ctx, orphan), now=True, limit=drive.CALL_LIMIT)
-        except Exception:  # noqa: S112 - the next round tries again
+        except Exception:
             continue
 
 
@@ -47,7 +50,7 @@ def _claims(row: Server | None, orphan: Orphan) -> bool:
     return not row.state or row.state == orphan.state
 
 
-def _driver(ctx: HubContext, orphan: Orphan) -> drive.Spawner:
+def _driver(ctx: HubContext, orphan: Orphan) -> Spawner:
     user = User(id=0, name="nobody", admin=False, created=0.0)
     row = Server(
         id=orphan.server_id,

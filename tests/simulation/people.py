@@ -35,7 +35,7 @@ class Wish:
     begun: float
     ended: float | None = None
     outcome: str = "unknown"
-    """What the row wants when this was the last word: `running`, `stopped`, `deleted`; `refused` left it alone."""
+    """What the row wants since: `running`, `stopped`, `deleted`; `refused` left it as it was."""
 
 
 class People:
@@ -72,7 +72,7 @@ class People:
         ]
 
     def allowed(self, server: int) -> set[str]:
-        """Return what a server's row may want now: the last answered wish, or one that may have come after it."""
+        """Return what a server's row may want: the last answered wish, or one that may have come later."""
         mine = [wish for wish in self.wishes if wish.server == server and wish.outcome != "refused"]
         answered = [wish for wish in mine if wish.outcome != "unknown"]
         standing = [
@@ -80,13 +80,10 @@ class People:
             for wish in mine
             if not any(wish.ended is not None and later.begun > wish.ended for later in answered)
         ]
-        if not any(wish in standing for wish in answered):
-            possible = {"stopped", "deleted"}
-        else:
-            possible = set()
-        for wish in standing:
-            possible |= _MEANS[wish.op] if wish.outcome == "unknown" else {wish.outcome}
-        return possible
+        possible = [_MEANS[wish.op] if wish.outcome == "unknown" else {wish.outcome} for wish in standing]
+        if not answered:
+            possible.append({"stopped", "deleted"})
+        return set().union(*possible)
 
     async def _ask(self, ctx: HubContext, wish: Wish) -> None:
         name = user_name(wish.server)
@@ -109,7 +106,9 @@ class People:
         if wish.ended is None:
             wish.ended = self._world.loop.time()
         error = None if task.cancelled() else task.exception()
-        self._world.note(f"user{wish.server}", f"{wish.op}: {wish.outcome} {type(error).__name__ if error else ''}")
+        self._world.note(
+            f"user{wish.server}", f"{wish.op}: {wish.outcome} {type(error).__name__ if error else ''}"
+        )
 
     def _cut_off(self, wish: Wish) -> None:
         if wish.ended is None:
@@ -130,7 +129,9 @@ async def _stop(ctx: HubContext, name: str) -> Server | None:
 
 async def _delete(ctx: HubContext, name: str) -> Server | None:
     found = await find_server(ctx, name)
-    return None if found is None else await change(ctx, found.id, partial(ask_stop, delete=True), durable=True)
+    return (
+        None if found is None else await change(ctx, found.id, partial(ask_stop, delete=True), durable=True)
+    )
 
 
 async def _remove(ctx: HubContext, name: str) -> Server | None:

@@ -1,4 +1,4 @@
-"""What is going to happen in a run: people's wishes and failures, as data that can be stored, cut and replayed."""
+"""What is going to happen in a run, people's wishes and failures, as data: to be stored, cut and replayed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 #: Virtual seconds in which wishes and failures come; then everything must come to rest.
 TROUBLE = 50.0
-#: What can go wrong with which operation. `commit` and `query` are the database's, the others go out of the hub.
+#: What can go wrong with which operation: two are the database's, the others go out of the hub.
 EFFECTS: dict[str, tuple[str, ...]] = {
     "commit": ("fail", "lost", "lost", "slow"),
     "query": ("fail", "slow"),
@@ -43,11 +43,14 @@ _AIMS = {
 class Item:
     """One thing that happens: at a moment (`at`), or to the `nth` operation `op` of a hub.
 
-    `fail`: it is refused and nothing is done. `lost`: it is done, and the answer does not come. `late`: it is done
-    `value` seconds later, whoever still waits. `hang`: it is done, and nobody hears. `slow`: it takes `value`
-    seconds longer. `deaf`: so, and the driver heeds no cancelling meanwhile. `lie`: a living server is called dead. `kill`: the hub dies, at a moment or right after an
-    operation; `term`, `pause`, `jump` (of its clock) are what they say. `wish`: somebody asks a hub for `op`.
-    `exit`: a server ends by itself. `plane`: the data plane is started anew, empty.
+    What becomes of an operation: `fail`, it is refused and nothing is done; `lost`, it is done and its
+    answer does not come; `late`, it is done `value` seconds later, whoever still waits; `hang`, it is done
+    and nobody ever hears; `slow`, it takes `value` seconds longer; `deaf`, that too, and the driver heeds no
+    cancelling meanwhile; `lie`, a living server is called dead.
+
+    What becomes of a hub: `kill`, at a moment or right after an operation; `term`; `pause` for `value`
+    seconds; `jump`, its clock does. `exit`: a server ends by itself. `plane`: the data plane is started
+    anew, empty. `wish`: somebody asks for `op`.
     """
 
     kind: str
@@ -91,7 +94,12 @@ class Plan:
     def to_json(self) -> str:
         """Return it as JSON, an item a line."""
         items = ",\n".join("  " + json.dumps(_given(item)) for item in self.items)
-        head = {"note": self.note, "planted": self.planted, "seed": self.seed, "profile": asdict(self.profile)}
+        head = {
+            "note": self.note,
+            "planted": self.planted,
+            "seed": self.seed,
+            "profile": asdict(self.profile),
+        }
         return json.dumps(head)[:-1] + f', "items": [\n{items}\n]}}\n'
 
 
@@ -123,7 +131,7 @@ def _given(item: Item) -> dict[str, Any]:
 
 
 def _leap(profile: Profile) -> float:
-    """Return by how many seconds a clock may jump: the leases of several hubs need clocks that nearly agree."""
+    """Return by how many seconds a clock may jump; the leases of several hubs need clocks that agree."""
     return 15.0 if profile.hubs == 1 else 1.5
 
 
@@ -159,7 +167,9 @@ def _kill(draw: random.Random, profile: Profile) -> Item:
 def _operation(draw: random.Random, profile: Profile) -> Item:
     (op,) = draw.choices(tuple(_AIMS), [weight for _, weight in _AIMS.values()])
     kind = draw.choice(EFFECTS[op])
-    value = round(draw.choice((1, 5, 15)) * (0.5 + draw.random()), 3) if kind in ("slow", "late", "deaf") else 0.0
+    value = (
+        round(draw.choice((1, 5, 15)) * (0.5 + draw.random()), 3) if kind in ("slow", "late", "deaf") else 0.0
+    )
     nth = 1 + int(_AIMS[op][0] * draw.random() ** 2)
     return Item(kind, hub=draw.randrange(profile.hubs), op=op, nth=nth, value=value)
 
@@ -172,7 +182,10 @@ _TIMED: dict[str, Callable[[random.Random, Profile], Item]] = {
         "pause", _moment(draw), draw.randrange(profile.hubs), value=round(30 * draw.random() ** 2, 3)
     ),
     "jump": lambda draw, profile: Item(
-        "jump", _moment(draw), draw.randrange(profile.hubs), value=round(_leap(profile) * draw.uniform(-1, 1), 3)
+        "jump",
+        _moment(draw),
+        draw.randrange(profile.hubs),
+        value=round(_leap(profile) * draw.uniform(-1, 1), 3),
     ),
     "exit": lambda draw, profile: Item("exit", _moment(draw), server=draw.randrange(profile.servers)),
     "plane": lambda draw, _profile: Item("plane", _moment(draw)),

@@ -16,8 +16,8 @@ from tests.simulation.hubs import Host, Scene
 from tests.simulation.machine import Machine
 from tests.simulation.people import People
 from tests.simulation.plan import TROUBLE, Item, Plan
-from tests.simulation.planted import planted
 from tests.simulation.plane import Plane
+from tests.simulation.planted import planted
 from tests.simulation.watch import Watcher
 from tests.simulation.world import Violation, World
 
@@ -157,7 +157,9 @@ class Stage:
             row = self._watcher.row(user_name(server))
             wanted, allowed = "deleted" if row is None else row.wanted, self._people.allowed(server)
             if wanted not in allowed:
-                found.append(("lost_wish", f"server of user{server}: {wanted}, but people asked for {sorted(allowed)}"))
+                found.append(
+                    ("lost_wish", f"server of user{server}: {wanted}, but people asked for {sorted(allowed)}")
+                )
             if self._asked_again and (row is None or row.actual != "running"):
                 found.append(("does_not_start", f"user{server}: {row}"))
         return found
@@ -193,5 +195,7 @@ class _Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        text = f"{self._world.loop.time():9.3f} log     {record.getMessage()}{f' <- {error!r}' if error else ''}"
+        text = (
+            f"{self._world.loop.time():9.3f} log     {record.getMessage()}{f' <- {error!r}' if error else ''}"
+        )
         self._world.trace.append(text)

@@ -13,7 +13,7 @@ Fails = Callable[[Plan], bool]
 
 
 def shrink(plan: Plan, template: Template) -> Plan:
-    """Return the smallest plan found that ends in the violation that `plan` ends in; `plan` when it ends in none."""
+    """Return the smallest plan found that fails as `plan` does, or `plan` when it does not fail."""
     found = play(plan, template).violation
     if found is None:
         return plan

@@ -1,4 +1,4 @@
-"""What must hold: at every commit, at every birth and death of a process, and once everything has come to rest."""
+"""What must hold: at every commit, at every birth and death of a process, and at rest."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ SLACK = 5.0
 _SHARED_SLACK = 12.0
 PENDING = ("starting", "stopping")
 AT_REST = ("stopped", "failed")
-#: A write that changes nothing but these may leave the version as it is.
-_UNVERSIONED = ("lease_expires",)
 
 
 class Row(NamedTuple):
@@ -41,7 +39,9 @@ class Row(NamedTuple):
     tokens: int
 
     def __str__(self) -> str:
-        return f"server {self.id} ({self.user_name}) {self.actual}, wanted {self.wanted}, run {self.generation}"
+        return (
+            f"server {self.id} ({self.user_name}) {self.actual}, wanted {self.wanted}, run {self.generation}"
+        )
 
 
 _COLUMNS = ", ".join(f"s.{name}" for name in Row._fields if name not in ("user_name", "tokens"))
@@ -111,8 +111,7 @@ class Watcher:
         for name in ("generation", "wanted_generation", "fence", "version"):
             if getattr(row, name) < getattr(old, name):
                 fail(f"{name}_fell", f"{row}: from {getattr(old, name)} to {getattr(row, name)}")
-        blank = {name: None for name in _UNVERSIONED}
-        if row.version == old.version and row._replace(**blank, tokens=0) != old._replace(**blank, tokens=0):
+        if row.version == old.version and _versioned(row) != _versioned(old):
             fail("version_stood", f"{row} was written without a new version")
         if row.actual in PENDING and row.actual != old.actual and row.lease_owner is None:
             fail("no_lease", f"{row} began without a lease")
@@ -124,7 +123,9 @@ class Watcher:
         if row.fence == old.fence or row.deadline is None or old.deadline is None:
             return
         if row.deadline > old.deadline > max(clock() for clock in self.clocks):
-            self._world.fail("clock_restarted", f"{row}: the deadline moved by {row.deadline - old.deadline:.1f} s")
+            self._world.fail(
+                "clock_restarted", f"{row}: the deadline moved by {row.deadline - old.deadline:.1f} s"
+            )
 
     # At every effect
 
@@ -134,8 +135,8 @@ class Watcher:
             self._world.fail("no_intent", f"{process.handle} started before its row said so: {row}")
         if row is None or row.actual != "starting" or row.generation != process.generation:
             process.stray = "its start was given up while the request was under way"
-        elif not awaited and not self._machine.lists:
-            process.stray = "whoever asked for it is gone, and the machine lists nothing"
+        elif not awaited:
+            process.stray = "whoever asked for it was gone when it came"
         others = [other for other in self._known(process.server_id) if other is not process]
         if others and not process.stray:
             same = any(other.generation == process.generation for other in others)
@@ -172,7 +173,9 @@ class Watcher:
         for row in self.rows.values():
             due = row.wanted_generation > row.generation and row.wanted == "running" and row.actual in AT_REST
             if due or row.actual in PENDING or row.lease_owner or row.deadline or row.wanted == "deleted":
-                found.append(("pending", f"{row} (lease of {row.lease_owner}, deadline {_since(row.deadline)})"))
+                found.append(
+                    ("pending", f"{row} (lease of {row.lease_owner}, deadline {_since(row.deadline)})")
+                )
             if row.wanted == "stopped" and row.actual not in AT_REST:
                 found.append(("pending", f"{row}"))
             if row.actual == "running" and row.tokens != 1:
@@ -186,8 +189,14 @@ class Watcher:
             if row.actual == row.wanted == "running"
         } | {"/": "http://hub.invalid"}
         present = {spec: route["target"] for spec, route in self._plane.table.items()}
-        missing = [("missing_route", f"{spec} -> {wanted[spec]}") for spec in wanted if present.get(spec) != wanted[spec]]
-        return missing + [("stale_route", f"{spec} -> {present[spec]}") for spec in present if spec not in wanted]
+        missing = [
+            ("missing_route", f"{spec} -> {wanted[spec]}")
+            for spec in wanted
+            if present.get(spec) != wanted[spec]
+        ]
+        return missing + [
+            ("stale_route", f"{spec} -> {present[spec]}") for spec in present if spec not in wanted
+        ]
 
     def _odd_processes(self) -> list[tuple[str, str]]:
         found = []
@@ -197,14 +206,26 @@ class Watcher:
             row = self.rows.get(process.server_id)
             claimed = row is not None and row.actual not in AT_REST and row.generation == process.generation
             if not (claimed and row and process.handle in row.state) and self._can_be_found(process):
-                found.append(("orphan", f"{process.handle} of server {process.server_id} lives ({process.stray}), {row}"))
+                found.append(
+                    (
+                        "orphan",
+                        f"{process.handle} of server {process.server_id} lives ({process.stray}), {row}",
+                    )
+                )
         for row in self.rows.values():
-            if row.actual == "running" and not any(each.handle in row.state for each in living.get(row.id, ())):
+            if row.actual == "running" and not any(
+                each.handle in row.state for each in living.get(row.id, ())
+            ):
                 found.append(("running_dead", f"{row} has no process"))
         return found
 
     def _can_be_found(self, process: Process) -> bool:
         return self._machine.lists or (process.known and not process.stray)
+
+
+def _versioned(row: Row) -> Row:
+    """Return a row without what may be written without a new version."""
+    return row._replace(lease_expires=None, tokens=0)
 
 
 def _since(deadline: float | None) -> str:

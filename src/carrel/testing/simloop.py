@@ -4,12 +4,12 @@
     with sealed(loop, seed=7):
         loop.run_until_complete(main())
 
-One seed gives one run, in every process and under every PYTHONHASHSEED. Time jumps to the next timer when nothing
-else can go on. Which of several ready callbacks goes first is drawn from the seed: that is more than asyncio
-promises to vary, and nothing that relies on its documented guarantees (locks, queues, task groups) notices.
+One seed gives one run, in every process and under every PYTHONHASHSEED. Time jumps to the next timer when
+nothing else can go on. Which of several ready callbacks goes first is drawn from the seed: asyncio keeps
+their order, but locks, queues, task groups and time-outs keep what they promise without it.
 
-Code that belongs to one simulated process runs under an `Owner`, which travels in the context of each callback.
-`kill` ends an owner between two of its steps: nothing of it runs again, no `finally`, no `except`.
+Code of one simulated process runs under an `Owner`, which travels in the context of each callback. `kill`
+ends an owner between two of its steps: nothing of it runs again, no `finally`, no `except`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ class _Buried(BaseException):
     """Thrown at what never went on; unlike a cancellation, nobody catches it to go on."""
 
 
+def _refuse(*_args: Any, **_kwargs: Any) -> Any:
+    raise SimEscape("input, output or a thread was asked of the loop")
+
+
 class Owner:
     """One simulated process: everything that dies together."""
 
@@ -63,7 +67,7 @@ class Owner:
         """Called when it is killed: what the kernel does for a process that is gone."""
         self.tasks: list[asyncio.Task[Any]] = []
         self.held: list[asyncio.Handle] = []
-        """Steps that came while it was paused, or dead: kept, since dropping one would run its `finally` blocks."""
+        """Steps that came while it was paused or dead; dropping one would run its `finally` blocks."""
         self.paused_until = 0.0
 
 
@@ -103,7 +107,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """What nobody caught; a run that leaves some has failed."""
         self._time = 0.0
         self._numbers = 0
-        self._choose = random.Random(f"{seed}:order").random
+        self._choose = random.Random(f"{seed}:order").random  # noqa: S311 - repeatable is the point
         self._permuted = permuted
         self._max_steps = max_steps
         self.outside_context = contextvars.Context()
@@ -136,7 +140,7 @@ class SimLoop(asyncio.BaseEventLoop):
                 self.steps += 1
                 if self.steps > self._max_steps:
                     raise SimStuck(f"{self.steps} steps at {self._time:.3f} s: something is spinning")
-                handle._run()  # type: ignore[attr-defined]
+                handle._run()
 
     def _wake_timers(self) -> None:
         """Make ready what is due; when nothing is ready, let time pass until something is."""
@@ -249,12 +253,19 @@ class SimLoop(asyncio.BaseEventLoop):
 
     # What a simulation has no use for
 
-    def _refuse(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise SimEscape("input, output or a thread was asked of the loop")
-
-    call_soon_threadsafe = run_in_executor = add_reader = add_writer = add_signal_handler = _refuse
-    getaddrinfo = create_connection = create_server = create_datagram_endpoint = _refuse
-    create_unix_connection = create_unix_server = subprocess_exec = subprocess_shell = _refuse
+    call_soon_threadsafe: Any = _refuse
+    run_in_executor: Any = _refuse
+    add_reader: Any = _refuse
+    add_writer: Any = _refuse
+    add_signal_handler: Any = _refuse
+    getaddrinfo: Any = _refuse
+    create_connection: Any = _refuse
+    create_server: Any = _refuse
+    create_datagram_endpoint: Any = _refuse
+    create_unix_connection: Any = _refuse
+    create_unix_server: Any = _refuse
+    subprocess_exec: Any = _refuse
+    subprocess_shell: Any = _refuse
 
 
 def current_owner() -> Owner | None:
@@ -270,12 +281,22 @@ def sealed(loop: SimLoop, seed: object) -> Iterator[None]:
     not everything looks at what it catches. `datetime.now()` cannot be caught here; ban it by a linter.
     """
     state = random.getstate()
-    source = random.Random(f"{seed}:entropy")
+    source = random.Random(f"{seed}:entropy")  # noqa: S311 - repeatable is the point
     collecting = gc.isenabled()
     with ExitStack() as patches:
         for place, name in _FORBIDDEN:
-            patches.enter_context(mock.patch.object(place, name, _forbidden(loop, f"{place.__name__}.{name}")))
-        for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep"):
+            patches.enter_context(
+                mock.patch.object(place, name, _forbidden(loop, f"{place.__name__}.{name}"))
+            )
+        for name in (
+            "time",
+            "time_ns",
+            "monotonic",
+            "monotonic_ns",
+            "perf_counter",
+            "perf_counter_ns",
+            "sleep",
+        ):
             patches.enter_context(mock.patch.object(time, name, _no_time(loop, name)))
         for place, name in ((os, "urandom"), (random, "_urandom")):
             patches.enter_context(mock.patch.object(place, name, source.randbytes))
