@@ -128,7 +128,7 @@ class Hand:
         pause += sum(item.value for item in faults.values())
         if pause:
             await asyncio.sleep(pause)
-        if "fail" in faults:
+        if "fail" in faults or self._world.is_out("database"):
             raise StorageError("The simulated disk has failed.")
         self._lost = "lost" in faults
         self._killed = "kill" in faults

@@ -24,13 +24,15 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     "probe": ("fail", "slow"),
     "find": ("fail", "hang"),
 }
+#: What can be out of order for a while, for everybody.
+OUTAGES = ("database", "data plane", "machine")
 #: Failures are aimed at the first so many of an operation, and so much more often at some than at others.
 _AIMS = {
     "commit": (60, 6),
     "query": (300, 1),
     "spawn": (8, 2),
     "boot": (8, 1),
-    "poll": (30, 1),
+    "poll": (30, 2),
     "stop": (8, 2),
     "route": (12, 5),
     "table": (60, 1),
@@ -50,7 +52,7 @@ class Item:
 
     What becomes of a hub: `kill`, at a moment or right after an operation; `term`; `pause` for `value`
     seconds; `jump`, its clock does. `exit`: a server ends by itself. `plane`: the data plane is started
-    anew, empty. `wish`: somebody asks for `op`.
+    anew, empty. `wish`: somebody asks for `op`. `outage`: `op`, one of OUTAGES, fails for `value` seconds.
     """
 
     kind: str
@@ -174,7 +176,7 @@ def _operation(draw: random.Random, profile: Profile) -> Item:
     return Item(kind, hub=draw.randrange(profile.hubs), op=op, nth=nth, value=value)
 
 
-_RATES = {"kill": 4, "term": 1, "pause": 1, "jump": 2, "exit": 2, "plane": 1}
+_RATES = {"outage": 2, "kill": 4, "term": 1, "pause": 1, "jump": 2, "exit": 2, "plane": 1}
 _TIMED: dict[str, Callable[[random.Random, Profile], Item]] = {
     "kill": _kill,
     "term": lambda draw, profile: Item("term", _moment(draw), draw.randrange(profile.hubs)),
@@ -188,5 +190,8 @@ _TIMED: dict[str, Callable[[random.Random, Profile], Item]] = {
         value=round(_leap(profile) * draw.uniform(-1, 1), 3),
     ),
     "exit": lambda draw, profile: Item("exit", _moment(draw), server=draw.randrange(profile.servers)),
+    "outage": lambda draw, _profile: Item(
+        "outage", _moment(draw), op=draw.choice(OUTAGES), value=round(25 * draw.random() ** 2, 3)
+    ),
     "plane": lambda draw, _profile: Item("plane", _moment(draw)),
 }

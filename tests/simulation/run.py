@@ -112,6 +112,8 @@ class Stage:
                 host.clock.skew += item.value
             case "exit":
                 self._exit(user_name(item.server))
+            case "outage":
+                self._world.fall_out(item.op, item.value)
             case "plane":
                 self._plane.restart()
 

@@ -18,6 +18,8 @@ T = TypeVar("T")
 EPOCH = 1_800_000_000.0
 #: How long a client of the data plane waits for it, in seconds.
 PATIENCE = 5.0
+#: What answers an operation that goes out of the hub; the machine does the rest.
+_SERVED_BY = {"route": "data plane", "table": "data plane"}
 
 
 class Refused(Exception):
@@ -55,6 +57,7 @@ class World:
     def __post_init__(self) -> None:
         self.over = self.loop.create_future()
         self._draws: dict[str, random.Random] = {}
+        self._out_until: dict[str, float] = {}
         self._counts: dict[tuple[int, str], int] = {}
         self._due: dict[tuple[int, str, int], list[Item]] = {}
         for item in self.plan.items:
@@ -97,6 +100,14 @@ class World:
         for item in found:
             self.note(f"hub{hub}", f"FAULT {item.text()}")
         return found
+
+    def fall_out(self, what: str, seconds: float) -> None:
+        """Let nothing of a kind work for a while."""
+        self._out_until[what] = self.loop.time() + seconds
+
+    def is_out(self, what: str) -> bool:
+        """Tell whether something does not work now."""
+        return not self.calm and self._out_until.get(what, 0.0) > self.loop.time()
 
     @property
     def calm(self) -> bool:
@@ -144,7 +155,7 @@ class Line:
         answer: asyncio.Future[T] = world.loop.create_future()
         call = Call(self.owner, answer)
         faults = {item.kind: item for item in world.due(self.hub, op)}
-        if "fail" in faults:
+        if "fail" in faults or world.is_out(_SERVED_BY.get(op, "machine")):
             world.loop.outside(there + back, _answer, call, answer, None, Refused(f"{op} was refused"))
             return await answer
         late = sum(item.value for item in faults.values())

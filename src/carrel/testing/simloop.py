@@ -18,6 +18,7 @@ import asyncio
 import contextvars
 import gc
 import heapq
+import inspect
 import os
 import random
 import socket
@@ -25,7 +26,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -218,19 +218,16 @@ class SimLoop(asyncio.BaseEventLoop):
         Call it after the verdict, with the loop stopped and every seam of the owners refusing service.
         """
         self._burying = True
-        with warnings.catch_warnings():
-            # Some coroutines were handed to a task that died before its first step.
-            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-            for owner in owners:
-                self.kill(owner)
-                for task in owner.tasks:
-                    if not task.done():
-                        _unwind(task.get_coro())
-                owner.tasks.clear()
-                owner.held.clear()
-                owner.at_death.clear()
-            self._ready.clear()
-            self._scheduled.clear()
+        for owner in owners:
+            self.kill(owner)
+            for task in owner.tasks:
+                if not task.done():
+                    _unwind(task.get_coro())
+            owner.tasks.clear()
+            owner.held.clear()
+            owner.at_death.clear()
+        self._ready.clear()
+        self._scheduled.clear()
 
     # Identity
 
@@ -343,6 +340,11 @@ def _no_time(loop: SimLoop, name: str) -> Callable[..., Any]:
 
 def _unwind(work: Any) -> None:
     """Throw a coroutine out of whatever it waits for, as often as it waits again."""
+    if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+        # It died before its first step, and with it what it was handed to wait for.
+        for value in inspect.getcoroutinelocals(work).values():
+            if inspect.iscoroutine(value):
+                value.close()
     try:
         for _ in range(_STUBBORN):
             work.throw(_Buried())
