@@ -91,6 +91,8 @@ class Reconciler:
             task = asyncio.create_task(self._do(server, work), name=f"{action} of server {server_id}")
             self._tasks[server_id] = task
             task.add_done_callback(lambda done: self._done(server_id, done))
+            # One that is cancelled before its first step leaves its work unbegun.
+            task.add_done_callback(lambda _done: work.close())
 
     def _is_outdated(self, server_id: int, action: Action) -> bool:
         """Tell whether the task that runs for a server stands in the way of `action`."""
