@@ -93,6 +93,7 @@ class SimEngine(SqliteEngine):
         cursor = await super().run(connection, text, values)
         if op == "commit":
             await self._hand.committed()
+        await self._hand.rest()
         return cursor
 
     def _connect(self) -> sqlite3.Connection:
@@ -143,6 +144,9 @@ class Hand:
             await self._die()
         if lost:
             raise StorageError("The simulated disk has taken it and does not say so.")
+
+    async def rest(self) -> None:
+        """Let an answer take its time now and then."""
         if self._draw.random() < 0.1:
             await asyncio.sleep(self._world.latency(self._draw, 0.004))
 

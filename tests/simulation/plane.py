@@ -14,12 +14,16 @@ Table = dict[str, dict[str, Any]]
 
 
 class Plane:
-    """A table of routes that outlives hubs, and is empty after each of its own starts."""
+    """A table of routes that outlives hubs, and is empty after each of its own starts.
+
+    `changed` is told of each change that a hub still waits for: the path, and the target or nothing.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.table: Table = {}
         self.starts = 1
+        self.changed: Callable[[str, str], None] = lambda spec, target: None
 
     def restart(self) -> None:
         """End and start anew."""
@@ -27,13 +31,17 @@ class Plane:
         self.table.clear()
         self.starts += 1
 
-    def put(self, spec: str, target: str, data: Mapping[str, Any]) -> None:
+    def put(self, call: Call[None], spec: str, target: str, data: Mapping[str, Any]) -> None:
         """Set a route."""
+        if call.awaited:
+            self.changed(spec, target)
         self._world.note("plane", f"{spec} -> {target}")
         self.table[spec] = {"routespec": spec, "target": target, "data": dict(data)}
 
-    def drop(self, spec: str) -> None:
+    def drop(self, call: Call[None], spec: str) -> None:
         """Remove a route."""
+        if call.awaited and spec in self.table:
+            self.changed(spec, "")
         self._world.note("plane", f"{spec} -> nothing")
         self.table.pop(spec, None)
 
@@ -55,11 +63,11 @@ class SimProxy(Proxy):
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         """Set a route."""
-        await self._ask("route", lambda _call: self._plane.put(routespec, target, data))
+        await self._ask("route", lambda call: self._plane.put(call, routespec, target, data))
 
     async def delete_route(self, routespec: str) -> None:
         """Remove a route."""
-        await self._ask("route", lambda _call: self._plane.drop(routespec))
+        await self._ask("route", lambda call: self._plane.drop(call, routespec))
 
     async def get_all_routes(self) -> Table:
         """Return the table."""

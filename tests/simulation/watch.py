@@ -63,7 +63,7 @@ class Watcher:
         self.rows: dict[int, Row] = {}
         self.clocks: list[Callable[[], float]] = []
         """What the hosts' wall clocks say."""
-        machine.born, machine.struck = self._born, self._struck
+        machine.born, machine.struck, plane.changed = self._born, self._struck, self._routed
 
     def close(self) -> None:
         """Let go of the database."""
@@ -148,6 +148,11 @@ class Watcher:
         if row is None or process.stray or row.generation != process.generation or row.actual != "running":
             return
         self._world.fail("needless_kill", f"{process.handle} was asked to end although {row}")
+
+    def _routed(self, spec: str, target: str) -> None:
+        row = next((row for row in self.rows.values() if spec == f"/user/{row.user_name}/"), None)
+        if not target and row is not None and row.actual == row.wanted == "running":
+            self._world.fail("needless_unroute", f"{spec} was taken away although {row}")
 
     def _known(self, server_id: int) -> list[Process]:
         """Return the living processes of a server that a hub can know of."""

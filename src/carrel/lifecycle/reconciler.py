@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from carrel.core.context import HubContext
@@ -28,6 +29,9 @@ from carrel.lifecycle.stop import Stopper
 _SWEEP_INTERVAL = 5.0
 _RETRY_AFTER = 5.0
 _log = logging.getLogger("carrel.lifecycle")
+
+#: One step of a server's life, not begun: a task that is cancelled before it starts leaves nothing behind.
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Reconciler:
@@ -91,8 +95,6 @@ class Reconciler:
             task = asyncio.create_task(self._do(server, work), name=f"{action} of server {server_id}")
             self._tasks[server_id] = task
             task.add_done_callback(lambda done: self._done(server_id, done))
-            # One that is cancelled before its first step leaves its work unbegun.
-            task.add_done_callback(lambda _done: work.close())
 
     def _is_outdated(self, server_id: int, action: Action) -> bool:
         """Tell whether the task that runs for a server stands in the way of `action`."""
@@ -100,24 +102,24 @@ class Reconciler:
             return server_id in self._polling
         return action in (Action.CANCEL, Action.ABORT)
 
-    def _work(self, action: Action, server: Server) -> Coroutine[Any, Any, None] | None:
+    def _work(self, action: Action, server: Server) -> Work | None:
         match action:
             case Action.NONE:
                 return None
             case Action.START:
-                return self._start(server)
+                return partial(self._start, server)
             case Action.RECOVER:
-                return self._poller.recover(server)
+                return partial(self._poller.recover, server)
             case Action.ABORT:
-                return self._poller.abort(server)
+                return partial(self._poller.abort, server)
             case Action.POLL:
-                return self._poll(server)
+                return partial(self._poll, server)
             case Action.STOP | Action.CANCEL:
-                return self._stopper.stop(server)
+                return partial(self._stopper.stop, server)
             case Action.FORCE:
-                return self._stopper.stop(server, force=True)
+                return partial(self._stopper.stop, server, force=True)
             case Action.DELETE:
-                return self._delete(server)
+                return partial(self._delete, server)
 
     def _done(self, server_id: int, task: asyncio.Task[None]) -> None:
         self._tasks.pop(server_id, None)
@@ -129,10 +131,10 @@ class Reconciler:
         _log.error("Work on server %d failed (%s); trying again", server_id, task.get_name(), exc_info=error)
         self._queue.add(server_id, delay=_RETRY_AFTER)
 
-    async def _do(self, server: Server, step: Coroutine[Any, Any, None]) -> None:
+    async def _do(self, server: Server, work: Work) -> None:
         """Run one step; when it breaks off, give the lease up so that the next look recovers the server."""
         try:
-            await step
+            await work()
         except lease.LeaseLost:
             return
         except BaseException:

@@ -18,7 +18,6 @@ import asyncio
 import contextvars
 import gc
 import heapq
-import inspect
 import os
 import random
 import socket
@@ -340,11 +339,6 @@ def _no_time(loop: SimLoop, name: str) -> Callable[..., Any]:
 
 def _unwind(work: Any) -> None:
     """Throw a coroutine out of whatever it waits for, as often as it waits again."""
-    if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
-        # It died before its first step, and with it what it was handed to wait for.
-        for value in inspect.getcoroutinelocals(work).values():
-            if inspect.iscoroutine(value):
-                value.close()
     try:
         for _ in range(_STUBBORN):
             work.throw(_Buried())
