@@ -52,7 +52,9 @@ class RouteKeeper:
     async def sync(self) -> None:
         """Make the table equal to the rows; raises ProxyError."""
         async with self._lock:
-            await self._ctx.proxy.put_routes(await wanted_routes(self._ctx) | self._ahead)
+            # Noted before the rows are read: one that settles meanwhile stands in neither otherwise.
+            ahead = dict(self._ahead)
+            await self._ctx.proxy.put_routes(await wanted_routes(self._ctx) | ahead)
 
     def heed(self, event: Event) -> None:
         """Look at once when the hub got a request that a route should have caught; give this to the bus."""
