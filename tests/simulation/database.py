@@ -8,8 +8,8 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -19,7 +19,7 @@ from carrel.lib.clock import Clock, SystemClock
 from carrel.storage.base import StorageError
 from carrel.storage.migrate import Schema
 from carrel.storage.sql.engine import Engine, Statements, Values
-from carrel.storage.sql.sqlite import SqliteEngine
+from carrel.storage.sql.sqlite import SqliteEngine, SqliteLink
 from carrel.storage.sql.store import SqlStore
 from carrel.testing.simloop import Owner
 from tests.simulation.world import EPOCH, World
@@ -93,8 +93,15 @@ class SimEngine(SqliteEngine):
         cursor = await super().run(connection, text, values)
         if op == "commit":
             await self._hand.committed()
-        await self._hand.rest()
+            await self._hand.rest()
         return cursor
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqliteLink]:
+        async with super().read() as link:
+            yield link
+            # Not between a query and its rows: a cursor that is left half read keeps its view of the past.
+            await self._hand.rest()
 
     def _connect(self) -> sqlite3.Connection:
         connection = super()._connect()
