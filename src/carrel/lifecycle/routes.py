@@ -92,7 +92,9 @@ class RouteKeeper:
         if self._ctx.peers.others:
             await self._mend(without)
             return
-        table = await wanted_routes(self._ctx) | self._ahead
+        # Noted before the rows are read: one that settles meanwhile stands in neither otherwise.
+        ahead = dict(self._ahead)
+        table = await wanted_routes(self._ctx) | ahead
         table.pop(without, None)
         await self._bounded(self._ctx.proxy.put_routes(table), _TABLE_LIMIT)
 
@@ -105,8 +107,9 @@ class RouteKeeper:
         proxy = self._ctx.proxy
         for _ in range(_ROUNDS):
             present = await self._bounded(proxy.get_all_routes(), _TABLE_LIMIT)
+            ahead = dict(self._ahead)
             elsewhere, wanted = await started_elsewhere(self._ctx), await wanted_routes(self._ctx)
-            table = wanted | self._ahead
+            table = wanted | ahead
             table |= {spec: as_route(present[spec]) for spec in elsewhere if spec in present}
             table.pop(without, None)
             left_over = present.keys() - table.keys()

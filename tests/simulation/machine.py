@@ -1,0 +1,193 @@
+"""The machine on which servers run, and the driver through which hubs use it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from traitlets import Unicode
+
+from carrel.spawners.base import Spawner
+from carrel.spawners.reports import Orphan
+from carrel.spawners.views import HubView
+from tests.simulation.world import Call, Line, Refused, World
+
+RunKey = tuple[int, int]
+"""Server id and generation."""
+_NEVER = 1e9
+#: How long the driver waits for the end of a process before it kills it, in seconds.
+_TERM_LIMIT = 8.0
+
+
+@dataclass(eq=False, slots=True)
+class Process:
+    """One server's process; it carries whose it is, as a real one does in its environment."""
+
+    handle: str
+    hub_id: str
+    server_id: int
+    generation: int
+    answers_at: float
+    ends_at: float
+    grace: float
+    """Seconds from being asked to end until it does."""
+    known: bool = False
+    """The hub has kept its checkpoint."""
+    stray: str = ""
+    """Why no hub could know of it: only a sweep over the machine finds it."""
+
+    @property
+    def key(self) -> RunKey:
+        return self.server_id, self.generation
+
+    @property
+    def url(self) -> str:
+        return f"http://10.0.0.1:{9000 + int(self.handle[1:])}"
+
+
+class Machine:
+    """All processes. `born` and `struck` are told of each birth, and of each order to end."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._draw = world.draw("machine")
+        self.processes: dict[str, Process] = {}
+        self.born: Callable[[Process, bool], None] = lambda process, awaited: None
+        self.struck: Callable[[Process], None] = lambda process: None
+        #: Drivers of some back ends can list what runs; of others the hub knows what its checkpoints say.
+        self.lists = world.draw("machine's kind").random() < 0.7
+
+    def alive(self) -> list[Process]:
+        """Return what lives now."""
+        now = self._world.loop.time()
+        return [process for process in self.processes.values() if process.ends_at > now]
+
+    def lives(self, handle: str) -> bool:
+        """Tell whether a process lives."""
+        process = self.processes.get(handle)
+        return process is not None and process.ends_at > self._world.loop.time()
+
+    def spawn(self, call: Call[str], hub_id: str, key: RunKey) -> str:
+        """Start a process and return its handle."""
+        draw, now = self._draw, self._world.loop.time()
+        slow = not self._world.calm and draw.random() < 0.1
+        process = Process(
+            f"p{len(self.processes) + 1}",
+            hub_id,
+            *key,
+            answers_at=now + draw.random() * (20 if slow else 2),
+            ends_at=_NEVER,
+            grace=_NEVER if draw.random() < 0.1 else 3 * draw.random(),
+        )
+        self.processes[process.handle] = process
+        self._world.note("machine", f"+ {process.handle} for server {key[0]} run {key[1]}")
+        self.born(process, call.awaited)
+        return process.handle
+
+    def end(self, handle: str, *, hard: bool, call: Call[Any] | None = None) -> None:
+        """Let a process end: by itself, or on somebody's order."""
+        process = self.processes.get(handle)
+        if process is None or not self.lives(handle):
+            return
+        self._world.note("machine", f"- {handle} ({'killed' if hard else 'asked to end'})")
+        if call is not None and call.awaited:
+            self.struck(process)
+        process.ends_at = min(process.ends_at, self._world.loop.time() + (0.05 if hard else process.grace))
+
+    def address(self, handle: str) -> str:
+        """Return where a process will answer."""
+        if not self.lives(handle):
+            raise Refused(f"{handle} has ended")
+        return self.processes[handle].url
+
+    def answers(self, url: str) -> bool:
+        """Tell whether something answers there."""
+        now = self._world.loop.time()
+        return any(url.startswith(f"{each.url}/") and each.answers_at <= now for each in self.alive())
+
+    def listing(self, hub_id: str, known: Collection[RunKey]) -> list[Orphan]:
+        """Return what runs of a hub's, as far as this kind of machine can say."""
+        mine = [each for each in self.alive() if each.hub_id == hub_id and each.key not in known]
+        return [Orphan(*each.key, {"handle": each.handle}) for each in mine] if self.lists else []
+
+
+@dataclass(slots=True)
+class SimHubView(HubView):
+    """What the driver sees of the hub, and the hub's ways out."""
+
+    line: Any = None
+    machine: Any = None
+
+
+class SimSpawner(Spawner):
+    """A driver of a remote machine: each request travels, and may be the one that fails."""
+
+    handle = Unicode()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over a checkpoint."""
+        super().load_state(state)
+        self.handle = str(state.get("handle", ""))
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the checkpoint."""
+        return super().get_state() | ({"handle": self.handle} if self.handle else {})
+
+    def clear_state(self) -> None:
+        """Forget the process."""
+        super().clear_state()
+        self.handle = ""
+
+    async def start(self) -> str:
+        """Start a process, keep its handle, and wait until the machine says where it will answer."""
+        key = (self.server_id, self.generation)
+        self.handle = await self._line.call(
+            "spawn", lambda call: self._machine.spawn(call, self.hub.hub_id, key)
+        )
+        await self.save_state()
+        self._machine.processes[self.handle].known = True
+        return await self._line.call("boot", lambda _call: self._machine.address(self.handle))
+
+    async def poll(self) -> int | None:
+        """Ask the machine."""
+        return await self._look("poll") if self.handle else 0
+
+    async def stop(self, now: bool = False) -> None:
+        """Ask the process to end, and kill it when it does not; return when it is gone."""
+        if not self.handle:
+            return
+        handle, hard = self.handle, now
+        waited = 0.0
+        await self._line.call("stop", lambda call: self._machine.end(handle, hard=hard, call=call))
+        while await self._look("gone") is None:
+            await asyncio.sleep(0.5)
+            waited += 0.5
+            if waited >= _TERM_LIMIT and not hard:
+                hard = True
+                await self._line.call("stop", lambda call: self._machine.end(handle, hard=True, call=call))
+
+    async def find_orphans(self, known: Collection[RunKey]) -> list[Orphan]:
+        """Return what runs besides `known`."""
+        return await self._line.call("find", lambda _call: self._machine.listing(self.hub.hub_id, known))
+
+    async def _look(self, op: str) -> int | None:
+        handle = self.handle
+
+        def lie() -> int:
+            if self._machine.lives(handle):
+                self._machine.processes[handle].stray = "its driver called it dead"
+            return 1
+
+        return await self._line.call(op, lambda _call: None if self._machine.lives(handle) else 0, lie=lie)
+
+    @property
+    def _line(self) -> Line:
+        line: Line = self.hub.line
+        return line
+
+    @property
+    def _machine(self) -> Machine:
+        machine: Machine = self.hub.machine
+        return machine
