@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.simulation.database import Template, open_template
 from tests.simulation.farm import Work, Yield, harvest
-from tests.simulation.plan import Plan, Profile, draw_plan, read_plan
+from tests.simulation.plan import Plan, draw_plan, draw_profile, read_plan
 from tests.simulation.planted import FAULTS
 from tests.simulation.run import Outcome, play
 from tests.simulation.shrink import shrink
@@ -21,21 +21,20 @@ _SERVERS = 3
 def main(words: Sequence[str] | None = None) -> int:
     """Play what the command line says; return 1 when something is wrong with the hub."""
     arguments = _parser().parse_args(words)
-    profile = Profile(hubs=arguments.hubs, servers=_SERVERS)
     with open_template(_SERVERS) as template:
         if arguments.replay:
-            return _replay(arguments, profile, template)
+            return _replay(arguments, template)
         if arguments.digests:
-            return _print_digests(arguments, profile, template)
+            return _print_digests(arguments, template)
         seeds = range(arguments.first, arguments.first + arguments.seeds)
-        return _play_all(Work(seeds, profile, arguments.planted, template), arguments.workers)
+        return _play_all(Work(seeds, arguments.hubs, arguments.planted, template), arguments.workers)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="how many seeds to play")
     parser.add_argument("--first", type=int, default=1, metavar="SEED", help="the first of them")
-    parser.add_argument("--hubs", type=int, default=1, help="how many hubs share the database")
+    parser.add_argument("--hubs", type=int, default=0, help="how many hubs there are; else 1 to 3, as drawn")
     parser.add_argument("--planted", default="", choices=("", *FAULTS), help="a fault to put into the hub")
     parser.add_argument("--workers", type=int, help="how many processes; as many as there are cores")
     parser.add_argument(
@@ -51,9 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _replay(arguments: argparse.Namespace, profile: Profile, template: Template) -> int:
+def _replay(arguments: argparse.Namespace, template: Template) -> int:
     if arguments.replay.isdecimal():
-        plan = draw_plan(int(arguments.replay), profile)
+        seed = int(arguments.replay)
+        plan = draw_plan(seed, draw_profile(seed, arguments.hubs))
     else:
         plan = replace(read_plan(Path(arguments.replay)), planted="")
     plan = replace(plan, planted=arguments.planted)
@@ -68,9 +68,9 @@ def _replay(arguments: argparse.Namespace, profile: Profile, template: Template)
     return int(outcome.violation is not None)
 
 
-def _print_digests(arguments: argparse.Namespace, profile: Profile, template: Template) -> int:
+def _print_digests(arguments: argparse.Namespace, template: Template) -> int:
     for seed in range(arguments.first, arguments.first + arguments.seeds):
-        print(seed, play(draw_plan(seed, profile), template).digest)
+        print(seed, play(draw_plan(seed, draw_profile(seed, arguments.hubs)), template).digest)
     return 0
 
 
@@ -98,7 +98,7 @@ def _count(failed: Sequence[Outcome]) -> str:
 
 def _command(plan: Plan) -> str:
     """Return what replays a plan that was drawn from its seed."""
-    words = [f"--hubs {plan.profile.hubs}"] if plan.profile.hubs != 1 else []
+    words = [f"--hubs {plan.profile.hubs}"] if plan.profile != draw_profile(plan.seed) else []
     words += [f"--planted '{plan.planted}'"] if plan.planted else []
     return f"make sim REPLAY={plan.seed}" + (f' ARGS="{" ".join(words)}"' if words else "")
 

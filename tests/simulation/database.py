@@ -8,20 +8,22 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import URL
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+from carrel.domain.events import Event
 from carrel.lib.clock import Clock, SystemClock
-from carrel.storage.base import StorageError
+from carrel.storage.base import Ears, StorageUnavailable
 from carrel.storage.migrate import Schema
 from carrel.storage.sql.engine import Engine, Statements, Values
 from carrel.storage.sql.sqlite import SqliteEngine, SqliteLink
 from carrel.storage.sql.store import SqlStore
 from carrel.testing.simloop import Owner
+from tests.simulation.wire import Wire
 from tests.simulation.world import EPOCH, World
 
 HUB_ID = "simulated"
@@ -82,6 +84,7 @@ class SimEngine(SqliteEngine):
     def __init__(self, path: Path, clock: Clock, hand: Hand) -> None:
         super().__init__(path, Schema(), clock, hand.jitter)
         self._hand = hand
+        self._said: list[Event] = []
         self._open_connections: list[sqlite3.Connection] = []
         hand.owner.at_death.append(self._vanish)
 
@@ -92,9 +95,23 @@ class SimEngine(SqliteEngine):
         await self._hand.before(op)
         cursor = await super().run(connection, text, values)
         if op == "commit":
+            self._hand.say(self._said)
             await self._hand.committed()
             await self._hand.rest()
         return cursor
+
+    @asynccontextmanager
+    async def write(self, *, durable: bool) -> AsyncIterator[SqliteLink]:
+        async with super().write(durable=durable) as link:
+            self._said = link.events
+            yield link
+
+    async def listen(self, ears: Ears) -> None:
+        await self._hand.listen(ears)
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        await self._hand.before("tell")
+        self._hand.say(events)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqliteLink]:
@@ -119,8 +136,11 @@ class SimEngine(SqliteEngine):
 class Hand:
     """What the plan does to the statements of one hub process."""
 
-    def __init__(self, world: World, owner: Owner, hub: int, on_commit: Callable[[], None]) -> None:
+    def __init__(
+        self, world: World, owner: Owner, hub: int, wire: Wire | None, on_commit: Callable[[str], None]
+    ) -> None:
         self._world = world
+        self._wire = wire
         self.owner = owner
         self._hub = hub
         self._on_commit = on_commit
@@ -137,7 +157,7 @@ class Hand:
         if pause:
             await asyncio.sleep(pause)
         if "fail" in faults or self._world.is_out("database"):
-            raise StorageError("The simulated disk has failed.")
+            raise StorageUnavailable("The simulated disk has failed.")
         self._lost = "lost" in faults
         self._killed = "kill" in faults
         if self._killed and op != "commit":
@@ -146,11 +166,27 @@ class Hand:
     async def committed(self) -> None:
         """Look at what a commit has made; it may be the hub's last, or its answer may be lost."""
         lost, killed = self._lost, self._killed
-        self._on_commit()
+        self._on_commit(self.owner.name)
         if killed:
             await self._die()
         if lost:
-            raise StorageError("The simulated disk has taken it and does not say so.")
+            raise StorageUnavailable("The simulated disk has taken it and does not say so.")
+
+    def say(self, events: Sequence[Event]) -> None:
+        """Tell the other hubs, if there can be any."""
+        if self._wire is not None:
+            self._wire.say(self._hub, events)
+
+    async def listen(self, ears: Ears) -> None:
+        """Hear the other hubs on one connection after the other."""
+        while self._wire is not None:
+            with suppress(StorageUnavailable):
+                await self.before("listen")
+                connection = self._wire.connect(self._hub, self.owner)
+                ears.listening()
+                await connection.hear(ears)
+                ears.lost()
+            await asyncio.sleep(0.1 + 2 * self._draw.random())
 
     async def rest(self) -> None:
         """Let an answer take its time now and then."""
@@ -165,8 +201,23 @@ class Hand:
 class SimStore(SqlStore):
     """The production store; several hubs may have one each on the same file."""
 
-    def __init__(self, path: Path, clock: Clock, hand: Hand, statements: Statements, *, single: bool) -> None:
-        super().__init__(f"sqlite:///{path.name}", directory=path.parent, clock=clock, jitter=hand.jitter)
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        hand: Hand,
+        statements: Statements,
+        publish: Callable[[Event], None],
+        *,
+        single: bool,
+    ) -> None:
+        super().__init__(
+            f"sqlite:///{path.name}",
+            directory=path.parent,
+            clock=clock,
+            jitter=hand.jitter,
+            publish=publish,
+        )
         self._hand = hand
         self._single = single
         self._shared = statements
@@ -175,6 +226,9 @@ class SimStore(SqlStore):
     def single_hub(self) -> bool:
         """Whether the plan has one hub."""
         return self._single
+
+    async def checkpoint(self) -> None:
+        """Do nothing: what is only of a disk is not simulated."""
 
     def _choose(self, url: URL) -> Engine:
         engine = SimEngine(self._directory / str(url.database), self._clock, self._hand)

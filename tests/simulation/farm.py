@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tests.simulation.database import Template
-from tests.simulation.plan import Profile, draw_plan
+from tests.simulation.plan import draw_plan, draw_profile
 from tests.simulation.run import Outcome, play
 
 #: How many seeds a worker plays before it makes room for a fresh one: killed hubs leave garbage behind.
@@ -21,7 +21,8 @@ class Work:
     """Some seeds, and how to play them."""
 
     seeds: Sequence[int]
-    profile: Profile
+    hubs: int
+    """How many share the database; 0 leaves it to each seed."""
     planted: str
     template: Template
 
@@ -48,19 +49,17 @@ def harvest(work: Work, workers: int | None = None) -> Iterator[Yield]:
 def _shift(work: Work) -> Yield:
     begun = time.process_time()
     outcomes = [
-        play(replace(draw_plan(seed, work.profile), planted=work.planted), work.template)
+        play(replace(draw_plan(seed, draw_profile(seed, work.hubs)), planted=work.planted), work.template)
         for seed in work.seeds
     ]
     failed = tuple(outcome for outcome in outcomes if outcome.violation is not None)
     return Yield(len(work.seeds), failed, time.process_time() - begun)
 
 
-def hunt(
-    planted: str, profile: Profile, seeds: Sequence[int], template: Template
-) -> tuple[int, Outcome | None]:
+def hunt(planted: str, hubs: int, seeds: Sequence[int], template: Template) -> tuple[int, Outcome | None]:
     """Play seeds with a planted fault until one finds it; return how many it took, and the run that did."""
     for count, seed in enumerate(seeds, 1):
-        outcome = play(replace(draw_plan(seed, profile), planted=planted), template)
+        outcome = play(replace(draw_plan(seed, draw_profile(seed, hubs)), planted=planted), template)
         if outcome.violation is not None:
             return count, outcome
     return len(seeds), None

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from carrel.app.lifespan import run_workers
 from carrel.authenticators.dummy import DummyAuthenticator
-from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_hub_id
 from carrel.core.cache import CallerCache
 from carrel.core.context import HubContext
+from carrel.core.peers import Peers
+from carrel.domain.hubs import owner_name
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Timestamp
-from carrel.lifecycle.reconciler import Reconciler
-from carrel.lifecycle.routes import RouteKeeper
 from carrel.proxy.base import ProxyError
 from carrel.storage.base import StorageError
 from carrel.storage.sql.engine import Statements
 from carrel.testing.factories import some_settings
 from carrel.testing.simloop import Owner
 from tests.simulation.database import Hand, SimStore
-from tests.simulation.machine import Machine, SimHubView, SimSpawner
-from tests.simulation.orphans import sweep_orphans
+from tests.simulation.machine import BoundSpawner, Machine, SimHubView, SimSpawner
 from tests.simulation.plane import Plane, SimProxy
 from tests.simulation.watch import Watcher
+from tests.simulation.wire import Wire
 from tests.simulation.world import EPOCH, Line, Refused, World
 
 #: Time-outs short enough that a run of some minutes meets all of them.
-SETTINGS = some_settings({"Spawner": {"start_timeout": 8, "http_timeout": 6, "poll_interval": 6}})
+SETTINGS = some_settings(
+    {"Spawner": {"start_timeout": 8, "http_timeout": 6, "poll_interval": 6}}, concurrent_spawn_limit=2
+)
 
 
 class SimClock:
@@ -53,6 +56,26 @@ class SimClock:
         await asyncio.sleep(seconds)
 
 
+class SimProbe:
+    """A look at a server from one hub."""
+
+    def __init__(self, machine: Machine, line: Line) -> None:
+        self._machine = machine
+        self._line = line
+
+    async def __call__(self, url: str) -> bool:
+        """Tell whether it answers."""
+        try:
+            return await self._line.call("probe", lambda _call: self._machine.answers(url))
+        except Refused:
+            return False
+
+    async def examine(self, url: str, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """Return nothing: why a server does not answer is for people, and changes no row's life."""
+        await self(url)
+        return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What hubs stand in."""
@@ -60,6 +83,7 @@ class Scene:
     world: World
     machine: Machine
     plane: Plane
+    wire: Wire
     watcher: Watcher
     path: Path
     statements: Statements
@@ -71,6 +95,7 @@ class Host:
     def __init__(self, scene: Scene, number: int) -> None:
         self.scene = scene
         self.number = number
+        self.node = f"node{number % scene.world.plan.profile.nodes}"
         self.clock = SimClock(scene.world)
         self.owners: list[Owner] = []
         self.ctx: HubContext | None = None
@@ -96,7 +121,7 @@ class Host:
         """Start a hub process."""
         world = self.scene.world
         self._steps += self.owners[-1].steps if self.owners else 0
-        owner = Owner(f"{self.name}.{len(self.owners) + 1}")
+        owner = Owner(owner_name(self.node, self.number, str(len(self.owners) + 1)))
         later = [step - self._steps for step in self._deaths if step > self._steps]
         owner.dies_at = later[0] if later and not world.calm else None
         owner.at_death.append(self._died)
@@ -133,42 +158,29 @@ class Host:
         self.scene.world.loop.outside(delay, self.boot)
 
     async def _run(self, owner: Owner) -> None:
-        scene = self.scene
-        hand = Hand(scene.world, owner, self.number, scene.watcher.committed)
+        scene, bus = self.scene, Bus()
         single = scene.world.plan.profile.hubs == 1
-        store = SimStore(scene.path, self.clock, hand, scene.statements, single=single)
+        wire = None if single else scene.wire
+        hand = Hand(scene.world, owner, self.number, wire, scene.watcher.committed)
+        store = SimStore(scene.path, self.clock, hand, scene.statements, bus.publish, single=single)
         await store.open(claim=False)
         try:
             line = Line(scene.world, owner, self.number)
-            await self._work(await self._build(store, line), line, owner)
+            ctx = await self._build(store, bus, line)
+            async with run_workers(ctx, probe=SimProbe(scene.machine, line)):
+                self.ctx = ctx
+                await asyncio.get_running_loop().create_future()
         finally:
             self.ctx = None
             await store.close()
 
-    async def _work(self, ctx: HubContext, line: Line, owner: Owner) -> None:
-        async def probe(url: str) -> bool:
-            try:
-                return await line.call("probe", lambda _call: scene.machine.answers(url))
-            except Refused:
-                return False
-
-        scene = self.scene
-        routes = RouteKeeper(ctx)
-        reconciler = Reconciler(ctx, probe, routes, owner=owner.name)
-        await ctx.proxy.start()
-        await routes.sync()
-        ctx.bus.listen(reconciler.heed)
-        ctx.bus.listen(routes.heed)
-        self.ctx = ctx
-        async with asyncio.TaskGroup() as work:
-            work.create_task(reconciler.run())
-            work.create_task(routes.run())
-            work.create_task(sweep_orphans(ctx))
-
-    async def _build(self, store: SimStore, line: Line) -> HubContext:
-        bus, callers = Bus(), CallerCache()
+    async def _build(self, store: SimStore, bus: Bus, line: Line) -> HubContext:
+        scene, settings, bound = self.scene, SETTINGS, self.scene.world.plan.profile.nodes > 1
+        callers = CallerCache(None if store.single_hub else self.clock.monotonic)
         bus.listen(callers.heed)
-        settings: Settings = SETTINGS
+        url = f"http://{self.name}"
+        hub = SimHubView("http://hub/hub/api", "/hub/", hub_id=await load_hub_id(store))
+        hub.line, hub.machine, hub.node = line, scene.machine, self.node if bound else ""
         return HubContext(
             settings=settings,
             store=store,
@@ -176,17 +188,17 @@ class Host:
             progress=ProgressLog(bus),
             clock=self.clock,
             authenticator=DummyAuthenticator(config=settings.plugins),
-            spawner_class=SimSpawner,
+            spawner_class=BoundSpawner if bound else SimSpawner,
             proxy=SimProxy(
-                self.scene.plane, line, public_url="http://hub.test/", hub_url="http://hub.invalid"
+                scene.plane,
+                line,
+                public_url="http://hub.test/",
+                hub_url=url,
+                should_start=store.single_hub,
             ),
-            hub=SimHubView(
-                "http://hub/hub/api",
-                "/hub/",
-                hub_id=await load_hub_id(store),
-                line=line,
-                machine=self.scene.machine,
-            ),
+            hub=hub,
             callers=callers,
             activity=Activity(settings.activity_resolution),
+            peers=Peers(self.owner.name, self.node, url),
+            chance=scene.world.draw(f"chance:{self.number}").random,
         )

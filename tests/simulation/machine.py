@@ -12,11 +12,13 @@ from traitlets import Unicode
 from carrel.spawners.base import Spawner
 from carrel.spawners.reports import Orphan
 from carrel.spawners.views import HubView
+from carrel.testing.simloop import Owner
 from tests.simulation.world import Call, Line, Refused, World
 
 RunKey = tuple[int, int]
 """Server id and generation."""
 _NEVER = 1e9
+_IP = "10.0.0.1"
 #: How long the driver waits for the end of a process before it kills it, in seconds.
 _TERM_LIMIT = 8.0
 
@@ -31,6 +33,8 @@ class Process:
     generation: int
     answers_at: float
     ends_at: float
+    node: str
+    """The machine it is on, where that matters; empty for a driver that reaches all of them."""
     grace: float
     """Seconds from being asked to end until it does."""
     known: bool = False
@@ -44,16 +48,17 @@ class Process:
 
     @property
     def url(self) -> str:
-        return f"http://10.0.0.1:{9000 + int(self.handle[1:])}"
+        return f"http://{_IP}:{_port(self.handle)}"
 
 
 class Machine:
-    """All processes. `born` and `struck` are told of each birth, and of each order to end."""
+    """All processes. `asked`, `born` and `struck` are told of each start, birth and order to end."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._draw = world.draw("machine")
         self.processes: dict[str, Process] = {}
+        self.asked: Callable[[RunKey, Owner], None] = lambda key, owner: None
         self.born: Callable[[Process, bool], None] = lambda process, awaited: None
         self.struck: Callable[[Process], None] = lambda process: None
         #: Drivers of some back ends can list what runs; of others the hub knows what its checkpoints say.
@@ -64,12 +69,12 @@ class Machine:
         now = self._world.loop.time()
         return [process for process in self.processes.values() if process.ends_at > now]
 
-    def lives(self, handle: str) -> bool:
-        """Tell whether a process lives."""
+    def lives(self, handle: str, node: str) -> bool:
+        """Tell whether a process lives, as far as can be seen on a node."""
         process = self.processes.get(handle)
-        return process is not None and process.ends_at > self._world.loop.time()
+        return process is not None and process.node == node and process.ends_at > self._world.loop.time()
 
-    def spawn(self, call: Call[str], hub_id: str, key: RunKey) -> str:
+    def spawn(self, call: Call[str], hub_id: str, key: RunKey, node: str) -> str:
         """Start a process and return its handle."""
         draw, now = self._draw, self._world.loop.time()
         slow = not self._world.calm and draw.random() < 0.1
@@ -79,6 +84,7 @@ class Machine:
             *key,
             answers_at=now + draw.random() * (20 if slow else 2),
             ends_at=_NEVER,
+            node=node,
             grace=_NEVER if draw.random() < 0.1 else 3 * draw.random(),
         )
         self.processes[process.handle] = process
@@ -86,19 +92,17 @@ class Machine:
         self.born(process, call.awaited)
         return process.handle
 
-    def end(self, handle: str, *, hard: bool, call: Call[Any] | None = None) -> None:
+    def end(self, process: Process, *, hard: bool, call: Call[Any] | None = None) -> None:
         """Let a process end: by itself, or on somebody's order."""
-        process = self.processes.get(handle)
-        if process is None or not self.lives(handle):
-            return
+        handle = process.handle
         self._world.note("machine", f"- {handle} ({'killed' if hard else 'asked to end'})")
         if call is not None and call.awaited:
             self.struck(process)
         process.ends_at = min(process.ends_at, self._world.loop.time() + (0.05 if hard else process.grace))
 
-    def address(self, handle: str) -> str:
+    def address(self, handle: str, node: str) -> str:
         """Return where a process will answer."""
-        if not self.lives(handle):
+        if not self.lives(handle, node):
             raise Refused(f"{handle} has ended")
         return self.processes[handle].url
 
@@ -107,9 +111,10 @@ class Machine:
         now = self._world.loop.time()
         return any(url.startswith(f"{each.url}/") and each.answers_at <= now for each in self.alive())
 
-    def listing(self, hub_id: str, known: Collection[RunKey]) -> list[Orphan]:
+    def listing(self, hub_id: str, known: Collection[RunKey], node: str) -> list[Orphan]:
         """Return what runs of a hub's, as far as this kind of machine can say."""
-        mine = [each for each in self.alive() if each.hub_id == hub_id and each.key not in known]
+        here = [each for each in self.alive() if each.node == node]
+        mine = [each for each in here if each.hub_id == hub_id and each.key not in known]
         return [Orphan(*each.key, {"handle": each.handle}) for each in mine] if self.lists else []
 
 
@@ -119,6 +124,8 @@ class SimHubView(HubView):
 
     line: Any = None
     machine: Any = None
+    node: str = ""
+    """The only one whose processes the driver sees; empty for all."""
 
 
 class SimSpawner(Spawner):
@@ -130,6 +137,8 @@ class SimSpawner(Spawner):
         """Take over a checkpoint."""
         super().load_state(state)
         self.handle = str(state.get("handle", ""))
+        if self.handle:
+            self.server.ip, self.server.port = _IP, _port(self.handle)
 
     def get_state(self) -> dict[str, Any]:
         """Return the checkpoint."""
@@ -143,12 +152,13 @@ class SimSpawner(Spawner):
     async def start(self) -> str:
         """Start a process, keep its handle, and wait until the machine says where it will answer."""
         key = (self.server_id, self.generation)
+        self._machine.asked(key, self._line.owner)
         self.handle = await self._line.call(
-            "spawn", lambda call: self._machine.spawn(call, self.hub.hub_id, key)
+            "spawn", lambda call: self._machine.spawn(call, self.hub.hub_id, key, self._node)
         )
         await self.save_state()
         self._machine.processes[self.handle].known = True
-        return await self._line.call("boot", lambda _call: self._machine.address(self.handle))
+        return await self._line.call("boot", lambda _call: self._machine.address(self.handle, self._node))
 
     async def poll(self) -> int | None:
         """Ask the machine."""
@@ -160,27 +170,34 @@ class SimSpawner(Spawner):
             return
         handle, hard = self.handle, now
         waited = 0.0
-        await self._line.call("stop", lambda call: self._machine.end(handle, hard=hard, call=call))
+        await self._line.call("stop", lambda call: self._end(handle, hard, call))
         while await self._look("gone") is None:
             await asyncio.sleep(0.5)
             waited += 0.5
             if waited >= _TERM_LIMIT and not hard:
                 hard = True
-                await self._line.call("stop", lambda call: self._machine.end(handle, hard=True, call=call))
+                await self._line.call("stop", lambda call: self._end(handle, True, call))
 
     async def find_orphans(self, known: Collection[RunKey]) -> list[Orphan]:
         """Return what runs besides `known`."""
-        return await self._line.call("find", lambda _call: self._machine.listing(self.hub.hub_id, known))
+        mine = self.hub.hub_id
+        return await self._line.call("find", lambda _call: self._machine.listing(mine, known, self._node))
+
+    def _end(self, handle: str, hard: bool, call: Call[Any]) -> None:
+        if self._machine.lives(handle, self._node):
+            self._machine.end(self._machine.processes[handle], hard=hard, call=call)
 
     async def _look(self, op: str) -> int | None:
         handle = self.handle
 
         def lie() -> int:
-            if self._machine.lives(handle):
+            if self._machine.lives(handle, self._node):
                 self._machine.processes[handle].stray = "its driver called it dead"
             return 1
 
-        return await self._line.call(op, lambda _call: None if self._machine.lives(handle) else 0, lie=lie)
+        return await self._line.call(
+            op, lambda _call: None if self._machine.lives(handle, self._node) else 0, lie=lie
+        )
 
     @property
     def _line(self) -> Line:
@@ -191,3 +208,18 @@ class SimSpawner(Spawner):
     def _machine(self) -> Machine:
         machine: Machine = self.hub.machine
         return machine
+
+    @property
+    def _node(self) -> str:
+        node: str = self.hub.node
+        return node
+
+
+class BoundSpawner(SimSpawner):
+    """A driver of processes of its own machine alone; what runs on another looks dead to it."""
+
+    bound_to_node = True
+
+
+def _port(handle: str) -> int:
+    return 9000 + int(handle[1:])

@@ -23,6 +23,8 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     "table": ("fail", "slow"),
     "probe": ("fail", "slow"),
     "find": ("fail", "hang"),
+    "tell": ("fail", "slow"),
+    "listen": ("fail", "slow"),
 }
 #: What can be out of order for a while, for everybody.
 OUTAGES = ("database", "data plane", "machine")
@@ -39,6 +41,8 @@ _AIMS = {
     "probe": (12, 1),
     "find": (10, 1),
 }
+#: Further ones, where hubs speak with each other.
+_SHARED_AIMS = {"tell": (20, 1), "listen": (3, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ class Item:
     cancelling meanwhile; `lie`, a living server is called dead.
 
     What becomes of a hub: `kill`, at a moment or right after an operation; `term`; `pause` for `value`
-    seconds; `jump`, its clock does. `exit`: a server ends by itself. `plane`: the data plane is started
+    seconds; `jump`, its clock is wrong by `value` from now on; `cut`, it hears nothing of the others for a
+    while. `exit`: a server ends by itself. `plane`: the data plane is started
     anew, empty. `wish`: somebody asks for `op`. `outage`: `op`, one of OUTAGES, fails for `value` seconds.
     """
 
@@ -75,6 +80,8 @@ class Profile:
 
     hubs: int = 1
     servers: int = 3
+    nodes: int = 1
+    """Over how many machines hubs and servers are spread; of several, a hub sees only its own."""
     permuted: bool = True
     """Ready callbacks run in a drawn order instead of asyncio's."""
     noisy: bool = True
@@ -112,11 +119,19 @@ def read_plan(path: Path) -> Plan:
     return Plan(items=items, profile=Profile(**found.pop("profile")), **found)
 
 
-def draw_plan(seed: int, profile: Profile = Profile()) -> Plan:
+def draw_profile(seed: int, hubs: int = 0) -> Profile:
+    """Return the scene of a seed, with so many hubs if a number is given."""
+    draw = random.Random(f"{seed}:profile")
+    hubs = hubs or draw.choice((1, 1, 2, 3))
+    return Profile(hubs, nodes=2 if hubs > 1 and draw.random() < 0.3 else 1)
+
+
+def draw_plan(seed: int, profile: Profile | None = None) -> Plan:
     """Return the plan of a seed."""
+    profile = draw_profile(seed) if profile is None else profile
     draw = random.Random(f"{seed}:plan")
     items = [item for server in range(profile.servers) for item in _wishes(draw, profile, server)]
-    for kind, most in _RATES.items():
+    for kind, most in (_RATES if profile.hubs == 1 else _SHARED_RATES).items():
         items += [_TIMED[kind](draw, profile) for _ in range(draw.randrange(most + 1))]
     for _ in range(draw.randrange(20)):
         items.append(_operation(draw, profile))
@@ -134,7 +149,7 @@ def _given(item: Item) -> dict[str, Any]:
 
 def _leap(profile: Profile) -> float:
     """Return by how many seconds a clock may jump; the leases of several hubs need clocks that agree."""
-    return 15.0 if profile.hubs == 1 else 1.5
+    return 15.0 if profile.hubs == 1 else 1.0
 
 
 def _moment(draw: random.Random) -> float:
@@ -167,16 +182,18 @@ def _kill(draw: random.Random, profile: Profile) -> Item:
 
 
 def _operation(draw: random.Random, profile: Profile) -> Item:
-    (op,) = draw.choices(tuple(_AIMS), [weight for _, weight in _AIMS.values()])
+    aims = _AIMS if profile.hubs == 1 else _AIMS | _SHARED_AIMS
+    (op,) = draw.choices(tuple(aims), [weight for _, weight in aims.values()])
     kind = draw.choice(EFFECTS[op])
     value = (
         round(draw.choice((1, 5, 15)) * (0.5 + draw.random()), 3) if kind in ("slow", "late", "deaf") else 0.0
     )
-    nth = 1 + int(_AIMS[op][0] * draw.random() ** 2)
+    nth = 1 + int(aims[op][0] * draw.random() ** 2)
     return Item(kind, hub=draw.randrange(profile.hubs), op=op, nth=nth, value=value)
 
 
 _RATES = {"outage": 2, "kill": 4, "term": 1, "pause": 1, "jump": 2, "exit": 2, "plane": 1}
+_SHARED_RATES = _RATES | {"kill": 6, "pause": 4, "cut": 2}
 _TIMED: dict[str, Callable[[random.Random, Profile], Item]] = {
     "kill": _kill,
     "term": lambda draw, profile: Item("term", _moment(draw), draw.randrange(profile.hubs)),
@@ -194,4 +211,5 @@ _TIMED: dict[str, Callable[[random.Random, Profile], Item]] = {
         "outage", _moment(draw), op=draw.choice(OUTAGES), value=round(25 * draw.random() ** 2, 3)
     ),
     "plane": lambda draw, _profile: Item("plane", _moment(draw)),
+    "cut": lambda draw, profile: Item("cut", _moment(draw), draw.randrange(profile.hubs)),
 }

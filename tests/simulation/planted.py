@@ -13,19 +13,24 @@ from typing import Any
 from unittest import mock
 
 from carrel.core import servers
-from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_user
-from carrel.domain.servers import Server
+from carrel.core.drivers import build_driver
+from carrel.core.routes import wanted_routes
+from carrel.domain import transitions
+from carrel.domain.servers import Actual, Server
 from carrel.lib.clock import Timestamp
-from carrel.lifecycle import drive, lease, poll, routes, start, stop
+from carrel.lifecycle import drive, poll, routes, stop, turns
 from carrel.lifecycle.drive import Life
-from carrel.lifecycle.reconciler import Reconciler
+from carrel.lifecycle.evidence import Course
+from carrel.lifecycle.finder import Finder
+from carrel.lifecycle.hearing import Hearing
+from carrel.lifecycle.lease import LeaseLost, Leases
+from carrel.lifecycle.orphans import OrphanKeeper
+from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.start import Starter
+from carrel.lifecycle.sweep import Sweep
 from carrel.spawners.base import Spawner
 from carrel.storage.base import Transaction
 from carrel.storage.sql.servers import SqlServers
-from tests.simulation import hubs
-from tests.simulation.plan import Profile
 
 Patch = tuple[Any, str, Any]
 
@@ -43,22 +48,20 @@ async def _nothing(*_args: Any) -> None:
     """Do nothing."""
 
 
-async def _forever(*_args: Any) -> None:
-    await asyncio.Event().wait()
+async def _no(*_args: Any) -> bool:
+    return False
 
 
-def _take_without_deadline(server: Server, owner: str, deadline: Timestamp) -> Server:
-    return replace(_TAKE(server, owner, deadline), deadline=None)
+def _take_without_deadline(self: Leases, row: Server, deadline: Timestamp) -> Server:
+    return replace(_TAKE(self, row, deadline), deadline=None)
 
 
-class _GenerousLease:
-    """Gives whoever takes a start over a minute more than it had."""
+def _take_generously(self: Leases, row: Server, deadline: Timestamp) -> Server:
+    return _TAKE(self, row, deadline + (60 if row.actual is Actual.STARTING else 0))
 
-    LeaseLost = lease.LeaseLost
 
-    @staticmethod
-    def take(server: Server, owner: str, deadline: Timestamp) -> Server:
-        return lease.take(server, owner, deadline + 60)
+async def _keep_all(_self: Leases, _tx: Transaction, before: dict[int, Any], _expires: Timestamp) -> set[int]:
+    return set(before)
 
 
 async def _stop_unawaited(driver: Spawner, *, now: bool, limit: float) -> None:
@@ -67,24 +70,28 @@ async def _stop_unawaited(driver: Spawner, *, now: bool, limit: float) -> None:
 
 
 async def _start_before_intent(self: Starter, server: Server) -> None:
-    early = replace(server, generation=server.wanted_generation)
-    driver = build_driver(self.ctx, early, await load_user(self.ctx, server))
-    url = await drive.start(driver)
+    async with self.ctx.store.read() as tx:
+        user = await tx.users.get_by_id(server.user_id)
+    if user is None:
+        return
+    early = build_driver(self.ctx, replace(server, generation=server.wanted_generation), user)
+    url = await drive.start(early, (), _nothing, Course(), late=lambda _: None)
     begun = await self._begin(server)
     if begun is not None:
-        row, _ = begun
-        await self.finish(await self.checkpoint(row, driver.get_state(), url), driver)
+        row, driver, _ = begun
+        driver.load_state(early.get_state())
+        await self.finish(await self.checkpoint(row, early.get_state(), url), driver)
 
 
 async def _write_unfenced(
-    ctx: HubContext,
+    self: Leases,
     server: Server,
     decide: Callable[[Server], Server],
-    also: Callable[[Transaction], Awaitable[object]] | None = None,
+    also: Callable[[Transaction], Awaitable[object]] | None,
 ) -> Server:
-    saved = await servers.change(ctx, server.id, decide, also=also, durable=also is not None)
+    saved = await servers.change(self._ctx, server.id, decide, also=also, durable=also is not None)
     if saved is None:
-        raise lease.LeaseLost
+        raise LeaseLost
     return saved
 
 
@@ -105,28 +112,47 @@ def _keep_rights(_row: Server) -> Callable[[Transaction], Awaitable[None]]:
     return keep
 
 
-_TAKE, _STOP, _SAVE, _POLL = lease.take, drive.stop, SqlServers.save, drive.poll
+async def _put_as_if_alone(self: RouteKeeper, without: str) -> None:
+    table = await wanted_routes(self._ctx) | self._ahead
+    table.pop(without, None)
+    await self._ctx.proxy.put_routes(table)
+
+
+def _listen_only(self: Hearing) -> None:
+    self._hears = True
+
+
+_TAKE, _STOP, _SAVE, _POLL = Leases.take, drive.stop, SqlServers.save, drive.poll
 
 FAULTS: dict[str, tuple[Patch, ...]] = {
     "checkpoint skipped": ((Spawner, "save_state", _nothing),),
-    "deadline only in the coroutine": ((lease, "take", _take_without_deadline),),
-    "wishes not polled": ((Reconciler, "_queue_work", _nothing),),
+    "deadline only in the coroutine": ((Leases, "take", _take_without_deadline),),
+    "wishes not polled": ((Sweep, "once", _nothing),),
     "stop not awaited": ((drive, "stop", _stop_unawaited),),
     "commit after start": ((Starter, "start", _start_before_intent),),
-    "lease not fenced": ((lease, "write", _write_unfenced),),
-    "routes not repaired": ((routes, "_SYNC_EVERY", 10**9),),
+    "routes not repaired": ((routes, "_SYNC_EVERY", 10**9), (RouteKeeper, "nudge", lambda _self: None)),
     "wish lost": ((SqlServers, "save", _save_blindly),),
-    "recovery starts the clock again": ((poll, "lease", _GenerousLease),),
-    "orphans not swept": ((hubs, "sweep_orphans", _forever),),
-    "start not recalled": ((drive, "recall", _nothing),),
+    "recovery starts the clock again": ((Leases, "take", _take_generously),),
+    "orphans not swept": ((OrphanKeeper, "look", _nothing),),
+    "nothing is taken over": ((Finder, "take_over", _no),),
     "unknown is dead": ((drive, "poll", _poll_in_doubt_dead),),
-    "token outlives its server": tuple((place, "drop_rights", _keep_rights) for place in (start, stop, poll)),
-    "nobody looks again": ((servers, "_LOOK_AGAIN", 1e9),),
+    "token outlives its server": tuple((place, "drop_rights", _keep_rights) for place in (stop, poll)),
+    "writes not fenced": ((Leases, "_write", _write_unfenced),),
+    "lost leases are kept": ((Leases, "_kept", _keep_all),),
+    "leases not looked at": ((Leases, "check", lambda _self, _row: None),),
+    "routes set as if alone": ((RouteKeeper, "_mend", _put_as_if_alone),),
+    "missed events not made up for": (
+        (Hearing, "listening", _listen_only),
+        (servers, "_patience", lambda _ctx: None),
+    ),
+    "machine forgotten": tuple(
+        (place, "is_elsewhere", lambda _server, _node: False) for place in (transitions, turns)
+    ),
 }
 #: Those that take more than one hub to do harm.
-OF_SEVERAL_HUBS = ("lease not fenced",)
+OF_SEVERAL_HUBS = tuple(FAULTS)[-6:]
 
 
-def profile_for(name: str) -> Profile:
-    """Return the scene in which a planted fault can be found."""
-    return Profile(hubs=2 if name in OF_SEVERAL_HUBS else 1)
+def hubs_for(name: str) -> int:
+    """Return how many hubs it takes to find a planted fault."""
+    return 3 if name in OF_SEVERAL_HUBS else 1

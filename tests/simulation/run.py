@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
+from carrel.app import lifespan
 from carrel.storage.sql.engine import Statements
 from carrel.testing.simloop import SimEscape, SimLoop, SimStuck, sealed
 from tests.simulation.database import Template, user_name
@@ -19,9 +21,12 @@ from tests.simulation.plan import TROUBLE, Item, Plan
 from tests.simulation.plane import Plane
 from tests.simulation.planted import planted
 from tests.simulation.watch import Watcher
+from tests.simulation.wire import Wire
 from tests.simulation.world import Violation, World
 
 _LOOK_EVERY = 5.0
+#: How long after the last failure every hub runs again, in seconds.
+_BOOTED = 8.0
 #: When everything must have come to rest at the latest, in virtual seconds.
 _END = 400.0
 #: When the last failure's consequences for time-outs are over: from then on deadlines must be kept.
@@ -50,6 +55,8 @@ def play(plan: Plan, template: Template, *, keeps_trace: bool = False) -> Outcom
         stack.enter_context(planted(plan.planted))
         world = World(loop, plan, keeps_trace)
         stack.enter_context(_logs_in(world))
+        # The hub only logs it when one of its workers ends, for want of anything better.
+        stack.enter_context(mock.patch.object(lifespan, "_complain", world.judge_worker))
         stack.enter_context(sealed(loop, plan.seed))
         stage = Stage(world, path, template.statements)
         stack.callback(stage.close)
@@ -71,8 +78,9 @@ class Stage:
         self._world = world
         self._machine = Machine(world)
         self._plane = Plane(world)
+        self._wire = Wire(world)
         self._watcher = Watcher(world, self._machine, self._plane, path)
-        scene = Scene(world, self._machine, self._plane, self._watcher, path, statements)
+        scene = Scene(world, self._machine, self._plane, self._wire, self._watcher, path, statements)
         self._hosts = [Host(scene, number) for number in range(world.plan.profile.hubs)]
         self._people = People(world, self._hosts)
         self._asked_again = False
@@ -109,7 +117,9 @@ class Stage:
             case "pause":
                 self._world.loop.pause(host.owner, item.value)
             case "jump":
-                host.clock.skew += item.value
+                host.clock.skew = item.value
+            case "cut":
+                self._wire.cut(item.hub)
             case "exit":
                 self._exit(user_name(item.server))
             case "outage":
@@ -127,7 +137,7 @@ class Stage:
         row = self._watcher.row(name)
         for process in self._machine.alive():
             if row is not None and process.key == (row.id, row.generation):
-                self._machine.end(process.handle, hard=True)
+                self._machine.end(process, hard=True)
 
     def _look(self) -> None:
         """End the run once it is at rest, has started everything once more, and is at rest again."""
@@ -138,12 +148,16 @@ class Stage:
         self._looks_at_rest = 0 if unrest else self._looks_at_rest + 1
         if world.loop.time() > _ON_TIME:
             self._watcher.check_overdue()
+        self._watcher.check_unrouted()
+        paused = max(host.owner.paused_until for host in self._hosts)
+        self._watcher.check_taken_over(max(TROUBLE + _BOOTED, paused))
         if unrest and world.loop.time() > _END:
             world.fail(*unrest[0])
         elif self._looks_at_rest == 2:
             self._looks_at_rest = 0
             if self._asked_again:
                 world.end()
+                return
             self._ask_again()
         world.loop.outside(_LOOK_EVERY, self._look)
 

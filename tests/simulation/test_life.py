@@ -13,8 +13,8 @@ import pytest
 from tests.rigs.places import ROOT
 from tests.simulation.database import Template
 from tests.simulation.farm import hunt
-from tests.simulation.plan import Plan, Profile, draw_plan, read_plan
-from tests.simulation.planted import FAULTS, profile_for
+from tests.simulation.plan import Plan, Profile, draw_plan, draw_profile, read_plan
+from tests.simulation.planted import FAULTS, hubs_for
 from tests.simulation.run import play
 from tests.simulation.shrink import shrink
 
@@ -28,7 +28,8 @@ PATIENCE = 400
 
 def check(plan: Plan, template: Template) -> None:
     outcome = play(plan, template)
-    assert outcome.violation is None, f"{outcome.violation}\nreplay it: make sim REPLAY={plan.seed}"
+    words = "" if plan.profile == draw_profile(plan.seed) else f' ARGS="--hubs {plan.profile.hubs}"'
+    assert outcome.violation is None, f"{outcome.violation}\nreplay it: make sim REPLAY={plan.seed}{words}"
 
 
 def test_a_few_seeds(template: Template) -> None:
@@ -43,10 +44,11 @@ def test_many_seeds(template: Template, begin: int) -> None:
         check(draw_plan(seed), template)
 
 
-@pytest.mark.seeds
-def test_seeds_of_two_hubs(template: Template) -> None:
-    for seed in range(BASE, BASE + SHIFT):
-        check(draw_plan(seed, Profile(hubs=2)), template)
+def test_seeds_have_one_to_three_hubs_on_one_or_two_machines() -> None:
+    profiles = [draw_profile(seed) for seed in range(BASE, BASE + 300)]
+    assert {profile.hubs for profile in profiles} == {1, 2, 3}
+    assert {profile.nodes for profile in profiles if profile.hubs == 1} == {1}
+    assert {profile.nodes for profile in profiles if profile.hubs == 3} == {1, 2}
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
@@ -57,7 +59,7 @@ def test_what_was_found_once_is_right_now(template: Template, path: Path) -> Non
 @pytest.mark.seeds
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(template: Template, fault: str) -> None:
-    count, outcome = hunt(fault, profile_for(fault), range(BASE, BASE + PATIENCE), template)
+    count, outcome = hunt(fault, hubs_for(fault), range(BASE, BASE + PATIENCE), template)
     assert outcome is not None, f"{count} seeds do not find it"
     print(f"{fault}: {outcome.violation and outcome.violation.kind} after {count} seeds")
 
@@ -70,14 +72,14 @@ def test_watching_a_run_does_not_change_it(template: Template) -> None:
 
 
 def test_a_plan_is_the_same_after_it_was_stored(template: Template, tmp_path: Path) -> None:
-    plan = draw_plan(BASE, Profile(hubs=2))
+    plan = draw_plan(BASE, Profile(hubs=2, nodes=2))
     (tmp_path / "plan.json").write_text(plan.to_json())
     assert read_plan(tmp_path / "plan.json") == plan
 
 
 def test_a_plan_that_fails_is_shrunk_to_what_it_takes(template: Template) -> None:
-    fault = "start not recalled"
-    _, outcome = hunt(fault, Profile(), range(BASE, BASE + PATIENCE), template)
+    fault = "nothing is taken over"
+    _, outcome = hunt(fault, 1, range(BASE, BASE + PATIENCE), template)
     assert outcome is not None
     assert outcome.violation is not None
     small = shrink(outcome.plan, template)

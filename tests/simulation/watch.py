@@ -8,14 +8,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.simulation.machine import Machine, Process
+from carrel.testing.simloop import Owner
+from tests.simulation.machine import Machine, Process, RunKey
+from tests.simulation.plan import TROUBLE
 from tests.simulation.plane import Plane
 from tests.simulation.world import EPOCH, World
 
 #: How long after its deadline work may still be pending, once nothing fails any more.
 SLACK = 5.0
+#: By how much a lease may seem longer to one hub than to another, in seconds.
+_SKEW = 2.0
 #: With several hubs the lease of a dead one outlives the deadline first, and only then comes a sweep.
 _SHARED_SLACK = 12.0
+#: How long work may lie whose lease has ended, in seconds: a sweep, and two turns of those who wait first.
+_TAKEOVER = 12.0
+#: How long a running server may be without a route that was taken away by mistake, in seconds.
+_UNROUTED = 10.0
 PENDING = ("starting", "stopping")
 AT_REST = ("stopped", "failed")
 
@@ -31,7 +39,7 @@ class Row(NamedTuple):
     wanted_generation: int
     generation: int
     lease_owner: str | None
-    lease_expires: float | None
+    lease_expires: float
     fence: int
     deadline: float | None
     state: str
@@ -44,9 +52,10 @@ class Row(NamedTuple):
         )
 
 
-_COLUMNS = ", ".join(f"s.{name}" for name in Row._fields if name not in ("user_name", "tokens"))
+_ELSEWHERE = {"user_name": "u.name", "lease_expires": "coalesce(s.lease_expires, 0)"}
+_COLUMNS = ", ".join(_ELSEWHERE.get(name, f"s.{name}") for name in Row._fields if name != "tokens")
 _ROWS = (
-    f"SELECT {_COLUMNS.replace('s.wanted,', 'u.name, s.wanted,', 1)}, "
+    f"SELECT {_COLUMNS}, "
     "(SELECT count(*) FROM tokens t WHERE t.server_id = s.id) "
     "FROM servers s JOIN users u ON u.id = s.user_id ORDER BY s.id"
 )
@@ -61,9 +70,11 @@ class Watcher:
         self._plane = plane
         self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
         self.rows: dict[int, Row] = {}
+        self._unrouted: dict[str, float] = {}
         self.clocks: list[Callable[[], float]] = []
         """What the hosts' wall clocks say."""
-        machine.born, machine.struck, plane.changed = self._born, self._struck, self._routed
+        machine.asked, machine.born, machine.struck = self._asked, self._born, self._struck
+        plane.changed = self._routed
 
     def close(self) -> None:
         """Let go of the database."""
@@ -75,8 +86,8 @@ class Watcher:
 
     # At every commit
 
-    def committed(self) -> None:
-        """Compare the rows with what they were."""
+    def committed(self, writer: str) -> None:
+        """Compare the rows with what they were; `writer` is the hub process that has written."""
         with closing(self._database.execute(_ROWS)) as cursor:
             rows = {row[0]: Row(*row) for row in cursor}
         before, self.rows = self.rows, rows
@@ -87,6 +98,7 @@ class Watcher:
                 self._check(row)
                 if old is not None:
                     self._check_change(row, old)
+                    self._check_writer(row, old, writer)
 
     def _note(self, row: Row, old: Row | None) -> None:
         if old is None or (row.actual, row.wanted) != (old.actual, old.wanted):
@@ -118,6 +130,17 @@ class Watcher:
         if row.actual == old.actual == "starting" and row.generation == old.generation:
             self._check_deadline(row, old)
 
+    def _check_writer(self, row: Row, old: Row, writer: str) -> None:
+        """While somebody works on a server nobody else writes what has become of it."""
+        held = old.lease_owner is not None and old.lease_expires > self._now() + _SKEW
+        work = (row.actual, row.fence, row.state, row.url) != (old.actual, old.fence, old.state, old.url)
+        if held and work and old.lease_owner != writer and len(self.clocks) > 1:
+            self._world.fail("foreign_write", f"{row} was written by {writer}, and {old.lease_owner} held it")
+
+    def _now(self) -> float:
+        """Return wall time as it really is."""
+        return EPOCH + self._world.loop.time()
+
     def _check_deadline(self, row: Row, old: Row) -> None:
         """A start has one deadline: who takes it over must not set a later one while it has not passed."""
         if row.fence == old.fence or row.deadline is None or old.deadline is None:
@@ -128,6 +151,16 @@ class Watcher:
             )
 
     # At every effect
+
+    def _asked(self, key: RunKey, owner: Owner) -> None:
+        """A hub is about to start something: that is only for who holds the lease."""
+        row, now = self.rows.get(key[0]), self._world.loop.time()
+        if len(self.clocks) == 1 or owner.paused_until == now:
+            # One that was stopped just before its next step cannot know.
+            return
+        mine = row is not None and row.generation == key[1] and row.lease_owner == owner.name
+        if not mine or row is None or row.lease_expires < self._now():
+            self._world.fail("start_without_lease", f"{owner.name} starts run {key[1]} of {row}")
 
     def _born(self, process: Process, awaited: bool) -> None:
         row = self.rows.get(process.server_id)
@@ -151,7 +184,12 @@ class Watcher:
 
     def _routed(self, spec: str, target: str) -> None:
         row = next((row for row in self.rows.values() if spec == f"/user/{row.user_name}/"), None)
-        if not target and row is not None and row.actual == row.wanted == "running":
+        self._unrouted.pop(spec, None)
+        if target or row is None or not row.actual == row.wanted == "running":
+            return
+        # Of several hubs one may put the table right by rows that another has changed, and look again then.
+        self._unrouted[spec] = self._world.loop.time()
+        if len(self.clocks) == 1:
             self._world.fail("needless_unroute", f"{spec} was taken away although {row}")
 
     def _known(self, server_id: int) -> list[Process]:
@@ -173,6 +211,21 @@ class Watcher:
             if row.actual in PENDING and row.deadline is not None and row.deadline + slack < now:
                 self._world.fail("overdue", f"{row} is {now - row.deadline:.1f} s past its deadline")
 
+    def check_unrouted(self) -> None:
+        """A route that was taken away by mistake must soon be back; call it when nothing fails."""
+        for spec, since in self._unrouted.items():
+            row = next((row for row in self.rows.values() if spec == f"/user/{row.user_name}/"), None)
+            running = row is not None and row.actual == row.wanted == "running"
+            if running and self._world.loop.time() - max(since, TROUBLE) > _UNROUTED:
+                self._world.fail("unrouted", f"{spec} was taken away at {since:.1f} although {row}")
+
+    def check_taken_over(self, quiet: float) -> None:
+        """What a hub has left behind is soon taken over by another; all have been at work since `quiet`."""
+        for row in self.rows.values():
+            since = max(row.lease_expires - EPOCH, quiet) if row.lease_owner else self._world.loop.time()
+            if row.actual in PENDING and self._world.loop.time() - since > _TAKEOVER:
+                self._world.fail("left_lying", f"{row}: the lease of {row.lease_owner} ended at {since:.1f}")
+
     def _unsettled(self) -> list[tuple[str, str]]:
         found = []
         for row in self.rows.values():
@@ -189,11 +242,14 @@ class Watcher:
 
     def _odd_routes(self) -> list[tuple[str, str]]:
         wanted = {
-            f"/user/{row.user_name}/": row.url
+            f"/user/{row.user_name}/": {row.url}
             for row in self.rows.values()
             if row.actual == row.wanted == "running"
-        } | {"/": "http://hub.invalid"}
-        present = {spec: route["target"] for spec, route in self._plane.table.items()}
+        } | {"/": {f"http://hub{number}" for number in range(len(self.clocks))}}
+        present = {
+            spec: {route["target"], *route["data"].get("alternatives", ())}
+            for spec, route in self._plane.table.items()
+        }
         missing = [
             ("missing_route", f"{spec} -> {wanted[spec]}")
             for spec in wanted
@@ -230,7 +286,7 @@ class Watcher:
 
 def _versioned(row: Row) -> Row:
     """Return a row without what may be written without a new version."""
-    return row._replace(lease_expires=None, tokens=0)
+    return row._replace(lease_expires=0.0, tokens=0)
 
 
 def _since(deadline: float | None) -> str:

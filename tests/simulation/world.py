@@ -85,6 +85,11 @@ class World:
             self.note("CHECK", f"{kind}: {text}")
             self.end()
 
+    def judge_worker(self, task: asyncio.Task[None]) -> None:
+        """A hub's worker has ended; none does before its hub."""
+        if not task.cancelled() and task.exception() is not None:
+            self.fail("worker_ended", f"{task.get_name()}: {task.exception()!r}")
+
     def end(self) -> None:
         """End the run."""
         if not self.over.done():

@@ -25,6 +25,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -217,16 +218,19 @@ class SimLoop(asyncio.BaseEventLoop):
         Call it after the verdict, with the loop stopped and every seam of the owners refusing service.
         """
         self._burying = True
-        for owner in owners:
-            self.kill(owner)
-            for task in owner.tasks:
-                if not task.done():
-                    _unwind(task.get_coro())
-            owner.tasks.clear()
-            owner.held.clear()
-            owner.at_death.clear()
-        self._ready.clear()
-        self._scheduled.clear()
+        with warnings.catch_warnings():
+            # What was handed to a task that never began is not awaited by anybody.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            for owner in owners:
+                self.kill(owner)
+                for task in owner.tasks:
+                    if not task.done():
+                        _unwind(task.get_coro())
+                owner.tasks.clear()
+                owner.held.clear()
+                owner.at_death.clear()
+            self._ready.clear()
+            self._scheduled.clear()
 
     # Identity
 
