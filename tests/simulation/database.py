@@ -156,12 +156,15 @@ class Hand:
         pause += sum(item.value for item in faults.values())
         if pause:
             await asyncio.sleep(pause)
-        if "fail" in faults or self._world.is_out("database"):
+        if "fail" in faults or self._is_away():
             raise StorageUnavailable("The simulated disk has failed.")
         self._lost = "lost" in faults
         self._killed = "kill" in faults
         if self._killed and op != "commit":
             await self._die()
+
+    def _is_away(self) -> bool:
+        return self._world.is_out("database") or self._world.is_out(f"database for {self._hub}")
 
     async def committed(self) -> None:
         """Look at what a commit has made; it may be the hub's last, or its answer may be lost."""

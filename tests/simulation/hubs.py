@@ -30,9 +30,9 @@ from tests.simulation.watch import Watcher
 from tests.simulation.wire import Wire
 from tests.simulation.world import EPOCH, Line, Refused, World
 
-#: Time-outs short enough that a run of some minutes meets all of them.
+#: Time-outs short enough that a run of some minutes meets all of them, and longer than a lease.
 SETTINGS = some_settings(
-    {"Spawner": {"start_timeout": 8, "http_timeout": 6, "poll_interval": 6}}, concurrent_spawn_limit=2
+    {"Spawner": {"start_timeout": 25, "http_timeout": 8, "poll_interval": 6}}, concurrent_spawn_limit=2
 )
 
 

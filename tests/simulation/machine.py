@@ -64,6 +64,11 @@ class Machine:
         #: Drivers of some back ends can list what runs; of others the hub knows what its checkpoints say.
         self.lists = world.draw("machine's kind").random() < 0.7
 
+    def hook_time(self) -> float:
+        """Return how long a hook before a start takes, in seconds: now and then as long as a lease."""
+        slow = not self._world.calm and self._draw.random() < 0.15
+        return self._draw.random() * 15 if slow else 0.0
+
     def alive(self) -> list[Process]:
         """Return what lives now."""
         now = self._world.loop.time()
@@ -148,6 +153,11 @@ class SimSpawner(Spawner):
         """Forget the process."""
         super().clear_state()
         self.handle = ""
+
+    async def run_pre_spawn_hook(self) -> None:
+        """Do what the deployer wants done first, which takes its time."""
+        await asyncio.sleep(self._machine.hook_time())
+        await self._line.call("hook", lambda _call: None)
 
     async def start(self) -> str:
         """Start a process, keep its handle, and wait until the machine says where it will answer."""

@@ -15,6 +15,7 @@ TROUBLE = 50.0
 EFFECTS: dict[str, tuple[str, ...]] = {
     "commit": ("fail", "lost", "lost", "slow"),
     "query": ("fail", "slow"),
+    "hook": ("fail", "slow", "slow", "hang"),
     "spawn": ("fail", "lost", "late", "hang"),
     "boot": ("fail", "slow", "hang", "deaf"),
     "poll": ("fail", "lie", "hang"),
@@ -26,12 +27,15 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     "tell": ("fail", "slow"),
     "listen": ("fail", "slow"),
 }
+#: In this part of the seeds nothing fails: what goes wrong then is the hubs' own doing.
+_PEACEFUL = 0.15
 #: What can be out of order for a while, for everybody.
 OUTAGES = ("database", "data plane", "machine")
 #: Failures are aimed at the first so many of an operation, and so much more often at some than at others.
 _AIMS = {
     "commit": (60, 6),
     "query": (300, 1),
+    "hook": (8, 1),
     "spawn": (8, 2),
     "boot": (8, 1),
     "poll": (30, 2),
@@ -56,8 +60,11 @@ class Item:
 
     What becomes of a hub: `kill`, at a moment or right after an operation; `term`; `pause` for `value`
     seconds; `jump`, its clock is wrong by `value` from now on; `cut`, it hears nothing of the others for a
-    while. `exit`: a server ends by itself. `plane`: the data plane is started
-    anew, empty. `wish`: somebody asks for `op`. `outage`: `op`, one of OUTAGES, fails for `value` seconds.
+    while; `apart`, it cannot reach the database for `value` seconds; `nudge`, it gets a request that has no
+    route.
+
+    `exit`: a server ends by itself. `plane`: the data plane is started anew, empty. `wish`: somebody asks for
+    `op`. `outage`: `op`, one of OUTAGES, fails for `value` seconds.
     """
 
     kind: str
@@ -100,6 +107,11 @@ class Plan:
     planted: str = ""
     """The fault in the hub that it finds, where that is not the hub's own."""
 
+    @property
+    def trouble(self) -> float:
+        """When failures are over, in virtual seconds; 0 where there are none."""
+        return TROUBLE if any(item.kind not in ("wish", "nudge") for item in self.items) else 0.0
+
     def to_json(self) -> str:
         """Return it as JSON, an item a line."""
         items = ",\n".join("  " + json.dumps(_given(item)) for item in self.items)
@@ -130,7 +142,11 @@ def draw_plan(seed: int, profile: Profile | None = None) -> Plan:
     """Return the plan of a seed."""
     profile = draw_profile(seed) if profile is None else profile
     draw = random.Random(f"{seed}:plan")
-    items = [item for server in range(profile.servers) for item in _wishes(draw, profile, server)]
+    peaceful = draw.random() < _PEACEFUL
+    items = [item for server in range(profile.servers) for item in _wishes(draw, profile, server, peaceful)]
+    if peaceful:
+        items += [_TIMED["nudge"](draw, profile) for _ in range(20)]
+        return Plan(seed, tuple(sorted(items, key=lambda item: (item.at, item.kind))), profile)
     for kind, most in (_RATES if profile.hubs == 1 else _SHARED_RATES).items():
         items += [_TIMED[kind](draw, profile) for _ in range(draw.randrange(most + 1))]
     for _ in range(draw.randrange(20)):
@@ -156,10 +172,10 @@ def _moment(draw: random.Random) -> float:
     return round(draw.random() * TROUBLE, 3)
 
 
-def _wishes(draw: random.Random, profile: Profile, server: int) -> list[Item]:
+def _wishes(draw: random.Random, profile: Profile, server: int, peaceful: bool) -> list[Item]:
     found = []
     moment, op = draw.random() * 4, "start"
-    for _ in range(1 + draw.randrange(6)):
+    for _ in range(20 if peaceful else 1 + draw.randrange(6)):
         found.append(Item("wish", round(moment, 3), draw.randrange(profile.hubs), op=op, server=server))
         # Wishes that come close together meet what the one before has left half done.
         moment += draw.choice((0.01, 0.3, 3, 12)) * (0.5 + draw.random())
@@ -177,7 +193,7 @@ def _kill(draw: random.Random, profile: Profile) -> Item:
         case 2:
             return Item("kill", hub=hub, op="commit", nth=1 + int(30 * draw.random() ** 2))
         case _:
-            op = draw.choice(("query", "spawn", "boot", "stop", "route", "poll", "probe"))
+            op = draw.choice(("query", "hook", "spawn", "boot", "stop", "route", "poll", "probe"))
             return Item("kill", hub=hub, op=op, nth=1 + int(_AIMS[op][0] / 2 * draw.random()))
 
 
@@ -192,8 +208,8 @@ def _operation(draw: random.Random, profile: Profile) -> Item:
     return Item(kind, hub=draw.randrange(profile.hubs), op=op, nth=nth, value=value)
 
 
-_RATES = {"outage": 2, "kill": 4, "term": 1, "pause": 1, "jump": 2, "exit": 2, "plane": 1}
-_SHARED_RATES = _RATES | {"kill": 6, "pause": 4, "cut": 2}
+_RATES = {"nudge": 3, "outage": 2, "kill": 4, "term": 1, "pause": 1, "jump": 2, "exit": 2, "plane": 1}
+_SHARED_RATES = _RATES | {"kill": 6, "pause": 3, "cut": 2, "apart": 2}
 _TIMED: dict[str, Callable[[random.Random, Profile], Item]] = {
     "kill": _kill,
     "term": lambda draw, profile: Item("term", _moment(draw), draw.randrange(profile.hubs)),
@@ -211,5 +227,11 @@ _TIMED: dict[str, Callable[[random.Random, Profile], Item]] = {
         "outage", _moment(draw), op=draw.choice(OUTAGES), value=round(25 * draw.random() ** 2, 3)
     ),
     "plane": lambda draw, _profile: Item("plane", _moment(draw)),
+    "nudge": lambda draw, profile: Item(
+        "nudge", _moment(draw), draw.randrange(profile.hubs), server=draw.randrange(profile.servers)
+    ),
+    "apart": lambda draw, profile: Item(
+        "apart", _moment(draw), draw.randrange(profile.hubs), value=round(30 * draw.random(), 3)
+    ),
     "cut": lambda draw, profile: Item("cut", _moment(draw), draw.randrange(profile.hubs)),
 }

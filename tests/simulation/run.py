@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
 from carrel.app import lifespan
+from carrel.domain.events import RouteMissing
 from carrel.storage.sql.engine import Statements
 from carrel.testing.simloop import SimEscape, SimLoop, SimStuck, sealed
 from tests.simulation.database import Template, user_name
@@ -25,6 +26,7 @@ from tests.simulation.wire import Wire
 from tests.simulation.world import Violation, World
 
 _LOOK_EVERY = 5.0
+_GLANCE_EVERY = 1.5
 #: How long after the last failure every hub runs again, in seconds.
 _BOOTED = 8.0
 #: When everything must have come to rest at the latest, in virtual seconds.
@@ -83,6 +85,19 @@ class Stage:
         scene = Scene(world, self._machine, self._plane, self._wire, self._watcher, path, statements)
         self._hosts = [Host(scene, number) for number in range(world.plan.profile.hubs)]
         self._people = People(world, self._hosts)
+        self._events: dict[str, Callable[[Host, Item], None]] = {
+            "wish": lambda host, item: self._people.wish(host, item.op, item.server),
+            "kill": lambda host, _item: host.kill(),
+            "term": lambda host, _item: host.terminate(),
+            "pause": lambda host, item: world.loop.pause(host.owner, item.value),
+            "jump": self._jump,
+            "cut": lambda host, _item: self._wire.cut(host.number),
+            "apart": self._part,
+            "nudge": self._nudge,
+            "exit": lambda _host, item: self._exit(user_name(item.server)),
+            "outage": lambda _host, item: world.fall_out(item.op, item.value),
+            "plane": lambda _host, _item: self._plane.restart(),
+        }
         self._asked_again = False
         self._looks_at_rest = 0
 
@@ -96,6 +111,7 @@ class Stage:
             if not item.nth:
                 world.loop.outside(item.at, self._do, item)
         world.loop.outside(TROUBLE, self._calm)
+        world.loop.outside(0, self._glance)
         world.loop.outside(TROUBLE + _LOOK_EVERY, self._look)
 
     def close(self) -> None:
@@ -105,27 +121,20 @@ class Stage:
 
     def _do(self, item: Item) -> None:
         host = self._hosts[item.hub]
-        if item.kind == "wish":
-            self._people.wish(host, item.op, item.server)
-            return
-        self._world.note("world", f"FAULT {item.text()}")
-        match item.kind:
-            case "kill":
-                host.kill()
-            case "term":
-                host.terminate()
-            case "pause":
-                self._world.loop.pause(host.owner, item.value)
-            case "jump":
-                host.clock.skew = item.value
-            case "cut":
-                self._wire.cut(item.hub)
-            case "exit":
-                self._exit(user_name(item.server))
-            case "outage":
-                self._world.fall_out(item.op, item.value)
-            case "plane":
-                self._plane.restart()
+        if item.kind != "wish":
+            self._world.note("world", f"FAULT {item.text()}")
+        self._events[item.kind](host, item)
+
+    def _jump(self, host: Host, item: Item) -> None:
+        host.clock.skew = item.value
+
+    def _part(self, host: Host, item: Item) -> None:
+        self._world.fall_out(f"database for {host.number}", item.value)
+        self._wire.cut(host.number)
+
+    def _nudge(self, host: Host, item: Item) -> None:
+        if host.ctx is not None:
+            host.ctx.bus.publish(RouteMissing(user_name(item.server), ""))
 
     def _calm(self) -> None:
         """End the failures: nobody dies any more, and clocks are set."""
@@ -139,6 +148,10 @@ class Stage:
             if row is not None and process.key == (row.id, row.generation):
                 self._machine.end(process, hard=True)
 
+    def _glance(self) -> None:
+        self._watcher.check_unrouted()
+        self._world.loop.outside(_GLANCE_EVERY, self._glance)
+
     def _look(self) -> None:
         """End the run once it is at rest, has started everything once more, and is at rest again."""
         world = self._world
@@ -148,7 +161,6 @@ class Stage:
         self._looks_at_rest = 0 if unrest else self._looks_at_rest + 1
         if world.loop.time() > _ON_TIME:
             self._watcher.check_overdue()
-        self._watcher.check_unrouted()
         paused = max(host.owner.paused_until for host in self._hosts)
         self._watcher.check_taken_over(max(TROUBLE + _BOOTED, paused))
         if unrest and world.loop.time() > _END:

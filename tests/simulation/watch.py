@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from carrel.testing.simloop import Owner
 from tests.simulation.machine import Machine, Process, RunKey
-from tests.simulation.plan import TROUBLE
 from tests.simulation.plane import Plane
 from tests.simulation.world import EPOCH, World
 
@@ -185,11 +184,11 @@ class Watcher:
     def _routed(self, spec: str, target: str) -> None:
         row = next((row for row in self.rows.values() if spec == f"/user/{row.user_name}/"), None)
         self._unrouted.pop(spec, None)
-        if target or row is None or not row.actual == row.wanted == "running":
+        if target or row is None or row.wanted != "running" or not row.url:
             return
         # Of several hubs one may put the table right by rows that another has changed, and look again then.
         self._unrouted[spec] = self._world.loop.time()
-        if len(self.clocks) == 1:
+        if len(self.clocks) == 1 and row.actual == "running":
             self._world.fail("needless_unroute", f"{spec} was taken away although {row}")
 
     def _known(self, server_id: int) -> list[Process]:
@@ -216,7 +215,7 @@ class Watcher:
         for spec, since in self._unrouted.items():
             row = next((row for row in self.rows.values() if spec == f"/user/{row.user_name}/"), None)
             running = row is not None and row.actual == row.wanted == "running"
-            if running and self._world.loop.time() - max(since, TROUBLE) > _UNROUTED:
+            if running and self._world.loop.time() - max(since, self._world.plan.trouble) > _UNROUTED:
                 self._world.fail("unrouted", f"{spec} was taken away at {since:.1f} although {row}")
 
     def check_taken_over(self, quiet: float) -> None:

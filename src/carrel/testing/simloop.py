@@ -217,20 +217,23 @@ class SimLoop(asyncio.BaseEventLoop):
 
         Call it after the verdict, with the loop stopped and every seam of the owners refusing service.
         """
-        self._burying = True
         with warnings.catch_warnings():
             # What was handed to a task that never began is not awaited by anybody.
             warnings.simplefilter("ignore", RuntimeWarning)
-            for owner in owners:
-                self.kill(owner)
-                for task in owner.tasks:
-                    if not task.done():
-                        _unwind(task.get_coro())
-                owner.tasks.clear()
-                owner.held.clear()
-                owner.at_death.clear()
-            self._ready.clear()
-            self._scheduled.clear()
+            self._bury(owners)
+
+    def _bury(self, owners: Sequence[Owner]) -> None:
+        self._burying = True
+        for owner in owners:
+            self.kill(owner)
+            for task in owner.tasks:
+                if not task.done():
+                    _unwind(task.get_coro())
+            owner.tasks.clear()
+            owner.held.clear()
+            owner.at_death.clear()
+        self._ready.clear()
+        self._scheduled.clear()
 
     # Identity
 
