@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from carrel.core.context import HubContext
+from carrel.core.routes import repair
 from carrel.core.servers import ask_to_start, ask_to_stop, change, find_server, wait_until_settled
 from carrel.core.users import create_users, delete_user
 from carrel.domain.errors import Conflict, Invalid, NotFound
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
+from carrel.proxy.base import ProxyError
+from carrel.storage.base import StorageError
 from carrel.testing.factories import a_caller
 from tests.simulation.database import user_name
 from tests.simulation.hubs import Host
@@ -62,6 +66,11 @@ class People:
         task.add_done_callback(partial(self._answered, wish), context=self._world.loop.outside_context)
         host.owner.at_death.append(partial(self._cut_off, wish))
         self._waiting.append((task, host, len(host.owners)))
+
+    def repair(self, host: Host) -> None:
+        """Have a hub make the table of routes what it should be, if it is there."""
+        if host.ctx is not None:
+            self._world.loop.run_as(host.owner, _repair(host.ctx))
 
     def waiting(self) -> list[str]:
         """Return who still waits at a hub that lives, or for one."""
@@ -113,6 +122,11 @@ class People:
     def _cut_off(self, wish: Wish) -> None:
         if wish.ended is None:
             wish.ended = self._world.loop.time()
+
+
+async def _repair(ctx: HubContext) -> None:
+    with suppress(ProxyError, StorageError):
+        await repair(ctx, _ADMIN)
 
 
 async def _start(ctx: HubContext, name: str) -> Server | None:

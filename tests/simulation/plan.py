@@ -61,7 +61,7 @@ class Item:
     What becomes of a hub: `kill`, at a moment or right after an operation; `term`; `pause` for `value`
     seconds; `jump`, its clock is wrong by `value` from now on; `cut`, it hears nothing of the others for a
     while; `apart`, it cannot reach the database for `value` seconds; `nudge`, it gets a request that has no
-    route.
+    route; `repair`, somebody asks it to put the routes right.
 
     `exit`: a server ends by itself. `plane`: the data plane is started anew, empty. `wish`: somebody asks for
     `op`. `outage`: `op`, one of OUTAGES, fails for `value` seconds.
@@ -110,7 +110,7 @@ class Plan:
     @property
     def trouble(self) -> float:
         """When failures are over, in virtual seconds; 0 where there are none."""
-        return TROUBLE if any(item.kind not in ("wish", "nudge") for item in self.items) else 0.0
+        return TROUBLE if any(item.kind not in ("wish", "nudge", "repair") for item in self.items) else 0.0
 
     def to_json(self) -> str:
         """Return it as JSON, an item a line."""
@@ -146,6 +146,7 @@ def draw_plan(seed: int, profile: Profile | None = None) -> Plan:
     items = [item for server in range(profile.servers) for item in _wishes(draw, profile, server, peaceful)]
     if peaceful:
         items += [_TIMED["nudge"](draw, profile) for _ in range(20)]
+        items += [_TIMED["repair"](draw, profile) for _ in range(20)]
         return Plan(seed, tuple(sorted(items, key=lambda item: (item.at, item.kind))), profile)
     for kind, most in (_RATES if profile.hubs == 1 else _SHARED_RATES).items():
         items += [_TIMED[kind](draw, profile) for _ in range(draw.randrange(most + 1))]
@@ -208,7 +209,17 @@ def _operation(draw: random.Random, profile: Profile) -> Item:
     return Item(kind, hub=draw.randrange(profile.hubs), op=op, nth=nth, value=value)
 
 
-_RATES = {"nudge": 3, "outage": 2, "kill": 4, "term": 1, "pause": 1, "jump": 2, "exit": 2, "plane": 1}
+_RATES = {
+    "nudge": 3,
+    "repair": 2,
+    "outage": 2,
+    "kill": 4,
+    "term": 1,
+    "pause": 1,
+    "jump": 2,
+    "exit": 2,
+    "plane": 1,
+}
 _SHARED_RATES = _RATES | {"kill": 6, "pause": 3, "cut": 2, "apart": 2}
 _TIMED: dict[str, Callable[[random.Random, Profile], Item]] = {
     "kill": _kill,
@@ -230,6 +241,7 @@ _TIMED: dict[str, Callable[[random.Random, Profile], Item]] = {
     "nudge": lambda draw, profile: Item(
         "nudge", _moment(draw), draw.randrange(profile.hubs), server=draw.randrange(profile.servers)
     ),
+    "repair": lambda draw, profile: Item("repair", _moment(draw), draw.randrange(profile.hubs)),
     "apart": lambda draw, profile: Item(
         "apart", _moment(draw), draw.randrange(profile.hubs), value=round(30 * draw.random(), 3)
     ),

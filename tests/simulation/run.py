@@ -94,6 +94,7 @@ class Stage:
             "cut": lambda host, _item: self._wire.cut(host.number),
             "apart": self._part,
             "nudge": self._nudge,
+            "repair": lambda host, _item: self._people.repair(host),
             "exit": lambda _host, item: self._exit(user_name(item.server)),
             "outage": lambda _host, item: world.fall_out(item.op, item.value),
             "plane": lambda _host, _item: self._plane.restart(),

@@ -19,8 +19,8 @@ SLACK = 5.0
 _SKEW = 2.0
 #: With several hubs the lease of a dead one outlives the deadline first, and only then comes a sweep.
 _SHARED_SLACK = 12.0
-#: How long work may lie whose lease has ended, in seconds: a sweep, and two turns of those who wait first.
-_TAKEOVER = 12.0
+#: How long work may lie whose lease has ended, in seconds: the longest pause after failures, and some turns.
+_TAKEOVER = 40.0
 #: How long a running server may be without a route that was taken away by mistake, in seconds.
 _UNROUTED = 10.0
 PENDING = ("starting", "stopping")
