@@ -67,6 +67,11 @@ class People:
         host.owner.at_death.append(partial(self._cut_off, wish))
         self._waiting.append((task, host, len(host.owners)))
 
+    def is_unanswered(self, server: int) -> bool:
+        """Tell whether whoever asked last for a server got nothing but an error."""
+        last = [wish for wish in self.wishes if wish.server == server][-1]
+        return last.ended is not None and last.outcome == "unknown"
+
     def repair(self, host: Host) -> None:
         """Have a hub make the table of routes what it should be, if it is there."""
         if host.ctx is not None:

@@ -166,6 +166,8 @@ class Stage:
         self._watcher.check_taken_over(max(TROUBLE + _BOOTED, paused))
         if unrest and world.loop.time() > _END:
             world.fail(*unrest[0])
+        elif unrest and self._asked_again:
+            self._insist()
         elif self._looks_at_rest == 2:
             self._looks_at_rest = 0
             if self._asked_again:
@@ -177,7 +179,18 @@ class Stage:
     def _ask_again(self) -> None:
         self._asked_again = True
         for server in range(self._world.plan.profile.servers):
-            self._people.wish(self._hosts[server % len(self._hosts)], "start", server)
+            self._ask(server)
+
+    def _ask(self, server: int) -> None:
+        self._people.wish(self._hosts[server % len(self._hosts)], "start", server)
+
+    def _insist(self) -> None:
+        """Ask once more where the answer was an error, or that too much has failed lately."""
+        for server in range(self._world.plan.profile.servers):
+            row = self._watcher.row(user_name(server))
+            refused = row is not None and row.wanted_generation == row.generation and row.failure
+            if (refused and "circuit-open" in refused) or self._people.is_unanswered(server):
+                self._ask(server)
 
     def _unrest(self) -> list[tuple[str, str]]:
         found = self._watcher.unrest()

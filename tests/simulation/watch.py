@@ -43,6 +43,7 @@ class Row(NamedTuple):
     deadline: float | None
     state: str
     url: str
+    failure: str | None
     tokens: int
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from carrel.core.context import HubContext
 from carrel.core.routes import route_of, started_elsewhere, wanted_routes
-from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing, ServerChanged
+from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing, RoutesDoubted, ServerChanged
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.lib.awaiting import TookTooLong, resolve_within
@@ -136,7 +136,7 @@ class RouteKeeper:
         was set before this hub last set the table.
         """
         late = isinstance(event, ServerChanged) and event.server_id in self._starting
-        if late or isinstance(event, RouteMissing | HubsChanged | EventsMissed):
+        if late or isinstance(event, RouteMissing | RoutesDoubted | HubsChanged | EventsMissed):
             self.nudge()
 
     async def run(self) -> None:
