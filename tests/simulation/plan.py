@@ -28,7 +28,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     "listen": ("fail", "slow"),
 }
 #: In this part of the seeds nothing fails: what goes wrong then is the hubs' own doing.
-_PEACEFUL = 0.15
+_PEACEFUL = 0.2
 #: What can be out of order for a while, for everybody.
 OUTAGES = ("database", "data plane", "machine")
 #: Failures are aimed at the first so many of an operation, and so much more often at some than at others.
@@ -145,7 +145,7 @@ def draw_plan(seed: int, profile: Profile | None = None) -> Plan:
     peaceful = draw.random() < _PEACEFUL
     items = [item for server in range(profile.servers) for item in _wishes(draw, profile, server, peaceful)]
     if peaceful:
-        items += [_TIMED["nudge"](draw, profile) for _ in range(20)]
+        items += [_TIMED["nudge"](draw, profile) for _ in range(40)]
         items += [_TIMED["repair"](draw, profile) for _ in range(20)]
         return Plan(seed, tuple(sorted(items, key=lambda item: (item.at, item.kind))), profile)
     for kind, most in (_RATES if profile.hubs == 1 else _SHARED_RATES).items():

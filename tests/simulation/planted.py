@@ -13,6 +13,8 @@ from typing import Any
 from unittest import mock
 
 from carrel.core import servers
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver
 from carrel.core.routes import wanted_routes
 from carrel.domain import transitions
@@ -31,6 +33,7 @@ from carrel.lifecycle.sweep import Sweep
 from carrel.spawners.base import Spawner
 from carrel.storage.base import Transaction
 from carrel.storage.sql.servers import SqlServers
+from tests.simulation import people
 
 Patch = tuple[Any, str, Any]
 
@@ -118,6 +121,19 @@ async def _put_as_if_alone(self: RouteKeeper, without: str) -> None:
     await self._ctx.proxy.put_routes(table)
 
 
+async def _repair_by_rows_alone(ctx: HubContext, _caller: Caller) -> None:
+    await ctx.proxy.put_routes(await wanted_routes(ctx))
+
+
+async def _put_without_care(self: RouteKeeper, without: str = "") -> None:
+    if self._ctx.peers.others:
+        await self._mend(without)
+        return
+    table = await wanted_routes(self._ctx) | self._ahead
+    table.pop(without, None)
+    await self._bounded(self._ctx.proxy.put_routes(table))
+
+
 def _listen_only(self: Hearing) -> None:
     self._hears = True
 
@@ -137,6 +153,8 @@ FAULTS: dict[str, tuple[Patch, ...]] = {
     "nothing is taken over": ((Finder, "take_over", _no),),
     "unknown is dead": ((drive, "poll", _poll_in_doubt_dead),),
     "token outlives its server": tuple((place, "drop_rights", _keep_rights) for place in (stop, poll)),
+    "repair by rows alone": ((people, "repair", _repair_by_rows_alone),),
+    "settled routes forgotten": ((RouteKeeper, "_put", _put_without_care),),
     "writes not fenced": ((Leases, "_write", _write_unfenced),),
     "lost leases are kept": ((Leases, "_kept", _keep_all),),
     "leases not looked at": ((Leases, "check", lambda _self, _row: None),),
