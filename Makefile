@@ -2,8 +2,11 @@ PORT ?= 8000
 N ?= 1000
 MINUTES ?= 10
 
+SEEDS ?= 1000
+FROM ?= 1
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check chaos replicas bench bench-leaks bench-proxy
+.PHONY: help run test check chaos replicas sim bench bench-leaks bench-proxy
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +25,10 @@ chaos: ## kill -9 hub and data plane N times in a storm of starts and stops: mak
 
 replicas: ## three hubs on one PostgreSQL, killed and restarted under load: make replicas [MINUTES=10]
 	@dev/setup-backends.sh && dev/venv.sh test && exec .venv/bin/python -m tests.replicas.storm --minutes $(MINUTES)
+
+sim: ## simulate failures, seed by seed: make sim [SEEDS=1000 FROM=1], make sim REPLAY=SEED|FILE [ARGS=--shrink]
+	@dev/venv.sh test && exec .venv/bin/python -m tests.simulation \
+	  $(if $(REPLAY),--replay $(REPLAY),--seeds $(SEEDS) --first $(FROM)) $(ARGS)
 
 bench-leaks: ## ten minutes of hostile traffic at the data plane: make bench-leaks [ARGS="--minutes 1"]
 	@dev/venv.sh test && exec .venv/bin/python -m bench.leaks $(ARGS)

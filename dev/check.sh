@@ -14,7 +14,7 @@ run ruff check .
 run ruff format --check .
 run mypy
 run lint-imports
-run python -m pytest -q -m "not real and not e2e"
+run python -m pytest -q -m "not real and not e2e and not seeds"
 if [ ${#failed[@]} -gt 0 ]; then
   (IFS=,; echo "== Failed: ${failed[*]}" >&2)
   exit 1

@@ -23,6 +23,7 @@ from carrel.domain.transitions import ask_stop
 from carrel.lib.listen import bind_socket
 from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.probe import HttpProbe
+from carrel.lifecycle.readiness import Probe
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper, collect_activity
 from carrel.proxy.base import ProxyError
@@ -68,14 +69,19 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
 
 @asynccontextmanager
 async def run_workers(
-    ctx: HubContext, *, start_proxy: bool = True, give_up: Callable[[], None] = lambda: None
+    ctx: HubContext,
+    *,
+    start_proxy: bool = True,
+    give_up: Callable[[], None] = lambda: None,
+    probe: Probe | None = None,
 ) -> AsyncIterator[None]:
     """Run the data plane's watch, the reconciler and the periodic work while the block runs.
 
-    Without `start_proxy` only servers are looked after, and routes where a data plane happens to run.
+    Without `start_proxy` only servers are looked after, and routes where a data plane happens to run. Servers
+    are looked at by HTTP unless a `probe` is given.
     """
     routes = RouteKeeper(ctx)
-    reconciler = Reconciler(ctx, HttpProbe(), routes, ctx.peers.owner, give_up)
+    reconciler = Reconciler(ctx, probe or HttpProbe(), routes, ctx.peers.owner, give_up)
     others = OtherHubs(ctx)
     await others.join()
     if start_proxy:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.domain.events import RoutesDoubted
 from carrel.domain.names import server_prefix, servers_prefix
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
+from carrel.proxy.base import OutOfStep, differs
 
 
 def route_of(server: Server, base_url: str) -> Route:
@@ -50,6 +53,14 @@ async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, An
 
 
 async def repair(ctx: HubContext, caller: Caller) -> None:
-    """Make the proxy's table equal to the rows now."""
+    """Set what is missing in the proxy's table now, and have it compared with the rows in a moment.
+
+    Nothing is removed here: the route of a server that is about to run is set before its row says so.
+    """
     caller.require("proxy")
-    await ctx.proxy.put_routes(await wanted_routes(ctx))
+    present = await ctx.proxy.get_all_routes()
+    with suppress(OutOfStep):  # It waits for the whole table, which is what the comparison sends.
+        for spec, route in (await wanted_routes(ctx)).items():
+            if differs(route, present.get(spec)):
+                await ctx.proxy.add_route(spec, route.target, route.data)
+    ctx.bus.publish(RoutesDoubted())

@@ -55,6 +55,11 @@ class RouteMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class RoutesDoubted:
+    """Somebody asks for the table of routes to be compared with the rows."""
+
+
+@dataclass(frozen=True, slots=True)
 class OrphanFound:
     """Something ran that no row had a checkpoint of."""
 
@@ -80,6 +85,7 @@ Event = (
     | RightsChanged
     | ClientEnded
     | RouteMissing
+    | RoutesDoubted
     | OrphanFound
     | HubsChanged
     | EventsMissed

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from carrel.core.context import HubContext
@@ -39,6 +40,9 @@ _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
 _LONGEST_LOOK_RETRY = 5.0
 _POLLS_AT_ONCE = 50
 _log = logging.getLogger("carrel.lifecycle")
+
+#: One step of a server's life, not begun: a task that is cancelled before it starts leaves nothing behind.
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Reconciler:
@@ -146,20 +150,20 @@ class Reconciler:
         else:
             self._desk.begin(server_id, action, self._do(server, self._work(action, server)))
 
-    def _work(self, action: Action, server: Server) -> Coroutine[Any, Any, None]:
+    def _work(self, action: Action, server: Server) -> Work:
         match action:
             case Action.RECOVER:
-                return self._poller.recover(server)
+                return partial(self._poller.recover, server)
             case Action.ABORT:
-                return self._poller.abort(server)
+                return partial(self._poller.abort, server)
             case Action.POLL:
-                return self._poll(server)
+                return partial(self._poll, server)
             case Action.STOP | Action.CANCEL:
-                return self._stopper.stop(server)
+                return partial(self._stopper.stop, server)
             case Action.FORCE:
-                return self._stopper.stop(server, force=True)
+                return partial(self._stopper.stop, server, force=True)
             case Action.DELETE:
-                return self._delete(server)
+                return partial(self._delete, server)
         raise AssertionError(f"{action} is no job")
 
     def _begin_start(self, server: Server) -> bool:
@@ -167,7 +171,7 @@ class Reconciler:
         if self._desk.is_busy(server.id):
             return False
         self._poll_due.pop(server.id, None)
-        self._desk.begin(server.id, Action.START, self._do(server, self._starter.start(server)))
+        self._desk.begin(server.id, Action.START, self._do(server, partial(self._starter.start, server)))
         return True
 
     def _ended(self, server_id: int, action: Action, error: BaseException | None) -> None:
@@ -188,10 +192,10 @@ class Reconciler:
         )  # fmt: skip
         self._queue.add(server_id, delay=pause)
 
-    async def _do(self, server: Server, step: Coroutine[Any, Any, None]) -> None:
+    async def _do(self, server: Server, work: Work) -> None:
         """Run one step; when it breaks off, give the lease up so that the next look recovers the server."""
         try:
-            await step
+            await work()
         except LeaseLost:
             return
         except BaseException:

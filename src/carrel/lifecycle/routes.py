@@ -10,7 +10,7 @@ from typing import Any
 
 from carrel.core.context import HubContext
 from carrel.core.routes import route_of, started_elsewhere, wanted_routes
-from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing, ServerChanged
+from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing, RoutesDoubted, ServerChanged
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.lib.awaiting import TookTooLong, resolve_within
@@ -92,7 +92,9 @@ class RouteKeeper:
         if self._ctx.peers.others:
             await self._mend(without)
             return
-        table = await wanted_routes(self._ctx) | self._ahead
+        # Noted before the rows are read: one that settles meanwhile stands in neither otherwise.
+        ahead = dict(self._ahead)
+        table = await wanted_routes(self._ctx) | ahead
         table.pop(without, None)
         await self._bounded(self._ctx.proxy.put_routes(table), _TABLE_LIMIT)
 
@@ -105,8 +107,9 @@ class RouteKeeper:
         proxy = self._ctx.proxy
         for _ in range(_ROUNDS):
             present = await self._bounded(proxy.get_all_routes(), _TABLE_LIMIT)
+            ahead = dict(self._ahead)
             elsewhere, wanted = await started_elsewhere(self._ctx), await wanted_routes(self._ctx)
-            table = wanted | self._ahead
+            table = wanted | ahead
             table |= {spec: as_route(present[spec]) for spec in elsewhere if spec in present}
             table.pop(without, None)
             left_over = present.keys() - table.keys()
@@ -133,7 +136,7 @@ class RouteKeeper:
         was set before this hub last set the table.
         """
         late = isinstance(event, ServerChanged) and event.server_id in self._starting
-        if late or isinstance(event, RouteMissing | HubsChanged | EventsMissed):
+        if late or isinstance(event, RouteMissing | RoutesDoubted | HubsChanged | EventsMissed):
             self.nudge()
 
     async def run(self) -> None:
