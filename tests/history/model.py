@@ -72,9 +72,7 @@ def step(state: State, operation: Operation) -> Iterator[State]:
                 yield replace(state, live=0)
         case seen:
             if _may_be_seen(state, seen):
-                # A start that failed counts as over, like a stop.
-                gone = replace(state, wanted=False, over=state.requested)
-                yield gone if seen is Kind.SEEN_GONE else state
+                yield _after(state, seen)
 
 
 def _ask_start(state: State) -> Iterator[State]:
@@ -85,6 +83,17 @@ def _ask_start(state: State) -> Iterator[State]:
         yield replace(state, wanted=True, requested=state.requested + 1, over=state.requested)
 
 
+def _after(state: State, seen: Kind) -> State:
+    """Return what is true once this was seen: a start that failed counts as over, like a stop."""
+    match seen:
+        case Kind.SEEN_GONE:
+            return replace(state, wanted=False, over=state.requested)
+        case Kind.SEEN_STOPPING:
+            return replace(state, wanted=False)
+        case _:
+            return state
+
+
 def _may_be_seen(state: State, seen: Kind) -> bool:
     match seen:
         case Kind.SEEN_READY:
@@ -92,6 +101,7 @@ def _may_be_seen(state: State, seen: Kind) -> bool:
         case Kind.SEEN_STARTING:
             return state.wanted and state.live in (0, state.requested)
         case Kind.SEEN_STOPPING:
-            return not state.wanted
+            # What is left of a failed start is stopped, too.
+            return True
         case _:
             return not state.live
