@@ -129,6 +129,8 @@ class School:
         """Yield the run of each live process that carries this hub's label."""
         for pid in self.hub.servers():
             environ = processes.environment(pid)
+            if not environ:
+                continue  # It has just ended.
             yield int(environ["CARREL_SERVER_ID"]), int(environ["CARREL_GENERATION"])
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     SEEN_READY = "it was said to be ready"
     SEEN_STARTING = "it was said to be starting"
     SEEN_STOPPING = "it was said to be stopping"
+    SEEN_ENDING = "it was said to be stopping, or its start to have failed"
     SEEN_GONE = "it was said to be stopped"
     BEGAN = "a process began"
     ENDED = "a process ended"
@@ -88,7 +89,7 @@ def _after(state: State, seen: Kind) -> State:
     match seen:
         case Kind.SEEN_GONE:
             return replace(state, wanted=False, over=state.requested)
-        case Kind.SEEN_STOPPING:
+        case Kind.SEEN_ENDING:
             return replace(state, wanted=False)
         case _:
             return state
@@ -101,6 +102,8 @@ def _may_be_seen(state: State, seen: Kind) -> bool:
         case Kind.SEEN_STARTING:
             return state.wanted and state.live in (0, state.requested)
         case Kind.SEEN_STOPPING:
+            return not state.wanted
+        case Kind.SEEN_ENDING:
             # What is left of a failed start is stopped, too.
             return True
         case _:

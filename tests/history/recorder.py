@@ -12,7 +12,7 @@ from tests.history.checker import Violation, check
 from tests.history.model import Kind, Operation
 
 #: What is said of a start that is not accepted, and what that tells of the server.
-_REFUSALS = {"already running": Kind.SEEN_READY, "pending stop": Kind.SEEN_STOPPING}
+_REFUSALS = {"already running": Kind.SEEN_READY, "pending stop": Kind.SEEN_ENDING}
 _LOST = (None, 502, 503, 504)
 
 
@@ -84,6 +84,8 @@ class History:
         else:
             pending = {"spawn": Kind.SEEN_STARTING, "stop": Kind.SEEN_STOPPING}
             kind = pending.get(str(model.get("pending")), Kind.SEEN_GONE)
+            if kind is Kind.SEEN_STOPPING and model.get("failure"):
+                kind = Kind.SEEN_ENDING
         self._add(server, Operation(kind, call, self.now()))
 
     def began(self, server: str, generation: int, earliest: float, latest: float) -> None:

@@ -51,6 +51,15 @@ GOOD = {
         at(4, K.ENDED, 1),
         at(5, K.SEEN_GONE),
     ],
+    "a start that fails and is cleaned up": [
+        at(0, K.ASK_START),
+        at(1, K.BEGAN, 1),
+        at(2, K.SEEN_ENDING),
+        at(3, K.ENDED, 1),
+        at(4, K.SEEN_GONE),
+        at(5, K.ASK_START),
+        at(6, K.BEGAN, 2),
+    ],
     "a start that is cancelled before there is a process": [
         at(0, K.ASK_START),
         at(1, K.ASK_STOP),
@@ -144,6 +153,12 @@ BAD = {
     ],
     "a stop that is lost": [*one_run()[:3], at(4, K.ASK_STOP), at(9, K.SEEN_READY)],
     "a start that is lost": [at(0, K.ASK_START), at(1, K.SEEN_STOPPING)],
+    "a running answer after the start had failed": [
+        at(0, K.ASK_START),
+        at(1, K.BEGAN, 1),
+        at(2, K.SEEN_ENDING),
+        at(3, K.SEEN_READY),
+    ],
     "a running answer after the process ended": [*one_run()[:3], at(4, K.ENDED, 1), at(5, K.SEEN_READY)],
     "a running answer before there is a process": [
         at(0, K.ASK_START),
@@ -215,14 +230,15 @@ def test_rest_answers_in_the_models_words() -> None:
     history.stop("ada", 1.0, 204)
     history.stop("ada", 1.0, 202)
     history.stop("ada", 1.0, None, by=7.0)
-    for model in (None, {"ready": True}, {"ready": False, "pending": "spawn"}, {"pending": "stop"}, {}):
+    failing = {"pending": "stop", "failure": {"code": "exit"}}
+    for model in (None, {"ready": True}, {"pending": "spawn"}, {"pending": "stop"}, failing, {}):
         history.look("ada", 1.0, model)
     kinds = [one.kind for one in history.of("ada")]
     assert kinds == [
         *(K.ASK_START, K.SEEN_READY, K.ASK_START, K.ASK_START, K.SEEN_GONE, K.ASK_START, K.ASK_START),
-        *(K.SEEN_READY, K.SEEN_STOPPING),
+        *(K.SEEN_READY, K.SEEN_ENDING),
         *(K.ASK_STOP, K.SEEN_GONE, K.ASK_STOP, K.ASK_STOP),
-        *(K.SEEN_GONE, K.SEEN_READY, K.SEEN_STARTING, K.SEEN_STOPPING, K.SEEN_GONE),
+        *(K.SEEN_GONE, K.SEEN_READY, K.SEEN_STARTING, K.SEEN_STOPPING, K.SEEN_ENDING, K.SEEN_GONE),
     ]
     assert [one.back for one in history.of("ada") if one.optional] == [math.inf, math.inf, 7.0]
     assert len(history) == len(kinds)
