@@ -8,6 +8,7 @@ from carrel.authenticators.base import Authenticator
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
+from carrel.domain.scope_catalog import BUILT_IN, Catalog
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Clock
@@ -32,3 +33,5 @@ class HubContext:
     hub: HubView
     callers: CallerCache
     activity: Activity
+    catalog: Catalog = BUILT_IN
+    """The scopes that exist, the configuration's own among them."""
