@@ -131,6 +131,12 @@ class TrialHub:
             user = await tx.users.create(name, admin=admin, now=self.clock.now())
         return self.caller_of(user)
 
+    async def make_group(self, name: str, *members: str) -> None:
+        """Create a group with users in it."""
+        async with self.ctx.store.write() as tx:
+            group = await tx.groups.create(name)
+            await tx.groups.add(group.id, [user.id for user in await tx.users.named(members)])
+
     def caller_of(self, user: User, *scopes: str) -> Caller:
         """Return a user as a caller; with `scopes`, one who may do nothing else."""
         return a_caller(user, expand(scopes, user.name) if scopes else None)
