@@ -45,5 +45,7 @@ def _faults(name: str, definition: object, all_of_them: Mapping[str, Any]) -> li
             found.append(f"its subscope {each} is not a custom one: give both in a role instead")
         elif each not in all_of_them:
             near = get_close_matches(each[:80], list(all_of_them), n=1)
-            found.append(f"its subscope {each[:80]!r} is not defined" + (f": {near[0]}?" if near else ""))
+            found.append(
+                f"its subscope {each[:80]!r} is not defined" + (f"; did you mean {near[0]}?" if near else "")
+            )
     return found

@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from carrel.authenticators.dummy import DummyAuthenticator
+from carrel.config.rights import read_rights
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_hub_id, load_named_users
 from carrel.core.cache import CallerCache
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.rights import load_rights
 from carrel.core.servers import ask_to_start, ask_to_stop, reload_server
 from carrel.core.tokens import new_record
 from carrel.domain.events import Event
@@ -219,6 +221,7 @@ class TrialHub:
         bus.listen(callers.heed)
         authenticator = DummyAuthenticator(config=self.settings.plugins)
         base_url = self.settings.base_url
+        rights, _ = read_rights(self.settings)
         ctx = HubContext(
             settings=self.settings,
             store=self.store,
@@ -233,8 +236,10 @@ class TrialHub:
             ),
             callers=callers,
             activity=Activity(self.settings.activity_resolution),
+            catalog=rights.catalog,
         )
         await load_named_users(self.store, authenticator, self.clock)
+        await load_rights(self.store, authenticator, self.clock, rights)
         return ctx
 
 
