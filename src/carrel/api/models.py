@@ -126,7 +126,8 @@ def fill_user(
 ) -> None:
     """Set the fields of `model` that the caller may see."""
     user = record.user
-    caller = replace(caller, groups_of={user.name: record.groups}) if caller.watches else caller
+    if caller.scopes.group_filters:
+        caller = replace(caller, groups_of={user.name: record.groups})
     whole = caller.may("read:users", user=user.name)
     if caller.may("read:users:name", user=user.name):
         model.name, model.admin, model.user_info = user.name, user.admin, dict(user.user_info)
