@@ -98,7 +98,7 @@ async def test_what_is_gone_from_the_configuration(hub: TrialHub) -> None:
 
 
 async def test_a_repeated_start_changes_nothing(hub: TrialHub) -> None:
-    settings = {"load_groups": {"class": ["ada"]}, "load_roles": [TUTOR | {"users": ["ada"]}]}
+    settings: dict[str, Any] = {"load_groups": {"class": ["ada"]}, "load_roles": [TUTOR | {"users": ["ada"]}]}
     await reload(hub, **settings)
     async with hub.ctx.store.read() as tx:
         before = (await tx.roles.all(), await tx.groups.get("class"), await tx.users.get("ada"))
