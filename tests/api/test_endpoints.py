@@ -146,6 +146,56 @@ async def test_each_scope_it_names_will_do(
             assert reply.status_code not in (403, 500), (scope, reply.text)
 
 
+#: Endpoints that answer with what a filter leaves, or make what it names; all others refuse the wrong filter.
+FILTERED: dict[tuple[str, str], str] = {("GET", "/users"): "ada", ("GET", "/groups"): "class"}
+
+
+@pytest.mark.parametrize("condition", ["user=bea", "group=other", "server=bea/", "service=ada"])
+@pytest.mark.parametrize(("method", "path", "scopes"), _endpoints())
+async def test_a_scope_for_others_is_refused(
+    hub: TrialHub, method: str, path: str, scopes: tuple[str, ...], condition: str
+) -> None:
+    """Not even an admin's token, and not by an endpoint that forgot to look: the rule is in the use case."""
+    root = (await hub.find("root")).user
+    await hub.make_group("other", "bea")
+    hidden = FILTERED.get((method, path))
+    method, url, body = _request(method, path)
+    for scope in scopes:
+        token = await hub.token_of(root, f"{scope}!{condition}")
+        async with client_of(build_web_app(hub.ctx), token) as client:
+            reply = await client.request(method, url, json=body)
+        refused = reply.status_code in (403, 404)
+        shown_but_not_this = hidden is not None and reply.status_code == 200 and hidden not in reply.text
+        assert refused or shown_but_not_this, (scope, reply.text)
+    assert (await hub.server("ada")).ready
+    async with hub.ctx.store.read() as tx:
+        assert await tx.users.get("x") is None
+        assert await tx.groups.get("x") is None
+        group = await tx.groups.get("class")
+    assert group is not None
+    assert group.members == ("ada",)
+
+
+@pytest.mark.parametrize("condition", ["user=ada", "group=class"])
+@pytest.mark.parametrize(("method", "path", "scopes"), _endpoints())
+async def test_a_scope_for_the_right_one_will_do(
+    hub: TrialHub, method: str, path: str, scopes: tuple[str, ...], condition: str
+) -> None:
+    """By name or by the group that ada is in; what is about nobody in particular takes no filter."""
+    root = (await hub.find("root")).user
+    about_group = "{group:str}" in path or (method, path) == ("GET", "/groups")
+    about_user = "{name:str}" in path or (method, path) == ("GET", "/users")
+    fits = about_user or (about_group and condition.startswith("group"))
+    method, url, body = _request(method, path)
+    for scope in scopes:
+        token = await hub.token_of(root, f"{scope}!{condition}")
+        async with client_of(build_web_app(hub.ctx), token) as client:
+            reply = await client.request(method, url, json=body)
+        refused = reply.status_code == 403 or "No access to resources" in reply.text
+        assert refused is not fits, (scope, reply.status_code, reply.text)
+        assert reply.status_code != 500
+
+
 async def test_head_and_options(clients: Clients) -> None:
     got = await clients["root"].get(f"{API}/users/ada")
     head = await clients["root"].head(f"{API}/users/ada")
