@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,7 @@ from carrel.domain.scopes import (
     intersect,
     parse,
     reduce,
+    users_named,
     visible_users,
 )
 
@@ -203,6 +204,49 @@ def test_an_intersection_of_three_is_the_same_from_either_end(
     a: frozenset[str], b: frozenset[str], c: frozenset[str]
 ) -> None:
     assert intersect(intersect(a, b), c) == intersect(a, intersect(b, c))
+
+
+_MEMBERS = st.fixed_dictionaries({user: st.sets(st.sampled_from(_GROUPS)) for user in _USERS})
+
+
+def _meaning_with(scopes: Iterable[str], groups: Mapping[str, set[str]]) -> set[tuple[str, str, str]]:
+    """The same model where it is known who is in which group."""
+    scopes = set(scopes)
+    by_group = {
+        f"{text.partition('!')[0]}!user={user}"
+        for text in scopes
+        for user, names in groups.items()
+        if text.partition("!group=")[2] in names
+    }
+    return _meaning(scopes | by_group)
+
+
+@given(_scopes, _scopes, _MEMBERS)
+def test_an_intersection_counts_members_of_groups(
+    a: frozenset[str], b: frozenset[str], groups: dict[str, set[str]]
+) -> None:
+    both = intersect(a, b, groups)
+    assert intersect(b, a, groups) == both
+    # Never more than both allow, and no less for whom either names.
+    assert _meaning_with(both, groups) <= _meaning_with(a, groups) & _meaning_with(b, groups)
+    for scope in a:
+        if "!" in scope and "!group" not in scope and Scopes(b).covers(scope, groups):
+            assert Scopes(both).covers(scope, groups)
+
+
+@given(_scopes, _MEMBERS)
+def test_a_scope_for_a_group_covers_those_for_its_members(
+    a: frozenset[str], groups: dict[str, set[str]]
+) -> None:
+    held, meaning = Scopes(a), _meaning_with(a, groups)
+    for name in _NAMES:
+        for kind, values in _RESOURCES.items():
+            for value in values:
+                assert held.covers(f"{name}!{kind}={value}", groups) == ((name, kind, value) in meaning)
+
+
+def test_whom_scopes_name() -> None:
+    assert users_named({"users!user=a", "servers!server=b/x", "users!group=g", "users"}) == {"a", "b"}
 
 
 @given(_scopes)
