@@ -215,6 +215,22 @@ async def test_tokens_of_members(hub: TrialHub) -> None:
         await issue_token(hub.ctx, tina, "tina", roles=["ghost"])
 
 
+async def test_a_token_for_a_group_follows_its_members(hub: TrialHub) -> None:
+    """What bea may do for herself, as far as she is in the class."""
+    root, bea = await hub.find("root"), (await hub.find("bea")).user
+    secret = await hub.token_of(bea, "servers!group=class")
+
+    async def may() -> bool:
+        caller = await caller_of_token(hub.ctx, secret)
+        return caller is not None and caller.may("servers", user="bea")
+
+    assert not await may()
+    await add_members(hub.ctx, root, "class", ["bea"])
+    assert await may()
+    await remove_members(hub.ctx, root, "class", ["bea"])
+    assert not await may()
+
+
 async def test_making_groups(hub: TrialHub) -> None:
     root = await hub.find("root")
     made = await create_groups(hub.ctx, root, ["one", "two/three"], ["ADA"])

@@ -16,6 +16,7 @@ from carrel.domain.scopes import (
     access_scopes,
     allows,
     expand,
+    groups_named,
     intersect,
     parse,
     reduce,
@@ -246,7 +247,9 @@ def test_a_scope_for_a_group_covers_those_for_its_members(
 
 
 def test_whom_scopes_name() -> None:
-    assert users_named({"users!user=a", "servers!server=b/x", "users!group=g", "users"}) == {"a", "b"}
+    scopes = {"users!user=a", "servers!server=b/x", "users!group=g", "users"}
+    assert users_named(scopes) == {"a", "b"}
+    assert groups_named(scopes) == {"g"}
 
 
 @given(_scopes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.roles import scopes_of_token, scopes_of_user
-from carrel.domain.scopes import Scopes, expand, known, users_named
+from carrel.domain.scopes import Scopes, expand, groups_named, known, users_named
 from carrel.domain.users import User
 from carrel.lib.ids import digest, same, token_prefix
 from carrel.storage.base import Transaction
@@ -92,7 +92,7 @@ async def _look_up_token(ctx: HubContext, secret: str, hashed: str) -> Caller | 
         session_id=token.session_id,
         groups=rights.groups,
         roles=rights.roles,
-        watches=rights.scopes.group_filters,
+        watches=rights.scopes.group_filters | groups_named(token.scopes),
     )
     ctx.callers.put(hashed, caller, token.expires, epoch)
     return caller
@@ -127,7 +127,7 @@ async def token_scopes(
     """Return what a token made with `granted` may do: never more than its owner may now."""
     wanted = known(granted, ctx.catalog)
     groups: Mapping[str, Collection[str]] = {}
-    if rights.scopes.group_filters:
-        named = users_named(expand(wanted, user.name, catalog=ctx.catalog))
+    if rights.scopes.group_filters or groups_named(wanted):
+        named = users_named(expand(wanted, user.name, catalog=ctx.catalog)) | users_named(rights.scopes.names)
         groups = await tx.groups.of_names(named)
     return Scopes(scopes_of_token(wanted, rights.scopes.names, user.name, groups, ctx.catalog))

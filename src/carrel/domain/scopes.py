@@ -131,6 +131,11 @@ def access_scopes(user: str, server: str = "") -> tuple[str, str]:
     return f"access:servers!server={user}/{server}", f"access:servers!user={user}"
 
 
+def groups_named(scopes: Iterable[str]) -> frozenset[str]:
+    """Return the groups that filters name."""
+    return frozenset(scope.value for scope in map(_split, scopes) if scope.filter == "group" and scope.value)
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """To what one scope applies: everything, or the named users, servers, groups and services."""
@@ -336,6 +341,7 @@ __all__ = [
     "access_scopes",
     "allows",
     "expand",
+    "groups_named",
     "intersect",
     "known",
     "parse",
