@@ -21,7 +21,6 @@ from carrel.domain.scopes import (
     parse,
     reduce,
     users_named,
-    visible_users,
 )
 
 
@@ -311,13 +310,6 @@ def test_a_groups_scope_reaches_its_members_and_their_servers() -> None:
 def test_a_question_about_two_things_at_once_is_refused(question: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"one resource|in full"):
         allows({"servers!user=alice"}, "servers", **question)
-
-
-def test_whose_rows_a_list_may_show() -> None:
-    assert visible_users({"list:users"}, "list:users") is None
-    assert visible_users({"list:users!user=a", "list:users!user=b"}, "list:users") == frozenset("ab")
-    assert visible_users({"list:users!group=g", "list:users!server=a/"}, "list:users") == frozenset()
-    assert visible_users({"read:users"}, "list:users") == frozenset()
 
 
 def test_either_access_scope_opens_a_server() -> None:

@@ -51,15 +51,16 @@ async def get_group(ctx: HubContext, caller: Caller, name: str) -> GroupWithRole
 async def create_groups(
     ctx: HubContext, caller: Caller, names: Sequence[str], users: Sequence[str] = ()
 ) -> list[GroupWithRoles]:
-    """Create groups, each with `users` in it; all of them or none. Who may create but one names just that.
+    """Create groups, each with `users` in it; all of them or none.
 
-    Raises Conflict when one exists, Invalid for a bad name or an unknown user, and Forbidden when the name's
-    roles give the users more than the caller has.
+    Raises Conflict when one exists, Invalid for a bad name, an unknown user or no names, and Forbidden when
+    a name's roles give the users more than the caller has.
     """
-    if len(names) == 1:
-        caller.require("admin:groups", group=names[0])
-    else:
+    for name in names:
+        caller.require("admin:groups", group=name)
+    if not names:
         caller.require("admin:groups")
+        raise Invalid("Must specify at least one group to create")
     async with ctx.store.write(durable=True) as tx:
         members = await _find_users(ctx, tx, users)
         for name in names:

@@ -220,16 +220,6 @@ class Scopes:
         owner = _owner(asked)
         return owner in grant.users or not grant.groups.isdisjoint(groups.get(owner, ()))
 
-    def visible_users(self, scope: str) -> frozenset[str] | None:
-        """Return the names of the users to whom `scope` applies; None means all of them.
-
-        Users who are reached through a `!group` filter are not among the names: see `grant(scope).groups`.
-        """
-        grant = self._index.get(scope)
-        if grant is None:
-            return _NOTHING
-        return None if grant.everything else grant.users
-
 
 def allows(
     held: Iterable[str],
@@ -242,11 +232,6 @@ def allows(
 ) -> bool:
     """Answer `Scopes(held).allows(...)` for one question; who asks often builds a Scopes once."""
     return Scopes(held).allows(scope, user=user, server=server, group=group, service=service)
-
-
-def visible_users(held: Iterable[str], scope: str) -> frozenset[str] | None:
-    """Answer `Scopes(held).visible_users(scope)` for one question."""
-    return Scopes(held).visible_users(scope)
 
 
 def _owner(scope: Scope) -> str:
@@ -347,5 +332,4 @@ __all__ = [
     "parse",
     "reduce",
     "users_named",
-    "visible_users",
 ]
