@@ -1,7 +1,9 @@
 PORT ?= 8000
+N ?= 1000
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-leaks bench-proxy
+.PHONY: help run test check chaos replicas bench bench-leaks bench-proxy
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +16,12 @@ test: ## install what the tests need and run them all: make test [ARGS="-k name"
 
 check: ## lint, types, import layers and the quick tests, in under a minute
 	@dev/check.sh
+
+chaos: ## kill -9 hub and data plane N times in a storm of starts and stops: make chaos [N=1000] [ARGS="--seed 7"]
+	@dev/venv.sh test && exec .venv/bin/python -m tests.chaos --kills $(N) $(ARGS)
+
+replicas: ## three hubs on one PostgreSQL, killed and restarted under load: make replicas [MINUTES=10]
+	@dev/setup-backends.sh && dev/venv.sh test && exec .venv/bin/python -m tests.replicas.storm --minutes $(MINUTES)
 
 bench-leaks: ## ten minutes of hostile traffic at the data plane: make bench-leaks [ARGS="--minutes 1"]
 	@dev/venv.sh test && exec .venv/bin/python -m bench.leaks $(ARGS)

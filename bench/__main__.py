@@ -33,7 +33,7 @@ def main() -> int:
         return 1
     rounds = 1 if arguments.quick else 3
     starts = 1 if arguments.quick else 5
-    amounts = measures.Amounts(300, 10, 5) if arguments.quick else measures.Amounts()
+    amounts = measures.Amounts(300, 10, 5, 20) if arguments.quick else measures.Amounts()
     machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
     found: dict[str, list[measures.Figures]] = {system.name: [] for system in systems}
     with stub() as port:
@@ -42,6 +42,8 @@ def main() -> int:
                 print(f"{system.name}: round {number + 1} of {starts}", file=sys.stderr, flush=True)
                 equipped = equip(system, port)
                 found[system.name].append(measure(equipped, amounts if number < rounds else None, number))
+                if number < rounds:
+                    found[system.name].append(measure_full(equipped, port))
     print(f"\n{machine}; medians, the hubs one at a time in turn\n")
     print(table.render(found))
     return 0
@@ -94,8 +96,20 @@ def measure(system: System, amounts: measures.Amounts | None, number: int) -> me
             figures |= measures.memory(hub)
             figures |= measures.get_user(hub, token, amounts)
             figures |= measures.servers(hub, token, amounts, number)
+            figures |= measures.many_at_once(hub, token, amounts, number)
             figures |= measures.log_in(hub, amounts)
         return figures
+    finally:
+        hub.clean_up()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def measure_full(system: System, port: int) -> measures.Figures:
+    """Return how long a hub takes to start that has been in use."""
+    directory = Path(tempfile.mkdtemp(prefix=f"bench-{system.name}-"))
+    hub = HubProcess(system, directory, measures.config(directory))
+    try:
+        return measures.start_up_full(hub, port)
     finally:
         hub.clean_up()
         shutil.rmtree(directory, ignore_errors=True)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.load import at_once, probing
+from bench.population import populate
 from tests.rigs import processes
 from tests.rigs.hub import HubProcess
 from tests.rigs.poll import until
@@ -26,6 +28,7 @@ class Amounts:
     requests: int = 3000
     servers: int = 60
     log_ins: int = 40
+    crowd: int = 100
 
 
 def start_up(hub: HubProcess) -> Figures:
@@ -66,6 +69,52 @@ def servers(hub: HubProcess, token: str, amounts: Amounts, round_number: int) ->
         start = timed(hub, names, lambda name: settle(hub, ask, "POST", name, token))
         stop = timed(hub, names, lambda name: settle(hub, ask, "DELETE", name, token))
     return {"spawn_wall": start[0], "spawn_cpu": start[1], "stop_cpu": stop[1]}
+
+
+def many_at_once(hub: HubProcess, token: str, amounts: Amounts, round_number: int) -> Figures:
+    """Start and stop servers that are no processes, many at once, with a probe beside them.
+
+    The first starts, fifty of them, say how fast they are; a hundred say how long others wait meanwhile.
+    """
+    names = [f"crowd-{round_number}-{number}" for number in range(amounts.crowd)]
+    paths = [f"/hub/api/users/{name}/server" for name in names]
+    with connection(hub) as ask:
+        assert ask("POST", "/hub/api/users", token, {"usernames": names}) == 201
+    few = amounts.crowd // 2
+    before, begin = processes.cpu_seconds(hub.pid), time.perf_counter()
+    _all(hub, "POST", token, paths[:few])
+    seconds, used = time.perf_counter() - begin, processes.cpu_seconds(hub.pid) - before
+    before = processes.cpu_seconds(hub.pid)
+    _all(hub, "DELETE", token, paths[:few])
+    stopped = processes.cpu_seconds(hub.pid) - before
+    with probing(hub.ports.hub) as taken:
+        _all(hub, "POST", token, paths)
+        _all(hub, "DELETE", token, paths)
+    return {
+        "burst_rate": few / seconds,
+        "burst_cpu": used / few,
+        "burst_stop_cpu": stopped / few,
+        "probe_p99": statistics.quantiles(taken, n=100)[98],
+    }
+
+
+def _all(hub: HubProcess, method: str, token: str, paths: list[str]) -> None:
+    """Ask for all of it at once, and wait for those that were only accepted."""
+    for path, status in zip(paths, at_once(hub.ports.hub, token, method, paths), strict=True):
+        assert status in {201, 202, 204}, f"{method} {path}: {status}\n{hub.log[-2000:]}"
+        if status == 202:
+            hub.wait_server(path.split("/")[4], token, running=method == "POST")
+
+
+def start_up_full(hub: HubProcess, port: int) -> Figures:
+    """Start a hub that has been in use; return seconds to the first 200, and CPU seconds until then."""
+    hub.start()
+    hub.terminate(timeout=60)
+    for proxy in hub.proxies():
+        processes.end([proxy])
+    populate(hub.system, hub.directory, port)
+    figures = start_up(hub)
+    return {"full_wall": figures["start_wall"], "full_cpu": figures["start_cpu"]}
 
 
 def log_in(hub: HubProcess, amounts: Amounts) -> Figures:

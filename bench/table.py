@@ -24,12 +24,18 @@ ROWS = (
     Row("start_wall", "start-up to the first answer", "s", 1, 2, target=1 / 4),
     Row("start_cpu", "start-up, CPU of the hub", "s", 1, 2, target=1 / 4),
     Row("start_cpu_all", "start-up, CPU of hub and proxy", "s", 1, 2),
+    Row("full_wall", "start-up, 10k users, 1k running", "s", 1, 2),
+    Row("full_cpu", "... CPU of the hub", "s", 1, 2),
     Row("memory", "memory of the hub (PSS)", "MiB", 1 / 2**20, 1),
     Row("user_cpu", "GET /hub/api/user, CPU of the hub", "µs", 1e6, 0, target=1 / 5),
     Row("user_rate", "GET /hub/api/user, one client", "1/s", 1, 0),
     Row("spawn_wall", "POST server to ready, no process", "ms", 1e3, 1),
     Row("spawn_cpu", "... CPU of the hub", "ms", 1e3, 1),
     Row("stop_cpu", "DELETE server, CPU of the hub", "ms", 1e3, 1),
+    Row("burst_rate", "50 starts at once, no process", "1/s", 1, 0),
+    Row("burst_cpu", "... CPU of the hub for one", "ms", 1e3, 1),
+    Row("burst_stop_cpu", "50 stops at once, CPU for one", "ms", 1e3, 1),
+    Row("probe_p99", "GET /hub/api/ beside 100, p99", "ms", 1e3, 0),
     Row("log_in_cpu", "form log-in, CPU of the hub", "ms", 1e3, 1),
 )
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
 from carrel.app.web_app import build_web_app
-from carrel.testing.fakes import Script
 from carrel.testing.hub import TrialHub
 from tests.api.conftest import Clients
 from tests.api.rig import API, client_of
@@ -208,75 +205,6 @@ async def test_odd_names(hub: TrialHub, clients: Clients, name: str) -> None:
 )
 async def test_names_that_are_no_names(clients: Clients, path: str) -> None:
     assert (await clients["root"].get(API + path)).status_code == 404
-
-
-async def test_starting_and_stopping(hub: TrialHub, clients: Clients) -> None:
-    started = await clients["bea"].post(f"{API}/users/bea/server", json={"size": "big"})
-    assert (started.status_code, started.content) == (201, b"")
-    assert (await hub.server("bea")).user_options == {"size": "big"}
-    again = await clients["bea"].post(f"{API}/users/bea/server")
-    assert (again.status_code, again.json()["message"]) == (400, "bea is already running")
-    stopped = await clients["bea"].delete(f"{API}/users/bea/server")
-    assert (stopped.status_code, stopped.content) == (204, b"")
-    assert (await clients["bea"].delete(f"{API}/users/bea/server")).status_code == 204
-
-
-async def test_slow_starts_and_stops_are_accepted(hub: TrialHub, clients: Clients) -> None:
-    hub.world.scripts["bea"] = Script(start_delay=15, stop_delay=15)
-    asking = asyncio.create_task(clients["bea"].post(f"{API}/users/bea/server"))
-    await hub.clock.advance(11)
-    assert (await asking).status_code == 202
-    assert (await clients["bea"].get(f"{API}/users/bea")).json()["pending"] == "spawn"
-    await hub.clock.advance(5)
-    stopping = asyncio.create_task(clients["bea"].delete(f"{API}/users/bea/server"))
-    await hub.clock.advance(11)
-    reply = await stopping
-    assert (reply.status_code, reply.content) == (202, b"")
-    again = await clients["bea"].post(f"{API}/users/bea/server")
-    assert (again.status_code, again.json()["message"]) == (400, "bea is pending stop")
-
-
-async def test_a_start_that_fails_says_why(hub: TrialHub, clients: Clients) -> None:
-    hub.world.scripts["bea"] = Script(start_error=RuntimeError("no room"))
-    reply = await clients["bea"].post(f"{API}/users/bea/server")
-    assert reply.status_code == 500
-    assert reply.json() == {"status": 500, "message": "The server could not be started: no room"}
-
-
-def _events(body: str) -> list[dict[str, Any]]:
-    return [
-        json.loads(line.removeprefix("data: ")) for line in body.splitlines() if line.startswith("data: ")
-    ]
-
-
-async def test_progress(hub: TrialHub, clients: Clients) -> None:
-    hub.world.scripts["bea"] = Script(start_delay=20)
-    assert (await clients["bea"].get(f"{API}/users/bea/server/progress")).status_code == 404
-    await hub.ask_start("bea")
-    watching = asyncio.create_task(clients["bea"].get(f"{API}/users/bea/server/progress"))
-    await hub.clock.advance(21)
-    reply = await watching
-    assert reply.headers["content-type"].startswith("text/event-stream")
-    assert reply.text.count("\n\n\n\n") >= 1
-    events = _events(reply.text)
-    assert [event["progress"] for event in events] == [0, 20, 50, 60, 100]
-    last = events[-1]
-    assert (last["ready"], last["url"]) == (True, "/user/bea/")
-    assert last["html_message"] == 'Server ready at <a href="/user/bea/">/user/bea/</a>'
-    await hub.stop("bea")
-    assert (await clients["bea"].get(f"{API}/users/bea/server/progress")).status_code == 400
-
-
-async def test_progress_of_a_failure(hub: TrialHub, clients: Clients) -> None:
-    hub.world.scripts["bea"] = Script(start_error=RuntimeError("no room"))
-    await hub.start("bea")
-    events = _events((await clients["bea"].get(f"{API}/users/bea/server/progress")).text)
-    assert [event["progress"] for event in events[:-1]] == [0, 20, 50]
-    assert events[-1] == {
-        "progress": 100,
-        "failed": True,
-        "message": "The server could not be started: no room",
-    }
 
 
 async def test_a_token_is_shown_once(clients: Clients) -> None:

@@ -7,7 +7,14 @@ from dataclasses import replace
 from carrel.core.access import caller_of_token
 from carrel.core.cache import CallerCache
 from carrel.core.caller import Caller
-from carrel.domain.events import ClientEnded, GroupChanged, RightsChanged, RolesChanged, ServerChanged
+from carrel.domain.events import (
+    ClientEnded,
+    EventsMissed,
+    GroupChanged,
+    RightsChanged,
+    RolesChanged,
+    ServerChanged,
+)
 from carrel.domain.tokens import Token
 from carrel.testing.factories import NOW, a_caller, a_user
 from carrel.testing.hub import TrialHub
@@ -100,3 +107,33 @@ async def test_a_visitors_token_ends_with_the_server(hub: TrialHub) -> None:
     assert await caller_of_token(hub.ctx, secret) is not None
     await hub.stop("ada")
     assert await caller_of_token(hub.ctx, secret) is None
+
+
+def test_where_other_hubs_change_rights_nothing_is_returned_without_a_fresh_proof() -> None:
+    now = 100.0
+    cache = CallerCache(lambda: now)
+    cache.put("x", a_caller(a_user()), None, cache.epoch)
+    assert cache.get("x", NOW) is None
+    cache.prove(100.0)
+    assert cache.get("x", NOW) is not None
+    now = 100.9
+    assert cache.get("x", NOW) is not None
+    # A hub that was paused wakes with an old proof.
+    now = 112.0
+    assert cache.get("x", NOW) is None
+    cache.prove(112.0)
+    assert cache.get("x", NOW) is not None
+    cache.prove(None)
+    assert cache.get("x", NOW) is None
+
+
+def test_when_events_were_missed_everything_goes_and_what_is_being_looked_up_too() -> None:
+    cache = CallerCache()
+    epoch = cache.epoch
+    cache.put("x", a_caller(a_user()), None, epoch)
+    cache.servers.put(1, (), 0.0, cache.servers.epoch)
+    cache.heed(EventsMissed())
+    assert cache.get("x", NOW) is None
+    assert cache.servers.get(1, 0.0) is None
+    cache.put("x", a_caller(a_user()), None, epoch)
+    assert cache.get("x", NOW) is None

@@ -22,6 +22,7 @@ PAGE = PageRequest()
 #: Use cases that ask for nothing, and why.
 FREE = {
     "access.towards": "looks up groups and shows nothing",
+    "admission.named_server_limit": "tells a number of the configuration",
     "login.log_out": "everybody may end their own session",
     "users.get_self": "everybody may know who they are",
     "oauth.require_access": "asks for the scopes of the client, see test_groups.py",

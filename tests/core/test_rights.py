@@ -69,7 +69,7 @@ async def test_a_start_makes_users_groups_and_roles() -> None:
         assert "read:hub" in await scopes_of(hub, "carl")
         assert "read:hub" not in await scopes_of(hub, "bea")
         assert await holders(hub, "tutor") == (set(), {"tutors"}, set())
-        assert await holders(hub, "reader") == ({"carl"}, set(), {"b"})
+        assert await holders(hub, "reader") == ({"carl"}, set(), {"bot"})
         async with hub.ctx.store.read() as tx:
             group = await tx.groups.get("tutors")
         assert group is not None

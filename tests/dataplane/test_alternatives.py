@@ -265,6 +265,29 @@ class TestRealServers:
             assert (await wire.answer()).status == 200
         assert len(behind.seen) == 3
 
+    async def test_a_server_that_dies_under_a_kept_connection_is_not_asked_again(
+        self, front: Proxy, behind: Backend
+    ) -> None:
+        connections = 0
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # The first connection is good for one answer; the port stays open a moment longer than that.
+            nonlocal connections
+            connections += 1
+            if connections == 1:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(accept, "127.0.0.1", 0) as dying:
+            await _hub(front, f"http://127.0.0.1:{dying.sockets[0].getsockname()[1]}", behind.url)
+            wire = await front.wire()
+            for _ in range(3):
+                wire.send(GET)
+                assert (await wire.answer()).status == 200
+        assert (connections, len(behind.seen)) == (1, 2)
+
     async def test_without_any_the_page_says_so(self, front: Proxy) -> None:
         await _hub(front, _gone(), _gone())
         page = await front.get("/hub/x", "Accept: text/html")
@@ -300,3 +323,11 @@ class TestRealServers:
         assert (await front.api("PUT", "/api/routes", {"routes": routes})).status == 204
         assert (await front.get("/hub/x")).status == 200
         assert (len(behind.seen), len(other.seen)) == (1, 1)
+
+
+@pytest.mark.real
+async def test_every_worker_knows_the_other_addresses(tmp_path: Path) -> None:
+    async with backend() as behind, proxy(tmp_path, workers=2) as front:
+        await front.route("/hub", f"http://127.0.0.1:{free_port()}", alternatives=[behind.url])
+        answers = await asyncio.gather(*(front.get("/hub/x") for _ in range(200)))
+    assert {answer.status for answer in answers} == {200}

@@ -67,11 +67,7 @@ def _open_files(pid: int) -> set[str]:
 
 
 def _gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except OSError:
-        return True
-    return state in "ZX"
+    return not processes.is_alive(pid)
 
 
 async def _until_replaced(front: Proxy, ended: int, count: int) -> list[int]:
@@ -106,12 +102,6 @@ async def _echoes(wire: Wire) -> None:
 
 def _descendants(pid: int) -> list[int]:
     return [one for one in processes.tree(pid) if one != pid]
-
-
-async def test_every_worker_asks_the_other_addresses_of_a_route(tmp_path: Path) -> None:
-    async with _running(tmp_path, 2) as (front, behind):
-        await front.route("/hub", f"http://127.0.0.1:{free_port()}", alternatives=[behind.url])
-        assert await _statuses(front, "/hub/x", MANY) == {200}
 
 
 @pytest.mark.parametrize("workers", [2, 4])

@@ -33,7 +33,7 @@ def expected(actual: str, wanted: str, lease: str, deadline: str, generation: st
         return "start" if (wanted, generation) == ("running", "newer request") else "none"
     if actual == "running":
         return "poll" if wanted == "running" else "stop"
-    late, mine = deadline in ("now", "passed"), lease in ("mine", "mine, expired")
+    late, mine = deadline in ("now", "passed"), lease == "mine"
     if lease == "theirs":
         return "none"
     if actual == "starting":
@@ -157,3 +157,12 @@ def test_any_sequence_of_wishes_ends_in_the_last(steps: list[str]) -> None:
     wishes = [step for step in steps if step != "work"]
     assert server.actual is (Actual.RUNNING if wishes[-1:] == ["start"] else Actual.STOPPED)
     assert server.pending is None
+
+
+@pytest.mark.parametrize("actual", list(Actual))
+@pytest.mark.parametrize("wanted", list(Wanted))
+def test_what_is_bound_to_a_machine_is_left_to_the_hubs_there(actual: Actual, wanted: Wanted) -> None:
+    server = a_server(actual.value, wanted.value, wanted_generation=1, deadline=NOW - 5, node="east")
+    here, there = (next_action(server, NOW, f"{node}/1-a") for node in ("east", "west"))
+    at_rest = actual in (Actual.STOPPED, Actual.FAILED)
+    assert there is (here if at_rest else Action.NONE)

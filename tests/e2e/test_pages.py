@@ -17,7 +17,10 @@ from tests.rigs.systems import under_test
 
 pytestmark = [pytest.mark.real, pytest.mark.e2e, pytest.mark.timeout(120)]
 
-BROKEN = "c.Spawner.cmd = ['sh', '-c', 'echo the disk is full >&2; exit 3']\nc.Spawner.start_timeout = 10\n"
+BROKEN = """
+c.Spawner.cmd = ['sh', '-c', 'echo "cp: <notes>: No space left on device" >&2; exit 3']
+c.Spawner.start_timeout = 10
+"""
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +130,22 @@ def test_everything_works_without_javascript(hub: HubProcess) -> None:
 
 
 @only_carrel
-def test_a_failed_start_shows_the_server_s_own_words(tmp_path: Path, page: Page) -> None:
-    with HubProcess(under_test(), tmp_path, class_config(tmp_path, STUB) + BROKEN) as hub:
-        signed_in(page, hub)
-        page.locator("#start").click()
-        expect(page.get_by_text("the disk is full").first).to_be_visible(timeout=30_000)
-        screenshot(page, "start failed")
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_failed_start_says_why_and_what_next(tmp_path: Path, javascript: bool) -> None:
+    config = class_config(tmp_path, STUB) + BROKEN
+    with HubProcess(under_test(), tmp_path, config) as hub, open_page(javascript=javascript) as page:
+        for name in ("ada", "admin"):
+            signed_in(page, hub, name)
+            page.locator("#start").click()
+            alert = page.get_by_role("alert")
+            expect(alert).to_contain_text("A disk that the server writes to is full.", timeout=30_000)
+            expect(alert).to_contain_text("Delete files that you do not need")
+            expect(alert.get_by_text("disk-full")).to_have_count(1 if name == "admin" else 0)
+            expect(page.locator("pre")).to_have_text("cp: <notes>: No space left on device")
+            expect(page.get_by_role("button", name="Try again")).to_be_visible()
+            if javascript:
+                screenshot(page, f"start failed {name}")
+            page.locator("#logout").click()
 
 
 @only_carrel

@@ -92,6 +92,28 @@ def test_websockets_and_pages_go_on_while_the_hub_is_dead(school: Class) -> None
 
 
 @only_carrel
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_the_end_of_the_hubs_group_and_session_is_not_that_of_the_servers(
+    school: Class, number: signal.Signals
+) -> None:
+    """A terminal that closes, a shell or a supervisor signals whatever shares the hub's group and session."""
+    pid, proxies = school.server(), school.hub.proxies()
+    with school.websocket() as socket:
+        for member in processes.session(school.hub.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(school.hub.pid, number)
+        school.hub.wait(30)
+        assert echoes(socket, "nobody noticed")
+        assert (school.hub.servers(), school.hub.proxies()) == ([pid], proxies)
+        school.hub.start()
+        school.hub.wait_server("ada", school.token)
+        assert echoes(socket, "still nobody")
+    assert school.server() == pid
+
+
+@only_carrel
 def test_the_hub_may_be_killed_again_and_again(school: Class) -> None:
     pid, proxies = school.server(), school.hub.proxies()
     with school.websocket() as socket:

@@ -21,9 +21,10 @@ from carrel.domain.errors import (
 )
 from carrel.http.application import HubApplication
 from carrel.http.csrf import StaleForm
-from carrel.http.endpoint import get
+from carrel.http.endpoint import get, post
 from carrel.http.errors import status_of
 from carrel.http.middleware import HubMiddleware
+from carrel.storage.base import StorageUnavailable
 from tests.http.hub import HOST, Hub, open_hub, strict
 
 STATUS = [
@@ -63,7 +64,33 @@ async def test_the_api_answers_in_json(tmp_path: Path) -> None:
                 reply = await client.get("/hub/api/thing")
             assert reply.status_code == status
             assert reply.json() == {"status": status, "message": str(error)}
-            assert reply.headers.get("retry-after") == ("13" if status == 429 else None)
+            assert reply.headers.get("retry-after") == {429: "13", 503: "2"}.get(status)
+
+
+async def test_a_database_that_was_cut_off_is_asked_again_by_who_only_looks(tmp_path: Path) -> None:
+    calls = []
+
+    @get("/hub/api/thing")
+    async def look() -> str:
+        calls.append("GET")
+        if len(calls) == 1:
+            raise StorageUnavailable("gone for a moment")
+        return "found"
+
+    @post("/hub/api/thing")
+    async def change() -> None:
+        calls.append("POST")
+        raise StorageUnavailable("gone with user:hunter2@host")
+
+    async with open_hub(tmp_path) as hub:
+        app = HubApplication(hub.ctx, strict(hub), [("", look), ("", change)])
+        transport = httpx.ASGITransport(app=HubMiddleware(app, "/"))
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
+            assert (await client.get("/hub/api/thing")).text == "found"
+            reply = await client.post("/hub/api/thing")
+    assert calls == ["GET", "GET", "POST"]
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "2")
+    assert "hunter2" not in reply.text
 
 
 async def test_people_get_a_page(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from carrel.http.middleware import HubMiddleware
 from tests.http.hub import HOST, open_hub
 
 
@@ -150,3 +153,32 @@ async def test_a_request_that_fails_is_logged_with_its_status(
         with caplog.at_level(logging.INFO, "carrel.access"):
             await browser.get("/hub/nothing")
     assert "404 GET /hub/nothing (@127.0.0.1)" in caplog.text
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_what_a_stopping_hub_breaks_off_is_answered(begun: bool) -> None:
+    sent: list[dict[str, Any]] = []
+    waiting = asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"data: 1", "more_body": True})
+        waiting.set()
+        await asyncio.Event().wait()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {"type": "http", "method": "GET", "path": "/hub/api/x", "raw_path": b"/hub/api/x"}
+    scope |= {"query_string": b"", "headers": [], "client": ("127.0.0.1", 1), "scheme": "http"}
+    task = asyncio.create_task(HubMiddleware(slow, "/")(scope, receive, send))
+    await waiting.wait()
+    task.cancel()
+    await task
+    assert sent[-1]["body" if begun else "type"] == (b"" if begun else "http.response.body")
+    assert sent[0]["status"] == (200 if begun else 503)
+    assert ((b"retry-after", b"2") in sent[0]["headers"]) is not begun

@@ -11,6 +11,7 @@ from carrel.lib.process_table import (
     find,
     is_alive,
     look,
+    owner_of,
     parse_stat,
     running,
     same,
@@ -50,7 +51,7 @@ def test_whose_process_a_pid_is(
 @pytest.mark.parametrize("name", ["python", "a b", "a) S 1 (b", ")", "((("])
 def test_a_stat_line_is_read_whatever_the_process_is_called(name: str) -> None:
     stat = f"12 ({name}) S 34 12 12 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2 3\n"
-    assert parse_stat(stat, "boot") == Sighting("98765@boot", "S", 34)
+    assert parse_stat(stat, "boot") == Sighting("98765@boot", "S", 34, 12)
 
 
 def test_this_process_is_known() -> None:
@@ -60,7 +61,8 @@ def test_this_process_is_known() -> None:
     assert not is_alive(Process(own.pid, own.start_time + "0"))
     sighting = look(own.pid)
     assert sighting is not None
-    assert sighting.parent == os.getppid()
+    assert (sighting.parent, sighting.group) == (os.getppid(), os.getpgrp())
+    assert owner_of(own.pid) == os.getuid()
     assert own.pid in running()
     assert "PATH" in environ_of(own.pid)
 
@@ -70,3 +72,4 @@ def test_nothing_runs_under_an_impossible_pid() -> None:
     assert find(0) is None
     assert find(impossible) is None
     assert environ_of(impossible) == {}
+    assert owner_of(impossible) is None

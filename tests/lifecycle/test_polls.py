@@ -13,15 +13,15 @@ POLL = 34
 
 
 async def test_a_server_that_ends_is_failed_with_its_status_and_log(hub: TrialHub) -> None:
-    hub.world.script.log = "out of memory"
+    hub.world.script.log = "Out of memory"
     await hub.start()
     hub.world.servers[1, 1].exit_status = 137
     await hub.clock.advance(POLL)
     server = await hub.server()
     assert server.actual is Actual.FAILED
     assert server.failure is not None
-    assert (server.failure.code, server.failure.log) == ("exit", "out of memory")
-    assert "137" in server.failure.message
+    assert (server.failure.code, server.failure.log) == ("out-of-memory", "Out of memory")
+    assert "ran out of memory" in server.failure.message
     assert (server.url, server.state, server.pending) == ("", {}, None)
     assert await traces(hub) == set()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from carrel.domain.events import RouteMissing
@@ -151,3 +153,36 @@ async def test_names_are_escaped_in_routes(hub: TrialHub) -> None:
         await hub.make_user(name)
         assert (await hub.start(name)).ready
     assert hub.proxy.specs() == {"/user/j%C3%B6rg/", "/user/a%20b/", "/user/me@home/", "/user/per%25cent/"}
+
+
+async def test_many_requests_that_reach_the_hub_cost_one_look_a_second(hub: TrialHub) -> None:
+    await hub.start()
+    await hub.clock.advance(10)
+    before = hub.proxy.calls.count(("get_all_routes", ""))
+    for _ in range(100):
+        hub.ctx.bus.publish(RouteMissing("ada", ""))
+        await hub.clock.advance(0.1)
+    assert 10 <= hub.proxy.calls.count(("get_all_routes", "")) - before <= 12
+
+
+async def test_a_route_whose_row_could_not_be_written_goes_away_at_once(
+    hub: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adding, writing = hub.proxy.add_route, hub.store.write
+
+    def fail(**_: object) -> object:
+        raise StorageError("away")
+
+    async def add_route(*words: Any) -> None:
+        await adding(*words)
+        hub.store.write = fail  # type: ignore[assignment,method-assign]
+
+    monkeypatch.setattr(hub.proxy, "add_route", add_route)
+    await hub.start()
+    await hub.clock.advance(1)
+    assert hub.proxy.specs() == set()
+    monkeypatch.undo()
+    hub.store.write = writing  # type: ignore[method-assign]
+    await hub.clock.advance(60)
+    assert hub.proxy.specs() == ({"/user/ada/"} if (await hub.server()).ready else set())
+    assert len(hub.world.alive()) == len(hub.proxy.specs())

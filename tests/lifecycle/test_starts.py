@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from carrel.domain.servers import Actual
-from carrel.testing.fakes import Script
+from carrel.domain.servers import Actual, Lease
+from carrel.spawners.base import Spawner
+from carrel.testing.fakes import FakeSpawner, Script
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.lifecycle.traces import ALL, traces
 
@@ -92,8 +93,12 @@ def _no_proxy(hub: TrialHub) -> None:
             "no-answer",
             "The server did not answer at http://127.0.0.1:1/user/ada/api within 30 seconds.",
         ),
-        (_exit, "exit", "The server ended with status 3 before it answered."),
-        (_no_proxy, "start-error", "The server could not be started: the fake proxy was told to fail"),
+        (_exit, "exit", "The server ended with status 3 before it answered: last line."),
+        (
+            _no_proxy,
+            "no-route",
+            "The server runs, but the hub could not set its route in the proxy: the fake",
+        ),
     ],
 )
 async def test_a_start_that_fails(hub: TrialHub, arrange: Arrange, code: str, message: str) -> None:
@@ -178,6 +183,47 @@ async def test_a_hook_that_raises_fails_the_start() -> None:
         assert hub.world.calls.count(("start", (1, 1))) == 0
 
 
+def _give_time_to_start(spawner: Spawner) -> None:
+    spawner.start_timeout = 600
+
+
+def _give_time_to_answer(spawner: Spawner) -> None:
+    spawner.http_timeout = 600
+
+
+@pytest.mark.parametrize("saves_state", [True, False])
+@pytest.mark.parametrize("hook", [_give_time_to_start, _give_time_to_answer])
+async def test_a_hook_may_give_a_start_more_time(
+    monkeypatch: pytest.MonkeyPatch, hook: Callable[[Spawner], None], saves_state: bool
+) -> None:
+    async def no_save(self: object) -> None:
+        return None
+
+    if not saves_state:
+        monkeypatch.setattr(FakeSpawner, "save_state", no_save)
+    async with open_test_hub(plugins={"FakeSpawner": {"pre_spawn_hook": hook}}) as hub:
+        await hub.make_user("ada")
+        hub.world.script.start_delay = 500 if hook is _give_time_to_start else 50
+        hub.probe.answers = False
+        await hub.ask_start()
+        await hub.clock.advance(520 if hook is _give_time_to_start else 600)
+        assert (await hub.server()).pending == "spawn"
+        hub.probe.answers = True
+        await hub.clock.advance(1)
+        assert (await hub.server()).ready
+
+
+async def test_time_that_a_hook_gives_ends_too() -> None:
+    async with open_test_hub(plugins={"FakeSpawner": {"pre_spawn_hook": _give_time_to_start}}) as hub:
+        await hub.make_user("ada")
+        hub.world.script.start_delay = 1e6
+        await hub.ask_start()
+        await hub.clock.advance(610)
+        failure = (await hub.server()).failure
+        assert failure is not None
+        assert (failure.code, "within 600 seconds" in failure.message) == ("timeout", True)
+
+
 async def test_starts_beyond_the_limit_queue_in_order() -> None:
     async with open_test_hub(concurrent_spawn_limit=2) as hub:
         hub.world.script.start_delay = 10
@@ -216,7 +262,8 @@ async def test_a_row_that_another_owner_took_is_left_alone(hub: TrialHub) -> Non
         row = await tx.servers.get_by_id(1)
         assert row is not None
         assert row.lease is not None
-        taken = replace(row, lease=replace(row.lease, owner="another hub", fence=row.lease.fence + 7))
+        others = Lease("another hub", hub.clock.now() + 1000, row.lease.fence + 7)
+        taken = replace(row, lease=others)
         assert await tx.servers.save(taken)
     await hub.clock.advance(30)
     after = await hub.server()

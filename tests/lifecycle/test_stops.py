@@ -7,10 +7,13 @@ from dataclasses import replace
 import pytest
 
 from carrel.domain.errors import Invalid
-from carrel.domain.servers import Actual
+from carrel.domain.servers import Actual, Lease
 from carrel.domain.transitions import ask_stop
 from carrel.testing.hub import TrialHub
 from tests.lifecycle.traces import traces
+
+#: The longest pause between two attempts at the same thing.
+LONGEST_RETRY = 30
 
 
 @pytest.mark.parametrize("after", [0, 5, 30])
@@ -64,8 +67,11 @@ async def test_a_row_keeps_saying_that_something_lives_which_cannot_be_ended(hub
     assert (server.actual, server.pending, server.active) == (Actual.STOPPING, "stop", True)
     assert server.state == {"handle": 1}
     assert hub.world.alive() == {(1, 1)}
+    assert server.failure is not None
+    assert server.failure.code == "stop-error"
+    assert "permission denied" in server.failure.message
     hub.world.script.stop_error = None
-    await hub.clock.advance(6)
+    await hub.clock.advance(LONGEST_RETRY)
     assert (await hub.server()).actual is Actual.STOPPED
     assert await traces(hub) == set()
 
@@ -121,9 +127,7 @@ async def test_a_stop_of_another_owner_is_left_alone(hub: TrialHub) -> None:
         row = await tx.servers.get_by_id(1)
         assert row is not None
         assert row.lease is not None
-        await tx.servers.save(
-            replace(row, lease=replace(row.lease, owner="other", fence=row.lease.fence + 5))
-        )
+        await tx.servers.save(replace(row, lease=Lease("other", hub.clock.now() + 60, row.lease.fence + 5)))
     await hub.clock.advance(30)
     server = await hub.server()
     assert server.actual is Actual.STOPPING

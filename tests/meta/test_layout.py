@@ -9,7 +9,18 @@ from tests.rigs.places import ROOT
 HUB = ROOT / "src" / "carrel"
 TESTS = ROOT / "tests"
 #: Suites over the whole, and what they stand on.
-SUITES = {"rigs", "meta", "e2e", "compat", "conformance", "simulation", "chaos", "replicas", "bench"}
+SUITES = {
+    "rigs",
+    "meta",
+    "e2e",
+    "compat",
+    "conformance",
+    "simulation",
+    "chaos",
+    "history",
+    "replicas",
+    "bench",
+}
 
 
 def packages(directory: Path) -> set[str]:

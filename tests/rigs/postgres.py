@@ -46,10 +46,20 @@ class PostgresServer:
             shutil.chown(self._directory, "postgres", "postgres")
         data = self._directory / "data"
         self._run("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8")
+        self.resume()
+
+    def resume(self) -> None:
+        """Start the server over the data that are there, and return when it answers."""
+        assert self._directory is not None, "the server has no data yet"
         options = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
         options += f" -p {self.port} -k {self._directory}"
         log = str(self._directory / "log")
-        self._run("pg_ctl", "-w", "-D", str(data), "-l", log, "-o", options, "start")
+        self._run("pg_ctl", "-w", "-D", str(self._directory / "data"), "-l", log, "-o", options, "start")
+
+    def halt(self) -> None:
+        """Stop the server as an administrator does; its data stay, `resume` goes on with them."""
+        assert self._directory is not None, "the server does not run"
+        self._run("pg_ctl", "-w", "-m", "fast", "-D", str(self._directory / "data"), "stop")
 
     def stop(self) -> None:
         """End the server and remove its data; may be repeated."""

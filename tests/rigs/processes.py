@@ -54,6 +54,18 @@ def tree(pid: int) -> list[int]:
     return found
 
 
+def session(leader: int) -> list[int]:
+    """Return the live processes of the session that `leader` began."""
+    return find(lambda pid: _session(pid) == leader)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
 def command_line(pid: int) -> str:
     """Return the command line, blank between the words; empty when the process is gone."""
     try:

@@ -58,6 +58,10 @@ def main() -> None:
     if mode == "parent" and os.fork() == 0:
         server.socket.close()
         signal.pause()
+    if mode == "daemon" and os.fork() == 0:
+        server.socket.close()
+        os.setsid()
+        signal.pause()
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -123,7 +123,9 @@ def test_every_look_up_uses_an_index(migrated_file: Path, name: str) -> None:
         names = re.findall(r":(\w+)", sql)
         plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names, "[]")).fetchall()
     scans = [step[3] for step in plan if step[3].startswith("SCAN") and "INDEX" not in step[3]]
-    assert [step for step in scans if "json_each" not in step and "CONSTANT ROW" not in step] == []
+    # What a statement has found by an index itself may be looked through.
+    found = ("json_each", "CONSTANT ROW", "anon_", "(subquery-")
+    assert [step for step in scans if not any(text in step for text in found)] == []
 
 
 async def test_pages_are_two_statements_whatever_their_size(store: SqlStore) -> None:

@@ -56,12 +56,12 @@ def lines(definition: str | None) -> Sequence[str]:
     return sorted(filter(None, (part.strip(" \t()") for part in re.split("[\n,]", definition or ""))))
 
 
-def next_schema(tmp_path: Path, migration: str = NEXT) -> Schema:
+def next_schema(tmp_path: Path, migration: str = NEXT, usable_since: str = "next") -> Schema:
     """Return a later release's schema: one more migration, that rebuilds a table others refer to."""
     directory = tmp_path / "migrations"
     shutil.copytree(Schema().directory, directory, ignore=shutil.ignore_patterns("__pycache__"))
     (directory / "versions" / "next.py").write_text(migration)
-    return Schema(directory, "next")
+    return Schema(directory, "next", usable_since)
 
 
 def store_in(directory: Path, schema: Schema | None = None, url: str = "sqlite:///c.sqlite") -> SqlStore:
@@ -135,6 +135,54 @@ async def test_a_failed_upgrade_changes_nothing(tmp_path: Path) -> None:
     await store_in(tmp_path).open()
     assert "half" not in str(shape(f"sqlite:///{tmp_path}/c.sqlite", SQLITE_SHAPE))
     assert "shoe_size" not in str(shape(f"sqlite:///{tmp_path}/c.sqlite", SQLITE_SHAPE))
+
+
+async def test_the_release_before_goes_on_with_what_was_only_added_to(tmp_path: Path) -> None:
+    await fill(store_in(tmp_path))
+    await upgrade_beside(store_in(tmp_path), store_in(tmp_path, next_schema(tmp_path, usable_since="0001")))
+
+
+@pytest.mark.real
+async def test_two_releases_share_a_database(postgres_url: str, tmp_path: Path) -> None:
+    old, new = (
+        store_in(tmp_path, schema, postgres_url)
+        for schema in (None, next_schema(tmp_path, NEXT.replace('"always"', '"auto"'), usable_since="0002"))
+    )
+    await fill(old)
+    await old.open()
+    await new.open()
+    for number, store in enumerate((old, new, old)):
+        async with store.write() as tx:
+            await tx.users.create(f"user{number}", admin=False, now=3.0)
+    await old.close()
+    await new.close()
+    await upgrade_beside(old, new)
+
+
+async def upgrade_beside(old: SqlStore, new: SqlStore) -> None:
+    """The old release starts on what the new one has upgraded, and upgrades nothing back."""
+    await new.open()
+    await new.close()
+    for claim in (True, False):
+        await old.open(claim=claim)
+        async with old.write() as tx:
+            ada = await tx.users.get("ada")
+            assert ada is not None
+            await tx.users.set_admin(ada.id, False)
+        await old.close()
+    await new.open(claim=False)
+    await new.close()
+
+
+@pytest.mark.real
+async def test_postgresql_upgraded_beyond_our_release_is_refused(postgres_url: str, tmp_path: Path) -> None:
+    await fill(store_in(tmp_path, url=postgres_url))
+    schema = next_schema(tmp_path, NEXT.replace('"always"', '"auto"'))
+    newer = store_in(tmp_path, schema, postgres_url)
+    await newer.open()
+    await newer.close()
+    with pytest.raises(SchemaMismatch, match="newer Carrel"):
+        await store_in(tmp_path, url=postgres_url).open()
 
 
 @pytest.mark.real

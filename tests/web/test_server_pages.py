@@ -184,6 +184,28 @@ async def test_what_runs_is_not_started_again(tmp_path: Path) -> None:
         assert reply.headers["location"] == "/user/ada/lab"
 
 
+async def test_the_pending_page_of_a_start_that_waits_says_where_it_stands(tmp_path: Path) -> None:
+    due = {"wanted": Wanted.RUNNING, "wanted_generation": 1}
+    async with open_hub(tmp_path) as hub, hub.browser() as browser:
+        await browser.log_in()
+        for place, name in enumerate(("bea", "cleo", "ada")):
+            if name != "ada":
+                async with hub.ctx.store.write() as tx:
+                    await tx.users.create(name, admin=False, now=0.0)
+            await hub.server(name, wished=float(place), **due)
+        assert "Waiting: 2 starts are ahead" in (await browser.get("/hub/spawn-pending/ada")).text
+
+
+async def test_a_server_that_cannot_be_stopped_says_why(tmp_path: Path) -> None:
+    stuck = Failure("stop-error", "The server cannot be stopped: <no>.", hint="The hub keeps trying.")
+    async with open_hub(tmp_path) as hub, hub.browser() as browser:
+        await browser.log_in()
+        await hub.server("ada", **STOPPING, failure=stuck)
+        text = (await browser.get("/hub/spawn-pending/ada")).text
+        assert "The server cannot be stopped: &lt;no&gt;." in text
+        assert "The hub keeps trying." in text
+
+
 async def test_the_pending_page_tells_what_has_happened(tmp_path: Path) -> None:
     async with open_hub(tmp_path) as hub, hub.browser() as browser:
         await browser.log_in()
@@ -219,7 +241,7 @@ async def test_the_pending_page_ends(tmp_path: Path, row: Any, status: int, expe
         assert (reply.headers["location"] == expected) if status == 302 else (expected in reply.text)
 
 
-async def test_the_log_of_a_failure_is_for_the_owner(tmp_path: Path) -> None:
+async def test_a_failure_as_its_owner_and_as_an_admin_see_it(tmp_path: Path) -> None:
     async with open_hub(tmp_path) as hub, hub.browser() as ada, hub.browser() as root:
         await hub.user("root", admin=True)
         await hub.server("ada", **FAILED)
@@ -227,10 +249,13 @@ async def test_the_log_of_a_failure_is_for_the_owner(tmp_path: Path) -> None:
         await root.log_in("root")
         own = (await ada.get("/hub/spawn-pending/ada")).text
         other = (await root.get("/hub/spawn-pending/ada")).text
-        assert "Traceback" in own
-        assert "Traceback" not in other
-        assert "Ask Grace." in own
-        assert "Ask Grace." in other
+        for page in (own, other):
+            assert "It &lt;b&gt;ended&lt;/b&gt; at once." in page
+            assert "Ask Grace." in page
+            assert "Traceback\n&lt;script&gt;</pre>" in page
+            assert "Try again" in page
+        assert "<code>exit</code>" in other
+        assert "<code>exit</code>" not in own
 
 
 async def stop(browser: Browser) -> str:

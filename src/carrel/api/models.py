@@ -9,11 +9,21 @@ from msgspec import UNSET, Struct, UnsetType
 
 from carrel.core.caller import Caller
 from carrel.core.groups import GroupWithRoles
+from carrel.core.servers import may_read_log
 from carrel.core.users import UserWithServers
 from carrel.domain.names import escape, full_name, server_prefix
-from carrel.domain.servers import Server
+from carrel.domain.servers import Failure, Server
 from carrel.domain.tokens import Token
 from carrel.lib.clock import Timestamp, isoformat
+
+
+class FailureModel(Struct):
+    """Why the last start or run failed; the log only for those who may read it."""
+
+    code: str
+    message: str
+    hint: str
+    log: str | UnsetType = UNSET
 
 
 class ServerModel(Struct):
@@ -33,6 +43,9 @@ class ServerModel(Struct):
     full_url: str | None = None
     full_progress_url: str | None = None
     state: dict[str, Any] | UnsetType = UNSET
+    failure: FailureModel | UnsetType = UNSET
+    queue_position: int | UnsetType = UNSET
+    """While the start waits for its turn: how many starts are ahead."""
 
 
 class UserModel(Struct, kw_only=True):
@@ -92,13 +105,25 @@ def moment(timestamp: Timestamp | None) -> str | None:
     return None if timestamp is None else isoformat(timestamp)
 
 
-def server_model(server: Server, base_url: str, *, state: bool = False) -> ServerModel:
-    """Return a server as JSON; its driver's state only when `state` is set."""
+def failure_model(failure: Failure, caller: Caller, user_name: str, server_name: str = "") -> FailureModel:
+    """Return a failure as JSON, with the server's last lines if the caller may read them."""
+    log = failure.log if may_read_log(caller, user_name, server_name) else UNSET
+    return FailureModel(failure.code, failure.message, failure.hint, log)
+
+
+def server_model(server: Server, base_url: str, caller: Caller, ahead: int | None = None) -> ServerModel:
+    """Return a server as JSON; its driver's state and its log only for who may see them.
+
+    `ahead` is where its start stands in the line, None when it does not wait.
+    """
+    full = full_name(server.user_name, server.name)
+    state = caller.may("admin:server_state", server=full)
     progress = f"{base_url}hub/api/users/{escape(server.user_name)}/"
     progress += f"servers/{escape(server.name)}/progress" if server.name else "server/progress"
+    failure = server.failure and failure_model(server.failure, caller, server.user_name, server.name)
     return ServerModel(
         name=server.name,
-        full_name=full_name(server.user_name, server.name),
+        full_name=full,
         display_name=server.display_name,
         last_activity=moment(server.last_activity),
         started=moment(server.started),
@@ -109,6 +134,8 @@ def server_model(server: Server, base_url: str, *, state: bool = False) -> Serve
         user_options=dict(server.user_options),
         progress_url=progress,
         state=dict(server.state) if state else UNSET,
+        failure=failure or UNSET,
+        queue_position=UNSET if ahead is None else ahead,
     )
 
 
@@ -195,8 +222,7 @@ def _servers(
     for server in record.servers:
         full = full_name(record.user.name, server.name)
         if (server.active or include_stopped) and caller.may("read:servers", server=full):
-            state = caller.may("admin:server_state", server=full)
-            shown[server.name] = server_model(server, base_url, state=state)
+            shown[server.name] = server_model(server, base_url, caller, record.ahead.get(server.id))
     if not shown and not caller.may("read:servers", user=record.user.name):
         return UNSET
     return shown

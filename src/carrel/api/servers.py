@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,10 +11,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from carrel.api.models import ServerModel, server_model
+from carrel.api.models import ServerModel, failure_model, server_model
 from carrel.core import servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.drivers import ready_event
 from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
 from carrel.domain.names import full_name
@@ -27,8 +29,8 @@ _KEEP_ALIVE = 8.0
 async def get_server(hub: HubContext, caller: Caller, name: str) -> ServerModel:
     """Return the user's default server."""
     server = await servers.get_server(hub, caller, name)
-    state = caller.may("admin:server_state", server=full_name(name, server.name))
-    return server_model(server, hub.settings.base_url, state=state)
+    ahead = await servers.count_ahead(hub, server) if server.waiting else None
+    return server_model(server, hub.settings.base_url, caller, ahead)
 
 
 @post("/users/{name:str}/server", summary="Start a server", scopes=("start:servers",))
@@ -40,8 +42,12 @@ async def start_server(hub: HubContext, caller: Caller, name: str, request: Requ
     server = await servers.ask_to_start(hub, caller, name, options=_options(await request.body()))
     settled = await servers.wait_until_settled(hub, server, hub.settings.slow_spawn_timeout)
     if settled is not None and settled.pending is None and not settled.ready:
-        message = settled.failure.message if settled.failure else "The server did not start."
-        return json_reply({"status": 500, "message": message}, 500)
+        failure = settled.failure
+        message = failure.message if failure else "The server did not start."
+        answer: dict[str, Any] = {"status": 500, "message": message}
+        if failure:
+            answer["failure"] = failure_model(failure, caller, name)
+        return json_reply(answer, 500)
     ready = settled is not None and settled.ready
     return PlainTextResponse("", 201 if ready else 202)
 
@@ -65,10 +71,10 @@ async def watch_server(hub: HubContext, caller: Caller, name: str) -> StreamingR
     if not server.ready and server.pending != "spawn" and server.failure is None:
         raise Invalid(f"{full_name(name, server.name).rstrip('/')} is not starting")
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(hub, server), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(hub, server, caller), media_type="text/event-stream", headers=headers)
 
 
-async def _events(hub: HubContext, server: Server) -> AsyncIterator[bytes]:
+async def _events(hub: HubContext, server: Server, caller: Caller) -> AsyncIterator[bytes]:
     steps = servers.watch_start(hub, server)
     following = asyncio.ensure_future(anext(steps))
     try:
@@ -77,7 +83,10 @@ async def _events(hub: HubContext, server: Server) -> AsyncIterator[bytes]:
             if not done:
                 yield b"\n\n"
                 continue
-            yield b"data: " + msgspec.json.encode(_step_model(hub, server, following.result())) + b"\n\n"
+            model = _step_model(hub, server, following.result(), caller)
+            if "ready" in model:
+                model = await ready_event(hub, server, model)
+            yield b"data: " + msgspec.json.encode(model) + b"\n\n"
             following = asyncio.ensure_future(anext(steps))
     except StopAsyncIteration:
         return
@@ -87,12 +96,17 @@ async def _events(hub: HubContext, server: Server) -> AsyncIterator[bytes]:
         await steps.aclose()  # type: ignore[attr-defined]
 
 
-def _step_model(hub: HubContext, server: Server, step: ServerProgress) -> dict[str, Any]:
+def _step_model(hub: HubContext, server: Server, step: ServerProgress, caller: Caller) -> dict[str, Any]:
     model: dict[str, Any] = {"progress": step.progress, "message": step.message}
     if step.html_message:
         model["html_message"] = step.html_message
     if step.failed:
         model["failed"] = True
+    if step.failure:
+        model["failure"] = failure_model(step.failure, caller, server.user_name, server.name)
+        model["html_message"] = "<br>".join(
+            html.escape(text) for text in (step.failure.message, step.failure.hint) if text
+        )
     if step.ready:
         url = servers.server_path(hub, server)
         model |= {"ready": True, "url": url, "html_message": f'Server ready at <a href="{url}">{url}</a>'}

@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from carrel.app.hubs import this_hub
 from carrel.authenticators.base import Authenticator
 from carrel.config.plugins import check_plugins
 from carrel.config.rights import read_rights
 from carrel.config.schema import BadConfig, Problem, Settings
-from carrel.config.secrets import cookie_secret
+from carrel.config.secrets import cookie_secret, own_secret
 from carrel.core.activity import Activity
-from carrel.core.bootstrap import load_hub_id, load_named_users
+from carrel.core.bootstrap import load_cookie_secret, load_hub_id, load_named_users
 from carrel.core.cache import CallerCache
 from carrel.core.context import HubContext
 from carrel.core.rights import load_rights
@@ -73,15 +74,15 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
 
     Raises BadConfig, and StorageError for a database that cannot be used.
     """
-    settings = replace(settings, cookie_secret=cookie_secret(settings))
     authenticator_class, spawner_class, proxy_class = resolve_classes(settings)
     rights, _ = read_rights(settings)
     clock, bus = SystemClock(), Bus()
     store = SqlStore(settings.db_url, directory=settings.directory, clock=clock, publish=bus.publish)
     await store.open(claim=claim)
     try:
+        settings = replace(settings, cookie_secret=await _cookie_secret(settings, store))
         authenticator = authenticator_class(config=settings.plugins)
-        callers = CallerCache()
+        callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         ctx = HubContext(
             settings=settings,
@@ -95,6 +96,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             hub=hub_view(settings, await load_hub_id(store)),
             callers=callers,
             activity=Activity(settings.activity_resolution),
+            peers=this_hub(settings, hub_url(settings)),
             catalog=rights.catalog,
         )
         await load_named_users(store, authenticator, clock)
@@ -107,6 +109,14 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             await ctx.proxy.close()
     finally:
         await store.close()
+
+
+async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:
+    """Return the secret that signs cookies; hubs of one database have it there unless they are told it."""
+    if store.single_hub:
+        return cookie_secret(settings)
+    secret, configured = own_secret(settings)
+    return secret if configured else await load_cookie_secret(store, secret)
 
 
 def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from carrel.app.build import open_hub, runtime_directory
+from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
 from carrel.app.web_app import build_web_app
@@ -20,24 +20,29 @@ from carrel.core.servers import change
 from carrel.domain.events import ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
-from carrel.lib.ids import new_token
 from carrel.lib.listen import bind_socket
-from carrel.lifecycle.readiness import http_probe
+from carrel.lifecycle.orphans import OrphanKeeper
+from carrel.lifecycle.probe import HttpProbe
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper, collect_activity
 from carrel.proxy.base import ProxyError
+from carrel.storage.base import StorageUnavailable
 
 _FLUSH_INTERVAL = 1.0
 _CHECKPOINT_INTERVAL = 15.0
 _PURGE_INTERVAL = 3600.0
 _STOP_LIMIT = 90.0
+_LAST_WORDS = 2.0
+_PROXY_ATTEMPTS = 3
 _log = logging.getLogger("carrel.app")
 
 
-async def run(settings: Settings, on_ready: Callable[[], None] | None = None) -> None:
-    """Run the hub until SIGINT or SIGTERM, then stop what the settings say.
+async def run(settings: Settings, on_ready: Callable[[], None] | None = None) -> int:
+    """Run the hub until SIGINT or SIGTERM, then stop what the settings say; return the exit status.
 
-    Raises BadConfig, PortInUse, StorageError and ProxyError when it cannot start.
+    That is 1 when the hub ends because too many starts failed in a row (`consecutive_failure_limit`): whoever
+    runs it is expected to start it again, and servers and data plane go on. Raises BadConfig, PortInUse,
+    StorageError and ProxyError when it cannot start.
     """
     stopping = StopRequest()
     stopping.install()
@@ -48,29 +53,36 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         ctx.authenticator.check_allow_config()
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
-        await stack.enter_async_context(run_workers(ctx))
+        await stack.enter_async_context(run_workers(ctx, give_up=stopping.give_up))
         gc.freeze()
         gc.enable()
         _log.info("Carrel is at %s", ctx.proxy.public_url)
         if on_ready is not None:
             on_ready()
         await stopping.wait()
+        if stopping.given_up:
+            return 1
         await stop_world(ctx, stopping)
+    return 0
 
 
 @asynccontextmanager
-async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIterator[None]:
+async def run_workers(
+    ctx: HubContext, *, start_proxy: bool = True, give_up: Callable[[], None] = lambda: None
+) -> AsyncIterator[None]:
     """Run the data plane's watch, the reconciler and the periodic work while the block runs.
 
     Without `start_proxy` only servers are looked after, and routes where a data plane happens to run.
     """
     routes = RouteKeeper(ctx)
-    reconciler = Reconciler(ctx, http_probe, routes, owner=f"{os.getpid()}-{new_token()[:8]}")
+    reconciler = Reconciler(ctx, HttpProbe(), routes, ctx.peers.owner, give_up)
+    others = OtherHubs(ctx)
+    await others.join()
     if start_proxy:
-        await ctx.proxy.start()
-        await routes.sync()
-    work = {
+        await _start_proxy(ctx, routes)
+    work = others.work() | {
         "reconciler": reconciler.run(),
+        "orphans": OrphanKeeper(ctx, reconciler.finder).run(),
         "activity": _flush_activity(ctx),
         "checkpoints": _checkpoint(ctx),
     }
@@ -84,10 +96,31 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
     try:
         yield
     finally:
+        await others.leave()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await ctx.activity.flush(ctx.store)
+        try:
+            await ctx.activity.flush(ctx.store)
+        except StorageUnavailable as error:
+            _log.warning("The last activity could not be written: %s", error)
+
+
+async def _start_proxy(ctx: HubContext, routes: RouteKeeper) -> None:
+    """Have a data plane with all routes; it may be killed meanwhile, and be started again.
+
+    Raises PortInUse, and ProxyError when it cannot be had.
+    """
+    for attempt in range(1, _PROXY_ATTEMPTS + 1):
+        try:
+            await ctx.proxy.start()
+            await routes.sync()
+        except ProxyError as error:
+            if attempt == _PROXY_ATTEMPTS:
+                raise
+            _log.warning("The data plane did not start: %s; trying again", error)
+        else:
+            return
 
 
 class StopRequest:
@@ -96,6 +129,7 @@ class StopRequest:
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self.at_terminal = False
+        self.given_up = False
 
     def install(self) -> None:
         """Listen to SIGINT and SIGTERM; a second Ctrl-C ends the process without waiting."""
@@ -107,6 +141,11 @@ class StopRequest:
         """Return when the hub should stop."""
         await self._event.wait()
 
+    def give_up(self) -> None:
+        """End the hub without stopping anything else, in a moment: what it answers now still goes out."""
+        self.given_up = True
+        asyncio.get_running_loop().call_later(_LAST_WORDS, self._event.set)
+
     def _interrupt(self) -> None:
         if self._event.is_set():
             raise KeyboardInterrupt
@@ -115,15 +154,19 @@ class StopRequest:
 
 
 async def stop_world(ctx: HubContext, request: StopRequest) -> None:
-    """End servers and data plane as `cleanup_servers` and `cleanup_proxy` say, and log which it was."""
+    """End servers and data plane as `cleanup_servers` and `cleanup_proxy` say, and log which it was.
+
+    While other hubs go on, a person at a terminal does not mean everybody's servers.
+    """
     settings = ctx.settings
+    everything = request.at_terminal and not ctx.peers.others
     name = "Ctrl-C" if request.at_terminal else "SIGTERM"
-    if _decide(settings.cleanup_servers, request.at_terminal):
+    if _decide(settings.cleanup_servers, everything):
         count = await stop_servers(ctx)
         _log.info("Stopping (%s): %d servers were stopped", name, count)
     else:
         _log.info("Stopping (%s): users' servers keep running", name)
-    if _decide(settings.cleanup_proxy, request.at_terminal):
+    if _decide(settings.cleanup_proxy, everything):
         try:
             await ctx.proxy.stop()
             _log.info("Stopping (%s): the data plane was stopped", name)
@@ -157,8 +200,8 @@ async def _active(ctx: HubContext) -> list[Server]:
     return [server for server in found.values() if server.active]
 
 
-def _decide(setting: bool | None, at_terminal: bool) -> bool:
-    return at_terminal if setting is None else setting
+def _decide(setting: bool | None, otherwise: bool) -> bool:
+    return otherwise if setting is None else setting
 
 
 async def _flush_activity(ctx: HubContext) -> None:
@@ -166,6 +209,8 @@ async def _flush_activity(ctx: HubContext) -> None:
         await asyncio.sleep(_FLUSH_INTERVAL)
         try:
             await ctx.activity.flush(ctx.store)
+        except StorageUnavailable as error:
+            _log.warning("Activity could not be written, trying again: %s", error)
         except Exception:
             _log.exception("Activity could not be written; trying again")
 
@@ -175,6 +220,8 @@ async def _poll_activity(ctx: HubContext) -> None:
         await asyncio.sleep(ctx.settings.last_activity_interval)
         try:
             await collect_activity(ctx)
+        except (ProxyError, StorageUnavailable) as error:
+            _log.warning("The data plane's activity cannot be noted, trying again: %s", error)
         except Exception:
             _log.exception("The data plane's activity could not be read; trying again")
 
@@ -197,6 +244,8 @@ async def _purge(ctx: HubContext) -> None:
                 await tx.tokens.purge(now)
                 await tx.sessions.purge(now)
                 await tx.oauth.purge_codes(now)
+        except StorageUnavailable as error:
+            _log.warning("Expired rows could not be removed, trying again later: %s", error)
         except Exception:
             _log.exception("Expired rows could not be removed; trying again later")
         await asyncio.sleep(_PURGE_INTERVAL)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from carrel.config.schema import Settings
+from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.lib.process_table import Process, find, is_alive
 
 _NAME = "hub.json"
@@ -17,8 +17,16 @@ _NAME = "hub.json"
 
 @contextmanager
 def hub_pid_file(runtime: Path, settings: Settings) -> Iterator[None]:
-    """Say who we are while the block runs, in the runtime directory and in `pid_file` when that is set."""
+    """Say who we are while the block runs, in the runtime directory and in `pid_file` when that is set.
+
+    Raises BadConfig when another hub runs from the directory.
+    """
     here = runtime / _NAME
+    other = running_hub(runtime)
+    if other is not None:
+        text = f"another hub (pid {other}) runs from {runtime}: give each hub a directory of its own"
+        place = settings.locations.get("JupyterHub.runtime_dir", "")
+        raise BadConfig([Problem("JupyterHub.runtime_dir", text, place)])
     here.write_bytes(msgspec.json.encode(find(os.getpid())))
     extra = settings.directory / settings.pid_file if settings.pid_file else None
     if extra is not None:

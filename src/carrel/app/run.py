@@ -23,12 +23,11 @@ _HUB_STOP_LIMIT = 120.0
 
 
 def run_hub(settings: Settings, on_ready: Callable[[], None] | None = None) -> int:
-    """Run the hub until it is told to stop and return 0; `on_ready` is called when the public port answers.
+    """Run the hub until it is told to stop; `on_ready` is called when the public port answers.
 
-    Raises BadConfig, PortInUse, StorageError or ProxyError when it cannot start.
+    Returns the exit status. Raises BadConfig, PortInUse, StorageError or ProxyError when it cannot start.
     """
-    uvloop.run(run(settings, on_ready))
-    return 0
+    return uvloop.run(run(settings, on_ready))
 
 
 def issue_token(settings: Settings, name: str) -> str:

@@ -66,9 +66,17 @@ def _spans(settings: Settings) -> Iterator[Finding]:
     for name in ("cookie_max_age_days", "activity_resolution", "last_activity_interval"):
         if getattr(settings, name) <= 0:
             yield name, f"it must be more than 0, not {getattr(settings, name):g}", True
-    for name in ("slow_spawn_timeout", "slow_stop_timeout", "concurrent_spawn_limit"):
-        if getattr(settings, name) < 0:
-            yield name, f"it must be 0 or more, not {getattr(settings, name):g}", True
+    limits = ("concurrent_spawn_limit", "spawn_queue_timeout", "active_server_limit")
+    for name in ("slow_spawn_timeout", "slow_stop_timeout", *limits, "named_server_limit_per_user"):
+        value = getattr(settings, name)
+        if not callable(value) and value < 0:
+            yield name, f"it must be 0 or more, not {value:g}", True
+
+
+def _named(settings: Settings) -> Iterator[Finding]:
+    if settings.allow_named_servers:
+        text = "named servers have no pages and no REST addresses in this version"
+        yield "allow_named_servers", text, False
 
 
 def _cleanup(settings: Settings) -> Iterator[Finding]:
@@ -87,6 +95,7 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _paths,
     _database,
     _spans,
+    _named,
     _cleanup,
     _rights,
 )

@@ -10,11 +10,9 @@ from carrel.config.schema import setting_fields
 
 #: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
 NOT_USED: dict[str, str] = {
-    "active_server_limit": "any number of servers may run",
     "active_user_window": "there is no active-user metric",
     "admin_access": "administrators reach other users' servers by their role",
     "allow_existing_invalid_named_servers": "named servers are not offered",
-    "allow_named_servers": "every user has one server",
     "api_page_default_limit": "a page holds 50 entries unless the request says otherwise",
     "api_page_max_limit": "a page holds at most 200 entries",
     "authenticate_prometheus": "there are no metrics",
@@ -37,7 +35,6 @@ NOT_USED: dict[str, str] = {
     "log_datefmt": "log lines carry ISO dates",
     "log_format": "log lines have one form",
     "logging_config": "log lines have one form and go to standard error",
-    "named_server_limit_per_user": "every user has one server",
     "oauth_require_pkce": "PKCE is checked whenever a client sends it",
     "oauth_token_expires_in": "OAuth tokens live as long as cookie_max_age_days says",
     "public_url": "the address that the browser used is the public one",

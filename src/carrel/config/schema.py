@@ -50,6 +50,12 @@ class Settings:
         "", "The host name or address by which servers and the proxy reach the hub."
     )
 
+    node: str = setting(
+        "",
+        "The name of this machine among those whose hubs share a database; empty means its host name and "
+        "machine id. Only hubs of the same name look after each other's local processes.",
+    )
+
     # Storage and secrets
     db_url: str = setting("sqlite:///carrel.sqlite", "The database: sqlite:///FILE or postgresql://…")
     cookie_secret: bytes = setting(
@@ -101,7 +107,28 @@ class Settings:
     default_url: Any = setting(
         "", "Where a visit to the hub's root leads: a path, or a callable that takes the handler."
     )
-    concurrent_spawn_limit: int = setting(100, "How many starts run at once; 0 means no limit.")
+    concurrent_spawn_limit: int = setting(
+        100, "How many starts run at once, on each hub; further ones wait their turn. 0 means no limit."
+    )
+    spawn_queue_timeout: float = setting(
+        600.0, "How long a start may wait for its turn before it fails, in seconds; 0 means any time."
+    )
+    spawn_throttle_retry_range: tuple[float, float] | None = setting(
+        None,
+        "When it is set, such as (30, 60), starts beyond concurrent_spawn_limit are refused with status 429, "
+        "and told to come back after a time in this range, in seconds. Unset, they wait their turn.",
+    )
+    active_server_limit: int = setting(
+        0, "How many servers may be active in all; further starts are refused with status 429. 0: any number."
+    )
+    allow_named_servers: bool = setting(
+        False, "Let users have further servers with names, beside the one without."
+    )
+    named_server_limit_per_user: Any = setting(
+        0,
+        "How many named servers a user may have, 0 for any number; or a callable that takes an object with "
+        "the asking user as `current_user`, and returns the number.",
+    )
     activity_resolution: float = setting(
         30.0, "Activity is written when it moves by at least this many seconds."
     )

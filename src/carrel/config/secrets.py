@@ -17,6 +17,19 @@ SECRET_VARIABLE = "JPY_COOKIE_SECRET"  # noqa: S105 - the name, not the secret
 _REMEDY = "write it with `openssl rand -hex 32`"
 
 
+def own_secret(settings: Settings) -> tuple[bytes, bool]:
+    """Return the secret that this hub has by itself, empty when none, and whether the configuration says so.
+
+    A file that exists though nobody named it is not configured: hubs that share a database may each have one.
+    Raises BadConfig for a file that cannot be used.
+    """
+    if settings.cookie_secret:
+        return settings.cookie_secret, True
+    if "JupyterHub.cookie_secret_file" in settings.locations:
+        return cookie_secret(settings), True
+    return read_secret_file(settings), False
+
+
 def cookie_secret(settings: Settings) -> bytes:
     """Return the secret that signs cookies; make its file when there is none yet.
 

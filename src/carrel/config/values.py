@@ -35,12 +35,14 @@ def read_value(field: Field[Any], default: Any, raw: Any) -> Any:
         return _class(raw)
     if field.name == "default_url":
         return raw if callable(raw) else _text(raw)
+    if field.name == "named_server_limit_per_user" and callable(raw):
+        return raw
     if field.name == "log_level":
         return _log_level(raw)
     if field.type == "bytes":
         return _secret(raw)
     try:
-        return _READERS[str(field.type)](raw)
+        return _READERS["int" if field.name == "named_server_limit_per_user" else str(field.type)](raw)
     except Unfit as error:
         raise Unfit(f"{error}, not {describe(field.name, raw)}{_quoted_number(field, raw)}") from None
 
@@ -92,6 +94,18 @@ def _truth(raw: Any) -> bool:
 
 def _truth_or_none(raw: Any) -> bool | None:
     return None if raw is None or (isinstance(raw, DeferredConfigString) and raw == "None") else _truth(raw)
+
+
+def _range_or_none(raw: Any) -> tuple[float, float] | None:
+    if isinstance(raw, DeferredConfigString):
+        raw = _literal(raw)
+    if raw is None:
+        return None
+    if isinstance(raw, tuple | list) and len(raw) == 2:
+        low, high = (_number(each) for each in raw)
+        if 0 <= low <= high:
+            return low, high
+    raise Unfit("it must be two numbers, the smaller one first, such as (30, 60)")
 
 
 def _texts(raw: Any) -> list[str]:
@@ -180,6 +194,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "float": _number,
     "bool": _truth,
     "bool | None": _truth_or_none,
+    "tuple[float, float] | None": _range_or_none,
     "list[str]": _texts,
     "list[dict[str, Any]]": _entries,
     "set[str]": _set_of_texts,

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import secrets
+from contextlib import suppress
+
 from carrel.authenticators.base import Authenticator
+from carrel.domain.errors import Conflict
+from carrel.domain.events import RightsChanged
 from carrel.lib.clock import Clock
 from carrel.lib.ids import new_token
 from carrel.storage.base import Store
 
 _HUB_ID = "hub_id"
+_COOKIE_SECRET = "cookie_secret"  # noqa: S105 - the name, not the secret
+_SECRET_LENGTH = 32
 
 
 async def load_hub_id(store: Store) -> str:
     """Return this installation's id, made on first use: processes carry it to show whose they are."""
+    return await _load(store, _HUB_ID, new_token())
+
+
+async def load_cookie_secret(store: Store, own: bytes) -> bytes:
+    """Return the secret with which all hubs of a database sign cookies.
+
+    The first of them puts it there: `own`, the one that it has had so far, or a new one when that is empty.
+    """
+    return bytes.fromhex(
+        await _load(store, _COOKIE_SECRET, (own or secrets.token_bytes(_SECRET_LENGTH)).hex())
+    )
+
+
+async def _load(store: Store, key: str, value: str) -> str:
+    """Return a fact, which is `value` when there was none; hubs that start together get the same."""
     async with store.read() as tx:
-        known = await tx.facts.get(_HUB_ID)
+        known = await tx.facts.get(key)
     if known is not None:
         return known
     async with store.write(durable=True) as tx:
-        known = await tx.facts.get(_HUB_ID)
-        if known is None:
-            known = new_token()
-            await tx.facts.put(_HUB_ID, known)
-    return known
+        return await tx.facts.add(key, value)
 
 
 async def load_named_users(store: Store, authenticator: Authenticator, clock: Clock) -> None:
@@ -32,8 +50,11 @@ async def load_named_users(store: Store, authenticator: Authenticator, clock: Cl
         return
     async with store.write(durable=True) as tx:
         for name in sorted(admins | allowed):
+            if await tx.users.get(name) is None:
+                # Another hub may be as far as this line.
+                with suppress(Conflict):
+                    await tx.users.create(name, admin=name in admins, now=clock.now())
             user = await tx.users.get(name)
-            if user is None:
-                await tx.users.create(name, admin=name in admins, now=clock.now())
-            elif name in admins and not user.admin:
+            if user is not None and name in admins and not user.admin:
                 await tx.users.set_admin(user.id, True)
+                tx.announce(RightsChanged(user.id))

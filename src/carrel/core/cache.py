@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from carrel.core.caller import Caller
-from carrel.domain.events import ClientEnded, Event, GroupChanged, RightsChanged, RolesChanged, ServerChanged
+from carrel.domain.events import (
+    ClientEnded,
+    Event,
+    EventsMissed,
+    GroupChanged,
+    RightsChanged,
+    RolesChanged,
+    ServerChanged,
+)
 from carrel.domain.servers import Server
 from carrel.domain.tokens import HUB_CLIENT_ID
 from carrel.lib.clock import Timestamp
@@ -12,15 +22,22 @@ _CAPACITY = 20_000
 _ROWS_LAST = 1.0
 #: A user's id, an OAuth client's, or that of a group whose members matter.
 _Key = int | str | tuple[str, str]
+#: How old the last proof that no event was missed may be, in seconds: what a change on another hub takes to
+#: be heeded here, at most.
+_TRUSTED = 1.0
 
 
 class CallerCache:
     """Digest of a secret → Caller, bounded; a user's entries go when their rights change.
 
     A look-up that began before a change must not be stored after it: hand `put` the `epoch` from before.
+    `monotonic` is given where other hubs may change rights, too: nothing is returned then unless it was
+    proved a moment ago that all they said has been heard. A hub that was paused asks the database first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] | None = None) -> None:
+        self._monotonic = monotonic
+        self._proved: float | None = None
         self._entries: dict[str, tuple[Caller, Timestamp | None]] = {}
         self._groups: dict[_Key, set[str]] = {}
         """What goes together: the digests of each user (by id), of each OAuth client, and of all whose
@@ -29,9 +46,9 @@ class CallerCache:
         self.servers = ServerCache()
 
     def get(self, hashed: str, now: Timestamp) -> Caller | None:
-        """Return the caller whose secret has this digest, unless unknown here or expired."""
+        """Return the caller whose secret has this digest, unless unknown here, expired or in doubt."""
         entry = self._entries.get(hashed)
-        if entry is None:
+        if entry is None or not self._is_trusted():
             return None
         caller, expires = entry
         if expires is not None and now >= expires:
@@ -52,16 +69,25 @@ class CallerCache:
     def heed(self, event: Event) -> None:
         """Drop what `event` makes stale; give this to the bus."""
         self.servers.heed(event)
+        if isinstance(event, EventsMissed | RolesChanged):
+            self.epoch += 1
+            self._entries.clear()
+            self._groups.clear()
         if isinstance(event, RightsChanged):
             self._drop_group(event.user_id)
         elif isinstance(event, ClientEnded):
             self._drop_group(event.client_id)
         elif isinstance(event, GroupChanged):
             self._drop_group(_of_group(event.name))
-        elif isinstance(event, RolesChanged):
-            self.epoch += 1
-            self._entries.clear()
-            self._groups.clear()
+
+    def prove(self, moment: float | None) -> None:
+        """Note that all other hubs' changes before a monotonic moment were heeded; None: no longer known."""
+        self._proved = moment
+
+    def _is_trusted(self) -> bool:
+        if self._monotonic is None:
+            return True
+        return self._proved is not None and self._monotonic() - self._proved < _TRUSTED
 
     def _drop_group(self, group: _Key) -> None:
         self.epoch += 1
@@ -80,7 +106,7 @@ class CallerCache:
 class ServerCache:
     """The rows of users' servers, for a second at most: a client that asks who it is asks again and again.
 
-    Every change on this hub empties it at once; one of another hub, or of activity, shows a second later.
+    Every change empties it, of another hub as soon as it is heard of; activity shows a second later.
     """
 
     def __init__(self) -> None:
@@ -102,7 +128,7 @@ class ServerCache:
 
     def heed(self, event: Event) -> None:
         """Forget everything when a server or a user has changed."""
-        if isinstance(event, ServerChanged | RightsChanged):
+        if isinstance(event, ServerChanged | RightsChanged | EventsMissed):
             self.epoch += 1
             self._rows.clear()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from carrel.authenticators.base import Authenticator
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
+from carrel.core.peers import Peers
 from carrel.domain.scope_catalog import BUILT_IN, Catalog
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
@@ -33,5 +36,8 @@ class HubContext:
     hub: HubView
     callers: CallerCache
     activity: Activity
+    peers: Peers = field(default_factory=Peers)
+    chance: Callable[[], float] = random.random
+    """Returns numbers from 0 to 1, for what is spread over time and for nothing secret."""
     catalog: Catalog = BUILT_IN
     """The scopes that exist, the configuration's own among them."""

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from carrel.core.context import HubContext
-from carrel.domain.errors import NotFound
+from carrel.domain.errors import NotFound, Unavailable
 from carrel.domain.names import client_id
 from carrel.domain.scopes import access_scopes
 from carrel.domain.servers import Server
 from carrel.domain.users import User
+from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.spawners.base import Spawner
 from carrel.spawners.run import Run, make_spawner
 from carrel.spawners.views import UserView
+
+#: How long the deployer's functions for forms and pages may take, in seconds.
+_CALL_LIMIT = 30.0
+_log = logging.getLogger("carrel.core")
 
 
 def build_driver(ctx: HubContext, server: Server, user: User) -> Spawner:
@@ -46,12 +54,39 @@ def build_driver(ctx: HubContext, server: Server, user: User) -> Spawner:
 
 async def options_form(ctx: HubContext, user: User) -> str:
     """Return the HTML of the form that a user fills in before a start; empty when there is none."""
-    return await _formless(ctx, user).get_options_form()
+    try:
+        return str(await resolve_within(_formless(ctx, user).get_options_form(), _CALL_LIMIT))
+    except Exception as error:
+        _log.exception("options_form failed for %s", user.name)
+        raise Unavailable(
+            f"The form for the options cannot be shown: options_form: {_said(error)}"
+        ) from error
 
 
 async def options_from_form(ctx: HubContext, user: User, form: Mapping[str, list[str]]) -> dict[str, Any]:
     """Return the options that a filled-in form stands for; raises what the deployer's code raises."""
-    return await _formless(ctx, user).run_options_from_form(dict(form))
+    try:
+        reading = _formless(ctx, user).run_options_from_form(dict(form))
+        return dict(await resolve_within(reading, _CALL_LIMIT))
+    except TookTooLong as error:
+        raise Unavailable(f"The options cannot be read: options_from_form: {_said(error)}") from error
+
+
+async def ready_event(ctx: HubContext, server: Server, event: dict[str, Any]) -> dict[str, Any]:
+    """Return the last step of a start as the deployer's `progress_ready_hook` leaves it."""
+    try:
+        driver = build_driver(ctx, server, await load_user(ctx, server))
+        hook = driver.progress_ready_hook
+        if hook is None:
+            return event
+        changed = await resolve_within(hook(driver, dict(event)), _CALL_LIMIT)
+        if not isinstance(changed, dict):
+            raise TypeError(f"it returned {type(changed).__name__} instead of the event")
+        msgspec.json.encode(changed)
+    except Exception:
+        _log.exception("progress_ready_hook of %s failed; it changes nothing", server.user_name)
+        return event
+    return changed
 
 
 async def load_user(ctx: HubContext, server: Server) -> User:
@@ -66,6 +101,10 @@ async def load_user(ctx: HubContext, server: Server) -> User:
 def log_directory(ctx: HubContext) -> Path:
     """Return where the servers' logs are kept."""
     return ctx.settings.directory / ctx.settings.runtime_dir / "logs"
+
+
+def _said(error: Exception) -> str:
+    return str(error).strip() or type(error).__name__
 
 
 def _formless(ctx: HubContext, user: User) -> Spawner:

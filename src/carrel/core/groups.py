@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.roles import refuse_gain
-from carrel.domain.errors import Forbidden, Invalid, NotFound
+from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.events import GroupChanged, RightsChanged, RolesChanged
 from carrel.domain.groups import Group, check_group_name
 from carrel.domain.paging import Page, PageRequest
@@ -134,12 +135,23 @@ async def sync_groups(tx: Transaction, user: User, names: Iterable[str]) -> None
     """Make `names` the groups of a user, as their authenticator says; groups that are new are made."""
     present, wanted = set(await tx.groups.of_user(user.id)), set(names)
     for name in sorted(present ^ wanted):
-        group = await tx.groups.get(name) or await tx.groups.create(check_group_name(name))
+        group = await ensure_group(tx, name)
         if name in present:
             await _leave(tx, group, {user.id})
         else:
             await tx.groups.add(group.id, [user.id])
             announce_members(tx, name, [user.id])
+
+
+async def ensure_group(tx: Transaction, name: str) -> Group:
+    """Return a group, which is made when there is none; raise Invalid for a name that cannot be."""
+    group = await tx.groups.get(name)
+    if group is None:
+        # Another hub may be as far as this line.
+        with suppress(Conflict):
+            await tx.groups.create(check_group_name(name))
+        group = await _find(tx, name)
+    return group
 
 
 def announce_members(tx: Transaction, name: str, user_ids: Collection[int]) -> None:

@@ -11,13 +11,14 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.groups import sync_groups
 from carrel.core.rights import read_managed_roles, sync_roles
-from carrel.domain.errors import CarrelError
+from carrel.domain.errors import CarrelError, Conflict
 from carrel.domain.events import RightsChanged
 from carrel.domain.identity import Identity
 from carrel.domain.tokens import Session
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.lib.ids import digest, new_secret, new_token
+from carrel.storage.base import Transaction
 
 _DAY = 86400.0
 
@@ -63,10 +64,8 @@ async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
     roles = None if identity.roles is None else read_managed_roles(identity.roles, ctx.catalog)
     expires = now + ctx.settings.cookie_max_age_days * _DAY
     async with ctx.store.write(durable=True) as tx:
-        user = await tx.users.get(identity.name)
-        if user is None:
-            user = await tx.users.create(identity.name, admin=bool(identity.admin), now=now)
-        elif identity.admin is not None and identity.admin != user.admin:
+        user = await tx.users.get(identity.name) or await _create(tx, identity, now)
+        if identity.admin is not None and identity.admin != user.admin:
             await tx.users.set_admin(user.id, identity.admin)
         if identity.user_info is not None and identity.user_info != user.user_info:
             await tx.users.set_info(user.id, identity.user_info)
@@ -78,6 +77,17 @@ async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
         tx.announce(RightsChanged(user.id))
     ctx.activity.user(user.id, now)
     return LoggedIn(user, secret, session_id, expires)
+
+
+async def _create(tx: Transaction, identity: Identity, now: Timestamp) -> User:
+    """Return a new user, or the one that another hub has made at the same moment."""
+    try:
+        return await tx.users.create(identity.name, admin=bool(identity.admin), now=now)
+    except Conflict:
+        user = await tx.users.get(identity.name)
+        if user is None:
+            raise
+        return user
 
 
 async def log_out(ctx: HubContext, caller: Caller) -> None:

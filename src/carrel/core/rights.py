@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from carrel.authenticators.base import Authenticator
 from carrel.config.rights import Finding, RightsSettings, RoleSetting, read_roles
 from carrel.config.schema import BadConfig, Problem
+from carrel.core.groups import ensure_group
 from carrel.domain.errors import Conflict
 from carrel.domain.events import RightsChanged, RolesChanged
 from carrel.domain.roles import ADMIN, DEFAULT_ROLES, USER, Role
@@ -134,7 +136,7 @@ class _Loader:
         self, name: str, users: Iterable[str] = (), properties: Mapping[str, Any] | None = None
     ) -> None:
         """Store a group, with these members beside those that it has."""
-        group = await self.tx.groups.get(name) or await self.tx.groups.create(name)
+        group = await ensure_group(self.tx, name)
         ids = await self._user_ids(users)
         await self.tx.groups.add(group.id, ids)
         if properties is not None and properties != group.properties:
@@ -179,12 +181,13 @@ class _Loader:
     async def _user_ids(self, names: Iterable[str]) -> list[int]:
         """Return the ids of users, who are made when they are new."""
         wanted = sorted({self.authenticator.normalize_username(name) for name in names})
-        found = {user.name: user.id for user in await self.tx.users.named(wanted)}
+        present = {user.name for user in await self.tx.users.named(wanted)}
         for name in wanted:
-            if name not in found:
-                user = await self.tx.users.create(name, admin=False, now=self.clock.now())
-                found[name] = user.id
-        return list(found.values())
+            if name not in present:
+                # Another hub may be as far as this line.
+                with suppress(Conflict):
+                    await self.tx.users.create(name, admin=False, now=self.clock.now())
+        return [user.id for user in await self.tx.users.named(wanted)]
 
 
 def _merged(setting: RoleSetting, base: Role | None, *, managed: bool) -> Role:

@@ -20,15 +20,27 @@ def route_of(server: Server, base_url: str) -> Route:
 async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
     """Return every route that should exist, by its path; the hub's own catches what no server's does.
 
-    It says where the servers are: Carrel's data plane answers programs that ask for one without a route.
+    It says where the servers are: Carrel's data plane answers programs that ask for one without a route. And
+    where else a hub answers (`alternatives`), for when the first does not; every hub says the same.
     """
     async with ctx.store.read() as tx:
         servers = await tx.servers.routed()
+        hubs = [] if ctx.store.single_hub else await tx.hubs.alive(ctx.clock.now())
     base_url = ctx.settings.base_url
-    hub = Route(base_url, ctx.proxy.hub_url, {"hub": True, "servers": servers_prefix(base_url)})
+    first, *others = dict.fromkeys([hub.url for hub in hubs] or [ctx.proxy.hub_url])
+    hub = Route(base_url, first, {"hub": True, "servers": servers_prefix(base_url)})
+    if others:
+        hub = Route(hub.spec, hub.target, {**hub.data, "alternatives": others})
     # One that starts has its address already and must not be visited yet, one that stops no longer.
     routes = (route_of(server, base_url) for server in servers if server.ready)
     return {hub.spec: hub} | {route.spec: route for route in routes}
+
+
+async def started_elsewhere(ctx: HubContext) -> dict[str, int]:
+    """Return the servers that other hubs are starting: the paths of their routes, and their ids."""
+    async with ctx.store.read() as tx:
+        servers = await tx.servers.starting(ctx.peers.owner)
+    return {route_of(server, ctx.settings.base_url).spec: server.id for server in servers}
 
 
 async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from carrel.core.admission import admit_name, admit_start, named_server_limit
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Conflict, Invalid, NotFound
@@ -14,9 +15,13 @@ from carrel.domain.events import ServerChanged, ServerProgress
 from carrel.domain.names import full_name, server_prefix
 from carrel.domain.servers import Actual, Server, Wanted
 from carrel.domain.transitions import ask_start, ask_stop
-from carrel.storage.base import Transaction
+from carrel.storage.base import StorageContended, Transaction
 
 _ATTEMPTS = 10
+#: How often somebody who watches a waiting start is told where it stands, in seconds.
+_LINE_INTERVAL = 1.0
+#: How long a watcher relies on the events of other hubs before it looks for itself, in seconds.
+_PATIENCE = 2.0
 
 
 async def get_server(ctx: HubContext, caller: Caller, user_name: str, server_name: str = "") -> Server:
@@ -24,6 +29,12 @@ async def get_server(ctx: HubContext, caller: Caller, user_name: str, server_nam
     caller.require("read:servers", user=user_name, server=full_name(user_name, server_name))
     async with ctx.store.read() as tx:
         return await _find(tx, user_name, server_name)
+
+
+def may_read_log(caller: Caller, user_name: str, server_name: str = "") -> bool:
+    """Tell whether the caller may see what a server wrote: who may open it, and who looks after servers."""
+    full = full_name(user_name, server_name)
+    return caller.may("access:servers", server=full) or caller.may("admin:server_state", server=full)
 
 
 async def find_server(ctx: HubContext, user_name: str, server_name: str = "") -> Server | None:
@@ -43,20 +54,23 @@ async def ask_to_start(
     """Record that a server is wanted and return its row; `options` None keeps the last ones.
 
     May be repeated: while a start is pending, every caller gets the same one. Raises Invalid when the server
-    runs already or is stopping.
+    runs already, is stopping or may not have this name, OverLimit when a limit of the deployer's refuses it.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
-    if server_name:
-        raise Invalid("Named servers are not enabled.")
+    named_limit = await named_server_limit(ctx, caller) if server_name else 0
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
             raise NotFound(f"No such user: {user_name}")
         server = await tx.servers.get(user.id, server_name)
         if server is None:
-            server = await tx.servers.create(user.id, server_name, now=ctx.clock.now())
+            if server_name:
+                await admit_name(tx, user, server_name, named_limit)
+            server = await _create(ctx, tx, user.id, server_name)
         _refuse_start(server)
         wish = ask_start(server, ctx.clock.now())
+        if wish.waiting and not server.waiting:
+            await admit_start(ctx, tx)
         if options is not None and wish is not server:
             wish = replace(wish, user_options=dict(options))
         saved = server if wish is server else await tx.servers.save(wish)
@@ -97,18 +111,21 @@ async def change(
     argument writes nothing. `also` belongs to the same transaction and runs only where the row was written.
     """
     for _ in range(_ATTEMPTS):
-        async with ctx.store.write(durable=durable) as tx:
-            server = await tx.servers.get_by_id(server_id)
-            if server is None:
-                return None
-            changed = decide(server)
-            if changed is server:
-                return server
-            saved = await tx.servers.save(changed)
-            if saved is not None:
-                announce_change(tx, saved)
-                if also is not None:
-                    await also(tx)
+        try:
+            async with ctx.store.write(durable=durable) as tx:
+                server = await tx.servers.get_by_id(server_id)
+                if server is None:
+                    return None
+                changed = decide(server)
+                if changed is server:
+                    return server
+                saved = await tx.servers.save(changed)
+                if saved is not None:
+                    announce_change(tx, saved)
+                    if also is not None:
+                        await also(tx)
+        except StorageContended:
+            continue
         if saved is not None:
             return saved
     raise Conflict("The server is being changed by others; try again.")
@@ -124,7 +141,7 @@ async def wait_until_settled(ctx: HubContext, server: Server, timeout: float) ->
                     current = await reload_server(ctx, server.id)
                     if current is None or current.pending is None:
                         return current
-                    await watch.next()
+                    await watch.next_within(_patience(ctx))
         except TimeoutError:
             return current
 
@@ -135,9 +152,9 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
         current = await reload_server(ctx, server.id)
         if current is None:
             return
-        generation, told = max(current.generation, current.wanted_generation), 0
+        generation, told, ahead = max(current.generation, current.wanted_generation), 0, 0
         while True:
-            over = current is None or current.pending != "spawn"
+            over = current is None or _is_over(current)
             for step in ctx.progress.of(server.id, generation)[told:]:
                 told += 1
                 if not (step.ready or step.failed):
@@ -145,8 +162,39 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
             if over:
                 yield outcome(ctx, server if current is None else current)
                 return
-            if isinstance(await watch.next(), ServerChanged):
+            waiting = current is not None and current.waiting
+            event = await watch.next_within(_LINE_INTERVAL if waiting else _patience(ctx))
+            if event is None and current is not None and waiting:
+                before, ahead = ahead, await count_ahead(ctx, current)
+                if ahead not in (0, before):
+                    yield ServerProgress(server.id, generation, 0, waiting_text(ahead))
+            if not isinstance(event, ServerProgress):
                 current = await reload_server(ctx, server.id)
+
+
+def _patience(ctx: HubContext) -> float | None:
+    return None if ctx.store.single_hub else _PATIENCE
+
+
+def _is_over(server: Server) -> bool:
+    """Tell whether a start has come to its end; one that failed, when it has been cleaned up.
+
+    Where cleaning up fails and is tried again and again, nobody waits for it.
+    """
+    if server.pending == "stop":
+        return server.failure is None or server.lease is None
+    return server.pending is None
+
+
+async def count_ahead(ctx: HubContext, server: Server) -> int:
+    """Return how many starts will begin before that of `server`, which is waiting."""
+    async with ctx.store.read() as tx:
+        return await tx.servers.count_due_before(server)
+
+
+def waiting_text(ahead: int) -> str:
+    """Say how long the line before a start is."""
+    return f"Waiting: {ahead} starts are ahead" if ahead != 1 else "Waiting: one start is ahead"
 
 
 def outcome(ctx: HubContext, server: Server) -> ServerProgress:
@@ -156,7 +204,7 @@ def outcome(ctx: HubContext, server: Server) -> ServerProgress:
             server.id, server.generation, 100, f"Server ready at {server_path(ctx, server)}", ready=True
         )
     message = server.failure.message if server.failure else "The server has stopped."
-    return ServerProgress(server.id, server.generation, 100, message, failed=True)
+    return ServerProgress(server.id, server.generation, 100, message, failed=True, failure=server.failure)
 
 
 def server_path(ctx: HubContext, server: Server) -> str:
@@ -167,6 +215,17 @@ def server_path(ctx: HubContext, server: Server) -> str:
 def announce_change(tx: Transaction, server: Server) -> None:
     """Tell every hub that a server's row was written, once it is."""
     tx.announce(ServerChanged(server.id, server.user_name, server.name))
+
+
+async def _create(ctx: HubContext, tx: Transaction, user_id: int, server_name: str) -> Server:
+    """Return a new server, or the one that another hub has made at the same moment."""
+    try:
+        return await tx.servers.create(user_id, server_name, now=ctx.clock.now())
+    except Conflict:
+        found = await tx.servers.get(user_id, server_name)
+        if found is None:
+            raise
+        return found
 
 
 def _refuse_start(server: Server) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
@@ -36,6 +36,8 @@ class UserWithServers:
 
     user: User
     servers: tuple[Server, ...] = ()
+    ahead: Mapping[int, int] = field(default_factory=dict)
+    """Of the servers that wait for their start, by id: how many starts are ahead."""
     groups: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
 
@@ -56,7 +58,7 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
     Without the rows for who may not see them anyway: the tokens of notebooks' visitors, which ask most.
     """
     if caller.scopes.grant("read:servers") is None and caller.scopes.grant("read:users") is None:
-        return UserWithServers(caller.user, (), caller.groups, caller.roles)
+        return UserWithServers(caller.user, (), {}, caller.groups, caller.roles)
     seen, now = ctx.callers.servers, ctx.clock.monotonic()
     rows = seen.get(caller.user.id, now)
     if rows is None:
@@ -64,7 +66,11 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
         async with ctx.store.read() as tx:
             rows = tuple(await tx.servers.of_users([caller.user.id]))
         seen.put(caller.user.id, rows, now, epoch)
-    return UserWithServers(caller.user, rows, caller.groups, caller.roles)
+    ahead: Mapping[int, int] = {}
+    if any(row.waiting for row in rows):
+        async with ctx.store.read() as tx:
+            ahead = await _positions(tx, rows)
+    return UserWithServers(caller.user, rows, ahead, caller.groups, caller.roles)
 
 
 async def list_users(
@@ -80,6 +86,12 @@ async def list_users(
         found = await tx.users.page(which, page)
         items = await _complete(tx, found.items)
     return Page(tuple(items), found.offset, found.limit, found.total)
+
+
+async def _positions(tx: Transaction, servers: Sequence[Server]) -> Mapping[int, int]:
+    """Return where the starts stand that wait; one query, and none where nobody waits."""
+    waiting = [server.id for server in servers if server.waiting]
+    return await tx.servers.positions(waiting) if waiting else {}
 
 
 async def create_users(
@@ -180,12 +192,16 @@ async def _rename(tx: Transaction, user: User, new_name: str) -> None:
 async def _complete(tx: Transaction, users: Sequence[User]) -> list[UserWithServers]:
     """Return users with all that answers show of them; a fixed number of queries."""
     ids = [user.id for user in users]
+    servers = await tx.servers.of_users(ids)
+    ahead = await _positions(tx, servers)
     owned: dict[int, list[Server]] = {}
-    for server in await tx.servers.of_users(ids):
+    for server in servers:
         owned.setdefault(server.user_id, []).append(server)
     groups, roles = await tx.groups.of_users(ids), await tx.roles.of_users(ids)
     return [
-        UserWithServers(user, tuple(owned.get(user.id, ())), groups.get(user.id, ()), roles.get(user.id, ()))
+        UserWithServers(
+            user, tuple(owned.get(user.id, ())), ahead, groups.get(user.id, ()), roles.get(user.id, ())
+        )
         for user in users
     ]
 

@@ -7,6 +7,7 @@ still gone.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 from carrel.dataplane.pools import Pool, Tick
@@ -42,19 +43,22 @@ class Alternatives:
 
         Raises OSError or TimeoutError, of the last one, when none does.
         """
-        last: Exception = OSError("no address")
-        for address in list(self._order(target)):
-            if address in self._until:
-                self.failed(address)  # whoever comes meanwhile asks another
-            try:
-                connection = await self._pool(address).connect()
-            except (OSError, TimeoutError) as error:
-                last = error
-                self.failed(address)
-            else:
-                self._until.pop(address, None)
-                return connection
-        raise last
+        *others, last = self._order(target)
+        for address in others:
+            with contextlib.suppress(OSError, TimeoutError):
+                return await self._try(address)
+        return await self._try(last)
+
+    async def _try(self, address: Address) -> UpstreamConnection:
+        if address in self._until:
+            self.failed(address)  # whoever comes meanwhile asks another
+        try:
+            connection = await self._pool(address).connect()
+        except (OSError, TimeoutError):
+            self.failed(address)
+            raise
+        self._until.pop(address, None)
+        return connection
 
     def failed(self, address: Address) -> None:
         """Ask this address last for a while."""

@@ -258,10 +258,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._home.drop(self)
             return
         request.sink = None
-        if not self._got and self.reused and request.repeatable:
-            client.retry(request)
-        elif not self._got and request.may_move:
+        if not self._got and request.may_move:
+            # Also from a kept connection: a program that is being killed may take a new one, its last.
             client.retry(request, self._home.address)
+        elif not self._got and self.reused and request.repeatable:
+            client.retry(request)
         elif not request.responded:
             client.broken(request, 502)
         elif self._chunks is None and not self._left and exc is None:

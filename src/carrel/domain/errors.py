@@ -38,11 +38,12 @@ class Forbidden(CarrelError):
 
 
 class OverLimit(CarrelError):
-    """A configured limit is reached; `retry_after` is in seconds."""
+    """A configured limit is reached; `retry_after` is in seconds, `code` one of those in `domain/causes`."""
 
-    def __init__(self, message: str, retry_after: float = 30.0) -> None:
+    def __init__(self, message: str, retry_after: float = 30.0, code: str = "") -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.code = code
 
 
 class Unavailable(CarrelError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from carrel.domain.servers import Failure
+
 
 @dataclass(frozen=True, slots=True)
 class ServerChanged:
@@ -26,6 +28,8 @@ class ServerProgress:
     html_message: str = ""
     failed: bool = False
     ready: bool = False
+    failure: Failure | None = None
+    """Why, when it has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,35 @@ class RouteMissing:
     server_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class OrphanFound:
+    """Something ran that no row had a checkpoint of."""
+
+    server_id: int
+    generation: int
+    adopted: bool
+    """Its row still waited for it; else it was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubsChanged:
+    """A hub of the database has come or gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsMissed:
+    """Other hubs may have announced what this one did not hear: look at everything. It stays on this hub."""
+
+
 Event = (
-    ServerChanged | ServerProgress | RightsChanged | GroupChanged | RolesChanged | ClientEnded | RouteMissing
+    ServerChanged
+    | ServerProgress
+    | RightsChanged
+    | GroupChanged
+    | RolesChanged
+    | ClientEnded
+    | RouteMissing
+    | OrphanFound
+    | HubsChanged
+    | EventsMissed
 )

@@ -33,7 +33,7 @@ class Failure:
     """Why the last start or run ended: for people."""
 
     code: str
-    """One of `start-error`, `timeout`, `exit`, `no-answer`, `cancelled`, `lost`."""
+    """One of those in `domain/causes`; stable. A server that could not be stopped still runs."""
     message: str
     """One sentence."""
     log: str = ""
@@ -101,10 +101,13 @@ class Server:
         if self.actual is Actual.STOPPING:
             return "stop"
         if self.wanted is Wanted.RUNNING:
-            return "spawn" if self._start_due or self.actual is Actual.STARTING else None
+            return "spawn" if self.waiting or self.actual is Actual.STARTING else None
         return "stop" if self.actual in (Actual.STARTING, Actual.RUNNING) else None
 
     @property
-    def _start_due(self) -> bool:
+    def waiting(self) -> bool:
+        """A start was asked for and has not begun."""
+        if self.wanted is not Wanted.RUNNING:
+            return False
         at_rest = self.actual in (Actual.STOPPED, Actual.FAILED)
         return at_rest and self.wanted_generation > self.generation

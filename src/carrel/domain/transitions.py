@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
+from carrel.domain.hubs import node_of
 from carrel.domain.servers import Actual, Server, Wanted
 from carrel.lib.clock import Timestamp
 
@@ -30,8 +31,11 @@ class Action(StrEnum):
 def next_action(server: Server, now: Timestamp, owner: str) -> Action:
     """Return what `owner` should do with `server`.
 
-    Whether a poll is due is the poller's business: a running server always answers POLL.
+    Whether a poll is due is the poller's business: a running server always answers POLL. What is bound to
+    another machine is left alone, since nothing can be known of it here.
     """
+    if is_elsewhere(server, node_of(owner)):
+        return Action.NONE
     match server.actual:
         case Actual.STOPPED | Actual.FAILED:
             return _at_rest(server)
@@ -41,6 +45,12 @@ def next_action(server: Server, now: Timestamp, owner: str) -> Action:
             return Action.POLL if server.wanted is Wanted.RUNNING else Action.STOP
         case Actual.STOPPING:
             return _stopping(server, now, owner)
+
+
+def is_elsewhere(server: Server, node: str) -> bool:
+    """Tell whether something of a server may exist on another machine than `node`, in reach of no other."""
+    at_rest = server.actual in (Actual.STOPPED, Actual.FAILED)
+    return bool(server.node) and not at_rest and server.node != node
 
 
 def _at_rest(server: Server) -> Action:
@@ -58,7 +68,7 @@ def _starting(server: Server, now: Timestamp, owner: str) -> Action:
         return Action.CANCEL
     if server.deadline is not None and now >= server.deadline:
         return Action.ABORT
-    return Action.NONE if _held(server, owner) else Action.RECOVER
+    return Action.NONE if _held(server, now, owner) else Action.RECOVER
 
 
 def _stopping(server: Server, now: Timestamp, owner: str) -> Action:
@@ -66,11 +76,13 @@ def _stopping(server: Server, now: Timestamp, owner: str) -> Action:
         return Action.NONE
     if server.deadline is not None and now >= server.deadline:
         return Action.FORCE
-    return Action.NONE if _held(server, owner) else Action.STOP
+    return Action.NONE if _held(server, now, owner) else Action.STOP
 
 
-def _held(server: Server, owner: str) -> bool:
-    return server.lease is not None and server.lease.owner == owner
+def _held(server: Server, now: Timestamp, owner: str) -> bool:
+    """Tell whether `owner` works on it; a lease that has expired holds nothing, whoever has it."""
+    lease = server.lease
+    return lease is not None and lease.owner == owner and lease.expires > now
 
 
 def _held_by_another(server: Server, now: Timestamp, owner: str) -> bool:

@@ -12,16 +12,17 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from carrel.domain.events import Event
+from carrel.domain.events import Event, EventsMissed
 
 _BACKLOG = 256
 
 
 class Watch:
-    """The events of some types since the watch began, oldest first; with `server_id`, only one server's."""
+    """The events of some types since the watch began, oldest first; with `server_id`, only one server's.
+
+    `EventsMissed` is among them whatever the types: whoever watches must look for themselves then.
+    """
 
     def __init__(self, bus: Bus, types: tuple[type[Event], ...], server_id: int | None) -> None:
         self._bus = bus
@@ -46,6 +47,14 @@ class Watch:
             await self._arrived.wait()
         return self._events.popleft()
 
+    async def next_within(self, seconds: float | None) -> Event | None:
+        """Return the next event, or None when none came in `seconds`; None seconds wait for ever."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.next()
+        except TimeoutError:
+            return None
+
     def __aiter__(self) -> AsyncIterator[Event]:
         return self._all()
 
@@ -56,7 +65,7 @@ class Watch:
     def _take(self, event: Event) -> None:
         # Filtered before anybody wakes: while a class starts, hundreds watch one server each.
         mine = self._server_id is None or getattr(event, "server_id", None) == self._server_id
-        if mine and isinstance(event, self._types):
+        if (mine and isinstance(event, self._types)) or isinstance(event, EventsMissed):
             self._events.append(event)
             self._arrived.set()
 

@@ -6,6 +6,7 @@ from carrel.domain.events import ServerProgress
 from carrel.events.bus import Bus
 
 _KEPT_PER_START = 200
+_KEPT_STARTS = 10_000
 
 
 class ProgressLog:
@@ -20,6 +21,8 @@ class ProgressLog:
 
     def say(self, step: ServerProgress) -> None:
         """Record and publish a step; a step of a newer start forgets the older one's."""
+        if step.server_id not in self._starts and len(self._starts) >= _KEPT_STARTS:
+            del self._starts[next(iter(self._starts))]
         steps = self._starts.setdefault(step.server_id, [])
         if steps and steps[-1].generation != step.generation:
             steps.clear()

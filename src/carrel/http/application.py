@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from carrel.core.context import HubContext
 from carrel.http.endpoint import BoundHandler, Endpoint
 from carrel.http.errors import answer, answer_error
 from carrel.http.pages import Pages
+from carrel.storage.base import StorageUnavailable
 
 
 @dataclass(slots=True)
@@ -52,6 +54,16 @@ class HubApplication:
             await answer(Request(scope, receive), 404, None)(scope, receive, send)
 
 
+async def _handle(handler: BoundHandler, request: Request) -> Response:
+    """Return the handler's answer; one that only looks is asked again when the database was cut off."""
+    try:
+        return await handler(request)
+    except StorageUnavailable:
+        if request.method != "GET":
+            raise
+    return await handler(request)
+
+
 class _Methods:
     """The handlers of one path, by method."""
 
@@ -70,7 +82,7 @@ class _Methods:
             response.headers["Allow"] = ", ".join(self._handlers)
         else:
             try:
-                response = await handler(request)
+                response = await _handle(handler, request)
             except ClientDisconnect:
                 return
             except Exception as error:

@@ -24,6 +24,7 @@ from carrel.http.csrf import StaleForm
 from carrel.http.pages import pages_of
 from carrel.http.request import facts_of, hub_of, is_api
 from carrel.lib.urls import with_arguments
+from carrel.storage.base import StorageUnavailable
 
 _STATUS: dict[type[CarrelError], int] = {
     NotFound: 404,
@@ -36,6 +37,10 @@ _STATUS: dict[type[CarrelError], int] = {
 }
 
 
+#: When to come back while a back end is away, in seconds.
+_RETRY_AFTER = "2"
+
+
 class NoSuchPage(NotFound):
     """Nothing is at this address, and there is nothing more to say."""
 
@@ -44,6 +49,8 @@ def answer_error(request: Request, error: Exception) -> Response:
     """Answer what a handler raised; nothing else turns errors into answers."""
     if isinstance(error, CarrelError):
         return answer_expected(request, error)
+    if isinstance(error, StorageUnavailable):
+        return answer_unavailable(request, error)
     if isinstance(error, HTTPException) and error.status_code < 500:
         # A body that is not what its Content-Type says.
         return answer(request, error.status_code, error.detail)
@@ -61,9 +68,21 @@ def answer_expected(request: Request, error: CarrelError) -> Response:
         hub = hub_of(request)
         if not is_api(facts_of(request.scope).path, hub.settings.base_url):
             return RedirectResponse(login_url(request), 302)
-    response = answer(request, status_of(error), str(error) or None, retry=isinstance(error, StaleForm))
+    code = error.code if isinstance(error, OverLimit) else ""
+    retry = isinstance(error, StaleForm)
+    response = answer(request, status_of(error), str(error) or None, retry=retry, code=code)
     if isinstance(error, OverLimit):
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if isinstance(error, Unavailable):
+        response.headers["Retry-After"] = _RETRY_AFTER
+    return response
+
+
+def answer_unavailable(request: Request, error: StorageUnavailable) -> Response:
+    """Answer what the database could not be asked; whether a change was made may be unknown."""
+    logging.getLogger("carrel.http").warning("Request %s failed: %s", facts_of(request.scope).id, error)
+    response = answer(request, 503, "The database does not answer now. Please try again in a moment.")
+    response.headers["Retry-After"] = _RETRY_AFTER
     return response
 
 
@@ -74,11 +93,14 @@ def answer_unexpected(request: Request, error: Exception) -> Response:
     return answer(request, 500, f"Something went wrong here. The log has it as request {facts.id}.")
 
 
-def answer(request: Request, status: int, message: str | None, *, retry: bool = False) -> Response:
-    """Return `{"status", "message"}` on API paths, else the error page."""
+def answer(
+    request: Request, status: int, message: str | None, *, retry: bool = False, code: str = ""
+) -> Response:
+    """Return `{"status", "message"}` on API paths, with `code` where there is one, else the error page."""
     pages = pages_of(request)
     if pages is None or is_api(facts_of(request.scope).path, hub_of(request).settings.base_url):
-        body = msgspec.json.encode({"status": status, "message": message})
+        told = {"status": status, "message": message} | ({"code": code} if code else {})
+        body = msgspec.json.encode(told)
         return Response(body, status, media_type="application/json")
     return pages.error(request, status, message or "", retry=retry)
 

@@ -5,6 +5,7 @@ It wraps the whole application as plain ASGI: a framework's middleware sees only
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import time
@@ -26,6 +27,8 @@ _BODILESS = frozenset({"GET", "HEAD"})
 MAX_BODY = 1024 * 1024
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _TOO_LARGE = b'{"status": 413, "message": "The request body is too large."}'
+_STOPPING = b'{"status": 503, "message": "The hub is being restarted. Please try again in a moment."}'
+_RETRY = ((b"retry-after", b"2"),)
 
 
 class HubMiddleware:
@@ -72,6 +75,10 @@ class HubMiddleware:
             await self.wrapped(scope, body.receive, reply.send)
         except _TooLarge:
             await reply.answer(413, _TOO_LARGE)
+        except asyncio.CancelledError:
+            # The server below ends what is still under way when the hub stops. The task ends here anyway.
+            await reply.answer(503, _STOPPING, _RETRY)
+            await reply.end()
 
     def _look_at(self, scope: Scope) -> RequestFacts:
         peer = scope.get("client")
@@ -146,6 +153,7 @@ class _Reply:
         self._headers = headers
         self._send = send
         self._head = facts.method == "HEAD"
+        self._ended = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -153,16 +161,23 @@ class _Reply:
             message = {**message, "headers": self._complete(list(message.get("headers", ())))}
         elif self._head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
+        self._ended = message["type"] == "http.response.body" and not message.get("more_body")
         await self._send(message)
 
-    async def answer(self, status: int, body: bytes) -> None:
+    async def answer(self, status: int, body: bytes, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """Answer, unless an answer has begun."""
         if self.status:
             return
-        headers = [(b"content-length", str(len(body)).encode())]
+        headers = [(b"content-length", str(len(body)).encode()), *more]
         if body:
             headers.append((b"content-type", b"application/json"))
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
+
+    async def end(self) -> None:
+        """Close what is being streamed, as far as it has come."""
+        if not self._ended:
+            await self.send({"type": "http.response.body", "body": b""})
 
     def _complete(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         present = {name.lower(): value for name, value in headers}

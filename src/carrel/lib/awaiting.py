@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from typing import Any
+
+#: What comes back from a call that nobody waits for any more, once it ends.
+Late = Callable[["asyncio.Future[Any]"], None]
+
+_GRACE = 2.0
+_KEPT = 3600.0
+
+
+class TookTooLong(TimeoutError):
+    """The limit of a call has passed; other TimeoutErrors are the called one's own."""
+
+
+class CancelledItself(RuntimeError):
+    """A call ended as if its caller had been told to end, and it was not."""
 
 
 async def resolve(value: Any) -> Any:
@@ -17,7 +32,57 @@ async def resolve(value: Any) -> Any:
     return value
 
 
-async def resolve_within(value: Any, seconds: float) -> Any:
-    """Return `resolve(value)`; raise TimeoutError when that takes longer than `seconds`."""
-    async with asyncio.timeout(seconds):
-        return await resolve(value)
+async def resolve_within(value: Any, seconds: float, late: Late | None = None) -> Any:
+    """Return `resolve(value)`; raise TookTooLong when that takes longer than `seconds`.
+
+    Then, and when the caller is cancelled, the work is cancelled too. What does not end even so within two
+    more seconds is left behind, and `late` is called with it if it ends one day. A call that cancels or exits
+    itself raises CancelledItself or a RuntimeError: it is not the caller that was told to end.
+    """
+    if not inspect.isawaitable(value):
+        return value
+    task = asyncio.ensure_future(_contained(value))
+    task.add_done_callback(lambda _: _close_unbegun(value))
+    try:
+        await asyncio.wait((task,), timeout=seconds)
+    except asyncio.CancelledError:
+        await _let_go(task, late)
+        raise
+    if not task.done():
+        await _let_go(task, late)
+        raise TookTooLong(f"It took longer than {seconds:g} seconds.")
+    if task.cancelled():
+        raise CancelledItself("The call cancelled itself")
+    return task.result()
+
+
+async def _contained(value: Any) -> Any:
+    try:
+        return await value
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"The call raised {type(error).__name__}") from error
+
+
+def _close_unbegun(value: Any) -> None:
+    """Close a coroutine whose task was cancelled before its first step."""
+    if inspect.iscoroutine(value) and inspect.getcoroutinestate(value) == inspect.CORO_CREATED:
+        value.close()
+
+
+async def _let_go(task: asyncio.Task[Any], late: Late | None) -> None:
+    task.cancel()
+    try:
+        await asyncio.wait((task,), timeout=_GRACE)
+    finally:
+        task.add_done_callback(_heard)
+        if not task.done():
+            if late is not None:
+                task.add_done_callback(late)
+            # The loop holds tasks weakly, and this one may have left something to undo.
+            asyncio.get_running_loop().call_later(_KEPT, task.done)
+
+
+def _heard(task: asyncio.Future[Any]) -> None:
+    """Look at an error that nobody waits for, so that nobody complains of it."""
+    if not task.cancelled():
+        task.exception()

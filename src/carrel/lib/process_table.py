@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ class Sighting:
     start_time: str
     state: str
     parent: int
+    group: int = 0
+    """The process group, 0 where that is unknown."""
 
 
 def find(pid: int) -> Process | None:
@@ -70,7 +73,7 @@ def look(pid: int) -> Sighting | None:
 def parse_stat(stat: str, boot_id: str) -> Sighting:
     """Return a Sighting from one line of /proc/PID/stat; the name in it may hold spaces and brackets."""
     fields = stat[stat.rindex(")") + 2 :].split()
-    return Sighting(start_time=f"{fields[19]}@{boot_id}", state=fields[0], parent=int(fields[1]))
+    return Sighting(f"{fields[19]}@{boot_id}", state=fields[0], parent=int(fields[1]), group=int(fields[2]))
 
 
 def _boot_id() -> str:
@@ -80,24 +83,49 @@ def _boot_id() -> str:
 
 def _ask_ps(pid: int) -> Sighting | None:
     answer = subprocess.run(
-        ["ps", "-o", "ppid=,stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-o", "ppid=,pgid=,stat=,lstart=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    fields = answer.stdout.split(maxsplit=2)
-    if len(fields) < 3:
+    fields = answer.stdout.split(maxsplit=3)
+    if len(fields) < 4:
         return None
-    return Sighting(start_time=fields[2].strip(), state=fields[1][0], parent=int(fields[0]))
+    return Sighting(fields[3].strip(), state=fields[2][0], parent=int(fields[0]), group=int(fields[1]))
 
 
 def environ_of(pid: int) -> dict[str, str]:
     """Return the environment that a process was started with; empty when we may not see it."""
+    return parse_environ(raw_environ(pid))
+
+
+def raw_environ(pid: int) -> bytes:
+    """Return that environment as the kernel has it, for a quick look whether a text is in it."""
+    # Asked of every process of the machine, again and again: a Path for each would cost more than the read.
     try:
-        raw = (_PROC / str(pid) / "environ").read_bytes()
+        with open(f"{_PROC}/{pid}/environ", "rb", buffering=0) as file:
+            return file.read()
     except OSError:
-        return {}
+        return b""
+
+
+def parse_environ(raw: bytes) -> dict[str, str]:
+    """Return the variables in what `raw_environ` returned."""
     pairs = (entry.decode(errors="surrogateescape").partition("=") for entry in raw.split(b"\0") if entry)
     return {key: value for key, _, value in pairs}
 
 
+def owner_of(pid: int) -> int | None:
+    """Return the uid that a process has, real and effective alike; None for any other and when unknown."""
+    try:
+        status = (_PROC / str(pid) / "status").read_text(errors="replace")
+    except OSError:
+        return None
+    line = next((line for line in status.splitlines() if line.startswith("Uid:")), "")
+    uids = set(line.split()[1:])
+    return int(uids.pop()) if len(uids) == 1 else None
+
+
 def running() -> list[int]:
     """Return the pids of all processes that can be seen; empty without /proc."""
-    return [int(entry.name) for entry in _PROC.glob("[0-9]*")] if _BOOT_ID.exists() else []
+    return [int(name) for name in os.listdir(_PROC) if name.isdecimal()] if _BOOT_ID.exists() else []

@@ -20,7 +20,8 @@ from carrel.lib.process_table import Process, is_alive, look
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
-_ENTER_HOME = 'cd -- "$1" || { echo "Cannot enter $1: starting in /"; cd /; }; shift; exec "$@"'
+_ENTER_HOME = 'cd -- "$1" || { echo "Cannot enter $1: starting in /"; cd /; }; shift; '
+_EXEC = 'exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Program:
     account: Account | None = None
     """None keeps the rights of this process; any other needs root."""
     umask: int = 0o022
+    pid_variable: str = ""
+    """A variable that tells the program its own pid, and what it starts that it is not the program."""
     popen: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments for Popen, which win."""
 
@@ -90,15 +93,21 @@ def _launch(program: Program, output: int) -> Process:
         **rights,
         **program.popen,
     }
-    argv = list(program.argv)
-    if "cwd" not in program.popen:
-        # Root may not enter a home on a network file system; its owner may.
-        argv = ["/bin/sh", "-c", _ENTER_HOME, "sh", program.home, *argv]
-    child = subprocess.Popen(argv, **arguments)
+    child = subprocess.Popen(_command(program), **arguments)
     start_time = _start_time(child.pid)
     # Popen would otherwise collect the exit status behind our back when this object is dropped.
     child.returncode = 0
     return Process(child.pid, start_time)
+
+
+def _command(program: Program) -> list[str]:
+    script, words = "", list(program.argv)
+    if "cwd" not in program.popen:
+        # Root may not enter a home on a network file system; its owner may.
+        script, words = _ENTER_HOME, [program.home, *words]
+    if program.pid_variable:
+        script += f"export {program.pid_variable}=$$; "
+    return ["/bin/sh", "-c", script + _EXEC, "sh", *words] if script else words
 
 
 def _start_time(pid: int) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 STARS = "***"
 LONGEST = 2048
 """Characters of one value that a log shows."""
+
+_MOST = 512 * 1024
+"""Characters that are looked at."""
 
 _WORDS = "token|code|state|_xsrf|password|passwd|secret|code_verifier|otp"
 _NAMES = rf"(?:{_WORDS}|[a-z_]*_(?:token|secret|password))"
@@ -24,7 +27,41 @@ _ALONE = re.compile(
     r"((?:^|[\s\"'(,])(?:[a-z]+_)*(?:token|password|secret|_xsrf)=)([^&\s\"',;)]+)", re.IGNORECASE
 )
 _AUTHORIZATION = re.compile(r"\b((?:bearer|basic|token)\s+)([A-Za-z0-9._~+/=-]{12,})", re.IGNORECASE)
+_ENVIRONMENT = re.compile(
+    r"""(\b[A-Z][A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|(?:API|ACCESS|PRIVATE)_KEY)\b['"]?\s*[:=]\s*['"]?)"""
+    r"""([^\s'",;})]+)"""
+)
+_HEADER = re.compile(
+    r"""(\b(?:proxy-)?(?:authorization|cookie|set-cookie)['"]?\s*:\s*)(\S[^\n]*)""", re.IGNORECASE
+)
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 _USER_INFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,20}://[^/\s:@]*:)([^/\s@]+)(@)", re.IGNORECASE)
+
+
+def clean_lines(text: str, lines: int, longest: int, secrets: Sequence[str] = ()) -> str:
+    """Return the last `lines` lines of what a program wrote, at most `longest` characters, fit to be shown.
+
+    Colours and other terminal codes go, controls are escaped, `secrets` go wherever they stand. A line that
+    does not fit is left out, for half a secret is not known as one; a single one keeps its beginning.
+    """
+    for secret in filter(None, secrets):
+        text = text.replace(secret, STARS)
+    kept: list[str] = []
+    room = longest
+    if len(text) > _MOST:
+        text = text[-_MOST:].partition("\n")[2]
+    for line in reversed(_TERMINAL.sub("", text).splitlines()[-lines:]):
+        shown = escape_controls(_redact_line(line.expandtabs().rstrip())[:longest])
+        room -= len(shown) + 1
+        if room < -1:
+            break
+        kept.append(shown)
+    return "\n".join(reversed(kept)).strip("\n")
+
+
+def _redact_line(line: str) -> str:
+    line = _ENVIRONMENT.sub(rf"\1{STARS}", line)
+    return redact_text(_HEADER.sub(rf"\1{STARS}", line))
 
 
 def is_secret_name(name: str) -> bool:

@@ -1,20 +1,46 @@
-"""Calling a driver: each call has a time limit, and what it raises ends here or in a Failure."""
+"""Calling a driver: each call has a time limit, and what it raises ends here or as evidence of a failure.
+
+Drivers are other people's code. A call may raise, hang, ignore that it is cancelled, answer nonsense or come
+back much too late, and none of it reaches another server or the hub. What cannot be bounded is a plain method
+that blocks: the whole hub waits for it, so it is measured and named in the log.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
-from carrel.domain.servers import Failure
-from carrel.lib.awaiting import resolve, resolve_within
+import msgspec
+
+from carrel.domain.causes.rule import Stage
+from carrel.lib.awaiting import Late, TookTooLong, resolve_within
+from carrel.lifecycle.evidence import Course, NotReady
 from carrel.spawners.base import Spawner
 
 #: How long a poll, a hook after the stop, or reading a log may take, in seconds.
 CALL_LIMIT = 30.0
+#: How long a plain method may keep the whole hub waiting before the log says so, in seconds.
+BLOCKING = 0.25
 _LOG_LINES = 50
+_LOG_LIMIT = 10.0
+_LOG_SIZE = 100_000
 _log = logging.getLogger("carrel.lifecycle")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a start before the driver's own."""
+
+    stage: Stage
+    name: str
+    """The setting or method, for people."""
+    call: Callable[[], Any]
 
 
 class Life(Enum):
@@ -25,55 +51,144 @@ class Life(Enum):
     UNKNOWN = "unknown"
 
 
-async def start(driver: Spawner) -> str:
-    """Run the driver's start and return where the server will answer, scheme to port."""
-    return endpoint(driver, await resolve(driver.start()))
+async def start(
+    driver: Spawner,
+    hooks: Sequence[Step],
+    begin: Callable[[], Awaitable[None]],
+    course: Course,
+    *,
+    late: Late,
+) -> str:
+    """Run hooks and then the driver's start; return where the server will answer, scheme to port.
+
+    All of it shares `start_timeout`, which a hook may change, and `begin` is called right before start().
+    `course` always says which step is under way. Raises NotReady after the limit, or what a hook, `begin` and
+    start() raise. `late` is called when a start that had to be left behind ends after all.
+    """
+    clock = asyncio.get_running_loop().time
+    began, limit = clock(), float(driver.start_timeout)
+    try:
+        await resolve_within(_run_steps(driver, hooks, course), limit)
+        limit = float(driver.start_timeout)
+        await begin()
+        course.enter(Stage.START, "start()")
+        left = limit - (clock() - began)
+        answer = await resolve_within(_begin(driver, "start", driver.start), left, late)
+    except TookTooLong:
+        raise NotReady(course.late(limit)) from None
+    return endpoint(driver, answer)
+
+
+async def _run_steps(driver: Spawner, steps: Sequence[Step], course: Course) -> None:
+    for step in steps:
+        course.enter(step.stage, step.name)
+        answer = _begin(driver, step.name, step.call)
+        if inspect.isawaitable(answer):
+            await answer
 
 
 async def stop(driver: Spawner, *, now: bool, limit: float) -> None:
     """Run the driver's stop; raises whatever it raises, TimeoutError after `limit` seconds."""
-    await resolve_within(driver.stop(now=now), limit)
+    await call(driver, "stop", lambda: driver.stop(now=now), limit)
 
 
 async def poll(driver: Spawner) -> tuple[Life, int | None]:
-    """Ask the driver whether its server lives; the second value is an exit status."""
+    """Ask the driver whether its server lives; the second value is an exit status.
+
+    An answer that is neither None nor a number tells nothing.
+    """
     try:
-        status = await resolve_within(driver.poll(), CALL_LIMIT)
+        status = await call(driver, "poll", driver.poll, CALL_LIMIT)
+        return (Life.ALIVE, None) if status is None else (Life.DEAD, int(status))
     except Exception:
-        _log.exception("%s cannot say whether %s is alive", type(driver).__name__, driver.user.name)
+        _log.exception("%s cannot say whether %s is alive", type(driver).__name__, driver._log_name)
         return Life.UNKNOWN, None
-    return (Life.ALIVE, None) if status is None else (Life.DEAD, int(status))
 
 
 async def logs(driver: Spawner) -> str:
     """Return the end of what the server wrote, or nothing when the driver cannot say."""
     try:
-        return str(await resolve_within(driver.logs(_LOG_LINES), CALL_LIMIT))
+        text = await call(driver, "logs", lambda: driver.logs(_LOG_LINES), _LOG_LIMIT)
+        return str(text or "")[-_LOG_SIZE:]
     except Exception:
         _log.exception("%s cannot read its server's log", type(driver).__name__)
         return ""
 
 
+def state_of(driver: Spawner, known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the driver would find its server by; what is `known` of it when it cannot say."""
+    try:
+        state = dict(driver.get_state())
+        msgspec.json.encode(state)
+    except Exception:
+        _log.exception("%s has no usable state", type(driver).__name__)
+        return known
+    return state
+
+
+async def hook(driver: Spawner, name: str, function: Callable[[], Any]) -> None:
+    """Call a hook whose failure changes nothing any more; the log names it."""
+    try:
+        await call(driver, name, function, CALL_LIMIT)
+    except Exception:
+        _log.exception("%s of %s failed", name, driver._log_name)
+
+
+async def call(driver: Spawner, name: str, function: Callable[[], Any], limit: float) -> Any:
+    """Return what a function of the driver's gives within `limit` seconds; raises what it raises."""
+    return await resolve_within(_begin(driver, name, function), limit)
+
+
+def _begin(driver: Spawner, name: str, function: Callable[[], Any]) -> Any:
+    """Call a function that may block; say so when it did."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        return function()
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"{name} raised {type(error).__name__}") from error
+    finally:
+        if (took := loop.time() - began) >= BLOCKING:
+            kind = type(driver).__name__
+            _log.warning(
+                "%s: %s kept the whole hub waiting for %.1f seconds (%s): make it async",
+                kind, name, took, driver._log_name,
+            )  # fmt: skip
+
+
 def endpoint(driver: Spawner, answer: Any) -> str:
-    """Return `http://host:port` from what `start` returned: a pair, a URL, or nothing with the port set."""
-    if isinstance(answer, str):
-        parts = urlsplit(answer)
-        return f"{parts.scheme}://{parts.netloc}"
+    """Return `http://host:port` from what `start` returned: a pair, a URL, or nothing with the port set.
+
+    Raises ValueError for anything else.
+    """
+    kind = type(driver).__name__
+    if isinstance(answer, str) and answer:
+        return _from_url(kind, answer)
     if answer:
-        ip, port = answer
+        try:
+            ip, port = answer
+        except (TypeError, ValueError):
+            raise ValueError(f"{kind}.start() returned {answer!r:.80}, not (ip, port) or a URL") from None
     else:
         ip, port = driver.server.ip or driver.ip, driver.server.port or driver.port
     if not port:
-        raise ValueError(f"{type(driver).__name__}.start() did not say on which port the server listens")
+        raise ValueError(f"{kind}.start() did not say on which port the server listens")
+    try:
+        port = int(port)
+    except (TypeError, ValueError):
+        port = 0
+    if not 0 < port < 65536 or any(character in "/?#@ \r\n" for character in str(ip)):
+        raise ValueError(f"{kind}.start() returned {answer!r:.80}, which is no address and port")
     host = f"[{ip}]" if ":" in str(ip) else ip or "127.0.0.1"
     return f"{driver.server.proto}://{host}:{port}"
 
 
-def failure_of(error: BaseException) -> Failure:
-    """Return what people are told of an exception that a start raised."""
-    message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    hint = (
-        str(getattr(error, "hint", ""))
-        or "Try again; if it fails again, show this page to the administrator."
-    )
-    return Failure("start-error", f"The server could not be started: {message}", hint=hint)
+def _from_url(kind: str, answer: str) -> str:
+    try:
+        parts = urlsplit(answer)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{kind}.start() returned {answer!r:.80}, which is no http:// or https:// URL")
+    return f"{parts.scheme}://{parts.netloc}"

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import logging
-import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_user
 from carrel.core.servers import change, server_path
-from carrel.domain.servers import Actual, Failure, Server
+from carrel.domain.causes.rule import End, Stage
+from carrel.domain.events import OrphanFound
+from carrel.domain.failures import Evidence, diagnose
+from carrel.domain.servers import Actual, Server
 from carrel.domain.transitions import Action, next_action
-from carrel.lifecycle import drive, lease
+from carrel.lifecycle import drive
 from carrel.lifecycle.drive import Life
-from carrel.lifecycle.readiness import NotReady
-from carrel.lifecycle.start import Starter, ended
-from carrel.lifecycle.stop import STOP_LIMIT, drop_rights, run_hooks
+from carrel.lifecycle.evidence import NotReady, explain
+from carrel.lifecycle.finder import Finder
+from carrel.lifecycle.lease import Leases
+from carrel.lifecycle.start import Starter
+from carrel.lifecycle.stop import DEADLINE, drop_rights, ended, run_hooks
 from carrel.spawners.base import Spawner
 
 _log = logging.getLogger("carrel.lifecycle")
+
+
+#: A server whose driver cannot tell is dead after so many probes in a row that failed…
+DOUBTS = 3
+#: …over at least so many seconds, with so many between two of them.
+DOUBT_SPAN = 30.0
+DOUBT_EVERY = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    generation: int
+    since: float
+    probes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +45,9 @@ class Poller:
 
     ctx: HubContext
     starter: Starter
-    owner: str
+    leases: Leases
+    finder: Finder
+    doubts: dict[int, _Doubt] = field(default_factory=dict)
 
     async def poll(self, server: Server) -> float:
         """Check a running server and return after how many seconds to look again.
@@ -38,54 +58,87 @@ class Poller:
         driver = build_driver(self.ctx, server, await load_user(self.ctx, server))
         life, status = await drive.poll(driver)
         if life is Life.DEAD:
-            await self._bury(server, driver, status)
+            await self._bury(server, driver, Evidence(stage=Stage.RUNNING, end=End.ENDED, status=status))
+        elif not driver.knows_death:
+            return await self._poll_address(server, driver)
+        return self._pause(driver)
+
+    async def _poll_address(self, server: Server, driver: Spawner) -> float:
+        """Ask the server itself, where its driver cannot tell whether it lives."""
+        if await self.starter.answers(server):
+            self.doubts.pop(server.id, None)
+            return self._pause(driver)
+        now = self.ctx.clock.monotonic()
+        doubt = self.doubts.get(server.id)
+        if doubt is None or doubt.generation != server.generation:
+            doubt = _Doubt(server.generation, now, 0)
+        doubt = replace(doubt, probes=doubt.probes + 1)
+        self.doubts[server.id] = doubt
+        if doubt.probes < DOUBTS or now - doubt.since < DOUBT_SPAN:
+            return DOUBT_EVERY
+        del self.doubts[server.id]
+        silence = round(now - doubt.since)
+        await self._bury(server, driver, Evidence(stage=Stage.RUNNING, end=End.SILENT, limit=silence))
+        return self._pause(driver)
+
+    def _pause(self, driver: Spawner) -> float:
         spread = float(driver.poll_jitter)
-        return float(driver.poll_interval) * random.uniform(1 - spread, 1 + spread)  # noqa: S311
+        return float(driver.poll_interval) * (1 + spread * (2 * self.ctx.chance() - 1))
 
     async def recover(self, server: Server) -> None:
         """Take over a start whose hub died: finish it when something lives, clean up otherwise."""
 
         def take(row: Server) -> Server:
-            if next_action(row, self.ctx.clock.now(), self.owner) is not Action.RECOVER:
+            if next_action(row, self.ctx.clock.now(), self.leases.owner) is not Action.RECOVER:
                 return row
             # The deadline that the row has stays: an adopter must not start the clock again.
-            return lease.take(row, self.owner, row.deadline or self.ctx.clock.now())
+            return self.leases.take(row, row.deadline or self.ctx.clock.now())
 
-        row = await change(self.ctx, server.id, take)
-        if row is None or row.lease is None or row.lease.owner != self.owner:
+        row = await self.leases.acquire(server, take)
+        if row is None:
             return
         driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
-        life = (await drive.poll(driver))[0] if row.state else Life.DEAD
+        life = await self._life(row, driver)
         url = row.url or _endpoint(driver)
         if life is Life.DEAD or not url:
-            lost = Failure("lost", "The hub was restarted while the server started.", hint="Start it again.")
-            await self.starter.fail(row, driver, lost)
+            await self.starter.fail(row, driver, Evidence(stage=Stage.START, end=End.LOST))
             return
         try:
             await self.starter.finish(await self.starter.checkpoint(row, driver.get_state(), url), driver)
             _log.info("%s was adopted", server_path(self.ctx, row))
         except NotReady as error:
-            await self.starter.fail(row, driver, Failure(error.code, str(error)))
+            await self.starter.fail(row, driver, error.evidence)
+
+    async def _life(self, row: Server, driver: Spawner) -> Life:
+        """Return what became of a run whose start was interrupted; `driver` knows it then."""
+        if row.state:
+            return (await drive.poll(driver))[0]
+        if not await self.finder.take_over(row, driver):
+            return Life.DEAD
+        _log.warning("%s ran without a checkpoint and is adopted", server_path(self.ctx, row))
+        self.ctx.bus.publish(OrphanFound(row.id, row.generation, adopted=True))
+        return Life.ALIVE
 
     async def abort(self, server: Server) -> None:
-        """End a start whose deadline has passed and that nobody works on."""
+        """End a start whose deadline has passed, whatever it is doing."""
+
+        def late(row: Server) -> Evidence:
+            return Evidence(stage=Stage.READY if row.url else Stage.START, end=End.LATE)
 
         def take(row: Server) -> Server:
             now = self.ctx.clock.now()
-            if next_action(row, now, self.owner) is not Action.ABORT:
+            if next_action(row, now, self.leases.owner) is not Action.ABORT:
                 return row
-            return lease.take(row, self.owner, now + STOP_LIMIT)
+            taken = self.leases.take(row, now + DEADLINE)
+            return replace(taken, actual=Actual.STOPPING, failure=diagnose(late(row)))
 
-        row = await change(self.ctx, server.id, take)
-        if row is None or row.lease is None or row.lease.owner != self.owner:
-            return
-        driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
-        late = Failure("timeout", "The server did not start in time.", hint="Try again.")
-        await self.starter.fail(row, driver, late)
+        row = await self.leases.acquire(server, take)
+        if row is not None:
+            driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
+            await self.starter.clear_away(row, driver, late(row))
 
-    async def _bury(self, server: Server, driver: Spawner, status: int | None) -> None:
-        log = await drive.logs(driver)
-        failure = Failure("exit", f"The server ended with status {status}.", log=log)
+    async def _bury(self, server: Server, driver: Spawner, seen: Evidence) -> None:
+        failure = await explain(self.ctx, server, driver, seen, await drive.logs(driver))
 
         def bury(row: Server) -> Server:
             same_run = row.generation == server.generation and row.actual is Actual.RUNNING
@@ -94,9 +147,9 @@ class Poller:
         row = await change(self.ctx, server.id, bury, also=drop_rights(server), durable=True)
         if row is None or row.failure is not failure:
             return
-        _log.warning("%s has ended with status %s", server_path(self.ctx, row), status)
+        _log.warning("%s has ended: %s", server_path(self.ctx, row), failure.message)
         await self.starter.routes.remove(row)
-        await run_hooks(self.ctx, row, driver)
+        await run_hooks(self.ctx, driver)
 
 
 def _endpoint(driver: Spawner) -> str:

@@ -13,6 +13,7 @@ from carrel.domain.events import ServerProgress
 from carrel.domain.servers import Server
 from carrel.spawners.base import Spawner
 
+_PATIENCE = 1.0
 _log = logging.getLogger("carrel.lifecycle")
 
 
@@ -27,17 +28,20 @@ def say_outcome(ctx: HubContext, server: Server) -> None:
 
 
 @asynccontextmanager
-async def relay(ctx: HubContext, server: Server, driver: Spawner) -> AsyncIterator[None]:
-    """Publish what the driver's own `progress()` yields while the block runs."""
-    task = asyncio.create_task(_relay(ctx, server, driver), name=f"progress of server {server.id}")
+async def relay(ctx: HubContext, server: Server, driver: Spawner) -> AsyncIterator[asyncio.Event]:
+    """Publish what the driver's own `progress()` yields from when the event is set to the block's end."""
+    begun = asyncio.Event()
+    task = asyncio.create_task(_relay(ctx, server, driver, begun), name=f"progress of server {server.id}")
     try:
-        yield
+        yield begun
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        # One that ignores it is left behind: what it says goes to a start that is over.
+        await asyncio.wait((task,), timeout=_PATIENCE)
 
 
-async def _relay(ctx: HubContext, server: Server, driver: Spawner) -> None:
+async def _relay(ctx: HubContext, server: Server, driver: Spawner, begun: asyncio.Event) -> None:
+    await begun.wait()
     try:
         async for event in driver.progress():
             step = ServerProgress(

@@ -1,43 +1,35 @@
-"""Waiting until a started server answers."""
+"""Waiting until a started server answers, and finding out why it does not."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
+from typing import Protocol
 
-from carrel.lib.httpclient import send
+from carrel.domain.causes.rule import End, Stage
+from carrel.domain.failures import Evidence
 from carrel.lifecycle import drive
+from carrel.lifecycle.evidence import NotReady
 from carrel.spawners.base import Spawner
 
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.5
-_VERSION_HEADER = "x-jupyterhub-version"
-_PROBE_SECONDS = 5.0
+EXAMINATION = 10.0
 _log = logging.getLogger("carrel.lifecycle")
 
 
-class NotReady(Exception):
-    """The server did not answer in time, or ended before it did."""
+class Probe(Protocol):
+    """Looks at a server from outside."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+    async def __call__(self, url: str) -> bool:
+        """Tell whether a URL answers with any status below 500; raise NotReady when it never will."""
 
+    async def examine(self, url: str, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what can be seen of a server that does not answer, as facts for the diagnosis.
 
-#: Tells whether a URL answers with any status below 500.
-Probe = Callable[[str], Awaitable[bool]]
-
-
-async def http_probe(url: str) -> bool:
-    """Ask over HTTP."""
-    try:
-        reply = await send("GET", url, seconds=_PROBE_SECONDS)
-    except (TimeoutError, OSError):
-        return False
-    if _VERSION_HEADER not in reply.headers:
-        _log.debug("The server at %s does not say its version", url)
-    return reply.status < 500
+        `labels` are in the environment of its processes.
+        """
 
 
 async def wait_until_ready(probe: Probe, driver: Spawner, url: str, timeout: float) -> None:
@@ -54,12 +46,22 @@ async def wait_until_ready(probe: Probe, driver: Spawner, url: str, timeout: flo
                 if pause >= _LONGEST_PAUSE / 4:
                     await _check_alive(driver)
     except TimeoutError:
+        facts = await _examine(probe, url, driver)
         raise NotReady(
-            "no-answer", f"The server did not answer at {url} within {timeout:g} seconds."
+            Evidence(stage=Stage.READY, end=End.SILENT, limit=timeout, facts={"url": url, **facts})
         ) from None
 
 
 async def _check_alive(driver: Spawner) -> None:
     life, status = await drive.poll(driver)
     if life is drive.Life.DEAD:
-        raise NotReady("exit", f"The server ended with status {status} before it answered.")
+        raise NotReady(Evidence(stage=Stage.READY, end=End.ENDED, status=status))
+
+
+async def _examine(probe: Probe, url: str, driver: Spawner) -> Mapping[str, str]:
+    try:
+        async with asyncio.timeout(EXAMINATION):
+            return await probe.examine(url, driver.run_labels())
+    except Exception:
+        _log.exception("The server at %s cannot be examined", url)
+        return {}

@@ -1,109 +1,153 @@
 """The worker that makes every server what its row wants it to be.
 
-One loop takes server ids from a queue, reads the row, asks `next_action` and runs the answer as a task, one
-task per server. Ids get into the queue from events, from timers and from a sweep over all unsettled rows, so
-that a lost event delays work and never loses it.
+One loop takes server ids from a queue, reads the row, asks `next_action` and gives the answer to the desk,
+which has one job for each server. Ids get into the queue from events, from timers and from a sweep: a lost
+event delays work and never loses it. What fails is tried again after a pause that grows, its own alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from carrel.core.context import HubContext
+from carrel.core.drivers import build_driver, load_user
 from carrel.core.servers import reload_server
-from carrel.domain.events import Event, ServerChanged
+from carrel.domain.events import Event, EventsMissed, ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import Action, next_action
+from carrel.lib.backoff import Backoff
 from carrel.lib.workqueue import WorkQueue
-from carrel.lifecycle import lease
+from carrel.lifecycle import drive
+from carrel.lifecycle.breaker import Breaker
+from carrel.lifecycle.desk import Desk
+from carrel.lifecycle.finder import Finder
+from carrel.lifecycle.lease import LeaseLost, Leases
+from carrel.lifecycle.line import StartLine
 from carrel.lifecycle.poll import Poller
 from carrel.lifecycle.readiness import Probe
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import Stopper
+from carrel.lifecycle.sweep import Sweep
+from carrel.lifecycle.turns import Turns
+from carrel.storage.base import StorageUnavailable
 
-_SWEEP_INTERVAL = 5.0
-_RETRY_AFTER = 5.0
+_FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
+_LONGEST_LOOK_RETRY = 5.0
+_POLLS_AT_ONCE = 50
 _log = logging.getLogger("carrel.lifecycle")
 
 
 class Reconciler:
-    """Runs the life of servers for one hub process; `owner` names the process in leases."""
+    """Runs the life of servers for one hub process; `owner` names the process in leases.
 
-    def __init__(self, ctx: HubContext, probe: Probe, routes: RouteKeeper, owner: str) -> None:
+    `give_up` is called when more starts have failed in a row than `consecutive_failure_limit` allows.
+    """
+
+    def __init__(
+        self,
+        ctx: HubContext,
+        probe: Probe,
+        routes: RouteKeeper,
+        owner: str,
+        give_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self._ctx = ctx
-        self._owner = owner
-        self._starter = Starter(ctx, routes, probe, owner)
-        self._stopper = Stopper(ctx, routes, owner)
-        self._poller = Poller(ctx, self._starter, owner)
+        self._turns = Turns(ctx.peers)
+        self._leases = Leases(ctx, owner)
+        self.finder = Finder(ctx)
+        self._stopper = Stopper(ctx, routes, self._leases, self.finder)
+        self._starter = Starter(ctx, routes, probe, self._leases, self._stopper, Breaker(ctx.clock), give_up)
+        self._poller = Poller(ctx, self._starter, self._leases, self.finder)
         self._queue: WorkQueue[int] = WorkQueue()
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._interrupted: set[int] = set()
-        self._polling: set[int] = set()
+        self._desk = Desk(self._ended)
+        self._backoff: Backoff[int] = Backoff(_FIRST_RETRY, _LONGEST_RETRY, ctx.chance)
+        self._look_backoff: Backoff[int] = Backoff(_FIRST_RETRY, _LONGEST_LOOK_RETRY, ctx.chance)
+        self._line = StartLine(ctx, self._starter, self._backoff, self._turns, self._begin_start)
+        self._sweep = Sweep(ctx, self._leases, self._line, self._queue.add, self._is_poll_due)
         self._poll_due: dict[int, float] = {}
-        limit = ctx.settings.concurrent_spawn_limit
-        self._starts = asyncio.Semaphore(limit if limit > 0 else 1_000_000)
+        self._polls = asyncio.Semaphore(_POLLS_AT_ONCE)
 
     def heed(self, event: Event) -> None:
         """Look at a server whose row was written; give this to the bus."""
         if isinstance(event, ServerChanged):
             self._queue.add(event.server_id)
+        elif isinstance(event, EventsMissed):
+            self._sweep.hurry()
 
     async def run(self) -> None:
         """Work until cancelled. Tasks under way are dropped then: their leases say what they were doing."""
-        sweeper = asyncio.create_task(self._sweep(), name="sweep of unsettled servers")
+        helpers = [
+            asyncio.create_task(self._sweep.run(), name="sweep of servers"),
+            asyncio.create_task(self._leases.run(), name="renewal of leases"),
+            asyncio.create_task(self._line.run(), name="line of starts"),
+        ]
         try:
             while True:
                 await self._look_safely(await self._queue.get())
+                # A long queue must not keep the rest of the hub from its turn.
+                await asyncio.sleep(0)
         finally:
-            sweeper.cancel()
-            for task in (*self._tasks.values(),):
+            for task in (*helpers, *self._starter.undoing):
                 task.cancel()
-            await asyncio.gather(sweeper, *self._tasks.values(), return_exceptions=True)
+            await self._desk.clear()
+            await asyncio.gather(*helpers, return_exceptions=True)
 
     async def _look_safely(self, server_id: int) -> None:
         try:
             await self._look(server_id)
+            self._look_backoff.clear(server_id)
+        except StorageUnavailable as error:
+            _log.warning("Server %d cannot be looked at, trying again: %s", server_id, error)
+            self._queue.add(server_id, delay=self._look_backoff.fail(server_id))
         except Exception:
             _log.exception("Server %d could not be looked at; trying again", server_id)
-            self._queue.add(server_id, delay=_RETRY_AFTER)
+            self._queue.add(server_id, delay=self._look_backoff.fail(server_id))
 
     async def _look(self, server_id: int) -> None:
         server = await reload_server(self._ctx, server_id)
         if server is None:
-            self._poll_due.pop(server_id, None)
+            self._forget(server_id)
             return
-        action = next_action(server, self._ctx.clock.now(), self._owner)
-        task = self._tasks.get(server_id)
-        if task is not None:
-            if self._is_outdated(server_id, action) and server_id not in self._interrupted:
-                self._interrupted.add(server_id)
-                task.cancel()
-            return
-        if action is Action.POLL and not self._is_poll_due(server_id):
-            self._wait_for_poll(server_id)
-            return
-        work = self._work(action, server)
-        if work is not None:
-            task = asyncio.create_task(self._do(server, work), name=f"{action} of server {server_id}")
-            self._tasks[server_id] = task
-            task.add_done_callback(lambda done: self._done(server_id, done))
+        action = next_action(server, self._ctx.clock.now(), self._leases.owner)
+        if self._desk.is_busy(server_id):
+            self._look_at_job(server, action)
+        elif server.lease is not None and server.lease.owner == self._leases.owner:
+            # Nobody works on it here, so this hub must not keep others from doing so.
+            await self._leases.release(server)
+        else:
+            self._act(server, action)
 
-    def _is_outdated(self, server_id: int, action: Action) -> bool:
-        """Tell whether the task that runs for a server stands in the way of `action`."""
-        if action is Action.STOP:
-            return server_id in self._polling
-        return action in (Action.CANCEL, Action.ABORT)
+    def _look_at_job(self, server: Server, action: Action) -> None:
+        """End the job that stands in the way of `action`, and look again when it has taken too long."""
+        if self._desk.is_outdated(server.id, action):
+            self._desk.interrupt(server.id)
+        elif server.deadline is not None:
+            left = server.deadline - self._ctx.clock.now()
+            if left > 0:
+                self._queue.add(server.id, delay=left)
 
-    def _work(self, action: Action, server: Server) -> Coroutine[Any, Any, None] | None:
+    def _act(self, server: Server, action: Action) -> None:
+        """Make `action` the job of a server that has none, or see to it that somebody looks again."""
+        server_id = server.id
+        if (pause := self._backoff.wait(server_id)) or (
+            pause := self._turns.pause(server, action, self._ctx.clock.now())
+        ) > 0:
+            self._queue.add(server_id, delay=pause)
+        elif action is Action.NONE:
+            return
+        elif action is Action.START:
+            self._line.wake()
+        elif action is Action.POLL and not self._is_poll_due(server_id):
+            self._queue.add(server_id, delay=self._poll_due[server_id] - _loop_time())
+        else:
+            self._desk.begin(server_id, action, self._do(server, self._work(action, server)))
+
+    def _work(self, action: Action, server: Server) -> Coroutine[Any, Any, None]:
         match action:
-            case Action.NONE:
-                return None
-            case Action.START:
-                return self._start(server)
             case Action.RECOVER:
                 return self._poller.recover(server)
             case Action.ABORT:
@@ -116,85 +160,70 @@ class Reconciler:
                 return self._stopper.stop(server, force=True)
             case Action.DELETE:
                 return self._delete(server)
+        raise AssertionError(f"{action} is no job")
 
-    def _done(self, server_id: int, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(server_id, None)
-        self._interrupted.discard(server_id)
-        error = None if task.cancelled() else task.exception()
+    def _begin_start(self, server: Server) -> bool:
+        """Make a start that is due a job, unless the server has one."""
+        if self._desk.is_busy(server.id):
+            return False
+        self._poll_due.pop(server.id, None)
+        self._desk.begin(server.id, Action.START, self._do(server, self._starter.start(server)))
+        return True
+
+    def _ended(self, server_id: int, action: Action, error: BaseException | None) -> None:
+        if action is Action.START:
+            self._line.leave(server_id)
         if error is None:
+            self._backoff.clear(server_id)
             self._queue.add(server_id)
             return
-        _log.error("Work on server %d failed (%s); trying again", server_id, task.get_name(), exc_info=error)
-        self._queue.add(server_id, delay=_RETRY_AFTER)
+        pause = self._backoff.fail(server_id)
+        if isinstance(error, StorageUnavailable):
+            _log.warning("%s of server %d was cut off: %s", action.capitalize(), server_id, error)
+            self._queue.add(server_id, delay=pause)
+            return
+        _log.error(
+            "%s of server %d failed; trying again in %.1f seconds",
+            action.capitalize(), server_id, pause, exc_info=error,
+        )  # fmt: skip
+        self._queue.add(server_id, delay=pause)
 
     async def _do(self, server: Server, step: Coroutine[Any, Any, None]) -> None:
         """Run one step; when it breaks off, give the lease up so that the next look recovers the server."""
         try:
             await step
-        except lease.LeaseLost:
+        except LeaseLost:
             return
         except BaseException:
             await self._give_up(server.id)
             raise
 
-    async def _start(self, server: Server) -> None:
-        async with self._starts:
-            row = await reload_server(self._ctx, server.id)
-            if row is not None and next_action(row, self._ctx.clock.now(), self._owner) is Action.START:
-                self._poll_due.pop(row.id, None)
-                await self._starter.start(row)
-
     async def _give_up(self, server_id: int) -> None:
         row = await reload_server(self._ctx, server_id)
-        if row is not None and row.lease is not None and row.lease.owner == self._owner:
-            await lease.release(self._ctx, row)
+        if row is not None and row.lease is not None and row.lease.owner == self._leases.owner:
+            await self._leases.release(row)
 
     async def _poll(self, server: Server) -> None:
-        self._polling.add(server.id)
-        try:
+        async with self._polls:
             pause = await self._poller.poll(server)
-        finally:
-            self._polling.discard(server.id)
-        self._poll_due[server.id] = asyncio.get_running_loop().time() + pause
+        self._poll_due[server.id] = _loop_time() + pause
 
     def _is_poll_due(self, server_id: int) -> bool:
-        return asyncio.get_running_loop().time() >= self._poll_due.get(server_id, 0.0)
-
-    def _wait_for_poll(self, server_id: int) -> None:
-        self._queue.add(server_id, delay=self._poll_due[server_id] - asyncio.get_running_loop().time())
+        return _loop_time() >= self._poll_due.get(server_id, 0.0)
 
     async def _delete(self, server: Server) -> None:
+        driver = build_driver(self._ctx, server, await load_user(self._ctx, server))
+        await drive.hook(driver, "delete_forever", driver.delete_forever)
         async with self._ctx.store.write(durable=True) as tx:
             await tx.servers.delete(server)
-        self._ctx.progress.forget(server.id)
+        self._forget(server.id)
 
-    async def _sweep(self) -> None:
-        voided = False
-        while True:
-            try:
-                if not voided:
-                    await self._void_old_leases()
-                    voided = True
-                await self._queue_work()
-            except Exception:
-                _log.exception("The servers could not be looked through; trying again")
-            await asyncio.sleep(_SWEEP_INTERVAL)
+    def _forget(self, server_id: int) -> None:
+        self._poll_due.pop(server_id, None)
+        self._backoff.clear(server_id)
+        self._poller.doubts.pop(server_id, None)
+        self._ctx.progress.forget(server_id)
 
-    async def _queue_work(self) -> None:
-        async with self._ctx.store.read() as tx:
-            unsettled, running = await tx.servers.unsettled(), await tx.servers.routed()
-        for server in unsettled:
-            self._queue.add(server.id)
-        for server in running:
-            if self._is_poll_due(server.id):
-                self._queue.add(server.id)
 
-    async def _void_old_leases(self) -> None:
-        """Where only one hub may use the database, whoever held a lease before is dead."""
-        if not self._ctx.store.single_hub:
-            return
-        async with self._ctx.store.read() as tx:
-            unsettled = await tx.servers.unsettled()
-        for server in unsettled:
-            if server.lease is not None and server.lease.owner != self._owner:
-                await lease.release(self._ctx, server)
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any
 
 from carrel.core.context import HubContext
-from carrel.core.routes import route_of, wanted_routes
-from carrel.domain.events import Event, RouteMissing
+from carrel.core.routes import route_of, started_elsewhere, wanted_routes
+from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing, ServerChanged
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
+from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.lib.clock import parse_iso
-from carrel.proxy.base import OutOfStep, ProxyError
+from carrel.proxy.base import OutOfStep, ProxyError, as_route, differs
+from carrel.storage.base import StorageUnavailable
 
 _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
+_ROUNDS = 5
+_NUDGE_INTERVAL = 1.0
+_CHANGE_LIMIT = 20.0
+_TABLE_LIMIT = 60.0
 _log = logging.getLogger("carrel.routes")
 
 
@@ -25,21 +34,36 @@ class RouteKeeper:
         self._ctx = ctx
         self._lock = asyncio.Lock()
         self._ahead: dict[str, Route] = {}
+        self._starting: frozenset[int] = frozenset()
+        """Servers whose routes other hubs may have set before the last sync removed them."""
         self._nudged = asyncio.Event()
+        self._next = 0.0
 
-    async def add(self, server: Server) -> None:
-        """Set the route of a server that is about to be called running; raises ProxyError."""
+    @asynccontextmanager
+    async def added(self, server: Server) -> AsyncIterator[None]:
+        """Set the route of a server for the block that calls it running; raises ProxyError.
+
+        From the block's end on the row alone says whether there is a route: when it was not written, the
+        route goes away again.
+        """
         route = route_of(server, self._ctx.settings.base_url)
-        async with self._lock:
-            self._ahead[route.spec] = route
-            try:
-                await self._ctx.proxy.add_route(route.spec, route.target, route.data)
-            except OutOfStep:
-                await self._put()
+        try:
+            async with self._lock:
+                self._ahead[route.spec] = route
+                try:
+                    await self._bounded(self._ctx.proxy.add_route(route.spec, route.target, route.data))
+                except OutOfStep:
+                    await self._put()
+            yield
+        except BaseException:
+            self.nudge()
+            raise
+        finally:
+            self._ahead.pop(route.spec, None)
 
-    def settled(self, server: Server) -> None:
-        """The row of a server says by itself now what its route is."""
-        self._ahead.pop(route_of(server, self._ctx.settings.base_url).spec, None)
+    def nudge(self) -> None:
+        """Have the table compared with the rows at once, or in a moment when that was just done."""
+        self._nudged.set()
 
     async def remove(self, server: Server) -> None:
         """Remove a server's route; what cannot be removed now is removed by the next repair."""
@@ -48,9 +72,9 @@ class RouteKeeper:
             self._ahead.pop(spec, None)
             try:
                 await self._delete(spec)
-            except ProxyError as error:
+            except Exception as error:
                 _log.warning("Route %s stays until the next repair: %s", spec, error)
-                self._nudged.set()
+                self.nudge()
 
     async def sync(self) -> None:
         """Make the table equal to the rows; raises ProxyError."""
@@ -59,20 +83,58 @@ class RouteKeeper:
 
     async def _delete(self, spec: str) -> None:
         try:
-            await self._ctx.proxy.delete_route(spec)
+            await self._bounded(self._ctx.proxy.delete_route(spec))
         except OutOfStep:
             await self._put(without=spec)
 
     async def _put(self, without: str = "") -> None:
         """Set the whole table; the row of a server whose route goes away may still call it running."""
-        routes = await wanted_routes(self._ctx) | self._ahead
-        routes.pop(without, None)
-        await self._ctx.proxy.put_routes(routes)
+        if self._ctx.peers.others:
+            await self._mend(without)
+            return
+        table = await wanted_routes(self._ctx) | self._ahead
+        table.pop(without, None)
+        await self._bounded(self._ctx.proxy.put_routes(table), _TABLE_LIMIT)
+
+    async def _mend(self, without: str) -> None:
+        """Set what is missing and remove what is left over, beside other hubs that change the table, too.
+
+        A hub sets the route of a server before it writes that the server runs. So what others are starting
+        is left alone, and what was done is compared with the rows once more.
+        """
+        proxy = self._ctx.proxy
+        for _ in range(_ROUNDS):
+            present = await self._bounded(proxy.get_all_routes(), _TABLE_LIMIT)
+            elsewhere, wanted = await started_elsewhere(self._ctx), await wanted_routes(self._ctx)
+            table = wanted | self._ahead
+            table |= {spec: as_route(present[spec]) for spec in elsewhere if spec in present}
+            table.pop(without, None)
+            left_over = present.keys() - table.keys()
+            removed = bool(left_over)
+            try:
+                for spec in left_over:
+                    await self._bounded(proxy.delete_route(spec))
+                for spec, route in table.items():
+                    if differs(route, present.get(spec)):
+                        await self._bounded(proxy.add_route(spec, route.target, route.data))
+            except OutOfStep:
+                removed = True
+                await self._bounded(proxy.put_routes(table), _TABLE_LIMIT)
+            # One that had ended at our look may have been started since, and lost its new route to us.
+            self._starting = frozenset((await started_elsewhere(self._ctx)).values() if removed else ())
+            if wanted == await wanted_routes(self._ctx):
+                return
+        self.nudge()
 
     def heed(self, event: Event) -> None:
-        """Look at once when the hub got a request that a route should have caught; give this to the bus."""
-        if isinstance(event, RouteMissing):
-            self._nudged.set()
+        """Look at once when a route may be missing; give this to the bus.
+
+        A hub got a request that a route should have caught, a hub came or went, or a server runs whose route
+        was set before this hub last set the table.
+        """
+        late = isinstance(event, ServerChanged) and event.server_id in self._starting
+        if late or isinstance(event, RouteMissing | HubsChanged | EventsMissed):
+            self.nudge()
 
     async def run(self) -> None:
         """Watch the data plane and the table until cancelled."""
@@ -83,23 +145,37 @@ class RouteKeeper:
             rounds += 1
             doubtful = doubtful or nudged or rounds % _SYNC_EVERY == 0
             try:
-                doubtful = await self._ctx.proxy.start() or doubtful
+                doubtful = await self._bounded(self._ctx.proxy.start(), _TABLE_LIMIT) or doubtful
                 if doubtful:
                     await self.sync()
                     doubtful = False
             except ProxyError as error:
                 _log.error("The data plane cannot be reached: %s", error)
+            except StorageUnavailable as error:
+                _log.warning("Routes cannot be checked, trying again: %s", error)
             except Exception:
                 _log.exception("Routes could not be checked; trying again")
 
     async def _pause(self) -> bool:
+        """Wait for a nudge or the next check and tell which it was; nudges are heard once a second."""
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_CHECK_INTERVAL):
                 await self._nudged.wait()
         except TimeoutError:
             return False
+        await asyncio.sleep(max(0.0, self._next - loop.time()))
+        self._next = loop.time() + _NUDGE_INTERVAL
         self._nudged.clear()
         return True
+
+    @staticmethod
+    async def _bounded(call: Awaitable[Any], limit: float = _CHANGE_LIMIT) -> Any:
+        """Await what the proxy does; a call that hangs must not hold up all others for ever."""
+        try:
+            return await resolve_within(call, limit)
+        except TookTooLong:
+            raise ProxyError(f"the proxy did not answer within {limit:g} seconds") from None
 
 
 async def collect_activity(ctx: HubContext) -> None:

@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver
 from carrel.core.oauth import client_of_server
-from carrel.core.servers import announce_change, server_path
+from carrel.core.servers import announce_change, server_path, wait_until_settled
 from carrel.core.tokens import new_record
+from carrel.domain.causes.rule import Stage
+from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.users import User
-from carrel.lib.awaiting import resolve
+from carrel.lib.clock import Timestamp
 from carrel.lib.ids import new_token
-from carrel.lifecycle import drive, lease
+from carrel.lifecycle import drive
+from carrel.lifecycle.breaker import Breaker, kind_of
+from carrel.lifecycle.evidence import Course, NotReady, explain
+from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.progress import relay, say, say_outcome
-from carrel.lifecycle.readiness import NotReady, Probe, wait_until_ready
+from carrel.lifecycle.readiness import EXAMINATION, Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
-from carrel.lifecycle.stop import STOP_LIMIT, clean_up, drop_rights
+from carrel.lifecycle.stop import CALL_LIMIT, DEADLINE, Stopper, ended
 from carrel.spawners.base import Spawner
-from carrel.storage.base import Transaction
+from carrel.storage.base import StorageUnavailable, Transaction
 
-#: What a start may take beyond the driver's own time-outs before the sweeper ends it, in seconds.
-_MARGIN = 5.0
+#: What a start may take beyond the driver's own time-outs before the sweeper ends it, in seconds: one that
+#: does not answer is looked at before anybody says so.
+_MARGIN = EXAMINATION + 5.0
+#: How long a probe of a server may take, in seconds.
+PROBE_LIMIT = 10.0
+#: How long a server is given to answer before its address is written down first, in seconds.
+_AT_ONCE = 1.0
+#: How often undoing a start that came too late is tried, in seconds.
+_UNDO_EVERY = 15.0
 _log = logging.getLogger("carrel.lifecycle")
 
 
@@ -38,7 +51,12 @@ class Starter:
     ctx: HubContext
     routes: RouteKeeper
     probe: Probe
-    owner: str
+    leases: Leases
+    stopper: Stopper
+    breaker: Breaker
+    give_up: Callable[[], None]
+    """Called when more starts have failed in a row than the deployer allows."""
+    undoing: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self, server: Server) -> None:
         """Start a server whose row asks for it; the outcome is in the row.
@@ -48,94 +66,158 @@ class Starter:
         begun = await self._begin(server)
         if begun is None:
             return
-        row, driver = begun
-        driver.state_saver = lambda state: self.checkpoint(row, state)
+        row, driver, kind = begun
+        since = (row.deadline or 0.0) - _allowed(driver)
+        driver.state_saver = lambda state: self.checkpoint(row, state, deadline=since + _allowed(driver))
         say(self.ctx, row, 0, "Server requested")
+        course = Course()
         try:
-            url = await self._run_driver(row, driver)
-            await self.finish(await self.checkpoint(row, driver.get_state(), url), driver)
-        except (asyncio.CancelledError, lease.LeaseLost):
+            row = replace(row, url=await self._run_driver(row, driver, course, since))
+            # When it answers already, one transaction says both where it is and that it runs.
+            ready = await self.answers(row, _AT_ONCE)
+            if not ready:
+                until = since + _allowed(driver)
+                row = await self.checkpoint(row, driver.get_state(), row.url, deadline=until)
+            await self.finish(row, driver, ready=ready)
+            self.breaker.succeeded(kind)
+        except (asyncio.CancelledError, StorageUnavailable):
+            # Whoever goes on has only the row: a driver that did not save its state itself had none there.
+            with suppress(Exception):
+                await self.checkpoint(row, drive.state_of(driver, row.state))
             raise
-        except NotReady as error:
-            await self.fail(row, driver, Failure(error.code, str(error)))
+        except LeaseLost:
+            self._undo_later(row, driver)
+            raise
         except Exception as error:
-            _log.exception("The start of %s failed", server_path(self.ctx, row))
-            await self.fail(row, driver, drive.failure_of(error))
+            await self.fail(row, driver, self._evidence(row, error, course), kind)
 
-    async def finish(self, row: Server, driver: Spawner) -> None:
-        """Wait until a started server answers, route it and call it running.
+    async def finish(self, row: Server, driver: Spawner, *, ready: bool = False) -> None:
+        """Wait until a started server answers (it does when it is `ready`), route it and call it running.
 
-        Raises NotReady when it does not answer in time.
+        Raises NotReady when it does not answer in time, LeaseLost when it is not ours to route.
         """
         say(self.ctx, row, 60, "Waiting for the server to answer")
-        api = f"{row.url}{server_path(self.ctx, row)}api"
-        await wait_until_ready(self.probe, driver, api, float(driver.http_timeout))
-        now = self.ctx.clock.now()
-        try:
-            await self.routes.add(row)
-            ready = await lease.write(
-                self.ctx,
-                row,
-                lambda current: replace(
-                    current,
-                    actual=Actual.RUNNING,
-                    lease=None,
-                    deadline=None,
-                    failure=None,
-                    started=now,
-                    state=driver.get_state(),
-                ),
+        if not ready:
+            await wait_until_ready(self.probe, driver, self._api_of(row), float(driver.http_timeout))
+        now, state = self.ctx.clock.now(), driver.get_state()
+
+        def run(current: Server) -> Server:
+            return replace(
+                current,
+                actual=Actual.RUNNING,
+                lease=None,
+                deadline=None,
+                failure=None,
+                started=now,
+                state=state,
+                url=row.url,
             )
-        finally:
-            # From here on the row alone says whether there is a route, also when the lease was lost.
-            self.routes.settled(row)
-        self.ctx.activity.server(ready.id, now)
-        say_outcome(self.ctx, ready)
-        _log.info("%s is ready", server_path(self.ctx, ready))
 
-    async def fail(self, row: Server, driver: Spawner, failure: Failure) -> None:
-        """Clean up after a start that failed and say why in the row."""
-        until = self.ctx.clock.now() + drive.CALL_LIMIT + STOP_LIMIT
-        row = await lease.write(self.ctx, row, lambda current: lease.extend(current, until))
-        log = await drive.logs(driver)
-        await clean_up(self.ctx, self.routes, row, driver, now=True)
-        failed = await lease.write(
-            self.ctx, row, lambda current: ended(current, replace(failure, log=log)), drop_rights(row)
-        )
+        self.leases.check(row)
+        async with self.routes.added(row):
+            running = await self.leases.write(row, run)
+        self.ctx.activity.server(running.id, now)
+        say_outcome(self.ctx, running)
+        _log.info("%s is ready", server_path(self.ctx, running))
+
+    async def fail(self, row: Server, driver: Spawner, seen: Evidence, kind: str = "") -> None:
+        """Say in the row why a start failed, and clean up after it; one of a kind counts in the breaker."""
+        until = self.ctx.clock.now() + DEADLINE
+        # The log may take its time; until it is here the row says what is known without it.
+        first = await explain(self.ctx, row, driver, seen, "")
+
+        def end(current: Server) -> Server:
+            state = drive.state_of(driver, current.state)
+            return replace(current, actual=Actual.STOPPING, deadline=until, failure=first, state=state)
+
+        try:
+            row = await self.leases.write(row, end)
+        except Exception:
+            self._undo_later(row, driver)
+            raise
+        await self.clear_away(row, driver, seen, kind)
+
+    async def clear_away(self, row: Server, driver: Spawner, seen: Evidence, kind: str = "") -> None:
+        """Remove what is left of a start whose row says that it failed, and why in the end."""
+        # Before anything is removed: the log may be among it.
+        failure = await explain(self.ctx, row, driver, seen, await drive.logs(driver))
+        if kind:
+            self._count(row, driver, kind, failure)
+        say(self.ctx, row, 99, failure.message)
+        _log.warning("%s did not start: %s", server_path(self.ctx, row), failure.message)
+        failed = await self.stopper.finish(replace(row, failure=failure), driver, now=True)
         say_outcome(self.ctx, failed)
-        _log.warning("%s did not start: %s", server_path(self.ctx, failed), failure.message)
 
-    async def _begin(self, server: Server) -> tuple[Server, Spawner] | None:
-        """Write the intent, or at once that no driver could be built; None when there is nothing to start."""
-        driver = None
+    async def refuse(self, server: Server, failure: Failure) -> None:
+        """End a start that has not begun; nothing of it exists anywhere."""
+        async with self.ctx.store.write() as tx:
+            row = await tx.servers.save(ended(_answered(server), failure))
+            if row is not None:
+                announce_change(tx, row)
+        if row is not None:
+            say_outcome(self.ctx, row)
+            _log.warning("%s was not started: %s", server_path(self.ctx, row), failure.message)
+
+    async def checkpoint(
+        self, row: Server, state: Mapping[str, Any], url: str = "", *, deadline: Timestamp | None = None
+    ) -> Server:
+        """Keep what the driver needs to find its server again; raises LeaseLost.
+
+        Hooks and the driver itself may change the time-outs; then the `deadline` is another one too.
+        """
+
+        def keep(current: Server) -> Server:
+            until = deadline or current.deadline
+            return replace(current, state=dict(state), url=url or current.url, deadline=until)
+
+        return await self.leases.write(row, keep)
+
+    def _evidence(self, row: Server, error: Exception, course: Course) -> Evidence:
+        if isinstance(error, NotReady):
+            return error.evidence
+        _log.error("The start of %s failed", server_path(self.ctx, row), exc_info=error)
+        return course.raised(error)
+
+    def _count(self, row: Server, driver: Spawner, kind: str, failure: Failure) -> None:
+        if self.breaker.failed(kind, row.user_id, failure):
+            _log.error("Starts of this kind are refused for a while: %s", kind)
+        if 0 < driver.consecutive_failure_limit <= self.breaker.in_a_row:
+            _log.critical("%d starts have failed in a row: the hub stops", self.breaker.in_a_row)
+            self.give_up()
+
+    async def _begin(self, server: Server) -> tuple[Server, Spawner, str] | None:
+        """Write the intent, or at once why nothing can be started; None when there is nothing to start."""
+        began, refusal, row = self.ctx.clock.monotonic(), None, None
         async with self.ctx.store.write(durable=True) as tx:
             user = await tx.users.get_by_id(server.user_id)
             if user is None:
                 return None
-            intent = replace(server, generation=server.wanted_generation, state={}, url="", failure=None)
+            node = self.ctx.peers.node if self.ctx.spawner_class.bound_to_node else ""
+            intent = replace(_answered(server), state={}, url="", failure=None, node=node)
             try:
                 driver = build_driver(self.ctx, intent, user)
+                kind = kind_of(driver)
+                refusal = self.breaker.refusal(kind, always=user.admin)
             except Exception as error:
                 _log.exception("No driver can be built for %s", server_path(self.ctx, server))
-                row = await tx.servers.save(ended(intent, drive.failure_of(error)))
-            else:
+                refusal = diagnose(Course().raised(error))
+            if refusal is None:
                 row = await self._write_intent(tx, user, intent, driver)
-            if row is not None:
-                announce_change(tx, row)
-        if row is None:
+                if row is not None:
+                    announce_change(tx, row)
+        if refusal is not None:
+            await self.refuse(server, refusal)
+        if row is None or not self.leases.hold(row, began):
             return None
-        if driver is None:
-            say_outcome(self.ctx, row)
-            return None
-        return row, driver
+        return row, driver, kind
 
     async def _write_intent(
         self, tx: Transaction, owner: User, intent: Server, driver: Spawner
     ) -> Server | None:
         """Write the row of a start that begins, and the token and OAuth client that the server gets."""
         now = self.ctx.clock.now()
-        deadline = now + float(driver.start_timeout) + float(driver.http_timeout) + _MARGIN
-        row = await tx.servers.save(replace(lease.take(intent, self.owner, deadline), actual=Actual.STARTING))
+        taken = self.leases.take(intent, now + _allowed(driver))
+        row = await tx.servers.save(replace(taken, actual=Actual.STARTING))
         if row is None:
             return None
         await tx.tokens.delete_of_server(row.id)
@@ -148,30 +230,81 @@ class Starter:
         await tx.oauth.put_client(client_of_server(row, self.ctx.settings.base_url, token.hashed))
         return row
 
-    async def _run_driver(self, row: Server, driver: Spawner) -> str:
+    async def _run_driver(self, row: Server, driver: Spawner, course: Course, since: Timestamp) -> str:
+        before = self.ctx.authenticator.pre_spawn_start
+        options = driver.run_apply_user_options
+        hooks = [
+            drive.Step(Stage.HOOK, "pre_spawn_start", lambda: before(driver.user, driver)),
+            drive.Step(Stage.HOOK, "auth_state_hook", lambda: driver.run_auth_state_hook(None)),
+            drive.Step(Stage.OPTIONS, "apply_user_options", lambda: options(driver.user_options)),
+            drive.Step(Stage.HOOK, "pre_spawn_hook", driver.run_pre_spawn_hook),
+        ]
+
         limit = float(driver.start_timeout)
+
+        async def begin() -> None:
+            # More time to answer is written down with the address; more time to start has to be now.
+            if float(driver.start_timeout) > limit:
+                until = since + _allowed(driver)
+                await self.leases.write(row, lambda current: replace(current, deadline=until))
+            # The last moment before something of the server exists; the hooks may have taken long.
+            self.leases.check(row)
+            say(self.ctx, row, 20, "Starting the server")
+            begun.set()
+
+        async with relay(self.ctx, row, driver) as begun:
+            return await drive.start(
+                driver, hooks, begin, course, late=lambda _: self._undo_later(row, driver)
+            )
+
+    async def answers(self, row: Server, seconds: float = PROBE_LIMIT) -> bool:
+        """Tell whether a server answers at its address within so many seconds."""
         try:
-            async with asyncio.timeout(limit) as timer, relay(self.ctx, row, driver):
-                await resolve(self.ctx.authenticator.pre_spawn_start(driver.user, driver))
-                await resolve(driver.run_auth_state_hook(None))
-                await driver.run_apply_user_options(driver.user_options)
-                await resolve(driver.run_pre_spawn_hook())
-                say(self.ctx, row, 20, "Starting the server")
-                return await drive.start(driver)
+            async with asyncio.timeout(seconds):
+                return await self.probe(self._api_of(row))
         except TimeoutError:
-            if timer.expired():
-                raise NotReady("timeout", f"The server did not start within {limit:g} seconds.") from None
-            raise
+            return False
 
-    async def checkpoint(self, row: Server, state: Mapping[str, Any], url: str = "") -> Server:
-        """Keep what the driver needs to find its server again; raises LeaseLost."""
-        return await lease.write(
-            self.ctx, row, lambda current: replace(current, state=dict(state), url=url or current.url)
-        )
+    def _api_of(self, row: Server) -> str:
+        return f"{row.url}{server_path(self.ctx, row)}api"
+
+    def _undo_later(self, row: Server, driver: Spawner) -> None:
+        """End what a start made after its row had gone on without it; whoever adopted it keeps it."""
+        task = asyncio.create_task(self._undo(row, driver), name=f"undoing a start of server {row.id}")
+        self.undoing.add(task)
+        task.add_done_callback(self.undoing.discard)
+
+    async def _undo(self, row: Server, driver: Spawner) -> None:
+        while True:
+            try:
+                if _is_kept(row, driver, await wait_until_settled(self.ctx, row, DEADLINE)):
+                    return
+                await drive.stop(driver, now=True, limit=CALL_LIMIT)
+                _log.warning("A start of %s that came too late was undone", server_path(self.ctx, row))
+                return
+            except Exception:
+                path = server_path(self.ctx, row)
+                _log.exception("A start of %s came too late and cannot be undone yet", path)
+                await asyncio.sleep(_UNDO_EVERY)
 
 
-def ended(row: Server, failure: Failure) -> Server:
-    """Return `row` as it stands when its run is over because of `failure`."""
-    return replace(
-        row, actual=Actual.FAILED, lease=None, deadline=None, url="", state={}, started=None, failure=failure
-    )
+def _is_kept(row: Server, driver: Spawner, current: Server | None) -> bool:
+    """Tell whether what the start of `row` made belongs to the row as it is now.
+
+    It was adopted; or a newer run has what this one's driver knows it by, as where drivers go by names.
+    """
+    if current is None:
+        return False
+    if current.generation == row.generation:
+        return current.actual is Actual.RUNNING
+    return current.active and drive.state_of(driver, {}) in ({}, current.state)
+
+
+def _allowed(driver: Spawner) -> float:
+    """Return how long a start may take in all, by what its driver is set to now."""
+    return float(driver.start_timeout) + float(driver.http_timeout) + _MARGIN
+
+
+def _answered(server: Server) -> Server:
+    """Return `server` with its wish taken up: what comes of it now is the answer."""
+    return replace(server, generation=server.wanted_generation)

@@ -1,4 +1,4 @@
-"""The steps of a stop, and of cleaning up after a run that ended by itself."""
+"""The steps of a stop, and of cleaning up after a run that ended by itself or never began."""
 
 from __future__ import annotations
 
@@ -8,19 +8,27 @@ from dataclasses import dataclass, replace
 
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_user
-from carrel.core.servers import change, server_path
+from carrel.core.servers import server_path
+from carrel.domain.causes.rule import Stage
 from carrel.domain.events import ClientEnded, RightsChanged
+from carrel.domain.failures import diagnose
 from carrel.domain.names import client_id
-from carrel.domain.servers import Actual, Server
+from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.transitions import Action, next_action
-from carrel.lib.awaiting import resolve_within
-from carrel.lifecycle import drive, lease
+from carrel.lifecycle import drive
+from carrel.lifecycle.evidence import Course, clean_log
+from carrel.lifecycle.finder import Finder
+from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.spawners.base import Spawner
 from carrel.storage.base import Transaction
 
-#: How long a stop may take before it is forced, in seconds; the drivers' own escalation fits into it.
-STOP_LIMIT = 75.0
+#: How long one call of a driver's stop may take, in seconds; the drivers' own escalation fits into it.
+CALL_LIMIT = 75.0
+#: When a stop has taken too long: both calls, the log and the hooks have had their time.
+DEADLINE = 2 * CALL_LIMIT + 3 * drive.CALL_LIMIT
+#: Said of a server that runs and cannot be ended.
+CANNOT_STOP = "stop-error"
 _log = logging.getLogger("carrel.lifecycle")
 
 
@@ -30,64 +38,101 @@ class Stopper:
 
     ctx: HubContext
     routes: RouteKeeper
-    owner: str
+    leases: Leases
+    finder: Finder
 
     async def stop(self, server: Server, *, force: bool = False) -> None:
-        """End a server's run, whatever state its start or stop was left in; the outcome is in the row."""
-        deadline = self.ctx.clock.now() + STOP_LIMIT
+        """End a server's run, whatever state its start or stop was left in; the outcome is in the row.
+
+        Raises what the driver raises when the server cannot be ended: the row says so and keeps its state,
+        and the next attempt allows no time for a clean end.
+        """
+        deadline = self.ctx.clock.now() + DEADLINE
 
         def take(row: Server) -> Server:
-            if next_action(row, self.ctx.clock.now(), self.owner) not in (
-                Action.STOP,
-                Action.CANCEL,
-                Action.FORCE,
-            ):
+            action = next_action(row, self.ctx.clock.now(), self.leases.owner)
+            if action not in (Action.STOP, Action.CANCEL, Action.FORCE):
                 return row
-            return replace(lease.take(row, self.owner, deadline), actual=Actual.STOPPING)
+            return replace(self.leases.take(row, deadline), actual=Actual.STOPPING)
 
-        row = await change(self.ctx, server.id, take)
-        if row is None or row.actual is not Actual.STOPPING:
+        row = await self.leases.acquire(server, take)
+        if row is None:
             return
-        user = await load_user(self.ctx, row)
-        driver = build_driver(self.ctx, row, user)
-        await clean_up(self.ctx, self.routes, row, driver, now=force)
-        await lease.write(
-            self.ctx,
-            row,
-            lambda current: replace(
-                current, actual=Actual.STOPPED, lease=None, deadline=None, url="", state={}, started=None
-            ),
-            drop_rights(row),
-        )
-        _log.info("%s has stopped", server_path(self.ctx, row))
+        await self.finish(row, now=force or row.failure is not None)
 
+    async def finish(self, row: Server, driver: Spawner | None = None, *, now: bool) -> Server:
+        """Clean up a run whose row says stopping under our lease, and write what it came to.
 
-async def clean_up(ctx: HubContext, routes: RouteKeeper, row: Server, driver: Spawner, *, now: bool) -> None:
-    """Remove a run from the world: its route and its process. May be repeated.
-
-    A driver that fails to stop is forced; what it still raises is raised, so that the row keeps saying that
-    something is there.
-    """
-    await routes.remove(row)
-    if not now:
+        That is failed when the row has a start's failure, stopped otherwise. Raises as `stop` does.
+        """
+        failure = row.failure
         try:
-            await drive.stop(driver, now=False, limit=STOP_LIMIT)
-        except Exception:
-            _log.exception("%s could not stop %s; forcing", type(driver).__name__, server_path(ctx, row))
-            now = True
-    if now:
-        await drive.stop(driver, now=True, limit=STOP_LIMIT)
-    await run_hooks(ctx, row, driver)
+            if driver is None:
+                driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
+                if failure is not None and failure.code != CANNOT_STOP and not failure.log:
+                    failure = replace(failure, log=clean_log(driver, await drive.logs(driver)))
+            if not drive.state_of(driver, row.state):
+                # Interrupted before its checkpoint, maybe by the death of a hub: it may run all the same.
+                await self.finder.take_over(row, driver)
+            await self.clean_up(row, driver, now=now)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            await self._confess(row, failure or _why_it_stays(error))
+            raise
+        ended = await self.leases.write(row, lambda current: _at_rest(current, failure), drop_rights(row))
+        _log.info("%s has stopped", server_path(self.ctx, ended))
+        return ended
+
+    async def clean_up(self, row: Server, driver: Spawner, *, now: bool) -> None:
+        """Remove a run from the world: its route and its process. May be repeated.
+
+        A driver that fails to stop is forced; what it still raises is raised, so that the row keeps saying
+        that something is there.
+        """
+        self.leases.check(row)
+        await self.routes.remove(row)
+        if not now:
+            try:
+                await drive.stop(driver, now=False, limit=CALL_LIMIT)
+            except Exception:
+                name = type(driver).__name__
+                _log.exception("%s could not stop %s; forcing", name, server_path(self.ctx, row))
+                now = True
+                self.leases.check(row)
+                await drive.stop(driver, now=True, limit=CALL_LIMIT)
+        else:
+            await drive.stop(driver, now=True, limit=CALL_LIMIT)
+        await run_hooks(self.ctx, driver)
+
+    async def _confess(self, row: Server, failure: Failure) -> None:
+        """Say in the row that the server is still there, and leave it to whoever tries next."""
+        await self.leases.write(row, lambda current: replace(current, lease=None, failure=failure))
 
 
-async def run_hooks(ctx: HubContext, row: Server, driver: Spawner) -> None:
+async def run_hooks(ctx: HubContext, driver: Spawner) -> None:
     """Call what the deployer wants called after a run, and let the driver forget it; never fails."""
-    try:
-        await resolve_within(driver.run_post_stop_hook(), drive.CALL_LIMIT)
-        await resolve_within(ctx.authenticator.post_spawn_stop(driver.user, driver), drive.CALL_LIMIT)
-    except Exception:
-        _log.exception("A hook after the stop of %s failed", server_path(ctx, row))
-    driver.clear_state()
+    await drive.hook(driver, "post_stop_hook", driver.run_post_stop_hook)
+    after = ctx.authenticator.post_spawn_stop
+    await drive.hook(driver, "post_spawn_stop", lambda: after(driver.user, driver))
+    await drive.hook(driver, "clear_state", driver.clear_state)
+
+
+def _why_it_stays(error: Exception) -> Failure:
+    return diagnose(Course(Stage.STOP, "stop()").raised(error))
+
+
+def _at_rest(row: Server, failure: Failure | None) -> Server:
+    if failure is not None and failure.code != CANNOT_STOP:
+        return ended(row, failure)
+    return replace(ended(row, None), actual=Actual.STOPPED)
+
+
+def ended(row: Server, failure: Failure | None) -> Server:
+    """Return `row` as it stands when its run is over because of `failure`."""
+    return replace(
+        row, actual=Actual.FAILED, lease=None, deadline=None, url="", state={}, started=None, failure=failure
+    )
 
 
 def drop_rights(row: Server) -> Callable[[Transaction], Awaitable[None]]:

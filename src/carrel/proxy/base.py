@@ -38,6 +38,11 @@ class Proxy(LoggingConfigurable):
     def _default_log(self) -> logging.Logger:
         return logging.getLogger("carrel.proxy")
 
+    @property
+    def of_this_hub(self) -> bool:
+        """Whether this hub runs the data plane, so that other hubs have others."""
+        return bool(self.should_start)
+
     async def start(self) -> bool:
         """Make sure that the data plane runs: take over the one that does, or start one; may be repeated.
 
@@ -70,5 +75,18 @@ class Proxy(LoggingConfigurable):
         for spec in present.keys() - routes.keys():
             await self.delete_route(spec)
         for spec, route in routes.items():
-            if spec not in present or present[spec]["target"] != route.target:
+            if differs(route, present.get(spec)):
                 await self.add_route(spec, route.target, route.data)
+
+
+def differs(route: Route, present: Mapping[str, Any] | None) -> bool:
+    """Tell whether a route has to be set where `present` is what `get_all_routes` says of its path."""
+    if present is None or present["target"] != route.target:
+        return True
+    return bool(present["data"].get("alternatives") != route.data.get("alternatives"))
+
+
+def as_route(present: Mapping[str, Any]) -> Route:
+    """Return an entry of `get_all_routes` as it would be set."""
+    data = {name: value for name, value in present["data"].items() if name != "last_activity"}
+    return Route(present["routespec"], present["target"], data)

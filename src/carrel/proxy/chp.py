@@ -34,6 +34,11 @@ class ConfigurableHTTPProxy(Proxy):
     def _auth_token_default(self) -> str:
         return os.environ.get("CONFIGPROXY_AUTH_TOKEN", "")
 
+    @property
+    def of_this_hub(self) -> bool:
+        """It is run by somebody else, whatever `should_start` says."""
+        return False
+
     async def start(self) -> bool:
         """Check that the proxy answers; its table may hold anything."""
         await self.get_all_routes()

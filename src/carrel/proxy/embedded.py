@@ -7,6 +7,7 @@ for other addresses is replaced. Its table is watched: see `ledger`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import subprocess
@@ -19,6 +20,7 @@ import msgspec
 from traitlets import Int, Unicode
 
 from carrel.domain.routes import Route
+from carrel.lib.control_groups import set_apart
 from carrel.lib.httpclient import Reply
 from carrel.lib.ids import new_token
 from carrel.lib.listen import PortInUse
@@ -61,15 +63,24 @@ class CarrelProxy(ConfigurableHTTPProxy):
         # One change at a time, and none while the table is looked at: they are counted.
         self._turn = asyncio.Lock()
 
+    @property
+    def of_this_hub(self) -> bool:
+        """Whether this hub runs it."""
+        return bool(self.should_start)
+
     async def start(self) -> bool:
         """Take over the data plane that runs, or start one.
 
-        Returns True when it is not that of last time, or its table was changed by somebody else since.
+        Without `should_start` it must be running already, whoever has started it and how. Returns True when
+        it is not that of last time, or its table was changed by somebody else since.
         """
         async with self._turn:
-            return await self._start()
+            status = await (self._ensure() if self.should_start else self._find())
+            fresh = bool(status["pid"] != self._pid)
+            self._pid = status["pid"]
+            return fresh or not self._ledger.agrees(status.get("table"))
 
-    async def _start(self) -> bool:
+    async def _ensure(self) -> dict[str, Any]:
         self.auth_token = self.auth_token or self._load_token()
         status = await self._status()
         if status is not None and not self._fits():
@@ -78,12 +89,15 @@ class CarrelProxy(ConfigurableHTTPProxy):
             status = None
         if status is None:
             status = await self._launch()
-        fresh = bool(status["pid"] != self._pid)
-        self._pid = status["pid"]
-        return fresh or not self._ledger.agrees(status.get("table"))
+        return status
 
     async def stop(self) -> bool:
-        """End the data plane, wait until it is gone, and return whether one was running."""
+        """End the data plane, wait until it is gone, and return whether one was running.
+
+        One that is somebody else's (`should_start`) goes on.
+        """
+        if not self.should_start:
+            return False
         self.auth_token = self.auth_token or self._load_token()
         if await self._status() is None:
             return False
@@ -126,6 +140,15 @@ class CarrelProxy(ConfigurableHTTPProxy):
             self._ledger.lost()
             raise
 
+    async def _find(self) -> dict[str, Any]:
+        status = await self._status()
+        if status is None:
+            raise ProxyError(
+                f"no data plane answers at {self.api_url}: run carrel-proxy there, or set "
+                "c.CarrelProxy.should_start = True"
+            )
+        return status
+
     async def _status(self) -> dict[str, Any] | None:
         try:
             return msgspec.json.decode((await self._call("GET", "/api/status")).body, type=dict[str, Any])
@@ -143,6 +166,9 @@ class CarrelProxy(ConfigurableHTTPProxy):
             self._process.poll()
         process = await asyncio.to_thread(self._spawn)
         self._process = process
+        with contextlib.suppress(OSError):
+            # A supervisor that ends the hub's control group would end every connection with it.
+            await asyncio.to_thread(set_apart, process.pid, f"carrel-proxy-{self.port}")
         async with asyncio.timeout(_START_LIMIT):
             while not status_file.exists():
                 if process.poll() is not None:

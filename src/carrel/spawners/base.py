@@ -60,8 +60,14 @@ class Spawner(LoggingConfigurable):
     generation = Integer(0)
     log_directory = Unicode()
 
+    bound_to_node: ClassVar[bool] = False
+    """True of a driver whose servers can only be reached from the machine that started them: of several hubs
+    that share a database, one on that machine polls and stops them."""
     will_resume: bool = False
     """A driver whose server keeps its token over a stop sets it to True."""
+    knows_death: bool = True
+    """A driver whose `poll` cannot tell whether the server has ended sets it to False: then one counts as
+    ended when three probes of its own address have failed in a row, over half a minute or more."""
     state_saver: Callable[[Mapping[str, Any]], Awaitable[Any]] | None = None
     """Where `save_state` goes; the hub sets it."""
     _start_pending: bool = False
@@ -243,6 +249,14 @@ class Spawner(LoggingConfigurable):
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
         """Return what runs of this hub's, besides the (server id, generation) pairs that are known."""
         return []
+
+    async def recognize(self, orphan: Orphan) -> bool:
+        """Take over what `find_orphans` reported, if it really is this run; tell whether it is.
+
+        A driver whose marks are the users' to forge has to look at more than the mark. May be repeated.
+        """
+        self.load_state(orphan.state)
+        return True
 
     # The environment and the command line
 

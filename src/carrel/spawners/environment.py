@@ -12,6 +12,8 @@ from carrel.domain.names import escape
 HUB_LABEL = "CARREL_HUB_ID"
 SERVER_LABEL = "CARREL_SERVER_ID"
 GENERATION_LABEL = "CARREL_GENERATION"
+PID_LABEL = "CARREL_PID"
+"""The pid of the server itself: what it starts inherits all labels, and this one gives it away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

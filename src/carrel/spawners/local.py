@@ -11,18 +11,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from traitlets import Dict, Integer, Unicode, default
+from traitlets import Bool, Dict, Integer, Unicode, default
 
-from carrel.lib import processes
+from carrel.lib import control_groups, processes
 from carrel.lib.awaiting import resolve
 from carrel.lib.net import free_port, reachable
 from carrel.lib.process_table import Process, find, is_alive, look
 from carrel.lib.processes import Account, Program
 from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
+from carrel.spawners.environment import PID_LABEL
 from carrel.spawners.errors import StartError
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
-from carrel.spawners.orphans import find_local_orphans
+from carrel.spawners.orphans import find_local_orphans, is_server
 from carrel.spawners.reports import Orphan
 from carrel.spawners.traits import Command
 
@@ -47,6 +48,8 @@ def set_user_setuid(username: str, chdir: bool = True) -> Callable[[], None]:
 class LocalProcessSpawner(Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
+    bound_to_node = True
+
     interrupt_timeout = Integer(30, help="How long a server may take to end after SIGINT, in seconds.").tag(
         config=True
     )
@@ -61,6 +64,9 @@ class LocalProcessSpawner(Spawner):
         [], minlen=0, help="A shell that runs the command, given as one word: ['bash', '-l', '-c']."
     ).tag(config=True)
     umask = Integer(0o022, help="The umask of servers.").tag(config=True)
+    own_control_group = Bool(
+        True, help="Give each server a control group, so that it outlives that of the hub's service."
+    ).tag(config=True)
 
     pid = Integer(0)
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
@@ -106,6 +112,8 @@ class LocalProcessSpawner(Spawner):
         """Forget the process."""
         super().clear_state()
         self.pid, self.start_time = 0, ""
+        if self.own_control_group:
+            control_groups.remove_group(self._group_name())
         if self._chose_port:
             self.port, self._chose_port = 0, False
 
@@ -128,6 +136,8 @@ class LocalProcessSpawner(Spawner):
         await self._launch(program)
         self.server.ip, self.server.port = reachable(self.ip), self.port
         try:
+            if self.own_control_group:
+                await self._set_apart()
             await self.save_state()
         except BaseException:
             # Without the checkpoint nobody would know of it.
@@ -196,7 +206,15 @@ class LocalProcessSpawner(Spawner):
         popen = dict(self.popen_kwargs)
         if self._makes_own_child():
             popen.setdefault("preexec_fn", self.make_preexec_fn(self.user.name))
-        return Program(argv=words, env=env, home=self._home(), account=rights, umask=self.umask, popen=popen)
+        return Program(
+            argv=words,
+            env=env,
+            home=self._home(),
+            account=rights,
+            umask=self.umask,
+            pid_variable=PID_LABEL,
+            popen=popen,
+        )
 
     async def _launch(self, program: Program) -> None:
         self._exit_status = None
@@ -212,10 +230,19 @@ class LocalProcessSpawner(Spawner):
                 os.close(output)
         self.pid, self.start_time = process.pid, process.start_time
 
+    async def _set_apart(self) -> None:
+        try:
+            await asyncio.to_thread(control_groups.set_apart, self.pid, self._group_name())
+        except OSError as error:
+            self.log.info("The server of %s stays in the hub's control group: %s", self._log_name, error)
+
+    def _group_name(self) -> str:
+        return f"carrel-{self.hub.hub_id[:8]}-{self.server_id}"
+
     def _open_log(self) -> int:
-        if not self.log_directory:
+        path = self._log_path()
+        if path is None:
             return subprocess.DEVNULL
-        path = log_path(self.log_directory, self.user.name, self.server_id)
         self.log_file = str(path)
         return open_log(path)
 
@@ -273,7 +300,29 @@ class LocalProcessSpawner(Spawner):
         """Return the processes that carry this hub's label and are none of the known runs."""
         return await asyncio.to_thread(find_local_orphans, self.hub.hub_id, frozenset(known))
 
+    async def recognize(self, orphan: Orphan) -> bool:
+        """Take over a process that carries this run's labels and has the rights of this server's owner."""
+        process = Process(int(orphan.state["pid"]), str(orphan.state["start_time"]))
+        if not await asyncio.to_thread(self._is_mine, process):
+            return False
+        # Only the port is the process's to say; who else it might name would be visited in its name.
+        self.load_state({**orphan.state, "ip": reachable(self.ip), "log": str(self._log_path() or "")})
+        return True
+
+    def _is_mine(self, process: Process) -> bool:
+        try:
+            account = self._find_account() if self._makes_own_child() else self._rights()
+        except StartError:
+            return False
+        return is_server(process, account.uid if account else os.geteuid(), self.run_labels())
+
     async def delete_forever(self) -> None:
         """Remove the server's logs."""
-        if self.log_directory:
-            remove_logs(log_path(self.log_directory, self.user.name, self.server_id))
+        path = self._log_path()
+        if path is not None:
+            remove_logs(path)
+
+    def _log_path(self) -> Path | None:
+        if not self.log_directory:
+            return None
+        return log_path(self.log_directory, self.user.name, self.server_id)

@@ -30,11 +30,14 @@ def read_tail(path: Path, lines: int) -> str:
     try:
         with path.open("rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - _MOST_READ))
-            text = file.read().decode(errors="replace")
+            begin = max(0, file.tell() - _MOST_READ)
+            file.seek(begin)
+            found = file.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         return ""
-    return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
+    # The first line is half a line then, and a secret in it may not be known as one.
+    whole = found[1:] if begin and len(found) > 1 else found
+    return "\n".join(whole[-lines:]) if lines > 0 else ""
 
 
 def remove_logs(path: Path) -> None:

@@ -25,3 +25,5 @@ class Orphan:
     generation: int
     state: Mapping[str, Any]
     """What `load_state` takes, to poll it or to stop it."""
+    user_name: str = ""
+    """Whose it says that it is, when it says so; for runs whose row is gone."""

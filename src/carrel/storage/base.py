@@ -14,7 +14,7 @@ questions in it. After the Conflicts that are named below it may go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -33,6 +33,17 @@ from carrel.lib.clock import Timestamp
 
 class StorageError(Exception):
     """The database cannot be used; the text says why and what would be right."""
+
+
+class StorageUnavailable(StorageError):
+    """The database does not answer now; the same again may succeed later.
+
+    When this was raised by the end of a write block, nobody knows whether it was committed.
+    """
+
+
+class StorageContended(StorageUnavailable):
+    """The transaction was undone in favour of another one; the same again may succeed at once."""
 
 
 class SchemaMismatch(StorageError):
@@ -205,14 +216,32 @@ class Servers(Protocol):
     async def unsettled(self) -> Sequence[Server]:
         """Return all whose fact is not their wish, or that a lease still names: work to look at."""
 
+    async def starting(self, owner: str) -> Sequence[Server]:
+        """Return those that others than `owner` are starting."""
+
     async def routed(self) -> Sequence[Server]:
         """Return all that have a URL."""
+
+    async def tracked(self) -> Collection[tuple[int, int]]:
+        """Return (id, generation) of every run that a row holds a checkpoint of."""
 
     async def due(self, limit: int) -> Sequence[Server]:
         """Return those whose start is wanted and has not begun, the longest waiting first."""
 
     async def count_due_before(self, server: Server) -> int:
         """Return how many starts were asked for before this one and have not begun."""
+
+    async def positions(self, server_ids: Collection[int]) -> Mapping[int, int]:
+        """Return how many starts are ahead of each of these whose own start is wanted and has not begun."""
+
+    async def in_flight(self, after: int, limit: int) -> Sequence[int]:
+        """Return the next ids after `after`, in order, of the `unsettled` that are no waiting starts."""
+
+    async def with_url(self, after: int, limit: int) -> Sequence[int]:
+        """Return the next ids after `after`, in order, of those that have a URL."""
+
+    async def count_active(self) -> tuple[int, int]:
+        """Return how many are active, and how many of these wait for a start or are in one."""
 
     async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
         """Move the end of every lease that `owner` still holds forward; return how many there are.
@@ -263,6 +292,8 @@ class Facts(Protocol):
 
     async def get(self, key: str) -> str | None: ...
     async def put(self, key: str, value: str) -> None: ...
+    async def add(self, key: str, value: str) -> str:
+        """Put `value` where there is none yet; return what is there, which may be what another hub put."""
 
 
 class Transaction(Protocol):
@@ -295,6 +326,22 @@ class Transaction(Protocol):
         """
 
 
+class Ears(Protocol):
+    """Who wants to know what the other hubs of a database say; nothing here may wait or raise."""
+
+    def listening(self) -> None:
+        """Everything that is said from now on arrives, until `lost`; what was said before may be missed."""
+
+    def deliver(self, event: Event) -> None:
+        """Another hub said this."""
+
+    def proved(self, moment: float) -> None:
+        """All that was committed before this moment of the monotonic clock has been delivered."""
+
+    def lost(self) -> None:
+        """What is said from now on is missed."""
+
+
 class Store(Protocol):
     """A database."""
 
@@ -312,6 +359,18 @@ class Store(Protocol):
     @property
     def single_hub(self) -> bool:
         """Whether only one hub may use it, so that every lease of an earlier process is void."""
+
+    async def listen(self, ears: Ears) -> None:
+        """Hand on what other hubs announce and tell, until cancelled; connections that break are replaced.
+
+        Returns at once where there can be no other hub.
+        """
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """Tell the other hubs of events that belong to no transaction; too long ones stay here.
+
+        Nothing is published on this hub. Raises StorageError when they could not be told.
+        """
 
     def read(self) -> AbstractAsyncContextManager[Transaction]: ...
     def write(self, *, durable: bool = False) -> AbstractAsyncContextManager[Transaction]: ...

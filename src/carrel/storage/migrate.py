@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString
 
 from sqlalchemy import StaticPool, create_engine, text
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from carrel.storage.base import SchemaMismatch, StorageError
-from carrel.storage.sql.tables import REVISION, metadata
+from carrel.storage.sql.tables import REVISION, USABLE_SINCE, metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -31,19 +31,42 @@ _VERSION_TABLE = (
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
     "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
 )
+_TELL_USABLE = (
+    "INSERT INTO facts (key, value) VALUES ('usable_since', '{0}') "
+    "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+#: The query for the oldest revision whose releases may use a database that a newer release has upgraded.
+ASK_USABLE: LiteralString = "SELECT value FROM facts WHERE key = 'usable_since'"
+#: An upgrade waits so long for the transactions of the hubs at work, in seconds.
+_LOCK_LIMIT = 10
 #: Any number that no other program locks: hubs that start together upgrade one after the other.
 _ADVISORY_LOCK = 0x63617272656C
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The migrations in a directory, of which `revision` is the newest."""
+    """The migrations in a directory, of which `revision` is the newest.
+
+    Releases that know the revision `usable_since` may go on using the database after the upgrade: hubs of two
+    releases run side by side while they are replaced one by one.
+    """
 
     directory: Path = Path(__file__).parent / "migrations"
     revision: str = REVISION
+    usable_since: str = USABLE_SINCE
 
-    def examine(self, revisions: Sequence[str], tables: Callable[[], Sequence[str]], *, claimed: bool) -> str:
+    def examine(
+        self,
+        revisions: Sequence[str],
+        tables: Callable[[], Sequence[str]],
+        usable_since: str | None = None,
+        *,
+        claimed: bool,
+    ) -> str:
         """Return the revision of a database, empty for one without tables; `tables` is asked when in doubt.
+
+        Our own is returned for one of a newer release, too, when that release has said (`usable_since`)
+        that we may use it.
 
         Raises SchemaMismatch for a database of a newer release or of another program, and for an older
         one without the hub's claim, since a hub may be at work on it.
@@ -62,7 +85,10 @@ class Schema:
             raise SchemaMismatch(
                 "This database belongs to another program: give Carrel one of its own (db_url)."
             )
-        if revisions[0] not in self._known():
+        known = self._known()
+        if revisions[0] not in known:
+            if usable_since in known:
+                return self.revision
             raise SchemaMismatch(
                 f"This database was written by a newer Carrel (its schema is {revisions[0]}, ours "
                 f"{self.revision}): install that release, or restore the backup made at the upgrade."
@@ -91,6 +117,7 @@ class Schema:
                     connection.execute(str(CreateIndex(index).compile(dialect=dialect)))
             connection.execute(_VERSION_TABLE)
             connection.execute("INSERT INTO alembic_version VALUES (?)", (self.revision,))
+            connection.execute(_TELL_USABLE.format(self.usable_since))
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise StorageError("The schema could not be created; nothing was changed.") from error
@@ -124,6 +151,7 @@ class Schema:
         engine = create_engine(url, poolclass=NullPool)
         with _explained(), engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_LIMIT}s'"))
             self._run_alembic(connection)
 
     def _run_alembic(self, connection: Connection) -> None:
@@ -132,6 +160,7 @@ class Schema:
         config = self._config()
         config.attributes["connection"] = connection
         command.upgrade(config, self.revision)
+        connection.execute(text(_TELL_USABLE.format(self.usable_since)))
 
     def _known(self) -> set[str]:
         from alembic.script import ScriptDirectory

@@ -47,6 +47,10 @@ class FakeClock:
         """Set the wall clock, and it alone, forward or back."""
         self._offset += seconds
 
+    def block(self, seconds: float) -> None:
+        """Let time pass without letting anybody work, as a call does that blocks the event loop."""
+        self._elapsed += seconds
+
     async def sleep(self, seconds: float) -> None:
         """Return once the clock was advanced by `seconds`."""
         if seconds <= 0:

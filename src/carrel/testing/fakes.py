@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -33,6 +34,15 @@ class Script:
     stop_delay: float = 0.0
     stop_error: Exception | None = None
     poll_error: Exception | None = None
+    stubborn: bool = False
+    """start() and stop() go on to their end when they are cancelled, as a call in a thread does."""
+    answer: Any = None
+    """What start() returns in the place of the address."""
+    poll_answers: list[Any] = field(default_factory=list)
+    """What the next polls answer, whatever is true."""
+    disowned: bool = False
+    """What carries a run's label is somebody else's."""
+    find_error: Exception | None = None
     log: str = ""
     """What the server writes."""
     address: tuple[str, int] = ("127.0.0.1", 1)
@@ -87,7 +97,7 @@ class FakeSpawner(Spawner):
         super().clear_state()
         self.handle = 0
 
-    async def start(self) -> tuple[str, int]:
+    async def start(self) -> Any:
         """Do what the script says."""
         script = self._script
         self._note("start")
@@ -95,22 +105,26 @@ class FakeSpawner(Spawner):
         self.handle = self.generation
         try:
             await self.save_state()
-            await self.world.clock.sleep(script.start_delay)
+            await self._wait(script.start_delay)
             if script.start_error is not None:
                 raise script.start_error
         except BaseException:
             if not script.leave_on_error:
                 self.world.servers.pop(self._key, None)
             raise
+        # Again: one that comes back too late was told to forget it meanwhile.
+        self.handle = self.generation
         self.world.servers[self._key].exit_status = script.exit_status
         self.server.ip, self.server.port = script.address
-        return script.address
+        return script.address if script.answer is None else script.answer
 
     async def poll(self) -> int | None:
         """Tell whether the server is in the world."""
         self._note("poll")
         if self._script.poll_error is not None:
             raise self._script.poll_error
+        if self._script.poll_answers:
+            return self._script.poll_answers.pop(0)  # type: ignore[no-any-return]
         server = self.world.servers.get(self._key) if self.handle else None
         return 0 if server is None else server.exit_status
 
@@ -118,7 +132,7 @@ class FakeSpawner(Spawner):
         """Take the server out of the world."""
         self._note("stop")
         if not now:
-            await self.world.clock.sleep(self._script.stop_delay)
+            await self._wait(self._script.stop_delay)
         if self._script.stop_error is not None:
             raise self._script.stop_error
         server = self.world.servers.get(self._key)
@@ -132,7 +146,14 @@ class FakeSpawner(Spawner):
 
     async def find_orphans(self, known: Collection[RunKey]) -> list[Orphan]:
         """Return the living servers besides the known ones."""
+        if self.world.script.find_error is not None:
+            raise self.world.script.find_error
         return [Orphan(*key, {"handle": key[1]}) for key in sorted(self.world.alive() - set(known))]
+
+    async def recognize(self, orphan: Orphan) -> bool:
+        """Take over what the script does not disown."""
+        self.server.ip, self.server.port = self._script.address
+        return await super().recognize(orphan) and not self._script.disowned
 
     @property
     def _key(self) -> RunKey:
@@ -141,6 +162,16 @@ class FakeSpawner(Spawner):
     @property
     def _script(self) -> Script:
         return self.world.scripts.get(self.user.name, self.world.script)
+
+    async def _wait(self, seconds: float) -> None:
+        clock = self.world.clock
+        until = clock.monotonic() + seconds
+        while True:
+            try:
+                return await clock.sleep(until - clock.monotonic())
+            except asyncio.CancelledError:
+                if not self._script.stubborn:
+                    raise
 
     def _note(self, call: str) -> None:
         self.world.calls.append((call, self._key))
@@ -233,7 +264,13 @@ class FakeProbe:
     silent: set[str] = field(default_factory=set)
     """Users whose servers do not answer."""
     asked: list[str] = field(default_factory=list)
+    seen: dict[str, str] = field(default_factory=dict)
+    """What is seen of servers that do not answer."""
 
     async def __call__(self, url: str) -> bool:
         self.asked.append(url)
         return self.answers and not any(f"/user/{name}/" in url for name in self.silent)
+
+    async def examine(self, url: str, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what the test wrote down."""
+        return self.seen

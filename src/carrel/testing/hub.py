@@ -13,6 +13,7 @@ The database is SQLite in memory (or a file in `directory`), the servers live in
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ from carrel.domain.users import User
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.ids import new_token
+from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.spawners.views import HubView
@@ -53,6 +55,7 @@ class TrialHub:
     store: MortalStore
     routes: RouteKeeper
     reconciler: Reconciler
+    orphans: OrphanKeeper
 
     def __init__(self, settings: Settings, clock: FakeClock) -> None:
         self.settings = settings
@@ -86,6 +89,7 @@ class TrialHub:
         self.ctx = await self._build()
         self.routes = RouteKeeper(self.ctx)
         self.reconciler = Reconciler(self.ctx, self.probe, self.routes, owner=f"hub {len(self._lives)}")
+        self.orphans = OrphanKeeper(self.ctx, self.reconciler.finder)
         self.ctx.bus.listen(self.reconciler.heed)
         self.ctx.bus.listen(self.routes.heed)
         if not work:
@@ -96,6 +100,7 @@ class TrialHub:
         self._tasks = [
             life.spawn(self.reconciler.run(), "reconciler"),
             life.spawn(self.routes.run(), "routes"),
+            life.spawn(self.orphans.run(), "orphans"),
         ]
 
     async def restart(self, *, kill: bool = True, dies_after: int | None = None) -> None:
@@ -237,6 +242,7 @@ class TrialHub:
             callers=callers,
             activity=Activity(self.settings.activity_resolution),
             catalog=rights.catalog,
+            chance=random.Random(0).random,  # noqa: S311 - the same in every run
         )
         await load_named_users(self.store, authenticator, self.clock)
         await load_rights(self.store, authenticator, self.clock, rights)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from carrel.storage.base import Store, Transaction
+from carrel.domain.events import Event
+from carrel.storage.base import Ears, Store, Transaction
 
 _STUBBORN = 100
 _LIFE: contextvars.ContextVar[Life | None] = contextvars.ContextVar("life", default=None)
@@ -149,6 +150,15 @@ class MortalStore:
     async def checkpoint(self) -> None:
         """See `Store`."""
         await self._store.checkpoint()
+
+    async def listen(self, ears: Ears) -> None:
+        """See `Store`."""
+        await self._store.listen(ears)
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """See `Store`."""
+        await self._life.pause_if_over()
+        await self._store.tell(events)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.servers import find_server, get_server
+from carrel.core.servers import count_ahead, find_server, get_server, may_read_log, waiting_text
 from carrel.domain.names import escape
 from carrel.domain.servers import Server
 from carrel.http.endpoint import get
@@ -29,7 +29,7 @@ async def spawn_pending(hub: HubContext, caller: Caller, pages: Pages, request: 
     if server.pending == "stop":
         return pages.page(request, "stop_pending.html", server=server)
     if server.pending == "spawn":
-        return _progress(hub, pages, request, server, aim)
+        return await _progress(hub, pages, request, server, aim)
     if server.failure is None and name == caller.user.name:
         return go(f"{hub.settings.base_url}hub/home")
     return not_running(hub, pages, request, server, name, aim=aim)
@@ -48,6 +48,7 @@ def not_running(
     """Return the page of a server that does not run, with why its last start failed and a start button."""
     failure = server.failure if server else None
     visitor = facts_of(request.scope).caller
+    may_read = visitor is not None and may_read_log(visitor, user_name)
     return pages.page(
         request,
         "not_running.html",
@@ -56,21 +57,24 @@ def not_running(
         own=visitor is not None and visitor.user.name == user_name,
         failed=failure is not None,
         failure=failure,
+        show_log=may_read,
         may_start=may_start,
         spawn_url=spawn_url(hub, user_name),
         next=aim,
     )
 
 
-def _progress(hub: HubContext, pages: Pages, request: Request, server: Server, aim: str) -> Response:
+async def _progress(hub: HubContext, pages: Pages, request: Request, server: Server, aim: str) -> Response:
     generation = max(server.generation, server.wanted_generation)
     steps = hub.progress.of(server.id, generation)
     name = escape(server.user_name)
+    ahead = await count_ahead(hub, server) if server.waiting else 0
     return pages.page(
         request,
         "spawn_pending.html",
         server=server,
         steps=[step for step in steps if not (step.ready or step.failed)],
+        waiting=waiting_text(ahead) if ahead else "",
         progress=max((step.progress for step in steps), default=0),
         progress_url=f"{hub.settings.base_url}hub/api/users/{name}/server/progress",
         ready_url=destination(hub, server, aim),

@@ -13,6 +13,7 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from carrel.domain.events import Event
+from carrel.storage.base import Ears
 
 Row = tuple[Any, ...]
 Value = str | int | float | bool | None
@@ -46,6 +47,8 @@ class Engine(Protocol):
     def read(self) -> AbstractAsyncContextManager[Link]: ...
     def write(self, *, durable: bool) -> AbstractAsyncContextManager[Link]: ...
     async def checkpoint(self) -> None: ...
+    async def listen(self, ears: Ears) -> None: ...
+    async def tell(self, events: Sequence[Event]) -> None: ...
 
 
 class Statements:

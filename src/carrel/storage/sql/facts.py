@@ -10,6 +10,7 @@ from carrel.storage.sql.tables import facts
 
 _GET = select(facts.c.value).where(facts.c.key == bindparam("key"))
 _ROW = insert(facts).values(key=bindparam("key"), value=bindparam("value"))
+_ADD = _ROW.on_conflict_do_nothing(index_elements=["key"])
 _PUT = _ROW.on_conflict_do_update(index_elements=["key"], set_={"value": _ROW.excluded.value})
 
 
@@ -25,3 +26,7 @@ class SqlFacts:
 
     async def put(self, key: str, value: str) -> None:
         await self._link.change(_PUT, {"key": key, "value": value})
+
+    async def add(self, key: str, value: str) -> str:
+        await self._link.change(_ADD, {"key": key, "value": value})
+        return await self.get(key) or value

@@ -16,13 +16,18 @@ _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def encode_events(origin: str, events: Sequence[Event]) -> Iterator[str]:
-    """Yield the texts that carry these events, in order; `origin` names the hub that they are from."""
+    """Yield the texts that carry these events, in order; `origin` names the hub that they are from.
+
+    An event too long for any text is left out: none that a transaction announces is.
+    """
     head = f"[{msgspec.json.encode(origin).decode()}"
     parts: list[str] = []
     size = len(head.encode()) + 1
     for event in dict.fromkeys(events):
         part = msgspec.json.encode([type(event).__name__, msgspec.to_builtins(event)]).decode()
         length = len(part.encode()) + 1
+        if length + len(head.encode()) + 1 > _LARGEST:
+            continue
         if parts and size + length > _LARGEST:
             yield f"{head},{','.join(parts)}]"
             parts, size = [], len(head.encode()) + 1

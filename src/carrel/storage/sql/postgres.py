@@ -1,9 +1,13 @@
-"""PostgreSQL through psycopg's own asynchronous connections, a few of them."""
+"""PostgreSQL through psycopg's own asynchronous connections, a few of them.
+
+The server may be restarted or replaced: a connection found dead is replaced, a transaction that is about to
+begin waits a few seconds for a server that comes back, and one that was cut off says so.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, LiteralString
 
@@ -13,30 +17,54 @@ from sqlalchemy.sql.base import Executable
 
 from carrel.domain.errors import Conflict
 from carrel.domain.events import Event
+from carrel.lib.clock import Clock
 from carrel.lib.ids import new_token
-from carrel.storage.base import StorageError
-from carrel.storage.migrate import Schema
+from carrel.storage.base import Ears, StorageContended, StorageError, StorageUnavailable
+from carrel.storage.migrate import ASK_USABLE, Schema
 from carrel.storage.sql.engine import Row, Statements, Values
+from carrel.storage.sql.listen import Listener
 from carrel.storage.sql.notify import CHANNEL, encode_events
+from carrel.storage.sql.outage import Outage
 
 if TYPE_CHECKING:
     import psycopg
 
 _CONNECTIONS = 8
-_CONNECT_SECONDS = 10
+#: What a connection is opened with, unless the URL says otherwise. A peer that is gone without a word is
+#: found out in some ten seconds, and of several hosts in the URL the one that takes writes is chosen.
+_PARAMETERS = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "8000",
+    "target_session_attrs": "read-write",
+}
+#: A hub that is paused in the middle of a transaction must not hold its rows' locks, and nobody waits for a
+#: lock for ever.
+_SESSION = (
+    "SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '5s'; SET statement_timeout = '30s'"
+)
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+#: Serialisation failure, deadlock, lock not available: the transaction is undone for certain.
+_CONTENDED = ("40001", "40P01", "55P03")
+#: No connection or too many; a server that stops, starts, is a standby or has had enough of us.
+_GONE = ("08", "53", "57", "25006", "25P03")
 _NOTIFY = "SELECT pg_notify(%(channel)s, %(payload)s)"
 
 
 class PostgresEngine:
-    """A database on a server, which may be restarted: a connection found dead is replaced once.
+    """A database on a server.
 
     Every commit is as durable as the server is configured to make it; waiting for it blocks nobody else.
     """
 
-    def __init__(self, url: URL, schema: Schema) -> None:
+    def __init__(self, url: URL, schema: Schema, clock: Clock, jitter: Callable[[], float]) -> None:
         self._url = url
+        self._clock = clock
+        self._jitter = jitter
+        self._outage = Outage(clock, jitter)
         self._schema = schema
         self._statements = Statements(PGDialect_psycopg(paramstyle="pyformat"))  # type: ignore[no-untyped-call]
         self._places = asyncio.Semaphore(_CONNECTIONS)
@@ -79,6 +107,13 @@ class PostgresEngine:
     async def checkpoint(self) -> None:
         """Do nothing: the server tends its own log."""
 
+    async def listen(self, ears: Ears) -> None:
+        await Listener(self._connect, self.origin, self._clock, self._jitter, ears).run()
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        async with self.write(durable=False) as link:
+            link.events.extend(events)
+
     @property
     def statements(self) -> Statements:
         """The SQL of this database."""
@@ -111,7 +146,7 @@ class PostgresEngine:
                 raise
             else:
                 return connection
-        connection = await self._connect()
+        connection = await self._outage.sit_out(self._connect)
         try:
             await connection.execute(begin)
         except BaseException as error:
@@ -141,15 +176,24 @@ class PostgresEngine:
         import psycopg
 
         url = self._url.set(drivername="postgresql")
-        if "connect_timeout" not in url.query:
-            url = url.update_query_dict({"connect_timeout": str(_CONNECT_SECONDS)})
+        url = url.update_query_dict({**_PARAMETERS, **url.query})
         try:
-            return await psycopg.AsyncConnection.connect(
+            connection = await psycopg.AsyncConnection.connect(
                 url.render_as_string(hide_password=False), autocommit=True
             )
         except psycopg.Error as error:
             where = f"{self._url.host or 'localhost'}:{self._url.port or 5432}/{self._url.database or ''}"
-            raise StorageError(f"PostgreSQL at {where} does not let us in: {_first_line(error)}") from error
+            raise StorageUnavailable(
+                f"PostgreSQL at {where} does not let us in: {_first_line(error)}"
+            ) from error
+        try:
+            await connection.execute(_SESSION)
+        except BaseException as error:
+            await connection.close()
+            if isinstance(error, psycopg.Error):
+                raise _explain(error) from error
+            raise
+        return connection
 
     async def _upgrade(self) -> None:
         url = self._url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
@@ -202,15 +246,21 @@ class PostgresLink:
 async def _examine(connection: psycopg.AsyncConnection[Row], schema: Schema, claim: bool) -> str:
     import psycopg
 
+    async def ask(query: LiteralString) -> list[str]:
+        return [value for (value,) in await (await connection.execute(query)).fetchall()]
+
     try:
-        rows = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchall()
-    except psycopg.errors.UndefinedTable:
-        rows = []
+        # One state of it all, while another hub may be creating the tables.
+        await connection.execute(_READ)
+        tables = await ask("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        revisions = (
+            await ask("SELECT version_num FROM alembic_version") if "alembic_version" in tables else []
+        )
+        since = await ask(ASK_USABLE) if "facts" in tables else []
+        await connection.execute("COMMIT")
     except psycopg.Error as error:
         raise _explain(error) from error
-    cursor = await connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
-    tables = [name for (name,) in await cursor.fetchall()]
-    return schema.examine([revision for (revision,) in rows], lambda: tables, claimed=claim)
+    return schema.examine(revisions, lambda: tables, since[0] if since else None, claimed=claim)
 
 
 def _explain(error: psycopg.Error) -> Exception:
@@ -219,8 +269,11 @@ def _explain(error: psycopg.Error) -> Exception:
     if isinstance(error, errors.UniqueViolation):
         return Conflict("It exists already.")
     if error.sqlstate is None:
-        return StorageError("The connection to PostgreSQL was lost.")
-    return StorageError(f"PostgreSQL refused: {type(error).__name__} ({error.sqlstate}).")
+        return StorageUnavailable("The connection to PostgreSQL was lost.")
+    text = f"PostgreSQL refused: {type(error).__name__} ({error.sqlstate})."
+    if error.sqlstate in _CONTENDED:
+        return StorageContended(text)
+    return StorageUnavailable(text) if error.sqlstate.startswith(_GONE) else StorageError(text)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, and_, bindparam, delete, func, literal_column, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from carrel.domain.errors import Conflict
@@ -14,7 +27,7 @@ from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
 from carrel.lib.clock import Timestamp
 from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Link, OneOf, Row, Value
-from carrel.storage.sql.tables import ROUTED, START_DUE, UNSETTLED, servers, users
+from carrel.storage.sql.tables import ACTIVE, IN_FLIGHT, ROUTED, START_DUE, UNSETTLED, servers, users
 
 _SELECT = select(
     servers.c.id,
@@ -46,7 +59,13 @@ _GET_BY_ID = _SELECT.where(servers.c.id == bindparam("id"))
 _OF_USER = _SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(servers.c.name)
 _OF_USERS = _SELECT.where(OneOf(servers.c.user_id, "user_ids")).order_by(servers.c.user_id, servers.c.name)
 _UNSETTLED = _SELECT.where(UNSETTLED).order_by(servers.c.id)
+# The first condition, which the second implies, is the index's.
+_STARTING = _SELECT.where(
+    UNSETTLED, servers.c.actual == literal_column("'starting'"), servers.c.lease_owner != bindparam("owner")
+)
 _ROUTED = _SELECT.where(ROUTED).order_by(servers.c.id)
+#: A row has a checkpoint exactly while a run of it may exist. ACTIVE is said again for the sake of its index.
+_TRACKED = select(servers.c.id, servers.c.generation).where(ACTIVE, servers.c.state != literal_column("'{}'"))
 _DUE = (
     _SELECT.where(START_DUE)
     .order_by(servers.c.wished, servers.c.id)
@@ -60,6 +79,34 @@ _COUNT_DUE = select(func.count()).where(
         and_(servers.c.wished == bindparam("wished"), servers.c.id < bindparam("id")),
     ),
 )
+_LINE = (
+    select(
+        servers.c.id,
+        func.row_number().over(order_by=(servers.c.wished, servers.c.id)).label("place"),
+    )
+    .where(START_DUE)
+    .subquery()
+)
+_POSITIONS = select(_LINE.c.id, _LINE.c.place).where(OneOf(_LINE.c.id, "server_ids"))
+_COUNT_ACTIVE = select(
+    func.count(),
+    func.count(case((or_(servers.c.actual == literal_column("'starting'"), START_DUE), servers.c.id))),
+).where(ACTIVE)
+
+
+def _ids(condition: ColumnElement[bool]) -> Select[tuple[int]]:
+    """Return a page of the ids for which a partial index holds."""
+    return (
+        select(servers.c.id)
+        .where(condition, servers.c.id > bindparam("after"))
+        .order_by(servers.c.id)
+        .limit(bindparam("limit"))
+        .offset(literal_column("0"))
+    )
+
+
+_IN_FLIGHT_IDS = _ids(IN_FLIGHT.self_group())
+_ROUTED_IDS = _ids(ROUTED)
 _RENEW = (
     update(servers)
     .values(lease_expires=bindparam("expires"))
@@ -170,8 +217,14 @@ class SqlServers:
     async def unsettled(self) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_UNSETTLED, {})]
 
+    async def starting(self, owner: str) -> Sequence[Server]:
+        return [_server(row) for row in await self._link.rows(_STARTING, {"owner": owner})]
+
     async def routed(self) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_ROUTED, {})]
+
+    async def tracked(self) -> Collection[tuple[int, int]]:
+        return {(row[0], row[1]) for row in await self._link.rows(_TRACKED, {})}
 
     async def due(self, limit: int) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_DUE, {"limit": limit})]
@@ -179,6 +232,22 @@ class SqlServers:
     async def count_due_before(self, server: Server) -> int:
         rows = await self._link.rows(_COUNT_DUE, {"wished": server.wished, "id": server.id})
         return int(rows[0][0])
+
+    async def positions(self, server_ids: Collection[int]) -> Mapping[int, int]:
+        rows = await self._link.rows(_POSITIONS, {"server_ids": to_json(sorted(server_ids))})
+        return {server_id: place - 1 for server_id, place in rows}
+
+    async def in_flight(self, after: int, limit: int) -> Sequence[int]:
+        rows = await self._link.rows(_IN_FLIGHT_IDS, {"after": after, "limit": limit})
+        return [row[0] for row in rows]
+
+    async def with_url(self, after: int, limit: int) -> Sequence[int]:
+        rows = await self._link.rows(_ROUTED_IDS, {"after": after, "limit": limit})
+        return [row[0] for row in rows]
+
+    async def count_active(self) -> tuple[int, int]:
+        rows = await self._link.rows(_COUNT_ACTIVE, {})
+        return int(rows[0][0]), int(rows[0][1])
 
     async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
         return await self._link.change(_RENEW, {"owner": owner, "expires": expires, "now": now})

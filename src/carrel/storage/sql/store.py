@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from carrel.domain.events import Event
 from carrel.lib.clock import Clock
-from carrel.storage.base import StorageError
+from carrel.storage.base import Ears, StorageError
 from carrel.storage.migrate import Schema
 from carrel.storage.sql.engine import Engine, Link
 from carrel.storage.sql.facts import SqlFacts
@@ -168,6 +168,14 @@ class SqlStore:
         """See `Store.checkpoint`."""
         await self._opened().checkpoint()
 
+    async def listen(self, ears: Ears) -> None:
+        """See `Store.listen`."""
+        await self._opened().listen(ears)
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """See `Store.tell`."""
+        await self._opened().tell(events)
+
     def _opened(self) -> Engine:
         if self._engine is None:
             raise StorageError("The database is not open.")
@@ -180,7 +188,7 @@ class SqlStore:
             return SqliteEngine(path, self._schema, self._clock, self._jitter)
         from carrel.storage.sql.postgres import PostgresEngine
 
-        return PostgresEngine(url, self._schema)
+        return PostgresEngine(url, self._schema, self._clock, self._jitter)
 
 
 def _parse(text: str) -> URL:

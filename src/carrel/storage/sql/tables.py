@@ -28,6 +28,9 @@ from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
 REVISION = "0003"
+#: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
+#: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
+USABLE_SINCE = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -109,21 +112,32 @@ START_DUE = and_(
 ACTIVE = or_(_is(servers.c.actual, Actual.STARTING, Actual.RUNNING, Actual.STOPPING), START_DUE)
 #: `Server.ready`.
 READY = and_(_is(servers.c.actual, Actual.RUNNING), _is(servers.c.wanted, Wanted.RUNNING))
+_TO_BE_ENDED = and_(
+    _is(servers.c.actual, Actual.RUNNING), _is(servers.c.wanted, Wanted.STOPPED, Wanted.DELETED)
+).self_group()
 #: The fact is not the wish, or a lease still names the server.
 UNSETTLED = or_(
     _is(servers.c.actual, Actual.STARTING, Actual.STOPPING),
-    and_(
-        _is(servers.c.actual, Actual.RUNNING), _is(servers.c.wanted, Wanted.STOPPED, Wanted.DELETED)
-    ).self_group(),
+    _TO_BE_ENDED,
     START_DUE,
     _is(servers.c.wanted, Wanted.DELETED),
     servers.c.lease_owner.is_not(None),
 )
+#: Those of them that are no waiting starts, of which there may be any number.
+IN_FLIGHT = or_(
+    _is(servers.c.actual, Actual.STARTING, Actual.STOPPING),
+    _TO_BE_ENDED,
+    _is(servers.c.wanted, Wanted.DELETED),
+    servers.c.lease_owner.is_not(None),
+)
+LEASED = servers.c.lease_owner.is_not(None)
 ROUTED: ColumnElement[bool] = servers.c.url != literal_column("''")
 
 Index("ix_servers_active", servers.c.user_id, sqlite_where=ACTIVE, postgresql_where=ACTIVE)
 Index("ix_servers_unsettled", servers.c.id, sqlite_where=UNSETTLED, postgresql_where=UNSETTLED)
 Index("ix_servers_routed", servers.c.id, sqlite_where=ROUTED, postgresql_where=ROUTED)
+Index("ix_servers_in_flight", servers.c.id, sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT)
+Index("ix_servers_leased", servers.c.lease_owner, sqlite_where=LEASED, postgresql_where=LEASED)
 Index("ix_servers_due", servers.c.wished, servers.c.id, sqlite_where=START_DUE, postgresql_where=START_DUE)
 
 Index("ix_users_admin", users.c.id, sqlite_where=text("admin = 1"), postgresql_where=text("admin"))

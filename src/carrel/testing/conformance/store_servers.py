@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,19 @@ class ServersConformance:
             with pytest.raises(Conflict):
                 await tx.servers.create(user.id, "", now=NOW)
             assert await tx.servers.get(user.id, "") == server
+
+    async def test_tracked_are_the_runs_of_which_there_is_a_checkpoint(self, store: Store) -> None:
+        user = await add_user(store)
+        live = {"wanted": Wanted.RUNNING, "state": {"pid": 1}, "wanted_generation": 4}
+        for number, actual in enumerate((Actual.STARTING, Actual.RUNNING, Actual.STOPPING)):
+            await add_server(store, user, str(number), actual=actual, generation=number + 1, **live)
+        await add_server(store, user, "bare", actual=Actual.STARTING, generation=1, wanted=Wanted.RUNNING)
+        await add_server(store, user, "at rest")
+        async with store.read() as tx:
+            rows = await tx.servers.of_users([user.id])
+            wanted = {(row.id, row.generation) for row in rows if row.state}
+            assert len(wanted) == 3
+            assert set(await tx.servers.tracked()) == wanted
 
     async def test_save_needs_the_version_that_was_read(self, store: Store) -> None:
         server = await add_server(store, await add_user(store))
@@ -111,6 +125,18 @@ class ServersConformance:
         async with store.read() as tx:
             assert await tx.servers.routed() == [on]
 
+    async def test_starting_are_those_that_others_work_on(self, store: Store) -> None:
+        user = await add_user(store)
+        for name, actual, owner in (
+            ("ours", Actual.STARTING, "hub-1"),
+            ("theirs", Actual.STARTING, "hub-2"),
+            ("stopping", Actual.STOPPING, "hub-2"),
+        ):
+            await add_server(store, user, name, actual=actual, lease=Lease(owner, NOW, 1))
+        await add_server(store, user, "nobody's", actual=Actual.STARTING)
+        async with store.read() as tx:
+            assert [server.name for server in await tx.servers.starting("hub-1")] == ["theirs"]
+
     async def test_starts_that_are_due_wait_in_the_order_of_their_wishes(self, store: Store) -> None:
         user = await add_user(store)
         due: dict[str, Server] = {}
@@ -123,10 +149,36 @@ class ServersConformance:
             store, user, "begun", wanted=Wanted.RUNNING, actual=Actual.STARTING, wanted_generation=1
         )
         async with store.read() as tx:
+            assert await tx.servers.tracked() == set()
             assert [server.name for server in await tx.servers.due(5)] == ["early", "tied", "late"]
             assert [server.name for server in await tx.servers.due(1)] == ["early"]
             counts = {name: await tx.servers.count_due_before(server) for name, server in due.items()}
+            ids = {server.id: name for name, server in due.items()}
+            positions = await tx.servers.positions([*ids, 0])
         assert counts == {"early": 0, "tied": 1, "late": 2}
+        assert {ids[key]: ahead for key, ahead in positions.items()} == counts
+
+    async def test_pages_of_ids(self, store: Store) -> None:
+        user = await add_user(store)
+        kinds: dict[str, dict[str, Any]] = {
+            "off": {},
+            "due": {"wanted": Wanted.RUNNING, "wanted_generation": 1},
+            "starts": {"wanted": Wanted.RUNNING, "actual": Actual.STARTING},
+            "runs": {"wanted": Wanted.RUNNING, "actual": Actual.RUNNING, "url": "http://a:1"},
+            "ends": {"actual": Actual.RUNNING, "url": "http://a:2"},
+            "stops": {"actual": Actual.STOPPING, "url": "http://a:3"},
+            "goes": {"wanted": Wanted.DELETED},
+            "leased": {"lease": Lease("hub-1", NOW, 1)},
+        }
+        ids = {name: (await add_server(store, user, name, **kind)).id for name, kind in kinds.items()}
+        flying = [ids[name] for name in ("starts", "ends", "stops", "goes", "leased")]
+        async with store.read() as tx:
+            assert await tx.servers.in_flight(0, 3) == flying[:3]
+            assert await tx.servers.in_flight(flying[2], 9) == flying[3:]
+            routed = await tx.servers.with_url(0, 9)
+            assert routed == [ids[name] for name in ("runs", "ends", "stops")]
+            assert await tx.servers.with_url(routed[0], 1) == routed[1:2]
+            assert await tx.servers.count_active() == (5, 2)
 
     async def test_leases_are_renewed_while_they_hold(self, store: Store) -> None:
         user = await add_user(store)
@@ -222,5 +274,15 @@ class OAuthConformance:
             assert await tx.facts.get("hub-id") is None
             await tx.facts.put("hub-id", "é1")
             await tx.facts.put("hub-id", "é2")
+            assert await tx.facts.add("hub-id", "é3") == "é2"
+            assert await tx.facts.add("other", "é4") == "é4"
         async with store.read() as tx:
             assert await tx.facts.get("hub-id") == "é2"
+            assert await tx.facts.get("other") == "é4"
+
+    async def test_who_adds_a_fact_at_the_same_time_gets_the_same(self, store: Store) -> None:
+        async def add(value: str) -> str:
+            async with store.write() as tx:
+                return await tx.facts.add("secret", value)
+
+        assert len(set(await asyncio.gather(*(add(str(number)) for number in range(5))))) == 1

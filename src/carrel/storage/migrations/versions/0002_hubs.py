@@ -16,6 +16,11 @@ depends_on = None
 _START_DUE = sa.text(
     "(wanted IN ('running') AND actual IN ('stopped', 'failed') AND wanted_generation > generation)"
 )
+_IN_FLIGHT = sa.text(
+    "actual IN ('starting', 'stopping') OR (actual IN ('running') AND wanted IN ('stopped', 'deleted'))"
+    " OR wanted IN ('deleted') OR lease_owner IS NOT NULL"
+)
+_LEASED = sa.text("lease_owner IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -28,6 +33,12 @@ def upgrade() -> None:
         ["wished", "id"],
         sqlite_where=_START_DUE,
         postgresql_where=_START_DUE,
+    )
+    op.create_index(
+        "ix_servers_in_flight", "servers", ["id"], sqlite_where=_IN_FLIGHT, postgresql_where=_IN_FLIGHT
+    )
+    op.create_index(
+        "ix_servers_leased", "servers", ["lease_owner"], sqlite_where=_LEASED, postgresql_where=_LEASED
     )
     op.create_table(
         "hubs",
@@ -44,7 +55,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Remove them."""
     op.drop_table("hubs")
-    op.drop_index("ix_servers_due", "servers")
+    for index in ("ix_servers_leased", "ix_servers_in_flight", "ix_servers_due"):
+        op.drop_index(index, "servers")
     for column in ("wished", "node"):
         with op.batch_alter_table("servers") as batch:
             batch.drop_column(column)

@@ -1,0 +1,1 @@
+"""A real hub, data plane and servers under `kill -9`: nothing may be lost, doubled or orphaned."""

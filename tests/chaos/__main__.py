@@ -1,0 +1,38 @@
+"""`python -m tests.chaos --kills 1000 [--seed 7] [--sockets 500]`: kill, then print what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.plan import Plan
+from tests.chaos.run import Chaos
+
+
+def main() -> int:
+    """Return 0 when nothing was wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos", description="Kill a hub and its data plane."
+    )
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--users", type=int, default=50)
+    parser.add_argument("--sockets", type=int, default=500)
+    parser.add_argument("--directory", type=Path, help="where to work; kept, so that the log can be read")
+    wanted = parser.parse_args()
+    plan = Plan(wanted.kills, wanted.seed, wanted.users, wanted.sockets)
+    print(f"seed {plan.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="carrel-chaos-") as directory:
+        verdict = asyncio.run(Chaos(plan, wanted.directory or Path(directory)).run())
+    print(verdict.table())
+    complaints = verdict.complaints()
+    print("\n".join(complaints) or "nothing was lost, doubled or orphaned")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

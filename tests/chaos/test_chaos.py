@@ -1,0 +1,30 @@
+"""Sixty kills; `make chaos N=1000` does the same on a larger scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.plan import Plan, Target
+from tests.chaos.run import Chaos
+
+SEED = 20
+KILLS = 60
+
+
+def test_a_plan_is_told_by_its_seed() -> None:
+    kills = list(Plan(KILLS, SEED).sequence())
+    assert kills == list(Plan(KILLS, SEED).sequence())
+    assert kills != list(Plan(KILLS, SEED + 1).sequence())
+    first, second = kills[: KILLS // 2], kills[KILLS // 2 :]
+    assert {kill.target for kill in first} == {Target.HUB}
+    assert {kill.target for kill in second} == set(Target)
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+async def test_nothing_is_lost_doubled_or_orphaned(tmp_path: Path) -> None:
+    verdict = await Chaos(Plan(KILLS, SEED), tmp_path).run()
+    print(verdict.table())
+    assert verdict.complaints() == []

@@ -1,0 +1,201 @@
+"""Who holds a lease works, who has lost it touches nothing, and nobody is held up for long."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from carrel.domain.servers import Actual, Lease
+from carrel.lifecycle.lease import MARGIN, RENEW_EVERY, TERM, LeaseLost, Leases
+from carrel.testing.hub import TrialHub, open_test_hub
+from tests.lifecycle.hubs import Peer
+from tests.lifecycle.traces import ALL, traces
+
+
+@pytest.fixture
+async def idle() -> AsyncIterator[TrialHub]:
+    """A hub whose workers do not run, with the user ada."""
+    async with open_test_hub(work=False) as hub:
+        await hub.make_user("ada")
+        yield hub
+
+
+async def test_a_lease_is_renewed_while_the_work_lasts(hub: TrialHub) -> None:
+    hub.world.script.start_delay = 50
+    await hub.start()
+    for _ in range(9):
+        await hub.clock.advance(5)
+        lease = (await hub.server()).lease
+        assert lease is not None
+        assert TERM - RENEW_EVERY <= lease.expires - hub.clock.now() <= TERM
+    await hub.clock.advance(6)
+    assert (await hub.server()).ready
+
+
+async def test_renewing_leaves_the_version_alone(hub: TrialHub) -> None:
+    hub.world.script.start_delay = 50
+    before = (await hub.start()).version
+    await hub.clock.advance(20)
+    assert (await hub.server()).version == before
+
+
+async def test_a_hub_that_holds_nothing_writes_nothing(hub: TrialHub) -> None:
+    await hub.start()
+    commits = hub.store.commits
+    await hub.clock.advance(25)
+    assert hub.store.commits == commits
+
+
+async def _held(peer: Peer, leases: Leases) -> object:
+    """Take ada's server."""
+    async with peer.ctx.store.write() as tx:
+        row = await tx.servers.create(1, "", now=0.0)
+    return await leases.acquire(row, lambda row: leases.take(row, 1e12))
+
+
+async def test_a_lease_that_could_not_be_renewed_is_given_up_before_its_end(idle: TrialHub) -> None:
+    peer = Peer(idle, "a")
+    leases = Leases(peer.ctx, "a")
+    row = await _held(peer, leases)
+    leases.check(row)  # type: ignore[arg-type]
+    await idle.clock.advance(TERM - MARGIN - 0.1)
+    leases.check(row)  # type: ignore[arg-type]
+    await idle.clock.advance(0.1)
+    with pytest.raises(LeaseLost):
+        leases.check(row)  # type: ignore[arg-type]
+
+
+async def test_renewing_in_time_keeps_it(idle: TrialHub) -> None:
+    peer = Peer(idle, "a")
+    leases = Leases(peer.ctx, "a")
+    row = await _held(peer, leases)
+    for _ in range(5):
+        await idle.clock.advance(5)
+        await leases.renew()
+    leases.check(row)  # type: ignore[arg-type]
+
+
+async def test_one_that_was_taken_over_is_forgotten_when_it_is_renewed(idle: TrialHub) -> None:
+    peer = Peer(idle, "a")
+    mine = Leases(peer.ctx, "a")
+    row = await _held(peer, mine)
+    theirs = Leases(peer.ctx, "b")
+    assert await theirs.acquire(row, lambda row: theirs.take(row, 1e12)) is not None  # type: ignore[arg-type]
+    await mine.renew()
+    with pytest.raises(LeaseLost):
+        mine.check(row)  # type: ignore[arg-type]
+    with pytest.raises(LeaseLost):
+        await mine.write(row, lambda row: replace(row, display_name="late"))  # type: ignore[arg-type]
+    assert (await idle.server()).display_name == ""
+
+
+async def test_a_wall_clock_that_leaps_ends_a_lease_too(idle: TrialHub) -> None:
+    peer = Peer(idle, "a")
+    leases = Leases(peer.ctx, "a")
+    row = await _held(peer, leases)
+    idle.clock.jump(60)
+    with pytest.raises(LeaseLost):
+        leases.check(row)  # type: ignore[arg-type]
+
+
+async def test_the_only_hub_of_a_database_loses_nothing_to_a_pause(hub: TrialHub) -> None:
+    hub.world.script.start_delay = 20
+    await hub.start()
+    hub.clock.jump(3600)
+    hub.clock.block(15)
+    await hub.clock.advance(20)
+    # The deadline is an hour past too, so the start is ended, by the hub itself and properly.
+    assert (await hub.server()).actual is Actual.FAILED
+    assert await traces(hub) == set()
+
+
+async def test_a_hub_that_is_cut_off_is_replaced_and_does_nothing_more(idle: TrialHub) -> None:
+    first, second = Peer(idle, "first"), Peer(idle, "second")
+    first.start()
+    idle.world.script.start_delay = 15
+    await idle.ask_start()
+    await idle.clock.advance(5)
+    first.store.cut_off = True
+    second.start()
+    await idle.clock.advance(1)
+    assert (await idle.server()).actual is Actual.STARTING, "the lease still holds"
+    await idle.clock.advance(TERM)
+    server = await idle.server()
+    # Nothing in the row says where the server would be, so it cannot be adopted.
+    assert (server.actual, server.lease) == (Actual.FAILED, None)
+    await idle.clock.advance(60)
+    first.store.cut_off = False
+    await idle.clock.advance(120)
+    assert idle.world.alive() == set()
+    assert await traces(idle) == set()
+    for peer in (first, second):
+        await peer.close()
+
+
+async def test_what_a_cut_off_hub_started_is_adopted_by_another(idle: TrialHub) -> None:
+    first, second = Peer(idle, "first"), Peer(idle, "second")
+    first.start()
+    idle.probe.answers = False
+    await idle.ask_start()
+    await idle.clock.advance(5)
+    first.store.cut_off = True
+    second.start()
+    await idle.clock.advance(TERM + 1)
+    idle.probe.answers = True
+    await idle.clock.advance(2)
+    assert (await idle.server()).ready
+    first.store.cut_off = False
+    await idle.clock.advance(60)
+    assert (await idle.server()).ready
+    assert idle.world.alive() == {(1, 1)}
+    assert idle.world.calls.count(("start", (1, 1))) == 1
+    await second.routes.sync()
+    assert await traces(idle) == ALL
+    for peer in (first, second):
+        await peer.close()
+
+
+async def test_the_start_is_not_begun_when_the_lease_ran_out_in_a_hook(idle: TrialHub) -> None:
+    peer = Peer(idle, "first")
+    peer.start()
+
+    def cut_off(spawner: object) -> None:
+        peer.store.cut_off = True
+        idle.clock.block(TERM)
+
+    idle.ctx.spawner_class.pre_spawn_hook = cut_off
+    await idle.ask_start()
+    await idle.clock.advance(1)
+    assert ("start", (1, 1)) not in idle.world.calls
+    await peer.close()
+
+
+async def test_a_lease_of_ours_that_nobody_works_under_is_given_back(hub: TrialHub) -> None:
+    await hub.start()
+    row = await hub.stop()
+    owner = hub.reconciler._leases.owner
+    async with hub.ctx.store.write() as tx:
+        stray = Lease(owner, hub.clock.now() + 1e6, row.version + 1)
+        await tx.servers.save(replace(row, lease=stray))
+    await hub.clock.advance(5)
+    assert (await hub.server()).lease is None
+
+
+async def test_two_hubs_share_the_starts(idle: TrialHub) -> None:
+    peers = [Peer(idle, "a"), Peer(idle, "b")]
+    idle.world.script.start_delay = 3
+    names = [f"user{number}" for number in range(20)]
+    for name in names:
+        await idle.make_user(name)
+        await idle.ask_start(name)
+    for peer in peers:
+        peer.start()
+    await idle.clock.advance(10)
+    servers = [await idle.server(name) for name in names]
+    assert all(server.ready for server in servers)
+    assert idle.world.alive() == {(server.id, 1) for server in servers}
+    assert sum(call == "start" for call, _ in idle.world.calls) == len(names)
+    for peer in peers:
+        await peer.close()
