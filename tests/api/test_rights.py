@@ -80,7 +80,6 @@ async def _check_users(client: httpx.AsyncClient, world: World, held: set[Atom])
     models = {user["name"]: user for user in listed.json()} if names else {}
     for name in USERS:
         reply = await client.get(f"{API}/users/{name}")
-        # Its own server, too, lets one see a user as far as it goes.
         allowed = world.may(held, READ_USER, "user", name)
         assert reply.status_code == 200 if allowed else reply.status_code in (403, 404), (name, reply.text)
         for model in ([reply.json()] if allowed else []) + ([models[name]] if name in models else []):
