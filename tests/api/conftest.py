@@ -17,10 +17,11 @@ Clients = dict[str, httpx.AsyncClient]
 
 @pytest.fixture
 async def hub() -> AsyncIterator[TrialHub]:
-    """A running hub with the users ada, whose server runs, bea, and root, who is an admin."""
+    """A running hub with ada, whose server runs and who is in class, bea, and root, who is an admin."""
     async with open_test_hub() as hub:
         for name in ("ada", "bea", "root"):
             await hub.make_user(name, admin=name == "root")
+        await hub.make_group("class", "ada")
         await hub.start("ada")
         yield hub
 

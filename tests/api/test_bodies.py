@@ -27,7 +27,7 @@ async def test_a_user_as_an_admin_sees_them(clients: Clients) -> None:
     user = (await clients["root"].get(f"{API}/users/ada")).json()
     assert user.keys() == USER_FIELDS
     assert (user["name"], user["kind"], user["admin"], user["roles"]) == ("ada", "user", False, ["user"])
-    assert (user["server"], user["pending"], user["groups"]) == ("/user/ada/", None, [])
+    assert (user["server"], user["pending"], user["groups"]) == ("/user/ada/", None, ["class"])
     server = user["servers"][""]
     assert server.keys() == SERVER_FIELDS | {"state"}
     assert (server["full_name"], server["ready"], server["stopped"]) == ("ada/", True, False)
@@ -68,7 +68,7 @@ async def test_stopped_servers_are_shown_when_asked_for(hub: TrialHub, clients: 
 
 async def test_who_a_servers_token_is(clients: Clients) -> None:
     identity = (await clients["server"].get(f"{API}/user")).json()
-    assert (identity["name"], identity["admin"], identity["groups"]) == ("ada", False, [])
+    assert (identity["name"], identity["admin"], identity["groups"]) == ("ada", False, ["class"])
     assert identity["token_id"] == "a1"
     assert identity["session_id"] is None
     assert "access:servers!server=ada/" in identity["scopes"]

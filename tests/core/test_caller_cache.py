@@ -7,7 +7,14 @@ from dataclasses import replace
 from carrel.core.access import caller_of_token
 from carrel.core.cache import CallerCache
 from carrel.core.caller import Caller
-from carrel.domain.events import ClientEnded, EventsMissed, RightsChanged, ServerChanged
+from carrel.domain.events import (
+    ClientEnded,
+    EventsMissed,
+    GroupChanged,
+    RightsChanged,
+    RolesChanged,
+    ServerChanged,
+)
 from carrel.domain.tokens import Token
 from carrel.testing.factories import NOW, a_caller, a_user
 from carrel.testing.hub import TrialHub
@@ -54,6 +61,17 @@ def test_the_end_of_a_client_drops_all_its_visitors() -> None:
         cache.put(f"x{number}", _visitor(number, client), None, cache.epoch)
     cache.heed(ClientEnded("one"))
     assert [cache.get(f"x{number}", NOW) is None for number in (1, 2, 3)] == [True, True, False]
+
+
+def test_a_change_of_a_group_drops_who_depends_on_its_members() -> None:
+    cache = CallerCache()
+    for number, watches in ((1, {"one", "two"}), (2, {"two"}), (3, set[str]())):
+        caller = replace(a_caller(a_user(id=number)), watches=frozenset(watches))
+        cache.put(f"x{number}", caller, None, cache.epoch)
+    cache.heed(GroupChanged("one"))
+    assert [cache.get(f"x{number}", NOW) is None for number in (1, 2, 3)] == [True, False, False]
+    cache.heed(RolesChanged())
+    assert [cache.get(f"x{number}", NOW) is None for number in (1, 2, 3)] == [True, True, True]
 
 
 def test_it_is_bounded() -> None:

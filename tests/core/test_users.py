@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from carrel.core.access import caller_of_token
-from carrel.core.users import change_user, create_users, delete_user, get_user, list_users
+from carrel.core.users import UserChanges, change_user, create_users, delete_user, get_user, list_users
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.paging import PageRequest
 from carrel.storage.base import UserFilter
@@ -52,7 +52,7 @@ async def test_the_authenticators_pattern_counts() -> None:
             await create_users(hub.ctx, root, ["ada1"])
         await create_users(hub.ctx, root, ["ada"])
         with pytest.raises(Invalid):
-            await change_user(hub.ctx, root, "ada", new_name="ada1")
+            await change_user(hub.ctx, root, "ada", UserChanges(name="ada1"))
 
 
 async def test_only_admins_make_admins(hub: TrialHub) -> None:
@@ -61,9 +61,9 @@ async def test_only_admins_make_admins(hub: TrialHub) -> None:
     with pytest.raises(Forbidden):
         await create_users(hub.ctx, clerk, ["carl"], admin=True)
     with pytest.raises(Forbidden):
-        await change_user(hub.ctx, clerk, "bea", admin=True)
+        await change_user(hub.ctx, clerk, "bea", UserChanges(admin=True))
     with pytest.raises(Forbidden):
-        await change_user(hub.ctx, clerk, "root", admin=False)
+        await change_user(hub.ctx, clerk, "root", UserChanges(admin=False))
 
 
 async def test_a_narrow_scope_counts_for_the_normalised_name(hub: TrialHub) -> None:
@@ -79,15 +79,15 @@ async def test_renaming(hub: TrialHub) -> None:
     ada = await hub.find("ada")
     await hub.start()
     with pytest.raises(Invalid, match="Stop the servers"):
-        await change_user(hub.ctx, root, "ada", new_name="eva")
+        await change_user(hub.ctx, root, "ada", UserChanges(name="eva"))
     await hub.stop()
     with pytest.raises(Invalid, match="already exists"):
-        await change_user(hub.ctx, root, "ada", new_name="root")
+        await change_user(hub.ctx, root, "ada", UserChanges(name="root"))
     with pytest.raises(Invalid):
-        await change_user(hub.ctx, root, "ada", new_name="a/b")
+        await change_user(hub.ctx, root, "ada", UserChanges(name="a/b"))
     secret = await hub.token_of(ada.user)
     assert await caller_of_token(hub.ctx, secret) is not None
-    changed = await change_user(hub.ctx, root, "ada", new_name="Eva")
+    changed = await change_user(hub.ctx, root, "ada", UserChanges(name="Eva"))
     assert (changed.user.id, changed.user.name) == (ada.user.id, "eva")
     assert [server.user_name for server in changed.servers] == ["eva"]
     caller = await caller_of_token(hub.ctx, secret)
@@ -102,7 +102,7 @@ async def test_an_admin_who_is_one_no_more(hub: TrialHub) -> None:
     boss = await hub.make_user("boss", admin=True)
     secret = await hub.token_of(boss.user)
     assert await caller_of_token(hub.ctx, secret) is not None
-    await change_user(hub.ctx, root, "boss", admin=False)
+    await change_user(hub.ctx, root, "boss", UserChanges(admin=False))
     caller = await caller_of_token(hub.ctx, secret)
     assert caller is not None
     assert not caller.may("admin:users", user="ada")
@@ -164,7 +164,8 @@ async def test_403_when_nothing_is_held_404_when_only_for_others(
         (("list:users",), ["ada", "root"]),
         (("list:users!user=ada",), ["ada"]),
         (("list:users!user=ada", "list:users!user=ghost"), ["ada"]),
-        (("list:users!group=staff",), None),
+        (("list:users!group=staff",), []),
+        (("list:users!server=ada/",), None),
         (("read:users",), None),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pytest
 from hypothesis import given
@@ -16,10 +16,11 @@ from carrel.domain.scopes import (
     access_scopes,
     allows,
     expand,
+    groups_named,
     intersect,
     parse,
     reduce,
-    visible_users,
+    users_named,
 )
 
 
@@ -205,6 +206,51 @@ def test_an_intersection_of_three_is_the_same_from_either_end(
     assert intersect(intersect(a, b), c) == intersect(a, intersect(b, c))
 
 
+_MEMBERS = st.fixed_dictionaries({user: st.sets(st.sampled_from(_GROUPS)) for user in _USERS})
+
+
+def _meaning_with(scopes: Iterable[str], groups: Mapping[str, set[str]]) -> set[tuple[str, str, str]]:
+    """The same model where it is known who is in which group."""
+    scopes = set(scopes)
+    by_group = {
+        f"{text.partition('!')[0]}!user={user}"
+        for text in scopes
+        for user, names in groups.items()
+        if text.partition("!group=")[2] in names
+    }
+    return _meaning(scopes | by_group)
+
+
+@given(_scopes, _scopes, _MEMBERS)
+def test_an_intersection_counts_members_of_groups(
+    a: frozenset[str], b: frozenset[str], groups: dict[str, set[str]]
+) -> None:
+    both = intersect(a, b, groups)
+    assert intersect(b, a, groups) == both
+    # Never more than both allow, and no less for whom either names.
+    assert _meaning_with(both, groups) <= _meaning_with(a, groups) & _meaning_with(b, groups)
+    for scope in a:
+        if "!" in scope and "!group" not in scope and Scopes(b).covers(scope, groups):
+            assert Scopes(both).covers(scope, groups)
+
+
+@given(_scopes, _MEMBERS)
+def test_a_scope_for_a_group_covers_those_for_its_members(
+    a: frozenset[str], groups: dict[str, set[str]]
+) -> None:
+    held, meaning = Scopes(a), _meaning_with(a, groups)
+    for name in _NAMES:
+        for kind, values in _RESOURCES.items():
+            for value in values:
+                assert held.covers(f"{name}!{kind}={value}", groups) == ((name, kind, value) in meaning)
+
+
+def test_whom_scopes_name() -> None:
+    scopes = {"users!user=a", "servers!server=b/x", "users!group=g", "users"}
+    assert users_named(scopes) == {"a", "b"}
+    assert groups_named(scopes) == {"g"}
+
+
 @given(_scopes)
 def test_an_intersection_with_itself_changes_no_right(a: frozenset[str]) -> None:
     assert intersect(a, a) == reduce(a)
@@ -264,13 +310,6 @@ def test_a_groups_scope_reaches_its_members_and_their_servers() -> None:
 def test_a_question_about_two_things_at_once_is_refused(question: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"one resource|in full"):
         allows({"servers!user=alice"}, "servers", **question)
-
-
-def test_whose_rows_a_list_may_show() -> None:
-    assert visible_users({"list:users"}, "list:users") is None
-    assert visible_users({"list:users!user=a", "list:users!user=b"}, "list:users") == frozenset("ab")
-    assert visible_users({"list:users!group=g", "list:users!server=a/"}, "list:users") == frozenset()
-    assert visible_users({"read:users"}, "list:users") == frozenset()
 
 
 def test_either_access_scope_opens_a_server() -> None:

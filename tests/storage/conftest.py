@@ -14,6 +14,7 @@ from carrel.storage.sql.store import SqlStore
 pytest.register_assert_rewrite(
     "carrel.testing.conformance.store",
     "carrel.testing.conformance.store_people",
+    "carrel.testing.conformance.store_rights",
     "carrel.testing.conformance.store_servers",
 )
 

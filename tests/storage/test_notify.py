@@ -8,7 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from carrel.domain.events import ClientEnded, Event, RightsChanged, ServerChanged, ServerProgress
+from carrel.domain.events import (
+    ClientEnded,
+    Event,
+    GroupChanged,
+    RightsChanged,
+    RolesChanged,
+    ServerChanged,
+    ServerProgress,
+)
 from carrel.lib.clock import SystemClock
 from carrel.storage.sql.notify import decode_events, encode_events
 from carrel.storage.sql.store import SqlStore
@@ -17,6 +25,8 @@ EVENTS: list[Event] = [
     ServerChanged(3, "李雷", ""),
     ServerProgress(3, 1, 20, "Starting", html_message="<b>Starting</b>"),
     RightsChanged(7),
+    GroupChanged("/org/李雷"),
+    RolesChanged(),
     ClientEnded("jupyterhub-user-ada"),
 ]
 

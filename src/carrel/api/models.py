@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
 from carrel.core.caller import Caller
+from carrel.core.groups import GroupWithRoles
 from carrel.core.servers import may_read_log
 from carrel.core.users import UserWithServers
 from carrel.domain.names import escape, full_name, server_prefix
@@ -69,6 +71,16 @@ class IdentityModel(UserModel, kw_only=True):
     session_id: str | None = None
     token_id: str | None = None
     scopes: list[str] = []
+
+
+class GroupModel(Struct):
+    """A group, as far as the caller's scopes go."""
+
+    name: str
+    kind: str = "group"
+    users: tuple[str, ...] | UnsetType = UNSET
+    roles: tuple[str, ...] | UnsetType = UNSET
+    properties: dict[str, Any] | UnsetType = UNSET
 
 
 class TokenModel(Struct, kw_only=True):
@@ -141,15 +153,17 @@ def fill_user(
 ) -> None:
     """Set the fields of `model` that the caller may see."""
     user = record.user
+    if caller.scopes.group_filters:
+        caller = replace(caller, groups_of={user.name: record.groups})
     whole = caller.may("read:users", user=user.name)
     if caller.may("read:users:name", user=user.name):
-        model.name, model.admin, model.user_info = user.name, user.admin, {}
+        model.name, model.admin, model.user_info = user.name, user.admin, dict(user.user_info)
     if caller.may("read:users:groups", user=user.name):
-        model.groups = []
+        model.groups = list(record.groups)
     if caller.may("read:users:activity", user=user.name):
         model.last_activity = moment(user.last_activity)
     if caller.may("read:roles:users", user=user.name):
-        model.roles = ["admin", "user"] if user.admin else ["user"]
+        model.roles = [*(["admin"] if user.admin else []), "user", *record.roles]
         model.admin = user.admin
     if whole:
         model.created = isoformat(user.created)
@@ -168,7 +182,18 @@ def identity_model(caller: Caller, record: UserWithServers, base_url: str) -> Id
         scopes=caller.scopes.ordered,
     )
     fill_user(model, caller, record, base_url)
-    model.name, model.admin, model.groups = record.user.name, record.user.admin, []
+    model.name, model.admin, model.groups = record.user.name, record.user.admin, list(record.groups)
+    return model
+
+
+def group_model(caller: Caller, record: GroupWithRoles) -> GroupModel:
+    """Return a group as JSON with the fields that the caller may see."""
+    group = record.group
+    model = GroupModel(group.name)
+    if caller.may("read:groups", group=group.name):
+        model.users, model.properties = group.members, dict(group.properties)
+    if caller.may("read:roles:groups", group=group.name):
+        model.roles = record.roles
     return model
 
 

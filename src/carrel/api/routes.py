@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carrel.api import info, proxy, servers, tokens, users
+from carrel.api import groups, info, proxy, servers, tokens, users
 from carrel.http.endpoint import Endpoint
 
 # The two that every single-user server asks come first: routes are tried in this order.
@@ -26,6 +26,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     tokens.make_token,
     tokens.get_token,
     tokens.revoke_token,
+    groups.list_groups,
+    groups.create_groups,
+    groups.get_group,
+    groups.create_group,
+    groups.delete_group,
+    groups.add_members,
+    groups.remove_members,
+    groups.set_properties,
     proxy.list_routes,
     proxy.repair_routes,
 )

@@ -18,6 +18,7 @@ class NewToken(Struct):
     note: str = "Requested via api"
     expires_in: int | None = None
     scopes: list[str] | None = None
+    roles: list[str] = []
 
 
 @get("/users/{name:str}/tokens", summary="List tokens", scopes=("read:tokens",))
@@ -36,7 +37,8 @@ async def make_token(hub: HubContext, caller: Caller, name: str, data: NewToken 
         caller,
         name,
         note=wanted.note,
-        scopes=("inherit",) if wanted.scopes is None else wanted.scopes,
+        scopes=wanted.scopes,
+        roles=wanted.roles,
         expires_in=wanted.expires_in,
     )
     return token_model(made.token, made.secret)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
@@ -42,6 +43,8 @@ class UserChanges(Struct, forbid_unknown_fields=True):
 
     name: str | UnsetType = UNSET
     admin: bool | UnsetType = UNSET
+    groups: list[str] | UnsetType = UNSET
+    roles: list[str] | UnsetType = UNSET
 
 
 class ServerActivity(Struct):
@@ -114,14 +117,10 @@ async def create_user(hub: HubContext, caller: Caller, name: str, data: NewUser 
 
 @patch("/users/{name:str}", summary="Change a user", scopes=("admin:users",))
 async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChanges) -> UserModel:
-    """Rename a user or change their admin flag."""
-    record = await users.change_user(
-        hub,
-        caller,
-        name,
-        new_name=None if data.name is UNSET else data.name,
-        admin=None if data.admin is UNSET else data.admin,
-    )
+    """Rename a user, or change their admin flag, groups or roles."""
+    given = msgspec.structs.asdict(data)
+    changes = users.UserChanges(**{key: value for key, value in given.items() if value is not UNSET})
+    record = await users.change_user(hub, caller, name, changes)
     return user_model(caller, record, hub.settings.base_url)
 
 

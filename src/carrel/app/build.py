@@ -13,12 +13,14 @@ from typing import TypeVar
 from carrel.app.hubs import this_hub
 from carrel.authenticators.base import Authenticator
 from carrel.config.plugins import check_plugins
+from carrel.config.rights import read_rights
 from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.config.secrets import cookie_secret, own_secret
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_cookie_secret, load_hub_id, load_named_users
 from carrel.core.cache import CallerCache
 from carrel.core.context import HubContext
+from carrel.core.rights import load_rights
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
@@ -73,6 +75,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
     Raises BadConfig, and StorageError for a database that cannot be used.
     """
     authenticator_class, spawner_class, proxy_class = resolve_classes(settings)
+    rights, _ = read_rights(settings)
     clock, bus = SystemClock(), Bus()
     store = SqlStore(settings.db_url, directory=settings.directory, clock=clock, publish=bus.publish)
     await store.open(claim=claim)
@@ -94,8 +97,11 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             callers=callers,
             activity=Activity(settings.activity_resolution),
             peers=this_hub(settings, hub_url(settings)),
+            catalog=rights.catalog,
         )
         await load_named_users(store, authenticator, clock)
+        if claim:
+            await load_rights(store, authenticator, clock, rights)
         try:
             yield ctx
         finally:

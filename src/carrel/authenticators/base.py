@@ -211,6 +211,10 @@ class Authenticator(LoggingConfigurable):
             any_rule=self.any_allow_config,
         )
 
+    def is_listed_admin(self, username: str) -> bool:
+        """Tell whether the configuration makes an admin of whoever has this normalised name."""
+        return self._listed("admin_users", username)
+
     # -- the pages -----------------------------------------------------------------------------------------
 
     def login_url(self, base_url: str) -> str:

@@ -64,12 +64,18 @@ async def _ask(
 
 
 def _identify(authenticator: Authenticator, model: Mapping[str, Any]) -> Identity:
-    groups = model.get("groups") if authenticator.manage_groups else None
+    kind = type(authenticator).__name__
+    if authenticator.manage_groups and "groups" not in model:
+        raise ValueError(f"{kind}.manage_groups is on, but the authenticator names no groups")
+    groups = model["groups"] if authenticator.manage_groups else None
+    roles = model.get("roles") if authenticator.manage_roles else None
     admin = model.get("admin")
     return Identity(
         name=check_user_name(model["name"]),
         admin=None if admin is None else bool(admin),
         groups=None if groups is None else tuple(groups),
+        roles=None if roles is None else tuple(roles),
+        user_info=model.get("user_info"),
         auth_state=model.get("auth_state"),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
 
 _EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
@@ -24,9 +25,6 @@ def check_settings(settings: Settings) -> list[Problem]:
 def _place(settings: Settings, name: str) -> str:
     places = (settings.locations.get(f"{section}.{name}") for section in ("Carrel", "JupyterHub"))
     return next((place for place in places if place), "")
-
-
-Finding = tuple[str, str, bool]
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
@@ -87,6 +85,10 @@ def _cleanup(settings: Settings) -> Iterator[Finding]:
         yield "cleanup_proxy", text, False
 
 
+def _rights(settings: Settings) -> Iterator[Finding]:
+    yield from read_rights(settings)[1]
+
+
 _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _ports,
     _hosts,
@@ -95,4 +97,5 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _spans,
     _named,
     _cleanup,
+    _rights,
 )

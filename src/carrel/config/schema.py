@@ -76,6 +76,24 @@ class Settings:
     )
     proxy_class: Any = setting("carrel", "The Proxy: a class, a dotted name or an entry point's name.")
 
+    # Who may do what
+    load_groups: dict[str, Any] = setting(
+        {},
+        "Groups and their members: a dictionary of names, each with {'users': [...], 'properties': {...}}. "
+        "Groups and members are added at start, never removed.",
+    )
+    load_roles: list[dict[str, Any]] = setting(
+        [],
+        "Roles: dictionaries with name, description, scopes, and the users, groups and services that have "
+        "them. At start they are made so; roles that stand here no more go.",
+    )
+    custom_scopes: dict[str, Any] = setting(
+        {},
+        "Scopes of services' own: a dictionary of names that begin with custom:, each with a description "
+        "and, if it brings others along, their names as subscopes.",
+    )
+    extra_user_scopes: set[str] = setting(set(), "Scopes that every user has beside their usual ones.")
+
     # Behaviour
     cleanup_servers: bool | None = setting(
         None, "Stop users' servers when the hub stops. Unset: on Ctrl-C yes, on SIGTERM no."

@@ -116,6 +116,23 @@ def _texts(raw: Any) -> list[str]:
     raise Unfit("it must be a list of texts, such as ['/srv/templates']")
 
 
+def _entries(raw: Any) -> list[Any]:
+    if isinstance(raw, DeferredConfigString):
+        raw = _literal(raw)
+    if isinstance(raw, list | tuple):
+        # What each entry must hold is told by whoever reads them, with their names.
+        return list(raw)
+    raise Unfit("it must be a list of dictionaries")
+
+
+def _set_of_texts(raw: Any) -> set[str]:
+    if isinstance(raw, DeferredConfigString):
+        raw = _literal(raw) if raw.lstrip().startswith(("[", "{")) else [raw]
+    if isinstance(raw, set | frozenset | list | tuple) and all(isinstance(item, str) for item in raw):
+        return {str(item) for item in raw}
+    raise Unfit("it must be a set of texts, such as {'read:hub'}")
+
+
 def _mapping(raw: Any) -> dict[str, Any]:
     if isinstance(raw, DeferredConfigString):
         raw = _literal(raw)
@@ -179,5 +196,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "bool | None": _truth_or_none,
     "tuple[float, float] | None": _range_or_none,
     "list[str]": _texts,
+    "list[dict[str, Any]]": _entries,
+    "set[str]": _set_of_texts,
     "dict[str, Any]": _mapping,
 }

@@ -1,14 +1,39 @@
-"""From a secret to a Caller: the one place that looks up tokens and sessions."""
+"""From a secret to a Caller: the one place that looks up tokens and sessions, and what users may do."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.roles import scopes_of_token, scopes_of_user
-from carrel.domain.scopes import Scopes
-from carrel.domain.tokens import Token
+from carrel.domain.scopes import Scopes, expand, groups_named, known, users_named
 from carrel.domain.users import User
 from carrel.lib.ids import digest, same, token_prefix
+from carrel.storage.base import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a user may do, and why."""
+
+    scopes: Scopes
+    groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    """Those of their own, beside `user` and `admin`."""
+
+
+async def rights_of(ctx: HubContext, tx: Transaction, user: User) -> Rights:
+    """Return what a user may do now: by their own roles, those of their groups, and those of all users."""
+    groups = await tx.groups.of_user(user.id)
+    held = await tx.roles.of_user(user.id)
+    # Before the roles are loaded for the first time everybody still has the usual one.
+    granted: list[str] = [] if held else ["self"]
+    for each in held:
+        granted += known(each.role.scopes, ctx.catalog)
+    scopes = scopes_of_user(user.name, user.admin, granted, ctx.catalog)
+    return Rights(Scopes(scopes), groups, tuple(each.role.name for each in held if each.direct))
 
 
 async def caller_of_token(ctx: HubContext, secret: str) -> Caller | None:
@@ -33,6 +58,22 @@ async def caller_of_session(ctx: HubContext, secret: str) -> Caller | None:
     return caller
 
 
+async def towards(ctx: HubContext, caller: Caller, names: Iterable[str]) -> Caller:
+    """Return the caller with the groups of the users `names` looked up, when it may depend on them.
+
+    Until then a scope for a group's members applies to nobody but the caller.
+    """
+    if not caller.scopes.group_filters:
+        return caller
+    wanted = sorted(set(names) - caller.groups_of.keys() - {caller.user.name})
+    if not wanted:
+        return caller
+    async with ctx.store.read() as tx:
+        found = await tx.groups.of_names(wanted)
+    known_now = {**caller.groups_of, **dict.fromkeys(wanted, ()), **found}
+    return replace(caller, groups_of=known_now)
+
+
 async def _look_up_token(ctx: HubContext, secret: str, hashed: str) -> Caller | None:
     epoch = ctx.callers.epoch
     async with ctx.store.read() as tx:
@@ -40,9 +81,19 @@ async def _look_up_token(ctx: HubContext, secret: str, hashed: str) -> Caller | 
         if token is None or not same(token.hashed, hashed) or token.expired(ctx.clock.now()):
             return None
         user = await tx.users.get_by_id(token.user_id)
-    if user is None:
-        return None
-    caller = Caller(user=user, scopes=token_scopes(user, token), token=token, session_id=token.session_id)
+        if user is None:
+            return None
+        rights = await rights_of(ctx, tx, user)
+        scopes = await token_scopes(ctx, tx, user, token.scopes, rights)
+    caller = Caller(
+        user=user,
+        scopes=scopes,
+        token=token,
+        session_id=token.session_id,
+        groups=rights.groups,
+        roles=rights.roles,
+        watches=rights.scopes.group_filters | groups_named(token.scopes),
+    )
     ctx.callers.put(hashed, caller, token.expires, epoch)
     return caller
 
@@ -54,18 +105,29 @@ async def _look_up_session(ctx: HubContext, hashed: str) -> Caller | None:
         if session is None or session.expired(ctx.clock.now()):
             return None
         user = await tx.users.get_by_id(session.user_id)
-    if user is None:
-        return None
+        if user is None:
+            return None
+        rights = await rights_of(ctx, tx, user)
     caller = Caller(
         user=user,
-        scopes=Scopes(scopes_of_user(user.name, user.admin)),
+        scopes=rights.scopes,
         session_id=session.session_id,
         session_hash=hashed,
+        groups=rights.groups,
+        roles=rights.roles,
+        watches=rights.scopes.group_filters,
     )
     ctx.callers.put(hashed, caller, session.expires, epoch)
     return caller
 
 
-def token_scopes(user: User, token: Token) -> Scopes:
-    """Return what a token may do: never more than its owner may now."""
-    return Scopes(scopes_of_token(token.scopes, scopes_of_user(user.name, user.admin), user.name))
+async def token_scopes(
+    ctx: HubContext, tx: Transaction, user: User, granted: Iterable[str], rights: Rights
+) -> Scopes:
+    """Return what a token made with `granted` may do: never more than its owner may now."""
+    wanted = known(granted, ctx.catalog)
+    groups: Mapping[str, Collection[str]] = {}
+    if rights.scopes.group_filters or groups_named(wanted):
+        named = users_named(expand(wanted, user.name, catalog=ctx.catalog)) | users_named(rights.scopes.names)
+        groups = await tx.groups.of_names(named)
+    return Scopes(scopes_of_token(wanted, rights.scopes.names, user.name, groups, ctx.catalog))

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from carrel.core.caller import Caller
-from carrel.domain.events import ClientEnded, Event, EventsMissed, RightsChanged, ServerChanged
+from carrel.domain.events import (
+    ClientEnded,
+    Event,
+    EventsMissed,
+    GroupChanged,
+    RightsChanged,
+    RolesChanged,
+    ServerChanged,
+)
 from carrel.domain.servers import Server
 from carrel.domain.tokens import HUB_CLIENT_ID
 from carrel.lib.clock import Timestamp
 
 _CAPACITY = 20_000
 _ROWS_LAST = 1.0
+#: A user's id, an OAuth client's, or that of a group whose members matter.
+_Key = int | str | tuple[str, str]
 #: How old the last proof that no event was missed may be, in seconds: what a change on another hub takes to
 #: be heeded here, at most.
 _TRUSTED = 1.0
@@ -29,8 +39,9 @@ class CallerCache:
         self._monotonic = monotonic
         self._proved: float | None = None
         self._entries: dict[str, tuple[Caller, Timestamp | None]] = {}
-        self._groups: dict[int | str, set[str]] = {}
-        """What goes together: the digests of each user (by id) and of each OAuth client."""
+        self._groups: dict[_Key, set[str]] = {}
+        """What goes together: the digests of each user (by id), of each OAuth client, and of all whose
+        scopes depend on who is in a group."""
         self.epoch = 0
         self.servers = ServerCache()
 
@@ -58,7 +69,7 @@ class CallerCache:
     def heed(self, event: Event) -> None:
         """Drop what `event` makes stale; give this to the bus."""
         self.servers.heed(event)
-        if isinstance(event, EventsMissed):
+        if isinstance(event, EventsMissed | RolesChanged):
             self.epoch += 1
             self._entries.clear()
             self._groups.clear()
@@ -66,6 +77,8 @@ class CallerCache:
             self._drop_group(event.user_id)
         elif isinstance(event, ClientEnded):
             self._drop_group(event.client_id)
+        elif isinstance(event, GroupChanged):
+            self._drop_group(_of_group(event.name))
 
     def prove(self, moment: float | None) -> None:
         """Note that all other hubs' changes before a monotonic moment were heeded; None: no longer known."""
@@ -76,7 +89,7 @@ class CallerCache:
             return True
         return self._proved is not None and self._monotonic() - self._proved < _TRUSTED
 
-    def _drop_group(self, group: int | str) -> None:
+    def _drop_group(self, group: _Key) -> None:
         self.epoch += 1
         for hashed in tuple(self._groups.get(group, ())):
             self._drop(hashed)
@@ -120,8 +133,13 @@ class ServerCache:
             self._rows.clear()
 
 
-def _groups(caller: Caller) -> tuple[int | str, ...]:
+def _groups(caller: Caller) -> tuple[_Key, ...]:
+    watched = tuple(_of_group(name) for name in caller.watches)
     token = caller.token
     if token is None or token.client_id == HUB_CLIENT_ID:
-        return (caller.user.id,)
-    return caller.user.id, token.client_id
+        return (caller.user.id, *watched)
+    return (caller.user.id, token.client_id, *watched)
+
+
+def _of_group(name: str) -> _Key:
+    return "group", name

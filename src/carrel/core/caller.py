@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from carrel.domain.errors import Forbidden, NotFound, Unauthenticated
+from carrel.domain.roles import ADMIN
 from carrel.domain.scopes import Scopes
 from carrel.domain.tokens import Token
 from carrel.domain.users import User
@@ -22,19 +24,49 @@ class Caller:
     session_hash: str | None = None
     """The digest of the log-in cookie's secret, for ending that session."""
 
-    def may(self, scope: str, *, user: str | None = None, server: str | None = None) -> bool:
-        """Tell whether `scope` is held for a user, or for a server named `user/server`."""
-        return self.scopes.allows(scope, user=user, server=server)
+    groups: tuple[str, ...] = ()
+    """The groups that the user is in."""
+    roles: tuple[str, ...] = ()
+    """The roles that the user has of their own, beside `user` and `admin`."""
+    watches: frozenset[str] = frozenset()
+    """The groups on whose members it depends what the caller may do."""
+    groups_of: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """The groups of other users, as far as they were looked up; see `core.access.towards`."""
 
-    def require(self, *scopes: str, user: str | None = None, server: str | None = None) -> None:
+    @property
+    def is_admin(self) -> bool:
+        """Whether an admin asks, and not with a token that may do less."""
+        return self.user.admin and all(map(self.scopes.covers, ADMIN.scopes))
+
+    def may(
+        self, scope: str, *, user: str | None = None, server: str | None = None, group: str | None = None
+    ) -> bool:
+        """Tell whether `scope` is held for a user, for a server named `user/server`, or for a group.
+
+        Without any of them only the unfiltered scope will do.
+        """
+        groups: Collection[str] = ()
+        if self.scopes.group_filters:
+            owner = user if server is None else server.partition("/")[0]
+            groups = self.groups if owner == self.user.name else self.groups_of.get(owner or "", ())
+        return self.scopes.allows(scope, user=user, server=server, group=group, groups=groups)
+
+    def covers(self, scope: str) -> bool:
+        """Tell whether a scope with its filter (`users!user=ada`), expanded, is held; admins hold all."""
+        return self.is_admin or self.scopes.covers(scope, {**self.groups_of, self.user.name: self.groups})
+
+    def require(
+        self, *scopes: str, user: str | None = None, server: str | None = None, group: str | None = None
+    ) -> None:
         """Return when any of `scopes` is held for the resource.
 
-        Raises NotFound when one is held, but for other resources (so that names do not leak), and Forbidden
-        when none is held at all: the two answers that JupyterHub gives.
+        Raises NotFound when one is held, but for other resources than the one that is named (so that names do
+        not leak), and Forbidden otherwise: the two answers that JupyterHub gives.
         """
-        if any(self.may(scope, user=user, server=server) for scope in scopes):
+        if any(self.may(scope, user=user, server=server, group=group) for scope in scopes):
             return
-        if any(self.scopes.grant(scope) is not None for scope in scopes):
+        named = not (user is None and server is None and group is None)
+        if named and any(self.scopes.grant(scope) is not None for scope in scopes):
             raise NotFound("No access to resources or resources not found")
         raise Forbidden(
             f"Action is not authorized with current scopes; requires any of [{', '.join(scopes)}]"

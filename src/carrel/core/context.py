@@ -11,6 +11,7 @@ from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
 from carrel.core.peers import Peers
+from carrel.domain.scope_catalog import BUILT_IN, Catalog
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Clock
@@ -38,3 +39,5 @@ class HubContext:
     peers: Peers = field(default_factory=Peers)
     chance: Callable[[], float] = random.random
     """Returns numbers from 0 to 1, for what is spread over time and for nothing secret."""
+    catalog: Catalog = BUILT_IN
+    """The scopes that exist, the configuration's own among them."""

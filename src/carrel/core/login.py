@@ -9,6 +9,8 @@ from typing import Any
 from carrel.authenticators.login import Refusal, check_login
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.groups import sync_groups
+from carrel.core.rights import read_managed_roles, sync_roles
 from carrel.domain.errors import CarrelError, Conflict
 from carrel.domain.events import RightsChanged
 from carrel.domain.identity import Identity
@@ -46,18 +48,31 @@ async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) 
             await ctx.authenticator.add_user_now(outcome.name)
         except CarrelError as error:
             return Refusal(str(error), str(error))
-    return await open_session(ctx, outcome)
+    try:
+        return await open_session(ctx, outcome)
+    except CarrelError as error:
+        return Refusal(str(error), str(error))
 
 
 async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
-    """Return a new session of the user that `identity` names, who is created when new."""
+    """Return a new session of the user that `identity` names, who is created when new.
+
+    Raises Invalid and Conflict for groups and roles of the authenticator that cannot be.
+    """
     now = ctx.clock.now()
     secret, session_id = new_secret(), new_token()
+    roles = None if identity.roles is None else read_managed_roles(identity.roles, ctx.catalog)
     expires = now + ctx.settings.cookie_max_age_days * _DAY
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(identity.name) or await _create(tx, identity, now)
         if identity.admin is not None and identity.admin != user.admin:
             await tx.users.set_admin(user.id, identity.admin)
+        if identity.user_info is not None and identity.user_info != user.user_info:
+            await tx.users.set_info(user.id, identity.user_info)
+        if identity.groups is not None:
+            await sync_groups(tx, user, identity.groups)
+        if roles is not None:
+            await sync_roles(tx, user, roles)
         await tx.sessions.add(Session(digest(secret), user.id, user.name, session_id, now, expires))
         tx.announce(RightsChanged(user.id))
     ctx.activity.user(user.id, now)

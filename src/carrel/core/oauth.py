@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from carrel.core.access import towards
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.tokens import new_record
@@ -53,13 +54,17 @@ async def get_client(ctx: HubContext, wanted: str) -> OAuthClient | None:
 async def require_access(ctx: HubContext, caller: Caller, client: OAuthClient) -> bool:
     """Return whether the client is one of the caller's own servers, which needs no confirmation.
 
-    Raises Forbidden when the caller may not visit it at all, NotFound when its server is gone.
+    Raises Forbidden when the caller may not visit it at all, or has only a token: what the code is worth
+    would be the user's, and not the token's. Raises NotFound when its server is gone.
     """
+    if caller.token is not None:
+        raise Forbidden("Log in with a browser to visit a server; its own API takes the token.")
     async with ctx.store.read() as tx:
         server = None if client.server_id is None else await tx.servers.get_by_id(client.server_id)
     if server is None:
         raise NotFound("No such server")
-    if not any(caller.scopes.covers(scope) for scope in client.access_scopes):
+    visitor = await towards(ctx, caller, [server.user_name])
+    if not any(map(visitor.covers, client.access_scopes)):
         raise Forbidden("You do not have permission to access this server.")
     return server.user_id == caller.user.id
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from carrel.core.access import token_scopes
+from carrel.core.access import Rights, rights_of, token_scopes
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Invalid, NotFound
 from carrel.domain.events import RightsChanged
-from carrel.domain.roles import scopes_of_user
-from carrel.domain.scopes import Scopes, expand
+from carrel.domain.roles import TOKEN
+from carrel.domain.scopes import INHERIT, Scopes, expand, users_named
 from carrel.domain.tokens import HUB_CLIENT_ID, Token
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.lib.ids import digest, new_token, token_prefix
+from carrel.storage.base import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,14 @@ async def issue_token(
     user_name: str,
     *,
     note: str = "",
-    scopes: Sequence[str] = ("inherit",),
+    scopes: Sequence[str] | None = None,
+    roles: Sequence[str] = (),
     expires_in: float | None = None,
 ) -> NewToken:
-    """Return a new token of a user.
+    """Return a new token of a user, with `scopes` and those of `roles`, or as the role `token` says.
 
-    Raises Invalid when `scopes` go beyond the owner's or the caller's, or `expires_in` (seconds) is
-    not positive.
+    Raises Invalid when that goes beyond the owner's or the caller's scopes, a role does not exist, or
+    `expires_in` (seconds) is not positive.
     """
     caller.require("tokens", user=user_name)
     if expires_in is not None and expires_in <= 0:
@@ -49,12 +51,14 @@ async def issue_token(
         user = await tx.users.get(user_name)
         if user is None:
             raise NotFound(f"No such user: {user_name}")
-        _check_scopes(caller, user, scopes)
+        granted = await _granted(tx, scopes, roles)
+        rights = await rights_of(ctx, tx, user)
+        await _check_scopes(ctx, tx, caller, user, rights, granted)
         now = ctx.clock.now()
         expires = None if expires_in is None else now + expires_in
         secret = new_token()
-        token = await tx.tokens.add(new_record(user, secret, scopes, now=now, note=note, expires=expires))
-    return NewToken(token, secret, token_scopes(user, token))
+        token = await tx.tokens.add(new_record(user, secret, granted, now=now, note=note, expires=expires))
+        return NewToken(token, secret, await token_scopes(ctx, tx, user, granted, rights))
 
 
 def new_record(user: User, secret: str, scopes: Sequence[str], *, now: Timestamp, **details: Any) -> Token:
@@ -100,13 +104,30 @@ async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id
         tx.announce(RightsChanged(user.id))
 
 
-def _check_scopes(caller: Caller, owner: User, scopes: Sequence[str]) -> None:
+async def _granted(tx: Transaction, scopes: Sequence[str] | None, roles: Sequence[str]) -> tuple[str, ...]:
+    """Return the scopes that a new token is to have, not expanded."""
+    if scopes is None and not roles:
+        stored = await tx.roles.named([TOKEN.name])
+        return stored[0].scopes if stored else TOKEN.scopes
+    found = {role.name: role.scopes for role in await tx.roles.named(roles)}
+    for name in roles:
+        if name not in found:
+            raise Invalid(f"No such role: {name[:80]}")
+    wanted = [*(scopes or ()), *(scope for name in roles for scope in found[name])]
+    return tuple(dict.fromkeys(wanted))
+
+
+async def _check_scopes(
+    ctx: HubContext, tx: Transaction, caller: Caller, owner: User, rights: Rights, scopes: Sequence[str]
+) -> None:
     """Return when a token with `scopes` can do nothing that its owner or its maker may not; raise Invalid."""
-    owned = Scopes(scopes_of_user(owner.name, owner.admin))
-    wanted = owned.names if "inherit" in scopes else expand(scopes, owner.name)
-    extra = sorted(scope for scope in wanted if not owned.covers(scope))
+    owned = rights.scopes
+    wanted = owned.names if INHERIT in scopes else expand(scopes, owner.name, catalog=ctx.catalog)
+    groups = await tx.groups.of_names(users_named(wanted))
+    extra = sorted(scope for scope in wanted if not owned.covers(scope, groups))
     if extra:
         raise Invalid(f"Not assigning requested scopes: {', '.join(extra)}: {owner.name} does not have them")
-    extra = sorted(scope for scope in wanted if not caller.scopes.covers(scope))
+    maker = replace(caller, groups_of=groups)
+    extra = sorted(scope for scope in wanted if not maker.covers(scope))
     if extra:
         raise Invalid(f"Not assigning scopes that the caller does not have: {', '.join(extra[:5])}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.groups import set_groups
+from carrel.core.roles import set_roles
 from carrel.core.servers import announce_change, change, wait_until_settled
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
 from carrel.domain.paging import Page, PageRequest
+from carrel.domain.roles import ADMIN
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
@@ -29,12 +32,14 @@ READ_ANY = (
 
 @dataclass(frozen=True, slots=True)
 class UserWithServers:
-    """A user and all of their servers' rows."""
+    """A user with all of their servers' rows, their groups, and roles beside `user` and `admin`."""
 
     user: User
     servers: tuple[Server, ...] = ()
     ahead: Mapping[int, int] = field(default_factory=dict)
     """Of the servers that wait for their start, by id: how many starts are ahead."""
+    groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
 
 
 async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServers:
@@ -44,8 +49,7 @@ async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServer
         user = await tx.users.get(name)
         if user is None:
             raise NotFound(f"No such user: {name}")
-        servers = tuple(await tx.servers.of_users([user.id]))
-        return UserWithServers(user, servers, await _positions(tx, servers))
+        return (await _complete(tx, [user]))[0]
 
 
 async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
@@ -54,7 +58,7 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
     Without the rows for who may not see them anyway: the tokens of notebooks' visitors, which ask most.
     """
     if caller.scopes.grant("read:servers") is None and caller.scopes.grant("read:users") is None:
-        return UserWithServers(caller.user)
+        return UserWithServers(caller.user, (), {}, caller.groups, caller.roles)
     seen, now = ctx.callers.servers, ctx.clock.monotonic()
     rows = seen.get(caller.user.id, now)
     if rows is None:
@@ -62,30 +66,26 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
         async with ctx.store.read() as tx:
             rows = tuple(await tx.servers.of_users([caller.user.id]))
         seen.put(caller.user.id, rows, now, epoch)
-    if not any(row.waiting for row in rows):
-        return UserWithServers(caller.user, rows)
-    async with ctx.store.read() as tx:
-        return UserWithServers(caller.user, rows, await _positions(tx, rows))
+    ahead: Mapping[int, int] = {}
+    if any(row.waiting for row in rows):
+        async with ctx.store.read() as tx:
+            ahead = await _positions(tx, rows)
+    return UserWithServers(caller.user, rows, ahead, caller.groups, caller.roles)
 
 
 async def list_users(
     ctx: HubContext, caller: Caller, which: UserFilter, page: PageRequest
 ) -> Page[UserWithServers]:
     """Return the users that `which` selects and the caller may list; a fixed number of queries."""
-    visible = caller.scopes.visible_users("list:users")
-    if visible is not None:
-        if not visible:
-            raise Forbidden("Action is not authorized with current scopes; requires any of [list:users]")
-        which = UserFilter(which.name_contains, which.state, tuple(visible), which.sort, which.descending)
+    grant = caller.scopes.grant("list:users")
+    if grant is None or not (grant.everything or grant.users or grant.groups):
+        raise Forbidden("Action is not authorized with current scopes; requires any of [list:users]")
+    if not grant.everything:
+        which = replace(which, names=tuple(sorted(grant.users)), groups=tuple(sorted(grant.groups)))
     async with ctx.store.read() as tx:
         found = await tx.users.page(which, page)
-        servers = await tx.servers.of_users([user.id for user in found.items])
-        ahead = await _positions(tx, servers)
-    owned: dict[int, list[Server]] = {}
-    for server in servers:
-        owned.setdefault(server.user_id, []).append(server)
-    items = tuple(UserWithServers(user, tuple(owned.get(user.id, ())), ahead) for user in found.items)
-    return Page(items, found.offset, found.limit, found.total)
+        items = await _complete(tx, found.items)
+    return Page(tuple(items), found.offset, found.limit, found.total)
 
 
 async def _positions(tx: Transaction, servers: Sequence[Server]) -> Mapping[int, int]:
@@ -104,7 +104,7 @@ async def create_users(
     normal = [ctx.authenticator.normalize_username(name) for name in names]
     for name in normal:
         caller.require("admin:users", user=name)
-    if admin and not caller.user.admin:
+    if not caller.is_admin and (admin or any(map(ctx.authenticator.is_listed_admin, normal))):
         raise Forbidden("Only admins can grant admin permissions")
     wanted = [_check_name(ctx, name) for name in normal]
     await _welcome(ctx, wanted)
@@ -118,32 +118,92 @@ async def create_users(
     return [UserWithServers(user) for user in created]
 
 
-async def change_user(
-    ctx: HubContext, caller: Caller, name: str, *, new_name: str | None = None, admin: bool | None = None
-) -> UserWithServers:
-    """Rename a user or change their admin flag, and return them."""
+@dataclass(frozen=True, slots=True)
+class UserChanges:
+    """What is to become of a user; None leaves it as it is."""
+
+    name: str | None = None
+    admin: bool | None = None
+    groups: Sequence[str] | None = None
+    roles: Sequence[str] | None = None
+
+
+async def change_user(ctx: HubContext, caller: Caller, name: str, changes: UserChanges) -> UserWithServers:
+    """Change a user, all of it or nothing, and return them.
+
+    Raises Forbidden for what would give somebody more than the caller has, and when others than admins want
+    to change an admin. Groups that change need the scope to change their members. Roles with or without
+    `admin` change the admin flag, unless that is given too.
+    """
     caller.require("admin:users", user=name)
-    if admin is not None and not caller.user.admin:
-        raise Forbidden("Only admins can change admin permissions")
+    new_name = changes.name
     if new_name is not None:
         new_name = _check_name(ctx, ctx.authenticator.normalize_username(new_name))
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
             raise NotFound(f"No such user: {name}")
-        servers = tuple(await tx.servers.of_users([user.id]))
+        _refuse_for_admins(ctx, caller, user, changes, new_name)
+        if changes.roles is not None:
+            await set_roles(ctx, tx, caller, user, changes.roles)
+            changes = replace(changes, admin=_wants_admin(changes))
+        if changes.groups is not None:
+            await set_groups(ctx, tx, caller, user, changes.groups)
         if new_name is not None and new_name != name:
-            if any(server.active for server in servers):
-                raise Invalid(f"Stop the servers of {name} before renaming")
-            if await tx.users.get(new_name) is not None:
-                raise Invalid(f"User {new_name} already exists, username must be unique")
-            await tx.users.rename(user.id, new_name)
-        if admin is not None:
-            await tx.users.set_admin(user.id, admin)
-        changed = await tx.users.get_by_id(user.id)
-        servers = tuple(await tx.servers.of_users([user.id]))
+            await _rename(tx, user, new_name)
+        if changes.admin is not None:
+            await tx.users.set_admin(user.id, changes.admin)
         tx.announce(RightsChanged(user.id))
-    return UserWithServers(user if changed is None else changed, servers)
+        changed = await tx.users.get_by_id(user.id)
+        return (await _complete(tx, [user if changed is None else changed]))[0]
+
+
+def _wants_admin(changes: UserChanges) -> bool | None:
+    if changes.admin is None and changes.roles is not None:
+        return ADMIN.name in changes.roles
+    return changes.admin
+
+
+def _refuse_for_admins(
+    ctx: HubContext, caller: Caller, user: User, changes: UserChanges, new_name: str | None
+) -> None:
+    """Raise Forbidden when only an admin may make these changes, NotFound for a name out of reach."""
+    if caller.is_admin:
+        return
+    if user.admin:
+        raise Forbidden("Only admins can modify other admins")
+    if changes.admin or _wants_admin(changes):
+        raise Forbidden("Only admins can grant admin permissions")
+    if new_name is not None and new_name != user.name:
+        # Scopes that name a user mean whoever has that name.
+        if ctx.authenticator.is_listed_admin(new_name):
+            raise Forbidden("Only admins can grant admin permissions")
+        caller.require("admin:users", user=new_name)
+
+
+async def _rename(tx: Transaction, user: User, new_name: str) -> None:
+    if any(server.active for server in await tx.servers.of_users([user.id])):
+        raise Invalid(f"Stop the servers of {user.name} before renaming")
+    if await tx.users.get(new_name) is not None:
+        raise Invalid(f"User {new_name} already exists, username must be unique")
+    await tx.users.rename(user.id, new_name)
+
+
+async def _complete(tx: Transaction, users: Sequence[User]) -> list[UserWithServers]:
+    """Return users with all that answers show of them; a fixed number of queries."""
+    ids = [user.id for user in users]
+    servers = await tx.servers.of_users(ids)
+    ahead = await _positions(tx, servers)
+    owned: dict[int, list[Server]] = {}
+    for server in servers:
+        owned.setdefault(server.user_id, []).append(server)
+    groups, roles = await tx.groups.of_users(ids), await tx.roles.of_users(ids)
+    return [
+        UserWithServers(
+            user, tuple(owned.get(user.id, ())), ahead, groups.get(user.id, ()), roles.get(user.id, ())
+        )
+        for user in users
+    ]
 
 
 async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:

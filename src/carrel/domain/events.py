@@ -40,6 +40,18 @@ class RightsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupChanged:
+    """Users have joined or left a group, or it is gone: who may do things to its members has others now."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolesChanged:
+    """What roles give, or who has them, has changed for many at once."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClientEnded:
     """An OAuth client is gone, and with it the tokens that its visitors' browsers got."""
 
@@ -83,6 +95,8 @@ Event = (
     ServerChanged
     | ServerProgress
     | RightsChanged
+    | GroupChanged
+    | RolesChanged
     | ClientEnded
     | RouteMissing
     | RoutesDoubted

@@ -14,4 +14,8 @@ class Identity:
     name: str
     admin: bool | None = None
     groups: tuple[str, ...] | None = None
+    """The groups that they are in now, where the authenticator manages groups."""
+    roles: tuple[Mapping[str, Any], ...] | None = None
+    """Their roles as JupyterHub's plug-ins describe them, where the authenticator manages roles."""
+    user_info: Mapping[str, Any] | None = None
     auth_state: Mapping[str, Any] | None = field(default=None, repr=False)

@@ -1,14 +1,18 @@
-"""Roles, and what the built-in ones give to users and tokens."""
+"""Roles, and what they give to users and tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from carrel.domain.errors import Invalid
 from carrel.domain.names import full_name
-from carrel.domain.scope_catalog import IDENTIFY_SCOPES, INHERIT, SELF
+from carrel.domain.scope_catalog import BUILT_IN, IDENTIFY_SCOPES, INHERIT, SELF, Catalog
 from carrel.domain.scopes import expand, intersect, reduce
+
+_ROLE_NAME = re.compile(r"[a-z][a-z0-9_~.-]{1,253}[a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +20,22 @@ class Role:
     """A name for a set of scopes, as written by whoever defined it: not expanded."""
 
     name: str
-    text: str
+    description: str
     scopes: tuple[str, ...]
+    managed_by_auth: bool = False
+    """Defined by the authenticator, and not by the configuration."""
+    id: int = 0
+    """Its row's; 0 for a role that is not stored."""
+
+
+def check_role_name(name: str) -> str:
+    """Return `name` when it may name a role (JupyterHub's rule); raise Invalid otherwise."""
+    if not _ROLE_NAME.fullmatch(name):
+        raise Invalid(
+            "A role's name has 3 to 255 characters: lower-case letters, digits and -_~. ; "
+            "it starts with a letter and ends with a letter or digit."
+        )
+    return name
 
 
 USER = Role("user", "What every user may do with what is theirs.", (SELF,))
@@ -51,24 +69,30 @@ DEFAULT_ROLES: Mapping[str, Role] = MappingProxyType(
 )
 
 
-def scopes_of_user(name: str, admin: bool) -> frozenset[str]:
-    """Return the expanded scopes that the built-in roles give to a user."""
-    scopes = expand(USER.scopes, name)
+def scopes_of_user(
+    name: str, admin: bool, granted: Iterable[str] = USER.scopes, catalog: Catalog = BUILT_IN
+) -> frozenset[str]:
+    """Return a user's expanded scopes; `granted` is what their roles and those of their groups say."""
+    scopes = expand(granted, name, catalog=catalog)
     return reduce(scopes | expand(ADMIN.scopes, name)) if admin else scopes
 
 
 def scopes_of_token(
-    granted: Iterable[str], held: frozenset[str], owner: str, server: str | None = None
+    granted: Iterable[str],
+    held: frozenset[str],
+    owner: str,
+    groups: Mapping[str, Collection[str]] = MappingProxyType({}),
+    catalog: Catalog = BUILT_IN,
 ) -> frozenset[str]:
     """Return the expanded scopes of a user's token: never more than its owner holds.
 
-    `granted` is what the token was made with, `held` the owner's expanded scopes now, `server` the full name
-    of the server whose token it is. Every token may tell whose it is.
+    `granted` is what the token was made with, `held` the owner's expanded scopes now, `groups` the groups of
+    users whom `granted` names. Every token may tell whose it is.
     """
     scopes = frozenset(granted)
     if INHERIT in scopes:
         return held
-    return reduce(intersect(expand(scopes, owner, server=server), held) | _identify(owner))
+    return reduce(intersect(expand(scopes, owner, catalog=catalog), held, groups) | _identify(owner))
 
 
 def scopes_of_server_token(user: str, server: str = "") -> frozenset[str]:

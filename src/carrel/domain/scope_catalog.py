@@ -5,7 +5,7 @@ Names and hierarchy are JupyterHub's; clients, configs and stored tokens depend 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -133,9 +133,36 @@ SELF_SCOPES = (
 IDENTIFY_SCOPES = ("read:users:name", "read:users:groups")
 
 
-def _with_subscopes(name: str) -> frozenset[str]:
-    return frozenset({name}).union(*(_with_subscopes(below) for below in SCOPES[name].subscopes))
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The scopes of one hub: the built-in ones and those that its configuration adds."""
+
+    scopes: Mapping[str, ScopeInfo]
+    """Every scope by its name."""
+    closure: Mapping[str, frozenset[str]]
+    """Every scope with all that it brings along, itself included."""
+
+    def with_custom(self, custom: Iterable[ScopeInfo]) -> Catalog:
+        """Return a catalog with more scopes; subscopes that it does not know are left out."""
+        return _catalog({**self.scopes, **{row.name: row for row in custom}})
 
 
-#: Every scope with all that it brings along, itself included.
-CLOSURE: Mapping[str, frozenset[str]] = MappingProxyType({name: _with_subscopes(name) for name in SCOPES})
+def _catalog(scopes: Mapping[str, ScopeInfo]) -> Catalog:
+    closure = {name: _with_subscopes(scopes, name) for name in scopes}
+    return Catalog(MappingProxyType(dict(scopes)), MappingProxyType(closure))
+
+
+def _with_subscopes(scopes: Mapping[str, ScopeInfo], name: str) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        # Scopes of a configuration may bring each other along.
+        if (each := waiting.pop()) in scopes and each not in found:
+            found.add(each)
+            waiting += scopes[each].subscopes
+    return frozenset(found)
+
+
+BUILT_IN = _catalog(SCOPES)
+#: What each built-in scope brings along, itself included.
+CLOSURE = BUILT_IN.closure

@@ -7,15 +7,19 @@ no metascope and no filter without a value; `intersect` and everything that answ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from carrel.domain.errors import Invalid
-from carrel.domain.scope_catalog import CLOSURE, INHERIT, METASCOPES, SCOPES, SELF, SELF_SCOPES
+from carrel.domain.scope_catalog import BUILT_IN, INHERIT, METASCOPES, SELF, SELF_SCOPES, Catalog
 
 FILTERS = ("user", "server", "group", "service")
+#: Those whose value is a user, or belongs to one.
+_OF_USERS = ("user", "server")
 _NOTHING: frozenset[str] = frozenset()
+_NOBODY: Mapping[str, Collection[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,11 @@ class Scope:
         return f"{self.name}!{self.filter}" + ("" if self.value is None else f"={self.value}")
 
 
-def parse(text: str) -> Scope:
+def parse(text: str, catalog: Catalog = BUILT_IN) -> Scope:
     """Return the parts of a scope; raise Invalid when there is no such scope or filter."""
     name, bang, condition = text.partition("!")
-    if name not in SCOPES:
-        raise Invalid(f"There is no scope {_quote(name)}.{_suggest(name, SCOPES)}")
+    if name not in catalog.scopes:
+        raise Invalid(f"There is no scope {_quote(name)}.{_suggest(name, catalog.scopes)}")
     if not bang:
         return Scope(name)
     if name in METASCOPES:
@@ -58,12 +62,18 @@ def parse(text: str) -> Scope:
     return Scope(name, kind, value)
 
 
+def known(scopes: Iterable[str], catalog: Catalog = BUILT_IN) -> list[str]:
+    """Return the scopes that exist: what was stored may name some that the configuration has dropped."""
+    return [text for text in scopes if text.partition("!")[0] in catalog.scopes]
+
+
 def expand(
     scopes: Iterable[str],
     owner: str | None = None,
     *,
     server: str | None = None,
     service: str | None = None,
+    catalog: Catalog = BUILT_IN,
 ) -> frozenset[str]:
     """Return `scopes` with all subscopes, `self` and filters without a value filled in, reduced.
 
@@ -74,11 +84,11 @@ def expand(
     own = {"user": owner, "server": server, "service": service}
     expanded: list[Scope] = []
     for text in scopes:
-        scope = parse(text)
+        scope = parse(text, catalog)
         if scope.name == SELF:
             if owner is not None:
                 for name in SELF_SCOPES:
-                    expanded.extend(_with_subscopes(Scope(name, "user", owner)))
+                    expanded.extend(_with_subscopes(Scope(name, "user", owner), catalog))
             continue
         if scope.name in METASCOPES:
             continue
@@ -87,7 +97,7 @@ def expand(
             if value is None:
                 continue
             scope = Scope(scope.name, scope.filter, value)
-        expanded.extend(_with_subscopes(scope))
+        expanded.extend(_with_subscopes(scope, catalog))
     return _unindex(_index_parsed(expanded))
 
 
@@ -96,19 +106,34 @@ def reduce(scopes: Iterable[str]) -> frozenset[str]:
     return _unindex(_index(scopes))
 
 
-def intersect(a: Iterable[str], b: Iterable[str]) -> frozenset[str]:
+def intersect(
+    a: Iterable[str], b: Iterable[str], groups: Mapping[str, Collection[str]] = _NOBODY
+) -> frozenset[str]:
     """Return what both expanded sets allow, reduced.
 
-    A group's filter meets only the same group's: who is in it is not known here, so `!group=g` and
-    `!user=alice` have nothing in common.
+    `groups` tells which groups a user is in: `!group=g` and `!user=alice` have alice in common when she is
+    in `g`, and nothing otherwise. `users_named` says whose groups matter.
     """
     left, right = _index(a), _index(b)
-    return _unindex({name: _meet(grant, right[name]) for name, grant in left.items() if name in right})
+    return _unindex(
+        {name: _meet(grant, right[name], groups) for name, grant in left.items() if name in right}
+    )
+
+
+def users_named(scopes: Iterable[str]) -> frozenset[str]:
+    """Return the users whom filters of expanded scopes name, by themselves or as owners of servers."""
+    parts = map(_split, scopes)
+    return frozenset(_owner(scope) for scope in parts if scope.filter in _OF_USERS and scope.value)
 
 
 def access_scopes(user: str, server: str = "") -> tuple[str, str]:
     """Return the scopes that open a server: any one of them admits a visitor."""
     return f"access:servers!server={user}/{server}", f"access:servers!user={user}"
+
+
+def groups_named(scopes: Iterable[str]) -> frozenset[str]:
+    """Return the groups that filters name."""
+    return frozenset(scope.value for scope in map(_split, scopes) if scope.filter == "group" and scope.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +150,7 @@ class Grant:
 class Scopes:
     """One caller's expanded scopes with an index, so that each question costs a look-up."""
 
-    __slots__ = ("_index", "names", "ordered")
+    __slots__ = ("_index", "group_filters", "names", "ordered")
 
     def __init__(self, scopes: Iterable[str]) -> None:
         self.names = frozenset(scopes)
@@ -133,6 +158,10 @@ class Scopes:
         self.ordered = sorted(self.names)
         """The same in the order of the alphabet, as answers list them."""
         self._index: Mapping[str, Grant] = _index(self.names)
+        self.group_filters: frozenset[str] = frozenset().union(
+            *(grant.groups for grant in self._index.values())
+        )
+        """The groups on whose members some scope depends."""
 
     def grant(self, scope: str) -> Grant | None:
         """Return to what the scope of this bare name applies; None when it is not held at all."""
@@ -174,28 +203,22 @@ class Scopes:
             or (owner is not None and not grant.groups.isdisjoint(groups))
         )
 
-    def covers(self, scope: str) -> bool:
-        """Tell whether a scope with its filter (`users!user=alice`) is held; raise Invalid if unknown."""
-        asked = parse(scope)
+    def covers(self, scope: str, groups: Mapping[str, Collection[str]] = _NOBODY) -> bool:
+        """Tell whether an expanded scope with its filter (`users!user=alice`) is held.
+
+        `groups` tells which groups a user is in.
+        """
+        asked = _split(scope)
         grant = self._index.get(asked.name)
         if grant is None:
             return False
         if grant.everything or asked.filter is None or asked.value is None:
             return grant.everything
-        if asked.filter == "server":
-            return asked.value in grant.servers or asked.value.partition("/")[0] in grant.users
         held: frozenset[str] = getattr(grant, f"{asked.filter}s")
-        return asked.value in held
-
-    def visible_users(self, scope: str) -> frozenset[str] | None:
-        """Return the names of the users to whom `scope` applies; None means all of them.
-
-        Users who are reached through a `!group` filter are not among the names: see `grant(scope).groups`.
-        """
-        grant = self._index.get(scope)
-        if grant is None:
-            return _NOTHING
-        return None if grant.everything else grant.users
+        if asked.value in held or asked.filter not in _OF_USERS:
+            return asked.value in held
+        owner = _owner(asked)
+        return owner in grant.users or not grant.groups.isdisjoint(groups.get(owner, ()))
 
 
 def allows(
@@ -211,13 +234,19 @@ def allows(
     return Scopes(held).allows(scope, user=user, server=server, group=group, service=service)
 
 
-def visible_users(held: Iterable[str], scope: str) -> frozenset[str] | None:
-    """Answer `Scopes(held).visible_users(scope)` for one question."""
-    return Scopes(held).visible_users(scope)
+def _owner(scope: Scope) -> str:
+    return (scope.value or "").partition("/")[0] if scope.filter == "server" else scope.value or ""
 
 
-def _with_subscopes(scope: Scope) -> Iterable[Scope]:
-    names = CLOSURE[scope.name]
+def _split(text: str) -> Scope:
+    """Return the parts of a scope that is known to be right."""
+    name, bang, condition = text.partition("!")
+    kind, equals, value = condition.partition("=")
+    return Scope(name, kind if bang else None, value if equals else None)
+
+
+def _with_subscopes(scope: Scope, catalog: Catalog) -> Iterable[Scope]:
+    names = catalog.closure[scope.name]
     if scope.filter == "server" and scope.name != "read:users:name":
         # One server says nothing about its owner.
         names = names - {"read:users:name"}
@@ -225,7 +254,7 @@ def _with_subscopes(scope: Scope) -> Iterable[Scope]:
 
 
 def _index(scopes: Iterable[str]) -> dict[str, Grant]:
-    return _index_parsed(map(parse, scopes))
+    return _index_parsed(map(_split, scopes))
 
 
 def _index_parsed(scopes: Iterable[Scope]) -> dict[str, Grant]:
@@ -251,15 +280,20 @@ def _grant(user: set[str], server: set[str], group: set[str], service: set[str])
     return Grant(False, frozenset(user), frozenset(servers), frozenset(group), frozenset(service))
 
 
-def _meet(a: Grant, b: Grant) -> Grant:
+def _meet(a: Grant, b: Grant, groups: Mapping[str, Collection[str]]) -> Grant:
     if a.everything:
         return b
     if b.everything:
         return a
-    servers = a.servers & b.servers
-    servers |= {name for name in a.servers if name.partition("/")[0] in b.users}
-    servers |= {name for name in b.servers if name.partition("/")[0] in a.users}
-    return Grant(False, a.users & b.users, servers, a.groups & b.groups, a.services & b.services)
+    users, servers = set(a.users & b.users), set(a.servers & b.servers)
+    for one, other in ((a, b), (b, a)):
+
+        def reached(owner: str, other: Grant = other) -> bool:
+            return owner in other.users or not other.groups.isdisjoint(groups.get(owner, ()))
+
+        users |= set(filter(reached, one.users))
+        servers |= {name for name in one.servers if reached(name.partition("/")[0])}
+    return _grant(users, servers, set(a.groups & b.groups), set(a.services & b.services))
 
 
 def _unindex(index: Mapping[str, Grant]) -> frozenset[str]:
@@ -292,8 +326,10 @@ __all__ = [
     "access_scopes",
     "allows",
     "expand",
+    "groups_named",
     "intersect",
+    "known",
     "parse",
     "reduce",
-    "visible_users",
+    "users_named",
 ]

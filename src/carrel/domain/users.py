@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from carrel.lib.clock import Timestamp
 
@@ -16,3 +18,5 @@ class User:
     admin: bool
     created: Timestamp
     last_activity: Timestamp | None = None
+    user_info: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What the authenticator tells of the person for others to see: display_name, initials, color…"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carrel.core.access import caller_of_session, caller_of_token
+from carrel.core.access import caller_of_session, caller_of_token, towards
 from carrel.core.caller import Caller, identified
 from carrel.http.csrf import Origin, is_ours, is_visit, sent_token, token_fits
 from carrel.http.request import Connection, facts_of, header, hub_of, is_api
@@ -17,12 +17,15 @@ async def identify(connection: Connection) -> Caller | None:
     """Return who sent a request, or None for nobody; looked up once per request.
 
     A bad token is nobody: it never falls back to the cookie. On the REST API a cookie counts only together
-    with the XSRF token.
+    with the XSRF token. The groups of the user in the path are looked up along with them, where they matter.
     """
     facts = facts_of(connection.scope)
     if not facts.looked_up:
         facts.caller = await _look_up(connection)
         facts.looked_up = True
+    name = connection.scope.get("path_params", {}).get("name")
+    if name is not None and facts.caller is not None:
+        facts.caller = await towards(hub_of(connection), facts.caller, [name])
     return facts.caller
 
 

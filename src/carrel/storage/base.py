@@ -14,15 +14,17 @@ questions in it. After the Conflicts that are named below it may go on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from carrel.domain.events import Event
+from carrel.domain.groups import Group
 from carrel.domain.hubs import Hub
 from carrel.domain.oauth import OAuthClient, OAuthCode
 from carrel.domain.paging import Page, PageRequest
+from carrel.domain.roles import Role
 from carrel.domain.servers import Server
 from carrel.domain.tokens import Session, Token
 from carrel.domain.users import User
@@ -59,6 +61,20 @@ class UserFilter:
     """Only these; None means all."""
     sort: Literal["id", "name", "last_activity"] = "id"
     descending: bool = False
+    groups: tuple[str, ...] = ()
+    """Beside `names`, the members of these groups."""
+
+
+#: Whom roles are given to by name.
+BearerKind = Literal["groups", "services"]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRole:
+    """A role that a user has: by themselves, or only through a group or as everybody does."""
+
+    role: Role
+    direct: bool
 
 
 class Users(Protocol):
@@ -72,6 +88,13 @@ class Users(Protocol):
     async def set_admin(self, user_id: int, admin: bool) -> None:
         """Raise NotFound when the user is gone."""
 
+    async def set_only_admins(self, user_ids: Iterable[int]) -> int:
+        """Make these the admins and nobody else; return how many users that changed."""
+
+    async def set_info(self, user_id: int, info: Mapping[str, Any]) -> None: ...
+    async def named(self, names: Iterable[str]) -> Sequence[User]:
+        """Return those of the names that exist, in the order of their ids."""
+
     async def rename(self, user_id: int, name: str) -> None:
         """Raise Conflict when the name is taken, NotFound when the user is gone."""
 
@@ -81,6 +104,64 @@ class Users(Protocol):
     async def page(self, which: UserFilter, page: PageRequest) -> Page[User]: ...
     async def touch(self, moments: Mapping[int, Timestamp]) -> None:
         """Move `last_activity` of users (by id) forward, never back."""
+
+
+class Groups(Protocol):
+    """Groups and who is in them."""
+
+    async def get(self, name: str) -> Group | None: ...
+    async def create(self, name: str, properties: Mapping[str, Any] | None = None) -> Group:
+        """Return the new, empty group; raise Conflict when the name is taken."""
+
+    async def set_properties(self, group_id: int, properties: Mapping[str, Any]) -> None: ...
+    async def delete(self, group_id: int) -> None:
+        """Remove a group and its memberships; roles stay with its name."""
+
+    async def add(self, group_id: int, user_ids: Iterable[int]) -> None:
+        """Add users, who may be members already."""
+
+    async def remove(self, group_id: int, user_ids: Iterable[int]) -> None: ...
+    async def member_ids(self, group_id: int) -> frozenset[int]: ...
+    async def page(self, names: Sequence[str] | None, page: PageRequest) -> Page[Group]:
+        """Return groups in the order of their ids, only those of `names` when it is given."""
+
+    async def of_user(self, user_id: int) -> tuple[str, ...]: ...
+    async def of_users(self, user_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
+        """Return the names of the groups of each user who is in any."""
+
+    async def of_names(self, user_names: Iterable[str]) -> Mapping[str, tuple[str, ...]]: ...
+
+
+class Roles(Protocol):
+    """Roles, and the users, groups and services that have them."""
+
+    async def all(self) -> Sequence[Role]: ...
+    async def named(self, names: Iterable[str]) -> Sequence[Role]: ...
+    async def put(self, role: Role) -> int:
+        """Add a role, or replace the one with its name; return its row's id."""
+
+    async def delete(self, role_id: int) -> None:
+        """Remove a role; nobody has it any more."""
+
+    async def of_user(self, user_id: int) -> Sequence[HeldRole]:
+        """Return a user's roles, those of their groups, and `user`, which everybody has."""
+
+    async def of_users(self, user_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
+        """Return the names of the roles that each user has directly."""
+
+    async def of_bearers(self, kind: BearerKind, names: Iterable[str]) -> Mapping[str, tuple[Role, ...]]: ...
+    async def users(self, role_id: int) -> Mapping[int, bool]:
+        """Return the ids of the users who have a role directly, and whether the authenticator said so."""
+
+    async def bearers(self, role_id: int, kind: BearerKind) -> Mapping[str, bool]:
+        """Return the groups or services that have a role, and whether the authenticator said so."""
+
+    async def grant(self, role_id: int, user_ids: Iterable[int], *, managed: bool = False) -> None: ...
+    async def revoke(self, role_id: int, user_ids: Iterable[int]) -> None: ...
+    async def give(
+        self, role_id: int, kind: BearerKind, names: Iterable[str], *, managed: bool = False
+    ) -> None: ...
+    async def take(self, role_id: int, kind: BearerKind, names: Iterable[str]) -> None: ...
 
 
 class Tokens(Protocol):
@@ -220,6 +301,10 @@ class Transaction(Protocol):
 
     @property
     def users(self) -> Users: ...
+    @property
+    def groups(self) -> Groups: ...
+    @property
+    def roles(self) -> Roles: ...
     @property
     def tokens(self) -> Tokens: ...
     @property

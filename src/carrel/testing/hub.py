@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from carrel.authenticators.dummy import DummyAuthenticator
+from carrel.config.rights import read_rights
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_hub_id, load_named_users
 from carrel.core.cache import CallerCache
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.rights import load_rights
 from carrel.core.servers import ask_to_start, ask_to_stop, reload_server
 from carrel.core.tokens import new_record
 from carrel.domain.events import Event
@@ -136,6 +138,12 @@ class TrialHub:
             user = await tx.users.create(name, admin=admin, now=self.clock.now())
         return self.caller_of(user)
 
+    async def make_group(self, name: str, *members: str) -> None:
+        """Create a group with users in it."""
+        async with self.ctx.store.write() as tx:
+            group = await tx.groups.create(name)
+            await tx.groups.add(group.id, [user.id for user in await tx.users.named(members)])
+
     def caller_of(self, user: User, *scopes: str) -> Caller:
         """Return a user as a caller; with `scopes`, one who may do nothing else."""
         return a_caller(user, expand(scopes, user.name) if scopes else None)
@@ -218,6 +226,7 @@ class TrialHub:
         bus.listen(callers.heed)
         authenticator = DummyAuthenticator(config=self.settings.plugins)
         base_url = self.settings.base_url
+        rights, _ = read_rights(self.settings)
         ctx = HubContext(
             settings=self.settings,
             store=self.store,
@@ -232,9 +241,11 @@ class TrialHub:
             ),
             callers=callers,
             activity=Activity(self.settings.activity_resolution),
+            catalog=rights.catalog,
             chance=random.Random(0).random,  # noqa: S311 - the same in every run
         )
         await load_named_users(self.store, authenticator, self.clock)
+        await load_rights(self.store, authenticator, self.clock, rights)
         return ctx
 
 

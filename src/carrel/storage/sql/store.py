@@ -17,8 +17,10 @@ from carrel.storage.base import Ears, StorageError
 from carrel.storage.migrate import Schema
 from carrel.storage.sql.engine import Engine, Link
 from carrel.storage.sql.facts import SqlFacts
+from carrel.storage.sql.groups import SqlGroups
 from carrel.storage.sql.hubs import SqlHubs
 from carrel.storage.sql.oauth import SqlOAuth
+from carrel.storage.sql.roles import SqlRoles
 from carrel.storage.sql.servers import SqlServers
 from carrel.storage.sql.sessions import SqlSessions
 from carrel.storage.sql.sqlite import SqliteEngine
@@ -46,6 +48,14 @@ class SqlTransaction:
     @property
     def users(self) -> SqlUsers:
         return SqlUsers(self._link)
+
+    @property
+    def groups(self) -> SqlGroups:
+        return SqlGroups(self._link)
+
+    @property
+    def roles(self) -> SqlRoles:
+        return SqlRoles(self._link)
 
     @property
     def tokens(self) -> SqlTokens:

@@ -21,12 +21,13 @@ from sqlalchemy import (
     and_,
     literal_column,
     or_,
+    text,
 )
 
 from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
-REVISION = "0002"
+REVISION = "0003"
 #: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
 #: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
 USABLE_SINCE = "0002"
@@ -59,6 +60,7 @@ users = Table(
     # Zero for never: the two databases sort an absent value to opposite ends.
     Column("last_activity", Double, nullable=False),
     Column("auth_state", Text),
+    Column("user_info", Text),
     Index("ix_users_last_activity", "last_activity", "id"),
     sqlite_autoincrement=True,
 )
@@ -137,6 +139,57 @@ Index("ix_servers_routed", servers.c.id, sqlite_where=ROUTED, postgresql_where=R
 Index("ix_servers_in_flight", servers.c.id, sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT)
 Index("ix_servers_leased", servers.c.lease_owner, sqlite_where=LEASED, postgresql_where=LEASED)
 Index("ix_servers_due", servers.c.wished, servers.c.id, sqlite_where=START_DUE, postgresql_where=START_DUE)
+
+Index("ix_users_admin", users.c.id, sqlite_where=text("admin = 1"), postgresql_where=text("admin"))
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", _NAME, nullable=False, unique=True),
+    Column("properties", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_group_members_user_id", "user_id"),
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", _NAME, nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("managed_by_auth", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+role_users = Table(
+    "role_users",
+    metadata,
+    Column("role_id", ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("managed_by_auth", Boolean, nullable=False),
+    Index("ix_role_users_user_id", "user_id"),
+)
+
+# By name: whoever removes a group and makes it again must not shake off what its members may do, and services
+# have no row.
+role_bearers = Table(
+    "role_bearers",
+    metadata,
+    Column("role_id", ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("managed_by_auth", Boolean, nullable=False),
+    Index("ix_role_bearers_kind_name", "kind", "name"),
+)
 
 hubs = Table(
     "hubs",

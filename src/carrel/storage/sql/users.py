@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -12,8 +12,11 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    false,
     func,
+    or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -23,11 +26,13 @@ from carrel.domain.paging import Page, PageRequest
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.storage.base import UserFilter
-from carrel.storage.sql.columns import to_json
+from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Link, OneOf, Row, Value
-from carrel.storage.sql.tables import ACTIVE, READY, servers, users
+from carrel.storage.sql.tables import ACTIVE, READY, group_members, groups, servers, users
 
-_SELECT = select(users.c.id, users.c.name, users.c.admin, users.c.created, users.c.last_activity)
+_SELECT = select(
+    users.c.id, users.c.name, users.c.admin, users.c.created, users.c.last_activity, users.c.user_info
+)
 _GET = _SELECT.where(users.c.name == bindparam("name"))
 _GET_BY_ID = _SELECT.where(users.c.id == bindparam("id"))
 _CREATE = (
@@ -37,6 +42,10 @@ _CREATE = (
     .returning(users.c.id)
 )
 _SET_ADMIN = update(users).values(admin=bindparam("value")).where(users.c.id == bindparam("key"))
+_DEMOTE = update(users).values(admin=false()).where(users.c.admin, ~OneOf(users.c.id, "ids"))
+_PROMOTE = update(users).values(admin=true()).where(~users.c.admin, OneOf(users.c.id, "ids"))
+_SET_INFO = update(users).values(user_info=bindparam("value")).where(users.c.id == bindparam("key"))
+_NAMED = _SELECT.where(OneOf(users.c.name, "names")).order_by(users.c.id)
 _OTHERS = users.alias("others")
 _RENAME = (
     update(users)
@@ -84,6 +93,16 @@ class SqlUsers:
         if not await self._link.change(_SET_ADMIN, {"key": user_id, "value": admin}):
             raise _gone()
 
+    async def set_only_admins(self, user_ids: Iterable[int]) -> int:
+        values = {"ids": to_json(sorted(user_ids))}
+        return await self._link.change(_DEMOTE, values) + await self._link.change(_PROMOTE, values)
+
+    async def set_info(self, user_id: int, info: Mapping[str, Any]) -> None:
+        await self._link.change(_SET_INFO, {"key": user_id, "value": to_json(info)})
+
+    async def named(self, names: Iterable[str]) -> list[User]:
+        return [_user(row) for row in await self._link.rows(_NAMED, {"names": to_json(sorted(names))})]
+
     async def rename(self, user_id: int, name: str) -> None:
         if await self._link.change(_RENAME, {"key": user_id, "new": name, "new_folded": name.casefold()}):
             return
@@ -99,8 +118,8 @@ class SqlUsers:
         if which.name_contains:
             values["pattern"] = _pattern(which.name_contains)
         if which.names is not None:
-            values["names"] = to_json(which.names)
-        shape = (bool(which.name_contains), which.names is not None, which.state)
+            values |= {"names": to_json(which.names), "groups": to_json(which.groups)}
+        shape = (bool(which.name_contains), which.names is not None, bool(which.groups), which.state)
         count = self._link.built((_filtered, "count", *shape), lambda: _count(which))
         order = (which.sort, which.descending)
         listing = self._link.built((_filtered, "rows", *shape, *order), lambda: _listing(which))
@@ -117,12 +136,24 @@ def _filtered(query: Select[*tuple[Any, ...]], which: UserFilter) -> Select[*tup
     if which.name_contains:
         query = query.where(users.c.folded.like(bindparam("pattern"), escape="/"))
     if which.names is not None:
-        query = query.where(OneOf(users.c.name, "names"))
+        query = query.where(_chosen(bool(which.groups)))
     if which.state is not None:
         condition = READY if which.state == "ready" else ACTIVE
         owners = users.c.id.in_(select(servers.c.user_id).where(condition))
         query = query.where(~owners if which.state == "inactive" else owners)
     return query
+
+
+def _chosen(by_group: bool) -> ColumnElement[bool]:
+    named = OneOf(users.c.name, "names")
+    if not by_group:
+        return named
+    members = (
+        select(group_members.c.user_id)
+        .join(groups, groups.c.id == group_members.c.group_id)
+        .where(OneOf(groups.c.name, "groups"))
+    )
+    return or_(named, users.c.id.in_(members))
 
 
 def _count(which: UserFilter) -> Select[*tuple[Any, ...]]:
@@ -143,8 +174,9 @@ def _pattern(part: str) -> str:
 
 
 def _user(row: Row) -> User:
-    user_id, name, admin, created, last_activity = row
-    return User(user_id, name, bool(admin), created, last_activity or None)
+    user_id, name, admin, created, last_activity, info = row
+    told = from_json(info) if info else {}
+    return User(user_id, name, bool(admin), created, last_activity or None, told)
 
 
 def _gone() -> NotFound:

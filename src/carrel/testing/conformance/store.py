@@ -17,6 +17,7 @@ from carrel.domain.users import User
 from carrel.storage.base import StorageError, Store
 from carrel.testing.conformance.store_people import TokensConformance, UsersConformance
 from carrel.testing.conformance.store_records import NOW, add_user
+from carrel.testing.conformance.store_rights import GroupsConformance, RolesConformance
 from carrel.testing.conformance.store_servers import HubsConformance, OAuthConformance, ServersConformance
 
 
@@ -69,6 +70,8 @@ class TransactionConformance:
 
 class StoreConformance(
     UsersConformance,
+    GroupsConformance,
+    RolesConformance,
     TokensConformance,
     ServersConformance,
     HubsConformance,
