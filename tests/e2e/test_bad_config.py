@@ -102,6 +102,8 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     database = tmp_path / "carrel.sqlite"
     with sqlite3.connect(database) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        # As an upgrade writes it that releases before cannot live with.
+        connection.execute("UPDATE facts SET value = '9999' WHERE key = 'usable_since'")
     again, code = start(tmp_path)
     assert code == BAD_DATABASE, again.log
     assert is_clear(again.log, "carrel.sqlite", "newer", "9999")
