@@ -305,8 +305,8 @@ class Proxy:
         return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in processes.tree(self.process.pid))
 
     def memory(self) -> int:
-        """Return the bytes that its processes hold; what they share counts once."""
-        return sum(map(processes.pss, processes.tree(self.process.pid)))
+        """Return the bytes that its processes hold besides files; what they share counts once."""
+        return sum(map(processes.heap, processes.tree(self.process.pid)))
 
     async def stop(self) -> int:
         if self.process.returncode is None:

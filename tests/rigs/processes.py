@@ -36,10 +36,19 @@ def tree_cpu_seconds(pid: int) -> float:
 
 def pss(pid: int) -> int:
     """Return the proportional set size of one process in bytes: shared pages count by their share."""
+    return _rolled_up(pid, "Pss:")
+
+
+def heap(pid: int) -> int:
+    """Return of that what is no file's: it does not change with who else on the machine runs Python."""
+    return _rolled_up(pid, "Pss_Anon:")
+
+
+def _rolled_up(pid: int, name: str) -> int:
     for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
-    raise ValueError(f"process {pid} has no Pss line")
+    raise ValueError(f"process {pid} has no line {name}")
 
 
 def tree(pid: int) -> list[int]:

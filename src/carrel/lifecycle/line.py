@@ -63,19 +63,19 @@ class StartLine:
                 _log.exception("The starts that are due could not be read; trying again")
                 asyncio.get_running_loop().call_later(_RETRY, self.wake)
 
-    async def expire(self) -> None:
-        """End the starts that have waited for too long; a bounded number at a time."""
+    async def expire(self) -> bool:
+        """End starts that have waited for too long, a bounded number; tell whether there may be more."""
         limit = self._ctx.settings.spawn_queue_timeout
         if limit <= 0:
-            return
+            return False
         async with self._ctx.store.read() as tx:
             oldest = await tx.servers.due(_BATCH)
-        for server in oldest:
-            if self._ctx.clock.now() < server.wished + limit:
-                return
-            if server.id not in self._running:
-                await self._starter.refuse(server, _waited_too_long(limit))
+        late = [server for server in oldest if self._ctx.clock.now() >= server.wished + limit]
+        refused = [server for server in late if server.id not in self._running]
+        for server in refused:
+            await self._starter.refuse(server, _waited_too_long(limit))
         self.wake()
+        return bool(refused) and len(late) == _BATCH
 
     async def _fill(self) -> None:
         while room := self._room():

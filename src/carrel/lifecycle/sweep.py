@@ -78,7 +78,9 @@ class Sweep:
         for server_id in routed:
             if self._is_poll_due(server_id):
                 self._add(server_id)
-        await self._line.expire()
+        if await self._line.expire():
+            # A whole class may have waited in vain; what else there is to do has its turn in between.
+            self.hurry()
         self._line.wake()
 
     async def _void_old_leases(self) -> None:
