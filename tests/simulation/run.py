@@ -163,7 +163,8 @@ class Stage:
         if world.loop.time() > _ON_TIME:
             self._watcher.check_overdue()
         paused = max(host.owner.paused_until for host in self._hosts)
-        self._watcher.check_taken_over(max(TROUBLE + _BOOTED, paused))
+        living = [host.owner.name for host in self._hosts if not host.owner.dead]
+        self._watcher.check_taken_over(max(TROUBLE + _BOOTED, paused), living)
         if unrest and world.loop.time() > _END:
             world.fail(*unrest[0])
         elif unrest and self._asked_again:

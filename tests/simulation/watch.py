@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -219,11 +219,16 @@ class Watcher:
             if running and self._world.loop.time() - max(since, self._world.plan.trouble) > _UNROUTED:
                 self._world.fail("unrouted", f"{spec} was taken away at {since:.1f} although {row}")
 
-    def check_taken_over(self, quiet: float) -> None:
-        """What a hub has left behind is soon taken over by another; all have been at work since `quiet`."""
+    def check_taken_over(self, quiet: float, living: Collection[str]) -> None:
+        """What a dead hub has left behind is soon taken over; all have been at work since `quiet`.
+
+        One that lives and has lost a lease begins again itself, when the driver's call that it is in has
+        ended; that is a matter of deadlines.
+        """
         for row in self.rows.values():
-            since = max(row.lease_expires - EPOCH, quiet) if row.lease_owner else self._world.loop.time()
-            if row.actual in PENDING and self._world.loop.time() - since > _TAKEOVER:
+            since = max(row.lease_expires - EPOCH, quiet)
+            left = row.actual in PENDING and row.lease_owner and row.lease_owner not in living
+            if left and self._world.loop.time() - since > _TAKEOVER:
                 self._world.fail("left_lying", f"{row}: the lease of {row.lease_owner} ended at {since:.1f}")
 
     def _unsettled(self) -> list[tuple[str, str]]:
