@@ -70,6 +70,8 @@ class Watcher:
         self._plane = plane
         self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
         self.rows: dict[int, Row] = {}
+        self._begun: dict[int, int] = {}
+        """The latest run of each server that a row has ever told of: a request may outlast the row."""
         self._unrouted: dict[str, float] = {}
         self.clocks: list[Callable[[], float]] = []
         """What the hosts' wall clocks say."""
@@ -92,6 +94,7 @@ class Watcher:
             rows = {row[0]: Row(*row) for row in cursor}
         before, self.rows = self.rows, rows
         for row in rows.values():
+            self._begun[row.id] = row.generation
             old = before.get(row.id)
             if row != old:
                 self._note(row, old)
@@ -164,7 +167,7 @@ class Watcher:
 
     def _born(self, process: Process, awaited: bool) -> None:
         row = self.rows.get(process.server_id)
-        if awaited and (row is None or row.generation < process.generation):
+        if awaited and self._begun.get(process.server_id, 0) < process.generation:
             self._world.fail("no_intent", f"{process.handle} started before its row said so: {row}")
         if row is None or row.actual != "starting" or row.generation != process.generation:
             process.stray = "its start was given up while the request was under way"
