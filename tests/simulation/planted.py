@@ -169,6 +169,8 @@ FAULTS: dict[str, tuple[Patch, ...]] = {
 }
 #: Those that take more than one hub to do harm.
 OF_SEVERAL_HUBS = tuple(FAULTS)[-6:]
+#: Found by so few seeds that only a stored plan is sure to.
+RARE = ("settled routes forgotten",)
 
 
 def hubs_for(name: str) -> int:
