@@ -23,6 +23,8 @@ STORED = sorted(PLANS.glob("*.json"))
 #: Where the tests' seeds begin; people begin at 1.
 BASE = 1_000_000
 SHIFT = 50
+#: Long enough for the longest hunt on a busy machine, in seconds.
+SLOW = 600
 #: In how many seeds a planted fault must be found.
 PATIENCE = 400
 
@@ -39,6 +41,7 @@ def test_a_few_seeds(template: Template) -> None:
 
 
 @pytest.mark.seeds
+@pytest.mark.timeout(SLOW)
 @pytest.mark.parametrize("begin", range(BASE + SHIFT, BASE + SHIFT + 300, SHIFT))
 def test_many_seeds(template: Template, begin: int) -> None:
     for seed in range(begin, begin + SHIFT):
@@ -58,6 +61,7 @@ def test_what_was_found_once_is_right_now(template: Template, path: Path) -> Non
 
 
 @pytest.mark.seeds
+@pytest.mark.timeout(SLOW)
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in RARE])
 def test_a_planted_fault_is_found(template: Template, fault: str) -> None:
     count, outcome = hunt(fault, hubs_for(fault), range(BASE, BASE + PATIENCE), template)
