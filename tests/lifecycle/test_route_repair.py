@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from carrel.core.routes import repair
 from carrel.domain.events import RouteMissing
 from carrel.lib.clock import isoformat
 from carrel.lifecycle.routes import collect_activity
 from carrel.storage.base import StorageError
+from carrel.testing.factories import a_caller, a_user
 from carrel.testing.hub import TrialHub
 
+ADMIN = a_caller(a_user("root", admin=True))
 CHECK = 5.0
 REPAIR = 65.0
 
@@ -34,6 +37,34 @@ async def test_a_request_that_reached_the_hub_mends_the_route_at_once(hub: Trial
     await hub.start()
     hub.proxy.lose_routes()
     hub.ctx.bus.publish(RouteMissing("ada", ""))
+    await hub.clock.settle()
+    assert hub.proxy.specs() == {"/user/ada/"}
+
+
+async def test_a_repair_that_is_asked_for_sets_at_once_and_removes_in_a_moment(hub: TrialHub) -> None:
+    await hub.start()
+    hub.proxy.lose_routes()
+    await hub.proxy.add_route("/user/ghost/", "http://127.0.0.1:9", {})
+    await repair(hub.ctx, ADMIN)
+    assert "/user/ada/" in hub.proxy.specs()
+    await hub.clock.settle()
+    assert hub.proxy.specs() == {"/user/ada/"}
+
+
+async def test_a_repair_that_is_asked_for_leaves_the_route_of_a_server_about_to_run(hub: TrialHub) -> None:
+    hub.probe.answers = False
+    await hub.start()
+    async with hub.routes.added(await hub.server()):
+        await repair(hub.ctx, ADMIN)
+        await hub.clock.settle()
+        assert hub.proxy.specs() == {"/user/ada/"}
+
+
+async def test_a_repair_that_is_asked_for_fills_a_data_plane_that_missed_a_change(hub: TrialHub) -> None:
+    await hub.start()
+    hub.proxy.lose_routes()
+    hub.proxy.fall_behind()
+    await repair(hub.ctx, ADMIN)
     await hub.clock.settle()
     assert hub.proxy.specs() == {"/user/ada/"}
 

@@ -152,7 +152,7 @@ class Hand:
     async def before(self, op: str) -> None:
         """Let a statement wait, fail, or be the last thing that the hub ever wanted."""
         faults = {item.kind: item for item in self._world.due(self._hub, op)}
-        pause = self._world.latency(self._draw, 0.004) if self._draw.random() < 0.3 else 0.0
+        pause = self._world.latency(self._draw, self._world.query_time) if self._draw.random() < 0.3 else 0.0
         pause += sum(item.value for item in faults.values())
         if pause:
             await asyncio.sleep(pause)
@@ -194,7 +194,7 @@ class Hand:
     async def rest(self) -> None:
         """Let an answer take its time now and then."""
         if self._draw.random() < 0.1:
-            await asyncio.sleep(self._world.latency(self._draw, 0.004))
+            await asyncio.sleep(self._world.latency(self._draw, self._world.query_time))
 
     async def _die(self) -> None:
         self._world.loop.kill(self.owner)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from carrel.app.lifespan import run_workers
 from carrel.authenticators.dummy import DummyAuthenticator
+from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_hub_id
 from carrel.core.cache import CallerCache
@@ -31,9 +32,9 @@ from tests.simulation.wire import Wire
 from tests.simulation.world import EPOCH, Line, Refused, World
 
 #: Time-outs short enough that a run of some minutes meets all of them, and longer than a lease.
-SETTINGS = some_settings(
-    {"Spawner": {"start_timeout": 25, "http_timeout": 8, "poll_interval": 6}}, concurrent_spawn_limit=2
-)
+TIMES = {"Spawner": {"start_timeout": 25, "http_timeout": 8, "poll_interval": 6}}
+#: By how many starts run at once: one that is never counted out stops all the others, where that is one.
+SETTINGS = [some_settings(TIMES, concurrent_spawn_limit=limit) for limit in (1, 2, 100)]
 
 
 class SimClock:
@@ -87,6 +88,7 @@ class Scene:
     watcher: Watcher
     path: Path
     statements: Statements
+    settings: Settings
 
 
 class Host:
@@ -175,7 +177,7 @@ class Host:
             await store.close()
 
     async def _build(self, store: SimStore, bus: Bus, line: Line) -> HubContext:
-        scene, settings, bound = self.scene, SETTINGS, self.scene.world.plan.profile.nodes > 1
+        scene, settings, bound = self.scene, self.scene.settings, self.scene.world.plan.profile.nodes > 1
         callers = CallerCache(None if store.single_hub else self.clock.monotonic)
         bus.listen(callers.heed)
         url = f"http://{self.name}"

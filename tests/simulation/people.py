@@ -63,6 +63,7 @@ class People:
         self.wishes.append(wish)
         self._world.note(f"user{server}", f"asks {host.name} for {op}")
         task = self._world.loop.run_as(host.owner, self._ask(host.ctx, wish))
+        task.set_name(f"user{server} at {host.name}")
         task.add_done_callback(partial(self._answered, wish), context=self._world.loop.outside_context)
         host.owner.at_death.append(partial(self._cut_off, wish))
         self._waiting.append((task, host, len(host.owners)))

@@ -15,7 +15,7 @@ from carrel.domain.events import RouteMissing
 from carrel.storage.sql.engine import Statements
 from carrel.testing.simloop import SimEscape, SimLoop, SimStuck, sealed
 from tests.simulation.database import Template, user_name
-from tests.simulation.hubs import Host, Scene
+from tests.simulation.hubs import SETTINGS, Host, Scene
 from tests.simulation.machine import Machine
 from tests.simulation.people import People
 from tests.simulation.plan import TROUBLE, Item, Plan
@@ -82,7 +82,10 @@ class Stage:
         self._plane = Plane(world)
         self._wire = Wire(world)
         self._watcher = Watcher(world, self._machine, self._plane, path)
-        scene = Scene(world, self._machine, self._plane, self._wire, self._watcher, path, statements)
+        settings = world.draw("settings").choice(SETTINGS)
+        scene = Scene(
+            world, self._machine, self._plane, self._wire, self._watcher, path, statements, settings
+        )
         self._hosts = [Host(scene, number) for number in range(world.plan.profile.hubs)]
         self._people = People(world, self._hosts)
         self._events: dict[str, Callable[[Host, Item], None]] = {
@@ -163,7 +166,8 @@ class Stage:
         if world.loop.time() > _ON_TIME:
             self._watcher.check_overdue()
         paused = max(host.owner.paused_until for host in self._hosts)
-        self._watcher.check_taken_over(max(TROUBLE + _BOOTED, paused))
+        living = [host.owner.name for host in self._hosts if not host.owner.dead]
+        self._watcher.check_taken_over(max(TROUBLE + _BOOTED, paused), living)
         if unrest and world.loop.time() > _END:
             world.fail(*unrest[0])
         elif unrest and self._asked_again:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -70,6 +70,8 @@ class Watcher:
         self._plane = plane
         self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
         self.rows: dict[int, Row] = {}
+        self._begun: dict[int, int] = {}
+        """The latest run of each server that a row has ever told of: a request may outlast the row."""
         self._unrouted: dict[str, float] = {}
         self.clocks: list[Callable[[], float]] = []
         """What the hosts' wall clocks say."""
@@ -92,6 +94,7 @@ class Watcher:
             rows = {row[0]: Row(*row) for row in cursor}
         before, self.rows = self.rows, rows
         for row in rows.values():
+            self._begun[row.id] = row.generation
             old = before.get(row.id)
             if row != old:
                 self._note(row, old)
@@ -164,7 +167,7 @@ class Watcher:
 
     def _born(self, process: Process, awaited: bool) -> None:
         row = self.rows.get(process.server_id)
-        if awaited and (row is None or row.generation < process.generation):
+        if awaited and self._begun.get(process.server_id, 0) < process.generation:
             self._world.fail("no_intent", f"{process.handle} started before its row said so: {row}")
         if row is None or row.actual != "starting" or row.generation != process.generation:
             process.stray = "its start was given up while the request was under way"
@@ -219,11 +222,16 @@ class Watcher:
             if running and self._world.loop.time() - max(since, self._world.plan.trouble) > _UNROUTED:
                 self._world.fail("unrouted", f"{spec} was taken away at {since:.1f} although {row}")
 
-    def check_taken_over(self, quiet: float) -> None:
-        """What a hub has left behind is soon taken over by another; all have been at work since `quiet`."""
+    def check_taken_over(self, quiet: float, living: Collection[str]) -> None:
+        """What a dead hub has left behind is soon taken over; all have been at work since `quiet`.
+
+        One that lives and has lost a lease begins again itself, when the driver's call that it is in has
+        ended; that is a matter of deadlines.
+        """
         for row in self.rows.values():
-            since = max(row.lease_expires - EPOCH, quiet) if row.lease_owner else self._world.loop.time()
-            if row.actual in PENDING and self._world.loop.time() - since > _TAKEOVER:
+            since = max(row.lease_expires - EPOCH, quiet)
+            left = row.actual in PENDING and row.lease_owner and row.lease_owner not in living
+            if left and self._world.loop.time() - since > _TAKEOVER:
                 self._world.fail("left_lying", f"{row}: the lease of {row.lease_owner} ended at {since:.1f}")
 
     def _unsettled(self) -> list[tuple[str, str]]:

@@ -57,6 +57,8 @@ class World:
     def __post_init__(self) -> None:
         self.over = self.loop.create_future()
         self._draws: dict[str, random.Random] = {}
+        #: How long a slow statement of the database takes, in seconds: races are wider on a slow one.
+        self.query_time = self.draw("database's kind").choice((0.004, 0.004, 0.05))
         self._out_until: dict[str, float] = {}
         self._counts: dict[tuple[int, str], int] = {}
         self._due: dict[tuple[int, str, int], list[Item]] = {}
