@@ -113,7 +113,8 @@ class Cookie:
 
     def cleared(self) -> Cookie:
         """Return the cookie that makes a browser forget this one."""
-        return replace(self, value="", max_age=0, expires=0.0)
+        # Zeros are left out by Tornado.
+        return replace(self, value="", max_age=None, expires=1.0)
 
 
 @dataclass(frozen=True, slots=True)
