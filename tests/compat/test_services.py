@@ -15,7 +15,7 @@ from tests.rigs.needs import need
 from tests.rigs.places import ROOT
 from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD, STUB, class_config
-from tests.rigs.systems import JUPYTERHUB, System, free_port
+from tests.rigs.systems import JUPYTERHUB, free_port, jupyterhub_with_carrel_proxy
 from tests.rigs.visitor import Reply, Visitor
 
 pytestmark = pytest.mark.real
@@ -55,16 +55,10 @@ def _config() -> str:
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     """A JupyterHub with the three services, up."""
     need((JUPYTERHUB / "bin" / "jupyterhub").exists(), "JupyterHub 6.1")
-    proxy = [sys.executable, "-m", "carrel.dataplane"]
-    system = System(
-        "jupyterhub with services",
-        (str(JUPYTERHUB / "bin" / "jupyterhub"),),
-        config=f"c.ConfigurableHTTPProxy.command = {proxy!r}",
-        environment={"PATH": os.pathsep.join([str(JUPYTERHUB / "bin"), os.environ.get("PATH", "")])},
-        is_carrel=False,
-    )
     directory = tmp_path_factory.mktemp("services")
-    with HubProcess(system, directory, class_config(directory, STUB) + _config()) as running:
+    with HubProcess(
+        jupyterhub_with_carrel_proxy(), directory, class_config(directory, STUB) + _config()
+    ) as running:
         for name in FRAMEWORKS:
             health = f"services/{name}/health"
             until(

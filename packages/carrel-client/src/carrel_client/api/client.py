@@ -14,7 +14,7 @@ import msgspec
 from carrel_client.api import servers, users
 from carrel_client.api.calls import Call, Listing
 from carrel_client.api.errors import BadRequest, HubUnavailable, NotFound, StartFailed
-from carrel_client.api.models import Progress, Server
+from carrel_client.api.models import Failure, Progress, Server
 from carrel_client.api.transport import Transport, decoded
 
 T = TypeVar("T")
@@ -105,7 +105,7 @@ class HubApi:
             except HubUnavailable as problem:
                 if problem.status != 500:
                     raise
-                raise StartFailed(problem.message) from None
+                raise StartFailed(problem.message, _failure(problem.answer)) from None
             return await self._until_ready(user, name)
 
     async def stop_server(
@@ -129,7 +129,7 @@ class HubApi:
                 async with aclosing(self.watch(user, name)) as steps:
                     async for step in steps:
                         if step.failed:
-                            raise _failed(step)
+                            raise StartFailed(step.message, step.failure)
             except (BadRequest, NotFound) as problem:
                 if server is None:
                     raise StartFailed(problem.message) from None
@@ -149,8 +149,8 @@ class HubApi:
         return urlunsplit((ours.scheme, ours.netloc, parts.path, parts.query, ""))
 
 
-def _failed(step: Progress) -> StartFailed:
-    why = step.failure
-    if why is None:
-        return StartFailed(step.message)
-    return StartFailed(why.message, why.code, why.hint, why.log or "")
+def _failure(answer: Mapping[str, Any]) -> Failure | None:
+    try:
+        return msgspec.convert(answer.get("failure"), Failure)
+    except msgspec.ValidationError:
+        return None

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from carrel_client.api.models import Failure
+
 
 class HubError(Exception):
     """The hub did not do it; `status` is that of its answer, 0 without one, `message` fit for a person."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, answer: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"{status}: {message}" if status else message)
         self.status = status
         self.message = message
+        self.answer = answer or {}
+        """All that the hub said."""
 
 
 class BadRequest(HubError):
@@ -37,13 +44,11 @@ class HubUnavailable(HubError):
 
 
 class StartFailed(HubError):
-    """A server's start has failed; `code`, `hint` and `log` are Carrel's and '' with other hubs."""
+    """A server's start has failed; `failure` says why, where the hub does (Carrel)."""
 
-    def __init__(self, message: str, code: str = "", hint: str = "", log: str = "") -> None:
-        super().__init__(500, message)
-        self.code = code
-        self.hint = hint
-        self.log = log
+    def __init__(self, message: str, failure: Failure | None = None) -> None:
+        super().__init__(500, failure.message if failure else message)
+        self.failure = failure
 
 
 _KINDS: dict[int, type[HubError]] = {
@@ -55,7 +60,7 @@ _KINDS: dict[int, type[HubError]] = {
 }
 
 
-def error(status: int, message: str) -> HubError:
+def error(status: int, message: str, answer: Mapping[str, Any]) -> HubError:
     """Return the exception for an answer."""
     kind = HubUnavailable if status >= 500 else _KINDS.get(status, BadRequest)
-    return kind(status, message)
+    return kind(status, message, answer)

@@ -130,9 +130,8 @@ def _refusal(reply: Reply) -> HubError:
     if not isinstance(answer, dict):
         answer = {}
     told = answer.get("message")
-    return error(
-        reply.status, str(told or f"the hub answered {reply.status} to {reply.url.partition('?')[0]}")
-    )
+    place = reply.url.partition("?")[0]
+    return error(reply.status, str(told or f"the hub answered {reply.status} at {place}"), answer)
 
 
 def _away(url: str, problem: OSError) -> HubUnavailable:

@@ -19,7 +19,7 @@ def find(
 ) -> Listing[User]:
     """Return all users, or some: `state` is active, ready or inactive, `name` a part of the name.
 
-    `sort` is id, name or last_activity, with `-` for the other way round; `stopped` shows stopped servers, too.
+    `sort` is id, name or last_activity, with `-` for the other way round; `stopped` shows stopped servers.
     """
     query = question(state=state, name_filter=name, sort=sort, include_stopped_servers=stopped)
     return Listing("/users", User, query)
