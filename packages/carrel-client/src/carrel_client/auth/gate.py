@@ -48,6 +48,7 @@ class HubAuth:
         settings: HubSettings,
         *,
         cookie_secret: bytes | None = None,
+        hub: HubClient | None = None,
         now: Callable[[], float] = time.monotonic,
         log: logging.Logger = _log,
     ) -> None:
@@ -55,7 +56,7 @@ class HubAuth:
         self._given_secret = cookie_secret
         self._now = now
         self._log = log
-        self._hub = HubClient(settings)
+        self._hub = hub or HubClient(settings)
         self._visitors = Visitors(self._hub.visitor, now, log)
 
     @classmethod
