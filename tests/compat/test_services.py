@@ -180,7 +180,7 @@ def test_websockets(hub: HubProcess, service: str) -> None:
     alice.follow(f"services/{service}/")
     cookie = {"Cookie": alice.cookie_header(f"services/{service}/echo")}
     origin = hub.public_url.rstrip("/")
-    good = (
+    good: tuple[tuple[str, dict[str, str], str], ...] = (
         (url, {"Authorization": f"token {FRIEND}"}, "friend"),
         (f"{url}?token={FRIEND}", {}, "friend"),
         (url, cookie | {"Origin": origin}, "alice"),

@@ -123,7 +123,7 @@ async def test_a_form_brings_its_token_and_reaches_the_application_whole() -> No
 async def test_websockets() -> None:
     server = Server()
     assert await server.ask(type="websocket") == [{"type": "websocket.close", "code": 1008}]
-    denial = {"websocket.http.response": {}}
+    denial: dict[str, Any] = {"websocket.http.response": {}}
     start, _ = await server.ask(type="websocket", extensions=denial)
     assert (start["type"], start["status"]) == ("websocket.http.response.start", 403)
     assert server.seen == []

@@ -6,9 +6,9 @@ A full client, as the world outside needs it, would cost a service more to impor
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -111,11 +111,13 @@ class _Connection:
             raise HttpError("the connection ended before the answer did")
         return event
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def opened(sending: Sending, seconds: float = REQUEST_SECONDS) -> AsyncIterator[Stream]:
     """Send a request and give the answer once its head has come, whatever its status.
 
@@ -130,7 +132,7 @@ async def opened(sending: Sending, seconds: float = REQUEST_SECONDS) -> AsyncIte
             limit.reschedule(None)
             yield stream
         finally:
-            connection.close()
+            await connection.close()
 
 
 async def send(sending: Sending, seconds: float = REQUEST_SECONDS) -> Reply:
