@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from carrel_client.auth.exchange import Cookie, Request, form_xsrf
+from carrel_client.auth.exchange import Cookie, Request, form_xsrf, redirect
 
 
 def asked(**headers: str) -> Request:
@@ -24,9 +24,25 @@ def test_https_is_what_the_browser_speaks(forwarded: str, scheme: str, expected:
     assert Request("GET", "/", {"x-forwarded-proto": forwarded}, scheme).is_https is expected
 
 
-@pytest.mark.parametrize("header", ["token", "token ", "tokenx", "Basic x", "token a b", ""])
-def test_headers_that_hold_no_token(header: str) -> None:
-    assert asked(authorization=header).authorization == ""
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("token a", "a"),
+        ("BEARER  a ", "a"),
+        ("token", ""),
+        ("token ", ""),
+        ("token a b", "a b"),
+        ("tokenx", None),
+        ("Basic x", None),
+        ("", None),
+    ],
+)
+def test_the_token_in_the_header(header: str, token: str | None) -> None:
+    assert asked(authorization=header).authorization == token
+
+
+def test_a_redirect_fits_into_a_header() -> None:
+    assert redirect("/a/%20?b=€ä#c").location == "/a/%20?b=%E2%82%AC%C3%A4#c"
 
 
 def test_arguments() -> None:

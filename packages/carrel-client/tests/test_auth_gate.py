@@ -98,9 +98,21 @@ async def test_tokens_in_the_header(scheme: str) -> None:
     assert await status(program, method="DELETE", authorization=f"{scheme} a") == 200
     assert await status(program, authorization=f"{scheme} b") == 403
     assert await status(program, authorization=f"{scheme} x") == 403
-    assert await status(program, authorization="Basic YTph") == 403
-    assert await status(program, authorization="") == 403
-    assert await status(program, "?token=a", accept="application/json") == 403, "none in the URL"
+    assert await status(program, authorization=scheme) == 403
+    assert await status(program, authorization=f"{scheme} a b") == 403
+
+
+async def test_a_password_for_a_proxy_does_not_stand_in_the_way_of_the_cookie() -> None:
+    browser = Browser(service(MemoryHub()))
+    assert await status(browser, authorization="Basic YTph", sec_fetch_mode="navigate") == 302
+    await browser.log_in()
+    assert await status(browser, authorization="Basic YTph") == 200
+    assert await status(browser, method="POST", authorization="Basic YTph") == 403
+
+
+async def test_no_token_in_the_url_of_a_page() -> None:
+    program = Browser(service(MemoryHub()))
+    assert await status(program, "?token=a", accept="application/json") == 403
 
 
 async def test_a_view_may_ask_for_other_scopes() -> None:
@@ -159,6 +171,7 @@ async def test_what_scripts_read_needs_the_xsrf_token_and_what_pages_show_does_n
         ({"host": "hub.example", "origin": "https://elsewhere.example"}, 403),
         ({"host": "hub.example", "origin": "https://hub.example:8443"}, 403),
         ({"host": "hub.example", "origin": "null"}, 403),
+        ({"origin": "null"}, 403),
     ],
 )
 async def test_websockets_with_a_cookie_come_from_our_own_pages(

@@ -77,10 +77,10 @@ async def _as_request(scope: Scope, receive: Receive) -> tuple[Request, Receive]
 
 def _may_bring_token_in_form(request: Request) -> bool:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    elsewhere = {"authorization", "x-xsrftoken"} & request.headers.keys()
     return (
         not request.is_safe
-        and not elsewhere
+        and request.authorization is None
+        and "x-xsrftoken" not in request.headers
         and "cookie" in request.headers
         and kind == "application/x-www-form-urlencoded"
     )

@@ -7,7 +7,7 @@ import json
 import random
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -35,7 +35,7 @@ class Transport:
     """One hub, as the holder of one token."""
 
     api_url: str
-    token: str
+    token: str = field(repr=False)
     tls: ssl.SSLContext | None = None
     request_seconds: float = REQUEST_SECONDS
     """How long one try may take; a start or stop answers after up to ten seconds."""

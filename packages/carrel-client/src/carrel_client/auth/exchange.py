@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from email.utils import formatdate
 from functools import cached_property
 from http.cookies import Morsel
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
-_AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(\S+)\s*", re.IGNORECASE)
+_AUTHORIZATION = re.compile(r"(?:token|bearer)(?:\s+(.*))?", re.IGNORECASE)
+_URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 XSRF_NAME = "_xsrf"
 
@@ -55,10 +56,10 @@ class Request:
         return self._query.get(name, [""])[-1]
 
     @property
-    def authorization(self) -> str:
-        """Return the token of the Authorization header, '' without one."""
+    def authorization(self) -> str | None:
+        """Return the token of the Authorization header; None without one, as when it is for a proxy."""
         match = _AUTHORIZATION.fullmatch(self.headers.get("authorization", ""))
-        return match[1] if match else ""
+        return (match[1] or "").strip() if match else None
 
     @property
     def is_safe(self) -> bool:
@@ -143,7 +144,7 @@ class Answer:
 
 def redirect(location: str, *cookies: Cookie) -> Answer:
     """Return the answer that sends a browser elsewhere; `location` must be safe already."""
-    return Answer(302, location=location, cookies=cookies)
+    return Answer(302, location=quote(location, safe=_URL_CHARACTERS), cookies=cookies)
 
 
 def refusal(status: int, message: str) -> Answer:

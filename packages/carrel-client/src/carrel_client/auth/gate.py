@@ -104,8 +104,11 @@ class HubAuth:
         return None
 
     async def _admit(self, request: Request, scopes: Collection[str]) -> Admitted | Answer:
-        if "authorization" in request.headers or self._url_token(request):
-            visitor = await self.visitor(request.authorization or self._url_token(request))
+        explicit = request.authorization
+        if explicit is None:
+            explicit = self._url_token(request)
+        if explicit is not None:
+            visitor = await self.visitor(explicit)
             if visitor is None:
                 return refusal(403, "The hub does not know this token.")
             return Admitted(visitor) if may_enter(visitor.scopes, scopes) else self._refused(request, visitor)
@@ -120,9 +123,9 @@ class HubAuth:
         cookies = [] if request.websocket else self._cookies.xsrf(request, token)
         return Admitted(visitor, self._cookies.xsrf_token(token), tuple(cookies))
 
-    def _url_token(self, request: Request) -> str:
+    def _url_token(self, request: Request) -> str | None:
         allowed = request.websocket or self.settings.allow_token_in_url
-        return request.argument("token") if allowed else ""
+        return request.argument("token") or None if allowed else None
 
     def _cookie_token(self, request: Request) -> str:
         if request.websocket and not (self.settings.websocket_cookie_auth and _is_own_origin(request)):
@@ -196,4 +199,7 @@ def _derived_secret(settings: HubSettings) -> bytes:
 def _is_own_origin(request: Request) -> bool:
     """Tell whether a websocket was opened by a page of our host, or by a program, which names no origin."""
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+    if origin is None:
+        return True
+    host = urlsplit(origin).netloc.lower()
+    return bool(host) and host == request.headers.get("host", "").lower()
