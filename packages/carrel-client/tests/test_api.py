@@ -169,6 +169,12 @@ async def test_a_start_is_watched_again_after_the_hub_restarted() -> None:
     assert hub.answers == []
 
 
+async def test_who_may_not_see_a_server_cannot_wait_for_it() -> None:
+    async with Hub(reply(202), reply(200, b'{"name": "ada"}')).up() as api:
+        with pytest.raises(Forbidden, match="read:servers"):
+            await api.start_server("ada")
+
+
 async def test_a_failed_start_says_why() -> None:
     starting = reply(200, b'{"name": "ada", "servers": {"": {"name": "", "pending": "spawn"}}}')
     failed = (

@@ -13,7 +13,7 @@ import msgspec
 
 from carrel_client.api import servers, users
 from carrel_client.api.calls import Call, Listing
-from carrel_client.api.errors import BadRequest, HubUnavailable, NotFound, StartFailed
+from carrel_client.api.errors import BadRequest, Forbidden, HubUnavailable, NotFound, StartFailed
 from carrel_client.api.models import Failure, Progress, Server
 from carrel_client.api.transport import Transport, decoded
 
@@ -139,7 +139,11 @@ class HubApi:
 
     async def _server(self, user: str, name: str) -> Server | None:
         """Return a server that is not stopped."""
-        found = (await self.call(users.get(user))).servers or {}
+        found = (await self.call(users.get(user))).servers
+        if found is None:
+            raise Forbidden(
+                403, f"this token may not see the servers of {user}: it needs the scope read:servers"
+            )
         server = found.get(name)
         return None if server is None or server.stopped else server
 

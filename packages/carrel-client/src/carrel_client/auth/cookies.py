@@ -38,10 +38,6 @@ class Cookies:
         """Return the access token of the browser's log-in, '' without one or when its signature is wrong."""
         return self._read(request, self._login, self._lifetime())
 
-    def has_login(self, request: Request) -> bool:
-        """Return whether the browser sent a log-in cookie, valid or not."""
-        return self._login in request.cookies
-
     def login(self, request: Request, token: str) -> Cookie:
         """Return the cookie that logs the browser in as the holder of `token`."""
         return self._signed(request, self._login, token, self._lifetime(), self._options.get("expires"))
