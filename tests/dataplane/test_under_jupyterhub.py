@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from tests.rigs.hub import HubProcess
 from tests.rigs.needs import need
 from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD, STUB, class_config
-from tests.rigs.systems import JUPYTERHUB, System
+from tests.rigs.systems import JUPYTERHUB, jupyterhub_with_carrel_proxy
 from tests.rigs.visitor import Visitor
 
 pytestmark = pytest.mark.real
@@ -34,22 +32,12 @@ c.ConfigurableHTTPProxy.api_url = c.ConfigurableHTTPProxy.api_url.replace('http:
 """
 
 
-def _system() -> System:
-    command = [sys.executable, "-m", "carrel.dataplane"]
-    path = os.pathsep.join([str(JUPYTERHUB / "bin"), os.environ.get("PATH", "")])
-    return System(
-        "jupyterhub with carrel-proxy",
-        (str(JUPYTERHUB / "bin" / "jupyterhub"),),
-        config=f"c.ConfigurableHTTPProxy.command = {command!r}",
-        environment={"PATH": path},
-        is_carrel=False,
-    )
-
-
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[HubProcess]:
     need((JUPYTERHUB / "bin" / "jupyterhub").exists(), "JupyterHub 6.1")
-    with HubProcess(_system(), tmp_path, class_config(tmp_path, STUB) + CONFIG) as running:
+    with HubProcess(
+        jupyterhub_with_carrel_proxy(), tmp_path, class_config(tmp_path, STUB) + CONFIG
+    ) as running:
         yield running
 
 
@@ -95,7 +83,7 @@ def test_its_internal_tls(tmp_path: Path) -> None:
     """The hub makes certificates for both sides of the proxy, and shows nothing to who has none."""
     need((JUPYTERHUB / "bin" / "jupyterhub").exists(), "JupyterHub 6.1")
     config = class_config(tmp_path, STUB) + CONFIG + INTERNAL_TLS
-    with HubProcess(_system(), tmp_path, config) as hub:
+    with HubProcess(jupyterhub_with_carrel_proxy(), tmp_path, config) as hub:
         assert "REST API at https://" in hub.log
         assert hub.visitor().get("hub/login").status == 200
         assert _routes(hub) == {"/"}

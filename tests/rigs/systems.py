@@ -85,6 +85,19 @@ def jupyterhub() -> System:
     )
 
 
+def jupyterhub_with_carrel_proxy(config: str = "") -> System:
+    """Return JupyterHub 6.1 with this checkout's data plane; `config` are more lines of configuration."""
+    command = [sys.executable, "-m", "carrel.dataplane"]
+    path = os.pathsep.join([str(JUPYTERHUB / "bin"), os.environ.get("PATH", "")])
+    return System(
+        "jupyterhub with carrel-proxy",
+        (str(JUPYTERHUB / "bin" / "jupyterhub"),),
+        config=f"c.ConfigurableHTTPProxy.command = {command!r}\n{config}",
+        environment={"PATH": path},
+        is_carrel=False,
+    )
+
+
 def under_test() -> System:
     """Return the hub that the suite runs: Carrel, or what CARREL_TEST_HUB names."""
     return {"carrel": carrel, "jupyterhub": jupyterhub}[os.environ.get("CARREL_TEST_HUB", "carrel")]()

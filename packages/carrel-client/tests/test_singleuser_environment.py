@@ -6,7 +6,8 @@ import pytest
 from singleuser_fakehub import ACCESS, SERVER_TOKEN, FakeHub
 from singleuser_process import hub_environment
 
-from carrel_client.singleuser.environment import EnvironmentProblem, HubEnvironment, read_environment
+from carrel_client.auth.environment import EnvironmentProblem
+from carrel_client.singleuser.environment import HubEnvironment, read_environment
 
 
 def given(**more: str) -> dict[str, str]:

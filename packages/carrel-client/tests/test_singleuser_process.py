@@ -15,7 +15,7 @@ from singleuser_fakehub import CLIENT_ID, FakeHub
 from singleuser_process import SingleUserProcess, bare_environment, hub_environment
 
 from carrel_client.singleuser.environment import read_environment
-from carrel_client.singleuser.hub import HubClient, meet
+from carrel_client.singleuser.hub import ServerHubClient, meet
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="session")]
 
@@ -114,7 +114,7 @@ async def test_a_hub_that_is_away_is_asked_five_times() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         away = FakeHub(port=taken.getsockname()[1])
-        client = HubClient(read_environment(hub_environment(away, 1)))
+        client = ServerHubClient(read_environment(hub_environment(away, 1)))
         pauses: list[float] = []
 
         async def sleep(seconds: float) -> None:
@@ -122,7 +122,6 @@ async def test_a_hub_that_is_away_is_asked_five_times() -> None:
 
         assert await meet(client, logging.getLogger("test"), sleep) is None
     assert pauses == [2, 4, 8, 16]
-    client.close()
 
 
 async def test_a_server_waits_for_its_hub(tmp_path: Path) -> None:

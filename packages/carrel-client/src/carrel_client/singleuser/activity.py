@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from carrel_client.singleuser.hub import HubRefused, HubUnreachable, Log
+from carrel_client.auth.hub import HubRefused, HubUnreachable, Log
 
 _JITTER = 0.1
 _RETRY_SECONDS = 60.0

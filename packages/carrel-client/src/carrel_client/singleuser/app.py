@@ -18,10 +18,14 @@ from traitlets import Dict, Instance, default
 from traitlets.config import Config
 
 from carrel_client import __version__
+from carrel_client.auth import pages
+from carrel_client.auth.cookies import Cookies
+from carrel_client.auth.flow import Logins
+from carrel_client.auth.login import UsedStates
+from carrel_client.auth.visitors import Visitors
 from carrel_client.singleuser.activity import ActivityReporter
-from carrel_client.singleuser.cookies import Cookies
 from carrel_client.singleuser.environment import HubEnvironment
-from carrel_client.singleuser.hub import HubClient, meet
+from carrel_client.singleuser.hub import ServerHubClient, meet
 from carrel_client.singleuser.page_config import hub_settings, page_config_hook
 from carrel_client.singleuser.settings import (
     WIRE_VERSION,
@@ -31,7 +35,6 @@ from carrel_client.singleuser.settings import (
     hub_wishes,
     without_user_paths,
 )
-from carrel_client.singleuser.visitors import Visitors
 
 try:
     from jupyterlab.labapp import LabApp
@@ -52,9 +55,10 @@ class SingleUserServer(ServerApp):
 
     environment = Instance(HubEnvironment)
     no_browser_open_file = True
-    hub: HubClient
+    hub: ServerHubClient
     visitors: Visitors
     cookies: Cookies
+    logins: Logins
     _reporting: asyncio.Task[None] | None = None
 
     @default("cookie_secret")
@@ -100,9 +104,20 @@ class SingleUserServer(ServerApp):
         """Make the parts that the identity provider asks, then all of Jupyter's own."""
         # After all configuration: neither a file nor an option fixes the secret.
         self.cookie_secret = os.urandom(32)
-        self.hub = HubClient(self.environment)
+        environment = self.environment
+        self.hub = ServerHubClient(environment)
         self.visitors = Visitors(self.hub.visitor, self.io_loop.time, self.log)
-        self.cookies = Cookies(self.environment)
+        self.cookies = Cookies(environment, self.cookie_secret)
+        self.logins = Logins(
+            settings=environment,
+            hub=self.hub,
+            visitors=self.visitors,
+            cookies=self.cookies,
+            refuse=lambda visitor: pages.no_access(visitor.name, environment.user, environment.hub_url),
+            now=self.io_loop.time,
+            log=self.log,
+            used=UsedStates(),
+        )
         super().init_configurables()
 
     def init_webapp(self) -> None:
@@ -148,10 +163,9 @@ class SingleUserServer(ServerApp):
             self.io_loop.add_callback(self._start_reporting)
 
     async def cleanup_extensions(self) -> None:
-        """Stop reporting and close the connections to the hub, then do the same for the extensions."""
+        """Stop reporting, then do the same for the extensions."""
         if self._reporting is not None:
             self._reporting.cancel()
-        self.hub.close()
         await super().cleanup_extensions()
 
     @property

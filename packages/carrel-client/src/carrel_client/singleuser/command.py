@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from carrel_client import __version__
-from carrel_client.singleuser.environment import EnvironmentProblem, read_environment
+from carrel_client.auth.environment import EnvironmentProblem
+from carrel_client.singleuser.environment import read_environment
+
+if TYPE_CHECKING:
+    from carrel_client.singleuser.app import SingleUserServer
+
+_INSTALL = "pip install 'carrel-client[lab]', or [singleuser] for a server without JupyterLab"
 
 
 def run(argv: Sequence[str] | None) -> None:
@@ -25,12 +32,19 @@ def run(argv: Sequence[str] | None) -> None:
         sys.stderr.write(f"carrel-singleuser: {problem}\n")
         raise SystemExit(1) from None
     # Imported this late so that a missing variable is told at once, not after two seconds of imports.
-    from carrel_client.singleuser.app import SingleUserServer
-
-    SingleUserServer.launch_instance(arguments, environment=environment)
+    _server_class().launch_instance(arguments, environment=environment)
 
 
 def _show_help(arguments: list[str]) -> None:
-    from carrel_client.singleuser.app import SingleUserServer
+    _server_class().launch_instance(arguments)
 
-    SingleUserServer.launch_instance(arguments)
+
+def _server_class() -> type[SingleUserServer]:
+    try:
+        from carrel_client.singleuser.app import SingleUserServer
+    except ModuleNotFoundError as problem:
+        if problem.name not in {"jupyter_core", "jupyter_server", "tornado", "traitlets"}:
+            raise
+        sys.stderr.write(f"carrel-singleuser: {problem.name} is missing: {_INSTALL}\n")
+        raise SystemExit(1) from None
+    return SingleUserServer

@@ -11,10 +11,12 @@ from tornado.web import Finish, HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 from traitlets import default
 
-from carrel_client.singleuser import oauth, pages
-from carrel_client.singleuser.access import may_enter
-from carrel_client.singleuser.hub import HubRefused, HubUnreachable, Visitor
+from carrel_client.auth import pages
+from carrel_client.auth.access import may_enter
+from carrel_client.auth.hub import HubRefused, HubUnreachable, Visitor
+from carrel_client.singleuser import oauth
 from carrel_client.singleuser.server import HubServer
+from carrel_client.tornado import as_request, send_answer, set_cookies
 
 
 class HubIdentityProvider(IdentityProvider):
@@ -102,14 +104,15 @@ class HubIdentityProvider(IdentityProvider):
                 handler._token_authenticated = True  # type: ignore[attr-defined]
                 if environment.allow_token_in_url and handler.get_query_argument("token", "") == token:
                     # The page behind such a link loads its parts without the token.
-                    cookies.keep_login(handler, token)
+                    set_cookies(handler, [cookies.login(as_request(handler), token)])
             return visitor
         if _is_websocket(handler) and not self.server.environment.websocket_cookie_auth:
             return None
-        token = cookies.token(handler)
-        visitor = await visitors.identify(token, cookies.session(handler)) if token else None
-        if visitor is None and cookies.has_login(handler) and not _is_websocket(handler):
-            cookies.clear_login(handler)
+        request = as_request(handler)
+        token = cookies.token(request)
+        visitor = await visitors.identify(token, cookies.session(request)) if token else None
+        if visitor is None and not _is_websocket(handler):
+            set_cookies(handler, cookies.logged_out(request))
         return visitor
 
     def get_token(self, handler: RequestHandler) -> str | None:
@@ -124,7 +127,7 @@ class HubIdentityProvider(IdentityProvider):
     def _ask_to_log_in(self, handler: JupyterHandler, wanted: str) -> None:
         if _is_api(handler) or handler.request.method not in {"GET", "HEAD"}:
             raise HTTPError(403, "Log in first: this needs a token or a log-in through the hub")
-        oauth.begin_login(handler, self.server, wanted)
+        send_answer(handler, self.server.logins.begin(as_request(handler), wanted))
         raise Finish
 
     def _refuse(self, handler: JupyterHandler, visitor: Visitor) -> Exception:
@@ -136,7 +139,7 @@ class HubIdentityProvider(IdentityProvider):
     def _end(handler: JupyterHandler, page: pages.Page) -> Exception:
         if _is_api(handler):
             return HTTPError(page.status, f"{page.title}. {page.text}")
-        page.send(handler)
+        send_answer(handler, page.answer())
         return Finish()
 
 

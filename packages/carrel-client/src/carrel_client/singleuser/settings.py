@@ -12,8 +12,8 @@ from tornado.httputil import HTTPHeaders
 from tornado.web import OutputTransform
 from traitlets.config import Config
 
+from carrel_client.auth.hub import VERSION_HEADER
 from carrel_client.singleuser.environment import HubEnvironment
-from carrel_client.singleuser.hub import VERSION_HEADER
 
 #: The release of JupyterHub whose wire contract this server speaks.
 WIRE_VERSION = "6.1.1"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from carrel_client.singleuser.hub import HubUnreachable, Log, Visitor
+from carrel_client.auth.hub import HubUnreachable, Log, Visitor
 
 FRESH_SECONDS = 300.0
 GRACE_SECONDS = 3600.0
@@ -32,7 +32,7 @@ class Visitors:
 
     An answer is used for five minutes. When the hub then does not answer, the last known answer serves for up
     to one hour more, so that a hub that restarts logs nobody out; the price is that a right withdrawn while
-    the hub is away stays usable for that long. A visitor whom the server has not met before needs the hub.
+    the hub is away stays usable for that long. A visitor who has not been here before needs the hub.
     """
 
     def __init__(self, ask: Ask, now: Callable[[], float], log: Log) -> None:

@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import unquote, urlencode, urlsplit
 
-from carrel_client.singleuser.environment import HubEnvironment
+from carrel_client.auth.environment import HubSettings
 
 PENDING_SECONDS = 600
 _LONGEST_NEXT = 2000
@@ -51,7 +51,7 @@ class PendingLogin:
         return cls(secrets.token_urlsafe(16), next_url)
 
     @classmethod
-    def load(cls, text: bytes) -> PendingLogin | None:
+    def load(cls, text: str) -> PendingLogin | None:
         """Return what `dump` wrote, or None."""
         try:
             remembered = json.loads(text)
@@ -85,23 +85,15 @@ class UsedStates:
         return True
 
 
-def code_verifier(state: str, secret: bytes) -> str:
-    """Return the PKCE verifier that belongs to `state`: derived, so that it need not be stored anywhere."""
-    return _base64url(hmac.digest(secret, f"pkce {state}".encode(), "sha256"))
-
-
-def authorize_url(environment: HubEnvironment, state: str, verifier: str) -> str:
+def authorize_url(settings: HubSettings, state: str, verifier: str) -> str:
     """Return where the browser goes to let the hub say who it is."""
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
     query = {
-        "client_id": environment.client_id,
-        "redirect_uri": environment.callback_url,
+        "client_id": settings.client_id,
+        "redirect_uri": settings.callback_url,
         "response_type": "code",
-        "code_challenge": _base64url(hashlib.sha256(verifier.encode()).digest()),
+        "code_challenge": challenge.rstrip(b"=").decode(),
         "code_challenge_method": "S256",
         "state": state,
     }
-    return f"{environment.hub_url}api/oauth2/authorize?{urlencode(query)}"
-
-
-def _base64url(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+    return f"{settings.hub_url}api/oauth2/authorize?{urlencode(query)}"

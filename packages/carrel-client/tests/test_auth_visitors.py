@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from carrel_client.singleuser.hub import HubUnreachable, Visitor
-from carrel_client.singleuser.visitors import FRESH_SECONDS, GRACE_SECONDS, Visitors
+from carrel_client.auth.hub import HubUnreachable, Visitor
+from carrel_client.auth.visitors import FRESH_SECONDS, GRACE_SECONDS, Visitors
 
 ALICE = Visitor("alice", frozenset({"access:servers!user=alice"}))
 

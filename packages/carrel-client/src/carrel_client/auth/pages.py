@@ -1,11 +1,11 @@
-"""The few pages that a single-user server shows on the hub's account."""
+"""The few pages that a server or service shows on the hub's account."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
 
-from tornado.web import RequestHandler
+from carrel_client.auth.exchange import Answer
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -39,12 +39,9 @@ class Page:
     url: str
     link: str
 
-    def send(self, handler: RequestHandler) -> None:
-        """Answer the request with this page."""
-        handler.set_status(self.status)
-        handler.set_header("Content-Type", "text/html; charset=utf-8")
-        handler.set_header("Cache-Control", "no-store")
-        handler.finish(_PAGE.format(**{name: escape(getattr(self, name)) for name in _TEXTS}))
+    def answer(self) -> Answer:
+        """Return the response that shows this page."""
+        return Answer(self.status, _PAGE.format(**{name: escape(getattr(self, name)) for name in _TEXTS}))
 
 
 _TEXTS = ("title", "text", "url", "link")
@@ -56,9 +53,15 @@ def no_access(visitor: str, owner: str, hub_url: str) -> Page:
     return Page(403, "You have no access to this server", text, f"{hub_url}home", "Go to your own server")
 
 
+def no_service_access(visitor: str, service: str, hub_url: str) -> Page:
+    """Return the page for someone whom the hub knows but who may not use this service."""
+    text = f"You are logged in as {visitor}, who may not use {service}. Ask the hub's admins for access."
+    return Page(403, "You have no access to this service", text, f"{hub_url}home", "Go to your own server")
+
+
 def hub_away(again: str) -> Page:
     """Return the page for a visitor who cannot be identified because the hub does not answer."""
-    text = "The hub that knows you does not answer. This server and its kernels keep running: try again soon."
+    text = "The hub that knows you does not answer. What runs here keeps running: try again soon."
     return Page(502, "The hub does not answer", text, again, "Try again")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from singleuser_fakehub import ACCESS
 
-from carrel_client.singleuser.access import may_enter
+from carrel_client.auth.access import may_enter
 
 
 @pytest.mark.parametrize(
