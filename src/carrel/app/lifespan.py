@@ -17,7 +17,7 @@ from carrel.app.web_app import build_web_app
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
 from carrel.core.servers import change
-from carrel.domain.events import ServerChanged
+from carrel.domain.events import Event, ServerChanged, ShutdownWanted
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.lib.ids import new_token
@@ -31,11 +31,12 @@ _FLUSH_INTERVAL = 1.0
 _CHECKPOINT_INTERVAL = 15.0
 _PURGE_INTERVAL = 3600.0
 _STOP_LIMIT = 90.0
+_LAST_ANSWER = 0.2
 _log = logging.getLogger("carrel.app")
 
 
 async def run(settings: Settings, on_ready: Callable[[], None] | None = None) -> None:
-    """Run the hub until SIGINT or SIGTERM, then stop what the settings say.
+    """Run the hub until SIGINT, SIGTERM or a request to the API, then stop what that or the settings say.
 
     Raises BadConfig, PortInUse, StorageError and ProxyError when it cannot start.
     """
@@ -45,6 +46,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         listener = bind_socket(settings.hub_ip, settings.hub_port)
         stack.callback(listener.close)
         ctx = await stack.enter_async_context(open_hub(settings))
+        ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
@@ -91,11 +93,12 @@ async def run_workers(ctx: HubContext, *, start_proxy: bool = True) -> AsyncIter
 
 
 class StopRequest:
-    """What signals ask for: Ctrl-C is a person at a terminal, SIGTERM a manager that may restart us."""
+    """What ends the hub: Ctrl-C is a person at a terminal, SIGTERM a manager that may restart us."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self.at_terminal = False
+        self.by_api: ShutdownWanted | None = None
 
     def install(self) -> None:
         """Listen to SIGINT and SIGTERM; a second Ctrl-C ends the process without waiting."""
@@ -107,6 +110,26 @@ class StopRequest:
         """Return when the hub should stop."""
         await self._event.wait()
 
+    def heed(self, event: Event) -> None:
+        """End the hub when the API was asked to, in a moment: its answer still goes out."""
+        if isinstance(event, ShutdownWanted):
+            self.by_api = event
+            asyncio.get_running_loop().call_later(_LAST_ANSWER, self._event.set)
+
+    @property
+    def name(self) -> str:
+        """Return what it was, for the log."""
+        return "the API" if self.by_api else "Ctrl-C" if self.at_terminal else "SIGTERM"
+
+    def ends(self, wanted: bool | None, setting: bool | None) -> bool:
+        """Tell whether something ends with the hub: as was `wanted`, as the setting says, or by itself.
+
+        Left open by both, it does when a person asked, and not when a service manager did.
+        """
+        if wanted is not None:
+            return wanted
+        return self.at_terminal or self.by_api is not None if setting is None else setting
+
     def _interrupt(self) -> None:
         if self._event.is_set():
             raise KeyboardInterrupt
@@ -116,14 +139,13 @@ class StopRequest:
 
 async def stop_world(ctx: HubContext, request: StopRequest) -> None:
     """End servers and data plane as `cleanup_servers` and `cleanup_proxy` say, and log which it was."""
-    settings = ctx.settings
-    name = "Ctrl-C" if request.at_terminal else "SIGTERM"
-    if _decide(settings.cleanup_servers, request.at_terminal):
+    settings, name, wanted = ctx.settings, request.name, request.by_api or ShutdownWanted()
+    if request.ends(wanted.servers, settings.cleanup_servers):
         count = await stop_servers(ctx)
         _log.info("Stopping (%s): %d servers were stopped", name, count)
     else:
         _log.info("Stopping (%s): users' servers keep running", name)
-    if _decide(settings.cleanup_proxy, request.at_terminal):
+    if request.ends(wanted.proxy, settings.cleanup_proxy):
         try:
             await ctx.proxy.stop()
             _log.info("Stopping (%s): the data plane was stopped", name)
@@ -155,10 +177,6 @@ async def _active(ctx: HubContext) -> list[Server]:
     async with ctx.store.read() as tx:
         found = {server.id: server for server in (*await tx.servers.unsettled(), *await tx.servers.routed())}
     return [server for server in found.values() if server.active]
-
-
-def _decide(setting: bool | None, at_terminal: bool) -> bool:
-    return at_terminal if setting is None else setting
 
 
 async def _flush_activity(ctx: HubContext) -> None:

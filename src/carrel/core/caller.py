@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from carrel.domain.errors import Forbidden, NotFound, Unauthenticated
@@ -34,11 +35,14 @@ class Caller:
         """
         if any(self.may(scope, user=user, server=server) for scope in scopes):
             return
-        if any(self.scopes.grant(scope) is not None for scope in scopes):
-            raise NotFound("No access to resources or resources not found")
-        raise Forbidden(
-            f"Action is not authorized with current scopes; requires any of [{', '.join(scopes)}]"
-        )
+        self.require_any(scopes)
+        raise NotFound("No access to resources or resources not found")
+
+    def require_any(self, scopes: Sequence[str]) -> None:
+        """Return when any of `scopes` is held for anything at all; raise Forbidden otherwise."""
+        if not any(self.scopes.grant(scope) is not None for scope in scopes):
+            wanted = ", ".join(scopes)
+            raise Forbidden(f"Action is not authorized with current scopes; requires any of [{wanted}]")
 
 
 def identified(caller: Caller | None) -> Caller:

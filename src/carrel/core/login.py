@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from carrel.authenticators.login import Refusal, check_login
+from carrel.authenticators.policy import refuse_credentials
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import CarrelError
 from carrel.domain.events import RightsChanged
 from carrel.domain.identity import Identity
+from carrel.domain.roles import scopes_of_user
+from carrel.domain.scopes import Scopes
 from carrel.domain.tokens import Session
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
@@ -34,8 +37,7 @@ async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) 
     """Check what a log-in form sent and open a session, or say why not."""
 
     async def exists(name: str) -> bool:
-        async with ctx.store.read() as tx:
-            return await tx.users.get(name) is not None
+        return await _find(ctx, name) is not None
 
     outcome = await check_login(ctx.authenticator, handler, data, exists=exists)
     if isinstance(outcome, Refusal):
@@ -46,6 +48,29 @@ async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) 
         except CarrelError as error:
             return Refusal(str(error), str(error))
     return await open_session(ctx, outcome)
+
+
+async def caller_by_login(ctx: HubContext, data: Mapping[str, str]) -> Caller | Refusal:
+    """Return who proves who they are with what a log-in form would send, or why not.
+
+    No session is opened, and nobody becomes a user by it.
+    """
+
+    async def exists(name: str) -> bool:
+        return await _find(ctx, name) is not None
+
+    outcome = await check_login(ctx.authenticator, None, data, exists=exists)
+    if isinstance(outcome, Refusal):
+        return outcome
+    user = await _find(ctx, outcome.name)
+    if user is None:
+        return refuse_credentials(outcome.name)
+    return Caller(user, Scopes(scopes_of_user(user.name, user.admin)))
+
+
+async def _find(ctx: HubContext, name: str) -> User | None:
+    async with ctx.store.read() as tx:
+        return await tx.users.get(name)
 
 
 async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from carrel.core.caller import Caller
@@ -9,6 +10,8 @@ from carrel.core.context import HubContext
 from carrel.domain.names import server_prefix, servers_prefix
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
+
+_MARKS = frozenset({"jupyterhub", "servers"})
 
 
 def route_of(server: Server, base_url: str) -> Route:
@@ -32,9 +35,14 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
 
 
 async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, Any]]:
-    """Return the proxy's table as the proxy has it."""
+    """Return the proxy's table as the proxy has it, without the marks by which we know our own routes."""
     caller.require("proxy")
-    return await ctx.proxy.get_all_routes()
+    table = await ctx.proxy.get_all_routes()
+    return {spec: route | {"data": _unmarked(route["data"])} for spec, route in table.items()}
+
+
+def _unmarked(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key not in _MARKS}
 
 
 async def repair(ctx: HubContext, caller: Caller) -> None:

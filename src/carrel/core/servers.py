@@ -12,7 +12,7 @@ from carrel.core.context import HubContext
 from carrel.domain.errors import Conflict, Invalid, NotFound
 from carrel.domain.events import ServerChanged, ServerProgress
 from carrel.domain.names import full_name, server_prefix
-from carrel.domain.servers import Actual, Server, Wanted
+from carrel.domain.servers import Actual, Server, Wanted, never_started
 from carrel.domain.transitions import ask_start, ask_stop
 from carrel.storage.base import Transaction
 
@@ -24,6 +24,19 @@ async def get_server(ctx: HubContext, caller: Caller, user_name: str, server_nam
     caller.require("read:servers", user=user_name, server=full_name(user_name, server_name))
     async with ctx.store.read() as tx:
         return await _find(tx, user_name, server_name)
+
+
+async def look_at_server(ctx: HubContext, caller: Caller, user_name: str, server_name: str = "") -> Server:
+    """Return a server as `get_server` does; a default server that was never started is a stopped one."""
+    caller.require("read:servers", user=user_name, server=full_name(user_name, server_name))
+    async with ctx.store.read() as tx:
+        user = await tx.users.get(user_name)
+        server = None if user is None else await tx.servers.get(user.id, server_name)
+    if server is not None:
+        return ctx.activity.of_server(server)
+    if user is None or server_name:
+        raise NotFound
+    return never_started(user)
 
 
 async def find_server(ctx: HubContext, user_name: str, server_name: str = "") -> Server | None:
@@ -51,7 +64,7 @@ async def ask_to_start(
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
-            raise NotFound(f"No such user: {user_name}")
+            raise NotFound
         server = await tx.servers.get(user.id, server_name)
         if server is None:
             server = await tx.servers.create(user.id, server_name, now=ctx.clock.now())
@@ -62,6 +75,7 @@ async def ask_to_start(
         saved = server if wish is server else await tx.servers.save(wish)
         if saved is not None:
             announce_change(tx, saved)
+    ctx.activity.user(user.id, ctx.clock.now(), user.last_activity)
     if saved is None:
         return await ask_to_start(ctx, caller, user_name, server_name, options)
     return saved
@@ -78,7 +92,7 @@ async def ask_to_stop(
     async with ctx.store.read() as tx:
         user = await tx.users.get(user_name)
         if user is None:
-            raise NotFound(f"No such user: {user_name}")
+            raise NotFound
         server = await tx.servers.get(user.id, server_name)
     return None if server is None else await change(ctx, server.id, ask_stop, durable=True)
 
@@ -183,7 +197,7 @@ async def _find(tx: Transaction, user_name: str, server_name: str) -> Server:
     user = await tx.users.get(user_name)
     server = None if user is None else await tx.servers.get(user.id, server_name)
     if server is None:
-        raise NotFound(f"No such server: {full_name(user_name, server_name)}")
+        raise NotFound
     return server
 
 

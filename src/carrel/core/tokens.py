@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,23 +10,33 @@ from typing import Any
 from carrel.core.access import token_scopes
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.domain.errors import Invalid, NotFound
+from carrel.domain.errors import Forbidden, Invalid, NotFound
 from carrel.domain.events import RightsChanged
-from carrel.domain.roles import scopes_of_user
+from carrel.domain.roles import DEFAULT_ROLES, scopes_of_user
 from carrel.domain.scopes import Scopes, expand
 from carrel.domain.tokens import HUB_CLIENT_ID, Token
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.lib.ids import digest, new_token, token_prefix
 
+_LONGEST_LIFE = 1000 * 366 * 86400.0
+# Longer numbers fit no database.
+_PUBLIC_ID = re.compile(r"a([0-9]{1,18})", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
-class NewToken:
-    """A token that was just made: its secret is shown this once."""
+class OwnedToken:
+    """A token, and what it may do now."""
 
     token: Token
-    secret: str
     scopes: Scopes
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken(OwnedToken):
+    """A token that was just made: its secret is shown this once."""
+
+    secret: str
 
 
 async def issue_token(
@@ -40,21 +51,21 @@ async def issue_token(
     """Return a new token of a user.
 
     Raises Invalid when `scopes` go beyond the owner's or the caller's, or `expires_in` (seconds) is
-    not positive.
+    not positive, and Forbidden for an unknown user and for one whose tokens the caller may not make.
     """
-    caller.require("tokens", user=user_name)
-    if expires_in is not None and expires_in <= 0:
-        raise Invalid("expires_in must be a positive number of seconds")
+    if not caller.may("tokens", user=user_name):
+        raise _no_user(user_name)
+    _check_lifetime(expires_in)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
-            raise NotFound(f"No such user: {user_name}")
+            raise _no_user(user_name)
         _check_scopes(caller, user, scopes)
         now = ctx.clock.now()
         expires = None if expires_in is None else now + expires_in
         secret = new_token()
         token = await tx.tokens.add(new_record(user, secret, scopes, now=now, note=note, expires=expires))
-    return NewToken(token, secret, token_scopes(user, token))
+    return NewToken(token, token_scopes(user, token), secret)
 
 
 def new_record(user: User, secret: str, scopes: Sequence[str], *, now: Timestamp, **details: Any) -> Token:
@@ -74,30 +85,75 @@ def new_record(user: User, secret: str, scopes: Sequence[str], *, now: Timestamp
     )
 
 
-async def list_tokens(ctx: HubContext, caller: Caller, user_name: str) -> list[Token]:
-    """Return a user's tokens that have not expired."""
+async def list_tokens(ctx: HubContext, caller: Caller, user_name: str) -> list[OwnedToken]:
+    """Return a user's tokens that have not expired, the one that was not used for longest first."""
     caller.require("read:tokens", user=user_name)
     async with ctx.store.read() as tx:
         user = await tx.users.get(user_name)
         if user is None:
             raise NotFound(f"No such user: {user_name}")
-        now = ctx.clock.now()
-        return [token for token in await tx.tokens.of_user(user.id) if not token.expired(now)]
+        tokens = map(ctx.activity.of_token, await tx.tokens.of_user(user.id))
+    now = ctx.clock.now()
+    good = [token for token in tokens if not token.expired(now)]
+    good.sort(key=lambda token: token.last_activity or token.created)
+    return [OwnedToken(token, token_scopes(user, token)) for token in good]
 
 
-async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id: int) -> None:
-    """End a token; one that an OAuth client was given takes the user's others of that client with it."""
+async def get_token(ctx: HubContext, caller: Caller, user_name: str, token_id: str) -> OwnedToken:
+    """Return one of a user's tokens by its public id (`a12`); raise NotFound when there is none."""
+    for found in await list_tokens(ctx, caller, user_name):
+        if f"a{found.token.id}" == token_id:
+            return found
+    raise _no_token(user_name, token_id)
+
+
+async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id: str) -> None:
+    """End a token, named by its public id (`a12`), at once; raise NotFound when there is none.
+
+    One that an OAuth client was given takes the user's others of that client with it.
+    """
     caller.require("tokens", user=user_name)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
-        token = None if user is None else await tx.tokens.get(token_id)
-        if user is None or token is None or token.user_id != user.id:
-            raise NotFound(f"No such token: a{token_id}")
+        if user is None:
+            raise NotFound(f"No such user: {user_name}")
+        number = _PUBLIC_ID.fullmatch(token_id)
+        token = None if number is None else await tx.tokens.get(int(number[1]))
+        if token is None or token.user_id != user.id:
+            raise _no_token(user_name, token_id)
         if token.client_id == HUB_CLIENT_ID:
             await tx.tokens.delete(token.id)
         else:
             await tx.tokens.delete_of_client(user.id, token.client_id)
         tx.announce(RightsChanged(user.id))
+
+
+def scopes_of_roles(names: Sequence[str]) -> tuple[str, ...]:
+    """Return what roles stand for in a new token, as clients from before there were scopes ask for them.
+
+    Raises Invalid for an unknown role.
+    """
+    unknown = [name for name in names if name not in DEFAULT_ROLES]
+    if unknown:
+        raise Invalid(f"No such role: {unknown[0][:80]}")
+    return tuple(dict.fromkeys(scope for name in names for scope in DEFAULT_ROLES[name].scopes))
+
+
+def _check_lifetime(expires_in: float | None) -> None:
+    if expires_in is None:
+        return
+    if expires_in <= 0:
+        raise Invalid(f"expires_in must be a positive integer or null, not {expires_in}")
+    if expires_in > _LONGEST_LIFE:
+        raise Invalid("expires_in is more than a thousand years: leave it out for a token without end")
+
+
+def _no_user(user_name: str) -> Forbidden:
+    return Forbidden(f"User {user_name[:80]} not found or no permissions to generate tokens")
+
+
+def _no_token(user_name: str, token_id: str) -> NotFound:
+    return NotFound(f"No such token {token_id[:40]} for user {user_name}")
 
 
 def _check_scopes(caller: Caller, owner: User, scopes: Sequence[str]) -> None:
@@ -106,7 +162,7 @@ def _check_scopes(caller: Caller, owner: User, scopes: Sequence[str]) -> None:
     wanted = owned.names if "inherit" in scopes else expand(scopes, owner.name)
     extra = sorted(scope for scope in wanted if not owned.covers(scope))
     if extra:
-        raise Invalid(f"Not assigning requested scopes: {', '.join(extra)}: {owner.name} does not have them")
+        raise Invalid(f"Not assigning requested scopes {','.join(extra)} not held by User {owner.name}")
     extra = sorted(scope for scope in wanted if not caller.scopes.covers(scope))
     if extra:
         raise Invalid(f"Not assigning scopes that the caller does not have: {', '.join(extra[:5])}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from carrel.core.access import caller_of_token
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.servers import announce_change, change, wait_until_settled
@@ -12,6 +13,8 @@ from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
 from carrel.domain.paging import Page, PageRequest
+from carrel.domain.scope_catalog import IDENTIFY_SCOPES
+from carrel.domain.scopes import Scopes
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
@@ -41,8 +44,8 @@ async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServer
     async with ctx.store.read() as tx:
         user = await tx.users.get(name)
         if user is None:
-            raise NotFound(f"No such user: {name}")
-        return UserWithServers(user, tuple(await tx.servers.of_users([user.id])))
+            raise NotFound
+        return _with_activity(ctx, user, await tx.servers.of_users([user.id]))
 
 
 async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
@@ -51,7 +54,7 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
     Without the rows for who may not see them anyway: the tokens of notebooks' visitors, which ask most.
     """
     if caller.scopes.grant("read:servers") is None and caller.scopes.grant("read:users") is None:
-        return UserWithServers(caller.user)
+        return _with_activity(ctx, caller.user, ())
     seen, now = ctx.callers.servers, ctx.clock.monotonic()
     rows = seen.get(caller.user.id, now)
     if rows is None:
@@ -59,7 +62,19 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
         async with ctx.store.read() as tx:
             rows = tuple(await tx.servers.of_users([caller.user.id]))
         seen.put(caller.user.id, rows, now, epoch)
-    return UserWithServers(caller.user, rows)
+    return _with_activity(ctx, caller.user, rows)
+
+
+async def owner_of_token(ctx: HubContext, caller: Caller, secret: str) -> tuple[Caller, UserWithServers]:
+    """Return a token's owner, and the caller as one who may know name and groups of that owner.
+
+    Holding a token is proof enough. Raises NotFound for an unknown token.
+    """
+    owner = await caller_of_token(ctx, secret)
+    if owner is None:
+        raise NotFound
+    shown = {f"{scope}!user={owner.user.name}" for scope in IDENTIFY_SCOPES}
+    return replace(caller, scopes=Scopes(caller.scopes.names | shown)), await get_self(ctx, owner)
 
 
 async def list_users(
@@ -77,7 +92,7 @@ async def list_users(
     owned: dict[int, list[Server]] = {}
     for server in servers:
         owned.setdefault(server.user_id, []).append(server)
-    items = tuple(UserWithServers(user, tuple(owned.get(user.id, ()))) for user in found.items)
+    items = tuple(_with_activity(ctx, user, owned.get(user.id, ())) for user in found.items)
     return Page(items, found.offset, found.limit, found.total)
 
 
@@ -88,12 +103,16 @@ async def create_users(
 
     Raises Invalid for a bad name, Conflict when all exist, Forbidden when a non-admin makes an admin.
     """
-    normal = [ctx.authenticator.normalize_username(name) for name in names]
-    for name in normal:
+    wanted = [ctx.authenticator.normalize_username(name) for name in names]
+    for name in wanted:
         caller.require("admin:users", user=name)
     if admin and not caller.user.admin:
         raise Forbidden("Only admins can grant admin permissions")
-    wanted = [_check_name(ctx, name) for name in normal]
+    bad = [name for name in wanted if not _is_good(ctx, name)]
+    if bad:
+        raise Invalid(
+            f"Invalid username{'s' if len(bad) > 1 else ''}: {', '.join(_short(name) for name in bad)}"
+        )
     await _welcome(ctx, wanted)
     created: list[User] = []
     async with ctx.store.write(durable=True) as tx:
@@ -101,23 +120,35 @@ async def create_users(
             if await tx.users.get(name) is None:
                 created.append(await tx.users.create(name, admin=admin, now=ctx.clock.now()))
     if not created:
-        raise Conflict(f"User {wanted[0]} already exists" if len(wanted) == 1 else "All users exist already")
+        raise Conflict(f"All {len(wanted)} users already exist")
     return [UserWithServers(user) for user in created]
+
+
+async def create_user(ctx: HubContext, caller: Caller, name: str, *, admin: bool = False) -> UserWithServers:
+    """Create one user and return them; raises what `create_users` does, and Conflict by the user's name."""
+    try:
+        return (await create_users(ctx, caller, [name], admin=admin))[0]
+    except Conflict:
+        raise Conflict(f"User {_short(name)} already exists") from None
 
 
 async def change_user(
     ctx: HubContext, caller: Caller, name: str, *, new_name: str | None = None, admin: bool | None = None
 ) -> UserWithServers:
-    """Rename a user or change their admin flag, and return them."""
+    """Rename a user or change their admin flag, and return them.
+
+    Raises Invalid for a bad or taken name, Forbidden when a non-admin makes or changes an admin.
+    """
     caller.require("admin:users", user=name)
-    if admin is not None and not caller.user.admin:
-        raise Forbidden("Only admins can change admin permissions")
-    if new_name is not None:
-        new_name = _check_name(ctx, ctx.authenticator.normalize_username(new_name))
+    if new_name is not None and new_name != name:
+        new_name = ctx.authenticator.normalize_username(new_name)
+        if not _is_good(ctx, new_name):
+            raise Invalid(f"Invalid username: {_short(new_name)!r}")
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
-            raise NotFound(f"No such user: {name}")
+            raise NotFound
+        _check_flag(caller, user, admin)
         servers = tuple(await tx.servers.of_users([user.id]))
         if new_name is not None and new_name != name:
             if any(server.active for server in servers):
@@ -130,7 +161,7 @@ async def change_user(
         changed = await tx.users.get_by_id(user.id)
         servers = tuple(await tx.servers.of_users([user.id]))
         tx.announce(RightsChanged(user.id))
-    return UserWithServers(user if changed is None else changed, servers)
+    return _with_activity(ctx, user if changed is None else changed, servers)
 
 
 async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
@@ -145,7 +176,7 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
-            raise NotFound(f"No such user: {name}")
+            raise NotFound
         servers = await tx.servers.of_users([user.id])
         if any(server.active for server in servers):
             raise Invalid(f"{name}'s server is in the process of stopping, please wait.")
@@ -169,11 +200,31 @@ async def _stop_servers(ctx: HubContext, name: str) -> None:
         await wait_until_settled(ctx, server, ctx.settings.slow_stop_timeout)
 
 
-def _check_name(ctx: HubContext, name: str) -> str:
-    """Return a normalised name that a user may have; raise Invalid otherwise."""
-    if not ctx.authenticator.validate_username(check_user_name(name)):
-        raise Invalid(f"Invalid username: {name}")
-    return name
+def _with_activity(ctx: HubContext, user: User, servers: Iterable[Server]) -> UserWithServers:
+    """Return a user and their servers with moments that are known and not written yet."""
+    return UserWithServers(ctx.activity.of_user(user), tuple(map(ctx.activity.of_server, servers)))
+
+
+def _check_flag(caller: Caller, user: User, admin: bool | None) -> None:
+    if caller.user.admin:
+        return
+    if user.admin:
+        raise Forbidden("Only admins can modify other admins")
+    if admin:
+        raise Forbidden("Only admins can grant admin permissions")
+
+
+def _is_good(ctx: HubContext, name: str) -> bool:
+    """Tell whether a normalised name is one that a user may have."""
+    try:
+        return ctx.authenticator.validate_username(check_user_name(name))
+    except Invalid:
+        return False
+
+
+def _short(name: str) -> str:
+    # What somebody sent may be of any length; an answer is not.
+    return name if len(name) <= 80 else name[:80] + "…"
 
 
 async def _welcome(ctx: HubContext, names: Sequence[str]) -> None:

@@ -50,4 +50,12 @@ class RouteMissing:
     server_name: str
 
 
-Event = ServerChanged | ServerProgress | RightsChanged | ClientEnded | RouteMissing
+@dataclass(frozen=True, slots=True)
+class ShutdownWanted:
+    """Somebody asked for this hub's end; None leaves it to the settings what ends with it."""
+
+    proxy: bool | None = None
+    servers: bool | None = None
+
+
+Event = ServerChanged | ServerProgress | RightsChanged | ClientEnded | RouteMissing | ShutdownWanted

@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 Aspects = dict[str, Any]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_TIME_OF_CHP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_EXCESS = re.compile(r"(?<=requested scopes )\S+(?= not held)")
 _HEX = re.compile(r"\b[0-9a-f]{32}\b")
 _PORT = re.compile(r"(?<=127\.0\.0\.1:)\d+")
 _TOKEN_ID = re.compile(r"\ba\d+\b")
 _ANSWER_S_OWN = {"date", "content-length", "connection", "transfer-encoding", "keep-alive", "set-cookie"}
 #: Lists that mean sets: JupyterHub gives them in no order.
-_SETS = {"scopes"}
+_SETS = {"scopes", "roles", "groups", "users"}
 
 
 def aspects(status: int, headers: list[tuple[str, str]], body: bytes) -> Aspects:
@@ -32,7 +34,8 @@ def aspects(status: int, headers: list[tuple[str, str]], body: bytes) -> Aspects
 
 def text(value: str) -> str:
     """Return a text with its moments, secrets, ids and ports replaced by what they are."""
-    for pattern, word in ((_TIME, "<time>"), (_HEX, "<secret>"), (_PORT, "<port>"), (_TOKEN_ID, "<id>")):
+    value = _EXCESS.sub(lambda found: ",".join(sorted(found[0].split(","))), value)
+    for pattern, word in ((_TIME, "<time>"), (_TIME_OF_CHP, "<milliseconds>"), (_HEX, "<secret>"), (_PORT, "<port>"), (_TOKEN_ID, "<id>")):
         value = pattern.sub(word, value)
     return value
 

@@ -48,7 +48,7 @@ _PATHS = (
     "/users/nemo/",
     "/user/",
 )
-_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "BREW")
+_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 
 
 def _walk(path: str, who: str) -> Case:
