@@ -35,7 +35,13 @@ def aspects(status: int, headers: list[tuple[str, str]], body: bytes) -> Aspects
 def text(value: str) -> str:
     """Return a text with its moments, secrets, ids and ports replaced by what they are."""
     value = _EXCESS.sub(lambda found: ",".join(sorted(found[0].split(","))), value)
-    for pattern, word in ((_TIME, "<time>"), (_TIME_OF_CHP, "<milliseconds>"), (_HEX, "<secret>"), (_PORT, "<port>"), (_TOKEN_ID, "<id>")):
+    for pattern, word in (
+        (_TIME, "<time>"),
+        (_TIME_OF_CHP, "<milliseconds>"),
+        (_HEX, "<secret>"),
+        (_PORT, "<port>"),
+        (_TOKEN_ID, "<id>"),
+    ):
         value = pattern.sub(word, value)
     return value
 

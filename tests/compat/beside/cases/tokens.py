@@ -158,7 +158,8 @@ CASES: tuple[Case, ...] = (
         delete("/users/ender"),
     ),
     case(
-        "lists of tokens as others", *(get("/users/bea/tokens", who) for who in ("ada", "lister", "nobody", "stranger"))
+        "lists of tokens as others",
+        *(get("/users/bea/tokens", who) for who in ("ada", "lister", "nobody", "stranger")),
     ),
     case(
         "ask about a token, in the old way",
