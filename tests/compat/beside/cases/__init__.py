@@ -7,4 +7,4 @@ from tests.compat.beside.cases import hub, identity, lists, methods, missing, pa
 
 _NOUNS = (identity, hub, users, lists, tokens, servers, missing, pages, methods)
 #: Every case.
-CASES: tuple[Case, ...] = tuple(case for noun in _NOUNS for case in noun.CASES)
+CASES: tuple[Case, ...] = tuple(case for noun in _NOUNS for case in noun.CASES) + users.LAST

@@ -61,7 +61,10 @@ _ACCEPTS = (
 
 CASES: tuple[Case, ...] = (
     case(
-        "pages in the plain form", _MAKE, *(get(f"/users?name_filter=page-{query}") for query in _QUERIES), *_END
+        "pages in the plain form",
+        _MAKE,
+        *(get(f"/users?name_filter=page-{query}") for query in _QUERIES),
+        *_END,
     ),
     case(
         "pages with their links",
@@ -80,7 +83,18 @@ CASES: tuple[Case, ...] = (
         _MAKE,
         *(
             get(f"/users?name_filter={part}")
-            for part in ("page-a", "PAGE-A", "ge-a", "page_a", "%25", "page-%25", "_____-_", "nothing", "%27", "%C3%A9")
+            for part in (
+                "page-a",
+                "PAGE-A",
+                "ge-a",
+                "page_a",
+                "%25",
+                "page-%25",
+                "_____-_",
+                "nothing",
+                "%27",
+                "%C3%A9",
+            )
         ),
         *_END,
     ),
@@ -95,9 +109,11 @@ CASES: tuple[Case, ...] = (
         post("/users", {"usernames": ["state-off", "state-on"]}),
         post("/users/state-on/server"),
         get("/users/state-on", until=("json.servers..ready", True)),
-        *(get(f"/users?name_filter=state-{query}", headers=PAGES)
-          for query in ("", "&state=active", "&state=ready", "&state=inactive")),
+        *(
+            get(f"/users?name_filter=state-{query}", headers=PAGES)
+            for query in ("", "&state=active", "&state=ready", "&state=inactive")
+        ),
         delete("/users/state-on"),
         delete("/users/state-off"),
     ),
-)  # fmt: skip
+)

@@ -52,9 +52,18 @@ def _token(what: str, body: str) -> Case:
 
 
 CASES: tuple[Case, ...] = (
-    *(case(f"the page {path}", *(get(path, who) for who in ("nobody", "ada's visit", "ada"))) for path in _PATHS),
-    case("HEAD of pages", *(Ask("HEAD", path, who) for path in ("/hub/login", "/hub/home")
-                            for who in ("nobody", "ada's visit"))),
+    *(
+        case(f"the page {path}", *(get(path, who) for who in ("nobody", "ada's visit", "ada")))
+        for path in _PATHS
+    ),
+    case(
+        "HEAD of pages",
+        *(
+            Ask("HEAD", path, who)
+            for path in ("/hub/login", "/hub/home")
+            for who in ("nobody", "ada's visit")
+        ),
+    ),
     case(
         "the log-in form without its token",
         post("/hub/login", f"username=ada&password={PASSWORD}".encode(), "nobody", headers=_FORM),
@@ -65,10 +74,13 @@ CASES: tuple[Case, ...] = (
         post("/hub/spawn", b"", "ada's cookie", headers=_FORM),
     ),
     _token("nothing", ""),
-    _token("an unknown client", "grant_type=authorization_code&client_id=x&client_secret=y&code=z&redirect_uri=/x"),
+    _token(
+        "an unknown client",
+        "grant_type=authorization_code&client_id=x&client_secret=y&code=z&redirect_uri=/x",
+    ),
     _token("another grant", "grant_type=password&client_id=x&client_secret=y&username=ada&password=z"),
     _token("no grant", "client_id=x&client_secret=y"),
     _token("no client", "grant_type=authorization_code&code=z"),
     _token("refresh", "grant_type=refresh_token&refresh_token=x&client_id=x&client_secret=y"),
     case("exchange a code: in JSON", post("/oauth2/token", {"grant_type": "authorization_code"}, "nobody")),
-)  # fmt: skip
+)

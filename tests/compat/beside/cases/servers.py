@@ -6,7 +6,6 @@ from tests.compat.beside.asking import Ask, Case, case, delete, get, patch, post
 
 _LONG_AGO = "2020-01-01T00:00:00.000000Z"
 _READY = ("json.servers..ready", True)
-_GONE = ("json.servers", "[]")
 
 
 def _with(name: str, *asks: Ask) -> Case:
@@ -41,7 +40,7 @@ _BAD: dict[str, object] = {
     "a list": [1],
     "a text": "x",
     "a number": 7,
-    "no JSON": b"{",
+    "no json": b"{",
     "a list of options": {"user_options": [1]},
     "a text for options": {"user_options": "x"},
     "a number for the display name": {"display_name": 5},
@@ -79,7 +78,10 @@ CASES: tuple[Case, ...] = (
         _with(f"started with {what}", post("/users/pat/server", body), get("/users/pat", until=_READY))
         for what, body in _OPTIONS.items()
     ),
-    *(_with(f"refused with {what}", post("/users/pat/server", body), get("/users/pat")) for what, body in _BAD.items()),
+    *(
+        _with(f"refused with {what}", post("/users/pat/server", body), get("/users/pat"))
+        for what, body in _BAD.items()
+    ),
     _with(
         "options that stay",
         post("/users/pat/server", {"size": "large"}),
@@ -117,13 +119,18 @@ CASES: tuple[Case, ...] = (
     ),
     _with(
         "as others",
-        *(post("/users/pat/server", {}, who) for who in ("ada", "lister", "starter", "servers", "nobody", "stranger")),
+        *(
+            post("/users/pat/server", {}, who)
+            for who in ("ada", "lister", "starter", "servers", "nobody", "stranger")
+        ),
         *(delete("/users/pat/server", who) for who in ("ada", "lister", "starter", "nobody", "stranger")),
         *(get("/users/pat/server", who) for who in ("ada", "lister", "starter", "nobody", "stranger")),
         *(get("/users/pat/server/progress", who) for who in ("ada", "lister", "servers", "nobody")),
     ),
-    _with("with a token for starting alone", *(Ask(method, "/users/ada/server", "starter")
-                                                for method in ("GET", "DELETE"))),
+    _with(
+        "with a token for starting alone",
+        *(Ask(method, "/users/ada/server", "starter") for method in ("GET", "DELETE")),
+    ),
     case(
         "servers of nobody",
         get("/users/nemo/server"),
@@ -182,7 +189,9 @@ CASES: tuple[Case, ...] = (
         get("/users/pat", until=_READY),
         post("/users/pat/activity", {"last_activity": _LONG_AGO}),
         post("/users/pat/activity", {"servers": {"": {"last_activity": _LONG_AGO}}}),
-        post("/users/pat/activity", {"last_activity": _LONG_AGO, "servers": {"": {"last_activity": _LONG_AGO}}}),
+        post(
+            "/users/pat/activity", {"last_activity": _LONG_AGO, "servers": {"": {"last_activity": _LONG_AGO}}}
+        ),
         post("/users/pat/activity", {"servers": {"lab": {"last_activity": _LONG_AGO}}}),
         post("/users/pat/activity", {"servers": {"": {}}}),
         post("/users/pat/activity", {"servers": {"": _LONG_AGO}}),
@@ -196,8 +205,21 @@ CASES: tuple[Case, ...] = (
         "of a user reported active",
         *(
             post("/users/pat/activity", {"last_activity": text})
-            for text in (_LONG_AGO, "2020-01-01T00:00:00", "2020-01-01T01:00:00+01:00", "2020-01-01", "2020-01-01 10:00",
-                         "soon", "", 5, None, [], "2999-01-01T00:00:00Z", "20200101T000000Z", "Jan 2 2020")
+            for text in (
+                _LONG_AGO,
+                "2020-01-01T00:00:00",
+                "2020-01-01T01:00:00+01:00",
+                "2020-01-01",
+                "2020-01-01 10:00",
+                "soon",
+                "",
+                5,
+                None,
+                [],
+                "2999-01-01T00:00:00Z",
+                "20200101T000000Z",
+                "Jan 2 2020",
+            )
         ),
         *(post("/users/pat/activity", body) for body in ({}, [], "x", None, b"", b"{", {"colour": "red"})),
         *(
@@ -207,4 +229,4 @@ CASES: tuple[Case, ...] = (
         post("/users/nemo/activity", {"last_activity": _LONG_AGO}),
         get("/users/pat/activity"),
     ),
-)  # fmt: skip
+)

@@ -22,7 +22,6 @@ _BODIES: dict[str, object] = {
     "unknown fields": {"usernames": ["body2"], "colour": "red"},
     "a bad name": {"usernames": ["a/b"]},
     "two bad names": {"usernames": ["a/b", "c/d", "fine"]},
-    "bad UTF-8": b'{"usernames": ["\xff\xfe"]}',
     "an empty body": b"",
     "spaces": b"   ",
 }
@@ -39,7 +38,6 @@ _NAMES = {
     "a question mark": "what%3F",
     "a tilde and an apostrophe": "~o'neill",
     "bad UTF-8": "%FF",
-    "capitals": "NAMED",
     "a semicolon": "a;b=c",
     "dots": "j.r.r.t",
 }
@@ -61,8 +59,13 @@ def _named(what: str, name: str) -> Case:
 
 
 def _changed(what: str, body: object, who: str = "admin") -> Case:
-    return case(f"change a user: {what}", post("/users/changer"), patch("/users/changer", body, who),
-                get("/users/changer"), delete("/users/changer"))  # fmt: skip
+    return case(
+        f"change a user: {what}",
+        post("/users/changer"),
+        patch("/users/changer", body, who),
+        get("/users/changer"),
+        delete("/users/changer"),
+    )
 
 
 CASES: tuple[Case, ...] = (
@@ -77,7 +80,21 @@ CASES: tuple[Case, ...] = (
     ),
     *(case(f"make users: {what}", post("/users", body)) for what, body in _BODIES.items()),
     case(
-        "names that are no texts", post("/users", {"usernames": "seven"}), post("/users", {"usernames": [1]})
+        "names that are no texts",
+        post("/users", {"usernames": "seven"}),
+        post("/users", {"usernames": [1]}),
+        *(delete(f"/users/{letter}") for letter in "sevn"),
+    ),
+    case("names of bad UTF-8", post("/users", b'{"usernames": ["\xff"]}'), delete("/users/%EF%BF%BD")),
+    case(
+        "a name in capitals",
+        post("/users/NAMED"),
+        get("/users/NAMED"),
+        delete("/users/NAMED"),
+        delete("/users/named"),
+        post("/users", {"usernames": ["LISTED"]}),
+        get("/users/listed"),
+        delete("/users/listed"),
     ),
     case(
         "make users who are there",
@@ -111,7 +128,6 @@ CASES: tuple[Case, ...] = (
     ),
     *(_named(what, name) for what, name in _NAMES.items()),
     _changed("the name", {"name": "changed"}),
-    _changed("the same name", {"name": "changer"}),
     _changed("a name that is taken", {"name": "ada"}),
     _changed("a bad name", {"name": "a/b"}),
     _changed("no name", {"name": ""}),
@@ -184,3 +200,6 @@ CASES: tuple[Case, ...] = (
         Ask("OPTIONS", "/users/ada"),
     ),
 )
+
+#: What leaves JupyterHub with a user who has no name.
+LAST: tuple[Case, ...] = (_changed("the same name", {"name": "changer"}),)
