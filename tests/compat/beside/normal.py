@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 Aspects = dict[str, Any]
 
@@ -55,7 +55,8 @@ def _header(name: str, value: str) -> str:
         return value.lower().replace("; ", ";")
     if name == "location":
         parts = urlsplit(value)
-        return text(parts.path + (f"?{parts.query}" if parts.query else ""))
+        query = "&".join(f"{key}={value}" for key, value in parse_qsl(parts.query, keep_blank_values=True))
+        return text(parts.path + (f"?{query}" if query else ""))
     return text(value)
 
 
