@@ -1,6 +1,6 @@
 """THE table of differences: what Carrel answers otherwise than JupyterHub 6.1, and why.
 
-    python -m tests.compat.beside.differences > docs/differences.md
+    python -m tests.compat.beside.page > docs/differences.md
 
 A difference that no row allows fails the comparison, and so does a row that allows nothing any more.
 """
@@ -46,13 +46,7 @@ def _fits(patterns: str, text: str) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in _patterns(patterns))
 
 
-def matching(case: Case, ask: Ask, aspect: str) -> list[Difference]:
-    """Return the rows that allow a difference."""
-    return [row for row in (*NOT_YET, *ON_PURPOSE) if row.allows(case, ask, aspect)]
-
-
 _ANYTHING = "status | body | json* | header.* | cookie.* | event*"
-_API = "GET /[!h]* | POST /[!h]* | PUT /[!h]* | PATCH /[!h]* | DELETE /[!h]* | TRACE /[!h]*"
 
 #: JupyterHub has it, Carrel will: rows go when the endpoints come.
 NOT_YET: tuple[Difference, ...] = (
@@ -99,20 +93,16 @@ NOT_YET: tuple[Difference, ...] = (
 #: What stays as it is.
 ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
-        "Every reply has `Referrer-Policy`, `X-Content-Type-Options` and `X-Request-Id`, and none has `Server`",
-        "They protect pages, and name the line in the log; which software answers is nobody's business.",
+        "Every reply has `Referrer-Policy`, `X-Content-Type-Options` and `X-Request-Id`; none has `Server`",
+        "They protect, and lead to the line in the log; which software answers is nobody's business.",
         "header.referrer-policy | header.x-content-type-options | header.x-request-id | header.server",
     ),
     Difference(
         "There is no `ETag`",
-        "JupyterHub hashes the whole answer after it has made it, which saves no work.",
+        "JupyterHub hashes the answer after it has made it, which saves no work.",
         "header.etag",
     ),
-    Difference(
-        "A 405 has `Allow`",
-        "RFC 9110, section 15.5.6.",
-        "header.allow",
-    ),
+    Difference("A 405 has `Allow`", "RFC 9110, section 15.5.6.", "header.allow"),
     Difference(
         "An empty reply to `OPTIONS` has no `Content-Type`",
         "There is nothing that could have a type.",
@@ -126,75 +116,168 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "HEAD *",
     ),
     Difference(
-        "`/info` names Carrel's classes and its version beside JupyterHub's",
+        "`/info` names Carrel's classes, and its version beside JupyterHub's",
         "They are what runs.",
         "json.authenticator.* | json.carrel | json.python | json.sys_executable",
         "GET /info",
     ),
     Difference(
-        "Pages have Carrel's Content-Security-Policy, are never stored, name their charset, and carry no CORS headers",
-        "They are other pages.",
-        "header.content-security-policy | header.cache-control | header.content-type | header.access-control-*",
-        "* /hub* | * /health | * /oauth2/token*",
+        "Cookies have `SameSite=Lax`; `_xsrf` comes with pages alone and goes with the browser;"
+        " a session's id comes with the log-in",
+        "A cookie that nobody needs is one more to lose.",
+        "cookie.*",
     ),
     Difference(
-        "A cookie alone does not read the API: the XSRF token, or the browser's word that a person came, is needed",
+        "A cookie alone does not read the API: it takes the XSRF token, or the browser's word that a person came",
         "JupyterHub asks for it only where the browser says that a script sent the request.",
         _ANYTHING,
         "GET *",
         who="ada's cookie",
     ),
     Difference(
-        "A cookie without XSRF token is answered as nobody",
-        "Whether a stranger's page carries a good cookie is not told.",
+        "A cookie that lacks its XSRF token is nobody's",
+        "Other sites' scripts are not told whether the cookie was good.",
         "status | json.message | json.status",
         who="ada's cookie | ada's page",
+    ),
+    Difference(
+        "`/user` names the session of a cookie, too",
+        "It is the one that log-out ends.",
+        "json.session_id",
+        "GET /user",
+        who="ada's page | ada's visit",
     ),
     Difference(
         "A body of the wrong shape is refused in Carrel's words, which name the field and its type",
         "JupyterHub names classes of Python, or ends with 500.",
         "json.message",
         "POST * | PATCH * | PUT * | DELETE *",
-        "make users: * | names that are no texts | make admins | change a user: * | make a token: * | a server, refused*"
-        " | a server, reported active | a server, of a user reported active | shut down, refused | change a user who*"
-        " | every method*",
+        "make users: * | names that are no texts | make admins | change a user: * | change a user who*"
+        " | make a token: * | a server, refused* | a server, reported active"
+        " | a server, of a user reported active | shut down, refused | every method*",
     ),
     Difference(
-        "Bodies that JupyterHub takes for something else are refused with 400: a list or text where an object belongs,"
-        " a text as list of its letters, bytes that are no UTF-8, a truth value or text as number",
+        "What JupyterHub takes for something else is refused: a list or text in the place of an object, a text"
+        " for a list of its letters, bytes that are no UTF-8, `true` for 1, a number as note, a date in words",
         "They are mistakes, and what comes of them surprises.",
         _ANYTHING,
         cases="names of bad UTF-8 | names that are no texts | make admins | make a token: a number for the note"
-        " | make a token: true for the expiry | make a token: a list | make a token: a huge expiry"
-        " | a server, of a user reported active | a server, refused*",
+        " | make a token: true for the expiry | make a token: a list | a server, of a user reported active"
+        " | a user's name with bad UTF-8",
     ),
     Difference(
         "A request that is wrong in two ways may be answered for the other one",
         "Carrel reads the body before it looks into the database.",
         "status | json.status | json.message",
-        "PATCH /users/nemo | POST /users/nemo/activity | * /users/nemo/tokens*",
+        "PATCH /users/nemo | POST /users/nemo/activity",
+    ),
+    Difference(
+        "A slash at the end of a path changes nothing; JupyterHub finds nothing there, or an empty name",
+        "It is the same thing to whoever typed it.",
+        _ANYTHING,
+        "* /users/ | * /user/ | * /users/nemo/ | * /users/nemo/tokens/",
+    ),
+    Difference(
+        "A name in the path with a slash leads nowhere, for no user may have it",
+        "Proxies read `%2F` as a slash.",
+        _ANYTHING,
+        "* /users/a%2Fb*",
+    ),
+    Difference(
+        "A user made by `POST /users/NAME` gets the name as log-in would write it, in small letters",
+        "JupyterHub makes a user who can never log in.",
+        _ANYTHING,
+        cases="a name in capitals",
+    ),
+    Difference(
+        "Changing a user's name to the one that it is changes nothing",
+        "JupyterHub takes the name away.",
+        _ANYTHING,
+        cases="change a user: the same name",
+    ),
+    Difference(
+        "`name_filter` looks for its text as it is",
+        "JupyterHub lets `_` and `%` stand for anything, and `_` is common in names.",
+        "json*",
+        "GET /users[?]name_filter=*",
+        "filters by name",
+    ),
+    Difference(
+        "`state` is what was stored last, and `user_options` always an object",
+        "JupyterHub asks an object in its memory, which a restart forgets.",
+        "json*.state | json*.state.* | json*.user_options",
+    ),
+    Difference(
+        "Why a start failed is said in the answer",
+        "JupyterHub says `Internal Server Error`.",
+        "json.message | event.message",
+        cases="a server, that fails",
+    ),
+    Difference(
+        "Asking for the progress of a server at rest is 400",
+        "JupyterHub knows the server or not, as its memory has it.",
+        "status | json.status | json.message",
+        "GET /users/*/server/progress",
+        "a server, from start to stop",
+    ),
+    Difference(
+        "Progress streams have `X-Accel-Buffering: no`",
+        "nginx holds the steps back otherwise.",
+        "header.x-accel-buffering",
+    ),
+    Difference(
+        "An unknown scope is refused with the nearest one that there is",
+        "It is most often a typing error.",
+        "json.message",
+        "POST /users/ada/tokens",
+        "make a token: an unknown scope | make a token: an unknown filter",
+    ),
+    Difference(
+        "Pages have their own Content-Security-Policy, are never stored and name their charset; CORS is for the API",
+        "They are other pages.",
+        "header.content-security-policy | header.cache-control | header.content-type | header.access-control-*",
+        "* /hub* | * /health | POST /oauth2/token",
+    ),
+    Difference(
+        "The logo and other files are Carrel's, and every reply names the version",
+        "They look different.",
+        "body | status | header.accept-ranges | header.last-modified | header.x-jupyterhub-version",
+        "GET /hub/logo | GET /hub/static/*",
+    ),
+    Difference(
+        "`/hub` leads to `/hub/` with 302, and from there to the log-in without `next`",
+        "Browsers never forget a 301; after log-in people come to their server anyway.",
+        "status | header.location",
+        "GET /hub | GET /hub/",
+    ),
+    Difference(
+        "`/hub/user-redirect` leads straight to the server, and works without its slash",
+        "What is there offers the start, and one redirect less cannot loop.",
+        "status | header.location | body",
+        "GET /hub/user-redirect*",
+    ),
+    Difference(
+        "Programs that ask for a server without a route are answered 424 whoever they are",
+        "They follow no redirect to a log-in page.",
+        _ANYTHING,
+        "GET /hub/user/ada/api/contents",
+    ),
+    Difference(
+        "`/hub/error/CODE` is answered with that status",
+        "Proxies other than configurable-http-proxy pass it on.",
+        "status",
+        "GET /hub/error/*",
+    ),
+    Difference(
+        "A form without its token is shown again",
+        "It was most often left open for too long.",
+        "status | body | header.location",
+        "POST /hub/logout | POST /hub/spawn",
     ),
 )
+ROWS = (*NOT_YET, *ON_PURPOSE)
 
 
-def page() -> str:
-    """Return the table as the page of the documentation."""
-    lines = [
-        "# Where Carrel's API differs from JupyterHub's",
-        "",
-        "A test sends the same requests to JupyterHub 6.1 and to Carrel and compares status, JSON, redirects, cookies",
-        "and headers. What differs stands here. Where JupyterHub answers 500, Carrel answers what is right.",
-        "",
-        "## On purpose",
-        "| what | why |",
-        "|---|---|",
-        *(f"| {row.what} | {row.why} |" for row in ON_PURPOSE),
-        "",
-        "## Not there yet",
-        *(f"- {row.what}" for row in NOT_YET),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(page(), end="")
+def matching(case: Case, ask: Ask, aspect: str) -> list[Difference]:
+    """Return the rows that allow a difference."""
+    return [row for row in ROWS if row.allows(case, ask, aspect)]

@@ -9,7 +9,7 @@ import pytest
 from tests.compat.beside.asking import Case
 from tests.compat.beside.cases import CASES
 from tests.compat.beside.comparison import Comparison
-from tests.compat.beside.differences import NOT_YET, ON_PURPOSE
+from tests.compat.beside.differences import ROWS
 from tests.compat.beside.hubs import open_pair
 from tests.rigs.needs import need
 from tests.rigs.systems import CHP, JUPYTERHUB
@@ -34,5 +34,5 @@ def test_the_answers_are_the_same(comparison: Comparison, case: Case) -> None:
 def test_every_row_of_the_table_is_needed(comparison: Comparison) -> None:
     for case in CASES:
         comparison.differences(case)
-    idle = [row.what for row in (*NOT_YET, *ON_PURPOSE) if row not in comparison.used]
+    idle = [row.what for row in ROWS if row not in comparison.used]
     assert idle == []

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from tests.compat.beside.cases import CASES
-from tests.compat.beside.differences import page
+from tests.compat.beside.page import page
 from tests.rigs.places import ROOT
 
 
 def test_the_page_is_what_the_table_says() -> None:
-    advice = "run: python -m tests.compat.beside.differences > docs/differences.md"
+    advice = "run: python -m tests.compat.beside.page > docs/differences.md"
     assert (ROOT / "docs" / "differences.md").read_text() == page(), advice
 
 
