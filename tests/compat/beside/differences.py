@@ -128,7 +128,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "cookie.*",
     ),
     Difference(
-        "A cookie alone does not read the API: it takes the XSRF token, or the browser's word that a person came",
+        "A cookie alone does not read the API: it takes the XSRF token, or the browser's word for a visit",
         "JupyterHub asks for it only where the browser says that a script sent the request.",
         _ANYTHING,
         "GET *",
@@ -157,11 +157,13 @@ ON_PURPOSE: tuple[Difference, ...] = (
         " | a server, of a user reported active | shut down, refused | every method*",
     ),
     Difference(
-        "What JupyterHub takes for something else is refused: a list or text in the place of an object, a text"
-        " for a list of its letters, bytes that are no UTF-8, `true` for 1, a number as note, a date in words",
+        "What JupyterHub takes for something else is refused: a list or text in the place of an object, a"
+        " text for a list of its letters, bytes that are no UTF-8, `true` for 1, a number as note, a date"
+        " in words",
         "They are mistakes, and what comes of them surprises.",
         _ANYTHING,
-        cases="names of bad UTF-8 | names that are no texts | make admins | make a token: a number for the note"
+        cases="names of bad UTF-8 | names that are no texts | make admins"
+        " | make a token: a number for the note"
         " | make a token: true for the expiry | make a token: a list | a server, of a user reported active"
         " | a user's name with bad UTF-8",
     ),
@@ -233,9 +235,9 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "make a token: an unknown scope | make a token: an unknown filter",
     ),
     Difference(
-        "Pages have their own Content-Security-Policy, are never stored and name their charset; CORS is for the API",
+        "Pages have a policy of their own, are never stored and name their charset; CORS is for the API",
         "They are other pages.",
-        "header.content-security-policy | header.cache-control | header.content-type | header.access-control-*",
+        "header.content-security-policy | header.cache-control | header.content-type | header.access-*",
         "* /hub* | * /health | POST /oauth2/token",
     ),
     Difference(

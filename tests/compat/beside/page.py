@@ -6,8 +6,8 @@ from tests.compat.beside.differences import NOT_YET, ON_PURPOSE
 
 _HEAD = """\
 # Where Carrel's API differs from JupyterHub's
-A test sends the same requests to JupyterHub 6.1 and to Carrel and compares status, JSON, redirects, cookies and headers.
-What differs stands here. Where JupyterHub answers 500, Carrel says what is wrong with the request.
+A test sends the same requests to JupyterHub 6.1 and to Carrel and compares status, JSON, redirects,
+cookies and headers. What differs stands here. Where JupyterHub answers 500, Carrel says what is wrong.
 """
 
 
