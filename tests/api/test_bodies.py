@@ -90,11 +90,7 @@ async def test_a_plain_list_and_a_page_of_it(clients: Clients) -> None:
     assert (about["offset"], about["limit"], about["total"]) == (0, 2, 3)
     following = about["next"]
     assert (following["offset"], following["limit"]) == (2, 2)
-    assert parse_qs(urlsplit(following["url"]).query) == {
-        "limit": ["2"],
-        "name_filter": [""],
-        "offset": ["2"],
-    }
+    assert parse_qs(urlsplit(following["url"]).query) == {"offset": ["2"], "limit": ["2"]}
     last = await clients["root"].get(following["url"], headers=PAGES)
     assert [user["name"] for user in last.json()["items"]] == ["root"]
     assert last.json()["_pagination"]["next"] is None

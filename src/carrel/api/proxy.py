@@ -19,7 +19,7 @@ async def list_routes(hub: HubContext, caller: Caller, request: Request) -> Resp
     page = page_request(request)
     table = sorted((await routes.list_routes(hub, caller)).items())
     shown = dict(table[page.offset : page.offset + page.limit])
-    found = Page((), page.offset, page.limit, len(table))
+    found: Page[str] = Page((), page.offset, page.limit, len(table))
     return json_reply(paged_model(request, shown, found))
 
 

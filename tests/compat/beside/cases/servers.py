@@ -47,6 +47,23 @@ _BAD: dict[str, object] = {
     "null for the display name": {"display_name": None},
 }
 
+_MOMENTS: tuple[object, ...] = (
+    _LONG_AGO,
+    "2020-01-01T00:00:00",
+    "2020-01-01T01:00:00+01:00",
+    "2020-01-01",
+    "2020-01-01 10:00",
+    "soon",
+    "",
+    5,
+    None,
+    [],
+    "2999-01-01T00:00:00Z",
+    "20200101T000000Z",
+    "Jan 2 2020",
+)
+_NO_REPORTS: tuple[object, ...] = ({}, [], "x", None, b"", b"{", {"colour": "red"})
+
 CASES: tuple[Case, ...] = (
     _with(
         "from start to stop",
@@ -203,25 +220,8 @@ CASES: tuple[Case, ...] = (
     ),
     _with(
         "of a user reported active",
-        *(
-            post("/users/pat/activity", {"last_activity": text})
-            for text in (
-                _LONG_AGO,
-                "2020-01-01T00:00:00",
-                "2020-01-01T01:00:00+01:00",
-                "2020-01-01",
-                "2020-01-01 10:00",
-                "soon",
-                "",
-                5,
-                None,
-                [],
-                "2999-01-01T00:00:00Z",
-                "20200101T000000Z",
-                "Jan 2 2020",
-            )
-        ),
-        *(post("/users/pat/activity", body) for body in ({}, [], "x", None, b"", b"{", {"colour": "red"})),
+        *(post("/users/pat/activity", {"last_activity": text}) for text in _MOMENTS),
+        *(post("/users/pat/activity", body) for body in _NO_REPORTS),
         *(
             post("/users/pat/activity", {"last_activity": _LONG_AGO}, who)
             for who in ("ada", "lister", "user maker", "nobody", "stranger")
