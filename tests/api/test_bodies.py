@@ -178,6 +178,7 @@ BAD = (
     ("POST", "/users/ada/activity", "{}", "at least one of"),
     ("POST", "/users/bea/server", '{"display_name": 3}', "display_name must be a string"),
     ("POST", "/shutdown", '{"proxy": "maybe"}', "proxy"),
+    ("POST", "/shutdown", '{"servers": null}', "servers"),
     ("DELETE", "/users/root", "", "yourself"),
 )
 

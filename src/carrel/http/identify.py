@@ -16,9 +16,9 @@ _LONGEST_TOKEN = 1024
 async def identify(connection: Connection) -> Caller | None:
     """Return who sent a request, or None for nobody; looked up once per request.
 
-    Tokens are for the REST API: there a bad one is nobody and never falls back to the cookie, which counts
-    only together with the XSRF token. Pages know people by their cookie alone. The groups of the user in the
-    path are looked up along with them, where they matter.
+    Tokens are for the REST API and for servers: there a bad one is nobody and never falls back to the cookie.
+    To the API a cookie counts only together with the XSRF token. Other pages know people by it alone. The
+    groups of the user in the path are looked up along with them, where they matter.
     """
     facts = facts_of(connection.scope)
     if not facts.looked_up:
@@ -43,8 +43,9 @@ def bearer_token(connection: Connection) -> str | None:
 
 async def _look_up(connection: Connection) -> Caller | None:
     hub = hub_of(connection)
-    is_page = not is_api(facts_of(connection.scope).path, hub.settings.base_url)
-    token = None if is_page else bearer_token(connection)
+    path, base_url = facts_of(connection.scope).path, hub.settings.base_url
+    is_page = not is_api(path, base_url)
+    token = bearer_token(connection) if not is_page or path.startswith(f"{base_url}hub/user/") else None
     if token is not None:
         usable = token and token.isascii() and len(token) <= _LONGEST_TOKEN
         return await caller_of_token(hub, token) if usable else None

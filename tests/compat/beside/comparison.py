@@ -13,13 +13,13 @@ class Comparison:
 
     def __init__(self, pair: Pair) -> None:
         self.used: set[Difference] = set()
-        self._pair = pair
+        self.pair = pair
         self._found: dict[str, list[str]] = {}
 
     def differences(self, case: Case) -> list[str]:
         """Return what no row of the table allows, a line each; a case is played only once."""
         if case.name not in self._found:
-            replies = self._pair.play(case)
+            replies = self.pair.play(case)
             self._found[case.name] = [
                 line
                 for ask, (theirs, ours) in zip(case.asks, replies, strict=True)

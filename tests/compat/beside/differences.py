@@ -51,6 +51,7 @@ _ANYTHING = "status | body | json* | header.* | cookie.* | event*"
 #: JupyterHub has it, Carrel will: rows go when the endpoints come.
 NOT_YET: tuple[Difference, ...] = (
     Difference("Groups: `/groups` and all below", "", _ANYTHING, "* /groups*"),
+    Difference("Groups in models of users", "", "json.groups", "GET /users/ada", "groups"),
     Difference("Services: `/services` and all below", "", _ANYTHING, "* /services*"),
     Difference(
         "Shares: `/shares`, `/share-codes`, `/users/NAME/shared`, `/groups/NAME/shared`, `/hub/accept-share`",
@@ -141,6 +142,20 @@ ON_PURPOSE: tuple[Difference, ...] = (
         who="ada's cookie | ada's page",
     ),
     Difference(
+        "A bad token beside a good cookie is nobody's",
+        "Who means to be a program with few rights must not get all those of a person.",
+        _ANYTHING,
+        cases="a bad token beside a good cookie",
+    ),
+    Difference(
+        "`auth` in the body counts beside a cookie that lacks its XSRF token",
+        "The password is proof enough, and the cookie adds nothing.",
+        _ANYTHING,
+        "POST /users/ada/tokens",
+        "log in by the body beside a token",
+        "ada's cookie",
+    ),
+    Difference(
         "`/user` names the session of a cookie, too",
         "It is the one that log-out ends.",
         "json.session_id",
@@ -208,6 +223,33 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "`state` is what was stored last, and `user_options` always an object",
         "JupyterHub asks an object in its memory, which a restart forgets.",
         "json*.state | json*.state.* | json*.user_options",
+    ),
+    Difference(
+        "A start that failed is no activity of the server",
+        "Nobody could use it.",
+        "json.last_activity",
+        "GET /users/*/server",
+        "a server, that fails",
+    ),
+    Difference(
+        "`/health` refuses other methods as the rest of the API does",
+        "It is a page of JupyterHub's, with a form's rules.",
+        _ANYTHING,
+        "* /health",
+        "every method, /health *",
+    ),
+    Difference(
+        "A method that nobody supports is 404 where there is nothing",
+        "There is nothing that could support it.",
+        "status | json.status",
+        "TRACE *",
+        "every method, /users/nemo/nothing * | every method, /nothing *",
+    ),
+    Difference(
+        "`GET /authorizations/token` without a token in the path is 405, whoever asks",
+        "It was only ever there for `POST`.",
+        "status | json.status",
+        "GET /authorizations/token",
     ),
     Difference(
         "Why a start failed is said in the answer",

@@ -172,7 +172,6 @@ CASES: tuple[Case, ...] = (
         post("/users/pat/servers/NOT%20A%20NAME"),
         get("/users/pat/servers/"),
         post("/users/pat/servers/"),
-        get("/users/pat", until=_READY),
         delete("/users/pat/servers/"),
     ),
     _with(
