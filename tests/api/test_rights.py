@@ -19,7 +19,8 @@ READ_USER = "read:users read:users:name read:servers read:users:groups read:user
 READ_GROUP = "read:groups read:groups:name read:roles:groups"
 #: Fields of a user and of a group, and the scopes of which each needs one: the answers of JupyterHub 6.1.
 USER_FIELDS = {
-    "name": "read:users:name read:users:groups read:users:activity read:roles:users read:servers admin:auth_state",
+    "name": "read:users:name read:users:groups read:users:activity read:roles:users read:servers"
+    " admin:auth_state",
     "user_info": "read:users:name",
     "groups": "read:users:groups",
     "last_activity": "read:users:activity",
