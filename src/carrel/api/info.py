@@ -38,7 +38,7 @@ async def info(hub: HubContext, caller: Caller) -> dict[str, Any]:
 async def health(hub: HubContext) -> Response:
     """Return 200 with an empty body once the database has answered."""
     await check_health(hub)
-    return Response(b"", media_type="text/html")
+    return Response(b"", headers={"Content-Type": "text/html"})
 
 
 def _class_model(cls: type[object]) -> dict[str, str]:

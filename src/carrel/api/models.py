@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +13,19 @@ from carrel.core.groups import GroupWithRoles
 from carrel.core.servers import may_read_log
 from carrel.core.users import UserWithServers
 from carrel.domain.names import escape, full_name, server_prefix
-from carrel.domain.servers import Failure, Server
+from carrel.domain.servers import Failure, Server, never_started
 from carrel.domain.tokens import Token
 from carrel.lib.clock import Timestamp, isoformat
+
+#: Each of these shows whose the rest is.
+_NAMING = (
+    "read:users:name",
+    "read:users:groups",
+    "read:users:activity",
+    "read:roles:users",
+    "read:servers",
+    "admin:auth_state",
+)
 
 
 class FailureModel(Struct):
@@ -53,7 +64,7 @@ class UserModel(Struct, kw_only=True):
 
     name: str | UnsetType = UNSET
     kind: str = "user"
-    user_info: dict[str, Any] | UnsetType = UNSET
+    user_info: dict[str, Any] | UnsetType | None = UNSET
     admin: bool | UnsetType = UNSET
     roles: list[str] | UnsetType = UNSET
     groups: list[str] | UnsetType = UNSET
@@ -118,6 +129,8 @@ def server_model(server: Server, base_url: str, caller: Caller, ahead: int | Non
     """
     full = full_name(server.user_name, server.name)
     state = caller.may("admin:server_state", server=full)
+    # A start counts as activity, and begins when it is asked for.
+    started = server.wished or None if server.pending == "spawn" else server.started
     progress = f"{base_url}hub/api/users/{escape(server.user_name)}/"
     progress += f"servers/{escape(server.name)}/progress" if server.name else "server/progress"
     failure = server.failure and failure_model(server.failure, caller, server.user_name, server.name)
@@ -125,8 +138,8 @@ def server_model(server: Server, base_url: str, caller: Caller, ahead: int | Non
         name=server.name,
         full_name=full,
         display_name=server.display_name,
-        last_activity=moment(server.last_activity),
-        started=moment(server.started),
+        last_activity=moment(max(server.last_activity or 0.0, started or 0.0) or None),
+        started=moment(started),
         pending=server.pending,
         ready=server.ready,
         stopped=not server.active,
@@ -155,23 +168,26 @@ def fill_user(
     user = record.user
     if caller.scopes.group_filters:
         caller = replace(caller, groups_of={user.name: record.groups})
+    model.servers = _servers(caller, record, base_url, include_stopped)
     whole = caller.may("read:users", user=user.name)
+    if any(caller.may(scope, user=user.name) for scope in _NAMING):
+        model.name = user.name
     if caller.may("read:users:name", user=user.name):
-        model.name, model.admin, model.user_info = user.name, user.admin, dict(user.user_info)
+        model.admin, model.user_info = user.admin, dict(user.user_info) or None
     if caller.may("read:users:groups", user=user.name):
         model.groups = list(record.groups)
     if caller.may("read:users:activity", user=user.name):
         model.last_activity = moment(user.last_activity)
-    if caller.may("read:roles:users", user=user.name):
+    if whole or caller.may("read:roles:users", user=user.name):
         model.roles = [*(["admin"] if user.admin else []), "user", *record.roles]
         model.admin = user.admin
+    if caller.may("admin:auth_state", user=user.name):
+        model.auth_state = None
     if whole:
         model.created = isoformat(user.created)
         default = next((server for server in record.servers if not server.name), None)
         model.server = server_prefix(base_url, user.name) if default is not None and default.ready else None
         model.pending = None if default is None else default.pending
-        model.auth_state = None
-    model.servers = _servers(caller, record, base_url, include_stopped)
 
 
 def identity_model(caller: Caller, record: UserWithServers, base_url: str) -> IdentityModel:
@@ -197,12 +213,12 @@ def group_model(caller: Caller, record: GroupWithRoles) -> GroupModel:
     return model
 
 
-def token_model(token: Token, secret: str | None = None) -> TokenModel:
-    """Return a token as JSON, with its secret when it was just made."""
+def token_model(token: Token, scopes: Sequence[str], secret: str | None = None) -> TokenModel:
+    """Return a token with what it may do as JSON, and with its secret when it was just made."""
     return TokenModel(
         user=token.user_name,
         id=f"a{token.id}",
-        scopes=list(token.scopes),
+        scopes=list(scopes),
         created=isoformat(token.created),
         last_activity=moment(token.last_activity),
         expires_at=moment(token.expires),
@@ -219,7 +235,10 @@ def _servers(
     if caller.scopes.grant("read:servers") is None:
         return UNSET
     shown: dict[str, ServerModel] = {}
-    for server in record.servers:
+    servers = record.servers
+    if include_stopped and all(server.name for server in servers):
+        servers = (never_started(record.user), *servers)
+    for server in servers:
         full = full_name(record.user.name, server.name)
         if (server.active or include_stopped) and caller.may("read:servers", server=full):
             shown[server.name] = server_model(server, base_url, caller, record.ahead.get(server.id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qs, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,32 +19,40 @@ _LONGEST = 12
 
 
 def page_request(request: Request) -> PageRequest:
-    """Return the page that a request asks for; without the pagination type the limit is the largest."""
+    """Return the page that a request asks for; without the pagination type the limit is the largest.
+
+    As in JupyterHub, a minus sign is overlooked. Raises Invalid for what is no whole number.
+    """
     offset = _number(request, "offset", 0)
     limit = _number(request, "limit", _DEFAULT_LIMIT if _wants_pages(request) else _MAX_LIMIT)
-    return PageRequest(max(0, offset), min(max(1, limit), _MAX_LIMIT))
+    return PageRequest(offset, min(max(1, limit), _MAX_LIMIT))
 
 
 def paged(request: Request, page: Page[Any]) -> Response:
     """Return a page as a plain list, or with `_pagination` when the client accepts that."""
+    return json_reply(paged_model(request, page.items, page))
+
+
+def paged_model(request: Request, items: Any, page: Page[Any]) -> Any:
+    """Return a list or an object in the form that the client accepts; `page` says which part it is."""
     if not _wants_pages(request):
-        return json_reply(page.items)
+        return items
     following = page.next_offset
     link = None
     if following is not None:
-        query = [pair for pair in parse_qsl(request.url.query) if pair[0] not in ("offset", "limit")]
-        query += [("offset", str(following)), ("limit", str(page.limit))]
-        url = f"{request.url.scheme}://{request.url.netloc}{request.url.path}?{urlencode(query)}"
+        query = parse_qs(request.url.query, keep_blank_values=True)
+        query |= {"offset": [str(following)], "limit": [str(page.limit)]}
+        url = f"{request.url.scheme}://{request.url.netloc}{request.url.path}?{urlencode(query, doseq=True)}"
         link = {"offset": following, "limit": page.limit, "url": url}
-    body = {
-        "items": page.items,
+    return {
+        "items": items,
         "_pagination": {"offset": page.offset, "limit": page.limit, "total": page.total, "next": link},
     }
-    return json_reply(body, media_type=PAGINATION_TYPE)
 
 
 def _wants_pages(request: Request) -> bool:
-    return PAGINATION_TYPE in request.headers.get("accept", "")
+    accepted = request.headers.get("accept", "").lower().split(",")
+    return PAGINATION_TYPE in (kind.strip() for kind in accepted)
 
 
 def _number(request: Request, name: str, default: int) -> int:
@@ -53,10 +61,10 @@ def _number(request: Request, name: str, default: int) -> int:
         return default
     number: int | None
     try:
-        number = int(text)
+        number = abs(int(text))
     except ValueError:
         number = None
     # Longer ones fit no database's numbers.
     if number is None or len(text) > _LONGEST:
-        raise Invalid(f"{name} must be a whole number, not {text[:40]!r}")
+        raise Invalid("Invalid argument type, offset and limit must be integers")
     return number

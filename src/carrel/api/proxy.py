@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from starlette.requests import Request
+from starlette.responses import Response
 
+from carrel.api.paging import page_request, paged_model
 from carrel.core import routes
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.http.endpoint import get, post
+from carrel.domain.paging import Page
+from carrel.http.endpoint import get, json_reply, post
 
 
 @get("/proxy", summary="List routes", scopes=("proxy",))
-async def list_routes(hub: HubContext, caller: Caller) -> dict[str, dict[str, Any]]:
-    """Return the table as the data plane has it."""
-    return await routes.list_routes(hub, caller)
+async def list_routes(hub: HubContext, caller: Caller, request: Request) -> Response:
+    """Return the table as the data plane has it, a page at a time."""
+    page = page_request(request)
+    table = sorted((await routes.list_routes(hub, caller)).items())
+    shown = dict(table[page.offset : page.offset + page.limit])
+    found: Page[str] = Page((), page.offset, page.limit, len(table))
+    return json_reply(paged_model(request, shown, found))
 
 
 @post("/proxy", summary="Repair routes", scopes=("proxy",))
-async def repair_routes(hub: HubContext, caller: Caller) -> str:
+async def repair_routes(hub: HubContext, caller: Caller) -> Response:
     """Make the data plane's table equal to the rows, now."""
     await routes.repair(hub, caller)
-    return ""
+    return Response(media_type="application/json")

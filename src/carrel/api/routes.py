@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carrel.api import groups, info, proxy, servers, tokens, users
+from carrel.api import authorizations, groups, info, proxy, servers, shutdown, tokens, users
 from carrel.http.endpoint import Endpoint
 
 # The two that every single-user server asks come first: routes are tried in this order.
@@ -18,6 +18,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     users.create_user,
     users.change_user,
     users.delete_user,
+    users.admin_access,
     servers.get_server,
     servers.start_server,
     servers.stop_server,
@@ -36,4 +37,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     groups.set_properties,
     proxy.list_routes,
     proxy.repair_routes,
+    authorizations.token_owner,
+    authorizations.make_token,
+    authorizations.cookie_owner,
+    shutdown.shutdown,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from carrel.api.models import ServerModel, failure_model, server_model
 from carrel.core import servers
@@ -28,7 +28,7 @@ _KEEP_ALIVE = 8.0
 @get("/users/{name:str}/server", summary="Get a server", scopes=("read:servers",))
 async def get_server(hub: HubContext, caller: Caller, name: str) -> ServerModel:
     """Return the user's default server."""
-    server = await servers.get_server(hub, caller, name)
+    server = await servers.look_at_server(hub, caller, name)
     ahead = await servers.count_ahead(hub, server) if server.waiting else None
     return server_model(server, hub.settings.base_url, caller, ahead)
 
@@ -49,14 +49,14 @@ async def start_server(hub: HubContext, caller: Caller, name: str, request: Requ
             answer["failure"] = failure_model(failure, caller, name)
         return json_reply(answer, 500)
     ready = settled is not None and settled.ready
-    return PlainTextResponse("", 201 if ready else 202)
+    return Response(b"", 201 if ready else 202, {"Content-Type": "text/plain"})
 
 
 @delete("/users/{name:str}/server", summary="Stop a server", scopes=("delete:servers",))
 async def stop_server(hub: HubContext, caller: Caller, name: str, request: Request) -> Response:
     """Stop the user's default server: 204 when it has stopped in time, 202 while it is on its way."""
     if _object(await request.body()).get("remove"):
-        raise Invalid("Only named servers can be removed: leave out `remove` to stop the default server")
+        raise Invalid("Cannot delete the default server")
     server = await servers.ask_to_stop(hub, caller, name)
     if server is not None:
         server = await servers.wait_until_settled(hub, server, hub.settings.slow_stop_timeout)
@@ -70,8 +70,8 @@ async def watch_server(hub: HubContext, caller: Caller, name: str) -> StreamingR
     server = await servers.get_server(hub, caller, name)
     if not server.ready and server.pending != "spawn" and server.failure is None:
         raise Invalid(f"{full_name(name, server.name).rstrip('/')} is not starting")
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(hub, server, caller), media_type="text/event-stream", headers=headers)
+    headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(hub, server, caller), headers=headers)
 
 
 async def _events(hub: HubContext, server: Server, caller: Caller) -> AsyncIterator[bytes]:
@@ -120,13 +120,15 @@ def _object(body: bytes) -> dict[str, Any]:
     except msgspec.DecodeError:
         raise Invalid("Invalid JSON in body of request") from None
     if not isinstance(parsed, dict | None):
-        raise Invalid("The body must be a JSON object")
+        raise Invalid("Body must be a JSON object")
     return parsed or {}
 
 
 def _options(body: bytes) -> dict[str, Any] | None:
     parsed = _object(body)
-    options = parsed.get("user_options", {}) if parsed.keys() & {"user_options", "display_name"} else parsed
-    if not isinstance(options, dict):
-        raise Invalid("user_options must be a JSON object")
+    if not isinstance(parsed.get("display_name", ""), str):
+        raise Invalid("display_name must be a string")
+    options = parsed.get("user_options") if parsed.keys() & {"user_options", "display_name"} else parsed
+    if not isinstance(options, dict | None):
+        raise Invalid("user_options must be an object or null")
     return options or None

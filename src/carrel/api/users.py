@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -14,28 +14,39 @@ from carrel.api.paging import page_request, paged
 from carrel.core import activity_reports, users
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.domain.errors import Invalid
+from carrel.domain.errors import Forbidden, Invalid, Unauthenticated
 from carrel.domain.paging import Page
 from carrel.http.endpoint import delete, get, patch, post
 from carrel.lib.clock import Timestamp, parse_iso
 from carrel.storage.base import UserFilter
 
-State = Literal["active", "ready", "inactive"]
-SortKey = Literal["id", "name", "last_activity"]
-_SORT_KEYS: dict[str, SortKey] = {"id": "id", "name": "name", "last_activity": "last_activity"}
+_SORT_KEYS: dict[str, Literal["id", "name", "last_activity"]] = {
+    "id": "id",
+    "name": "name",
+    "last_activity": "last_activity",
+}
+_STATES: dict[str, Literal["active", "ready", "inactive"] | None] = {
+    "": None,
+    "active": "active",
+    "ready": "ready",
+    "inactive": "inactive",
+}
 
 
-class NewUsers(Struct):
+class NewUser(Struct, forbid_unknown_fields=True):
+    """The body of POST /users/NAME. Clients send back what they were given: only `admin` is heeded."""
+
+    admin: bool = False
+    name: str = ""
+    groups: list[Any] = []
+    roles: list[Any] = []
+    auth_state: dict[str, Any] = {}
+
+
+class NewUsers(NewUser, forbid_unknown_fields=True):
     """The body of POST /users."""
 
-    usernames: list[str]
-    admin: bool = False
-
-
-class NewUser(Struct):
-    """The body of POST /users/NAME."""
-
-    admin: bool = False
+    usernames: list[str] = []
 
 
 class UserChanges(Struct, forbid_unknown_fields=True):
@@ -61,8 +72,11 @@ class ActivityReport(Struct):
 
 
 @get("/user", summary="Who am I")
-async def whoami(hub: HubContext, caller: Caller) -> IdentityModel:
+async def whoami(hub: HubContext, visitor: Caller | None) -> IdentityModel:
     """Return the caller with the scopes of the token or session in use."""
+    caller = visitor
+    if caller is None:
+        raise Unauthenticated
     record = await users.get_self(hub, caller)
     return identity_model(caller, record, hub.settings.base_url)
 
@@ -72,28 +86,30 @@ async def list_users(
     hub: HubContext,
     caller: Caller,
     request: Request,
-    state: State | None = None,
+    state: str = "",
     name_filter: str = "",
     sort: str = "id",
-    include_stopped_servers: bool = False,
+    include_stopped_servers: str = "0",
 ) -> Response:
     """Return the users that the caller may list, a page at a time."""
     key = _SORT_KEYS.get(sort.removeprefix("-"))
     if key is None:
-        raise Invalid("sort must be id, name or last_activity, with - before it to turn it round")
-    which = UserFilter(name_filter, state, None, key, sort.startswith("-"))
+        raise Invalid(f"sort must be 'id', 'name', or 'last_activity', not {sort[:40]!r}")
+    if state not in _STATES:
+        raise Invalid(f"Unrecognized state filter: {state[:40]!r}")
+    which = UserFilter(name_filter, _STATES[state], None, key, sort.startswith("-"))
     found = await users.list_users(hub, caller, which, page_request(request))
     models = tuple(
-        user_model(caller, record, hub.settings.base_url, include_stopped=include_stopped_servers)
+        user_model(caller, record, hub.settings.base_url, include_stopped=_is_set(include_stopped_servers))
         for record in found.items
     )
     return paged(request, Page(models, found.offset, found.limit, found.total))
 
 
 @post("/users", summary="Create users", status=201, scopes=("admin:users",))
-async def create_users(hub: HubContext, caller: Caller, data: NewUsers) -> list[UserModel]:
+async def create_users(hub: HubContext, caller: Caller, data: NewUsers | None = None) -> list[UserModel]:
     """Create the users that do not exist yet and return them."""
-    if not data.usernames:
+    if data is None or not data.usernames:
         raise Invalid("Must specify at least one user to create")
     created = await users.create_users(hub, caller, data.usernames, admin=data.admin)
     return [user_model(caller, record, hub.settings.base_url) for record in created]
@@ -101,18 +117,20 @@ async def create_users(hub: HubContext, caller: Caller, data: NewUsers) -> list[
 
 @get("/users/{name:str}", summary="Get a user", scopes=users.READ_ANY)
 async def get_user(
-    hub: HubContext, caller: Caller, name: str, include_stopped_servers: bool = False
+    hub: HubContext, caller: Caller, name: str, include_stopped_servers: str = "0"
 ) -> UserModel:
     """Return a user as far as the caller's scopes go."""
     record = await users.get_user(hub, caller, name)
-    return user_model(caller, record, hub.settings.base_url, include_stopped=include_stopped_servers)
+    include_stopped = _is_set(include_stopped_servers)
+    return user_model(caller, record, hub.settings.base_url, include_stopped=include_stopped)
 
 
 @post("/users/{name:str}", summary="Create a user", status=201, scopes=("admin:users",))
 async def create_user(hub: HubContext, caller: Caller, name: str, data: NewUser | None = None) -> UserModel:
     """Create one user and return them."""
-    created = await users.create_users(hub, caller, [name], admin=data is not None and data.admin)
-    return user_model(caller, created[0], hub.settings.base_url)
+    admin = data is not None and data.admin
+    created = await users.create_user(hub, caller, name, admin=admin)
+    return user_model(caller, created, hub.settings.base_url)
 
 
 @patch("/users/{name:str}", summary="Change a user", scopes=("admin:users",))
@@ -121,7 +139,9 @@ async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChan
     given = msgspec.structs.asdict(data)
     changes = users.UserChanges(**{key: value for key, value in given.items() if value is not UNSET})
     record = await users.change_user(hub, caller, name, changes)
-    return user_model(caller, record, hub.settings.base_url)
+    model = user_model(caller, record, hub.settings.base_url)
+    model.auth_state = None
+    return model
 
 
 @delete("/users/{name:str}", summary="Delete a user", scopes=("delete:users",))
@@ -130,17 +150,30 @@ async def delete_user(hub: HubContext, caller: Caller, name: str) -> None:
     await users.delete_user(hub, caller, name)
 
 
+@post("/users/{name:str}/admin-access", summary="Gone", scopes=("servers",))
+async def admin_access(caller: Caller, name: str) -> None:
+    """Refuse: who may see others' servers has the scope for it, and needs no cookie made here."""
+    caller.require("servers", user=name)
+    raise Forbidden("admin access to user servers disabled")
+
+
 @post("/users/{name:str}/activity", summary="Report activity", scopes=("users:activity",))
-async def report_activity(hub: HubContext, caller: Caller, name: str, data: ActivityReport) -> str:
+async def report_activity(hub: HubContext, caller: Caller, name: str, data: ActivityReport) -> Response:
     """Move the last activity of a user and of their servers forward."""
-    seen = None if data.last_activity is None else _moment(data.last_activity)
+    if not data.last_activity and not data.servers:
+        raise Invalid("body must contain at least one of `last_activity` or `servers`")
+    seen = _moment(data.last_activity) if data.last_activity else None
     servers = {server: _moment(report.last_activity) for server, report in data.servers.items()}
     await activity_reports.report(hub, caller, name, seen, servers)
-    return ""
+    return Response(media_type="application/json")
 
 
 def _moment(text: str) -> Timestamp:
     try:
         return parse_iso(text)
     except ValueError:
-        raise Invalid(f"Not an ISO 8601 timestamp: {text[:40]!r}") from None
+        raise Invalid(f"Not a valid timestamp: {text[:40]!r}") from None
+
+
+def _is_set(text: str) -> bool:
+    return text.lower() not in {"0", "false"}

@@ -17,7 +17,7 @@ from carrel.app.web_app import build_web_app
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
 from carrel.core.servers import change
-from carrel.domain.events import ServerChanged
+from carrel.domain.events import Event, ServerChanged, ShutdownWanted
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.lib.listen import bind_socket
@@ -33,13 +33,16 @@ _FLUSH_INTERVAL = 1.0
 _CHECKPOINT_INTERVAL = 15.0
 _PURGE_INTERVAL = 3600.0
 _STOP_LIMIT = 90.0
+_LAST_ANSWER = 0.2
 _LAST_WORDS = 2.0
 _PROXY_ATTEMPTS = 3
 _log = logging.getLogger("carrel.app")
 
 
 async def run(settings: Settings, on_ready: Callable[[], None] | None = None) -> int:
-    """Run the hub until SIGINT or SIGTERM, then stop what the settings say; return the exit status.
+    """Run the hub until a signal or a request to the API, then stop what that or the settings say.
+
+    Returns the exit status.
 
     That is 1 when the hub ends because too many starts failed in a row (`consecutive_failure_limit`): whoever
     runs it is expected to start it again, and servers and data plane go on. Raises BadConfig, PortInUse,
@@ -51,6 +54,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         listener = bind_socket(settings.hub_ip, settings.hub_port)
         stack.callback(listener.close)
         ctx = await stack.enter_async_context(open_hub(settings))
+        ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
@@ -130,11 +134,12 @@ async def _start_proxy(ctx: HubContext, routes: RouteKeeper) -> None:
 
 
 class StopRequest:
-    """What signals ask for: Ctrl-C is a person at a terminal, SIGTERM a manager that may restart us."""
+    """What ends the hub: Ctrl-C is a person at a terminal, SIGTERM a manager that may restart us."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self.at_terminal = False
+        self.by_api: ShutdownWanted | None = None
         self.given_up = False
 
     def install(self) -> None:
@@ -152,6 +157,28 @@ class StopRequest:
         self.given_up = True
         asyncio.get_running_loop().call_later(_LAST_WORDS, self._event.set)
 
+    def heed(self, event: Event) -> None:
+        """End the hub when the API was asked to, in a moment: its answer still goes out."""
+        if isinstance(event, ShutdownWanted):
+            self.by_api = event
+            asyncio.get_running_loop().call_later(_LAST_ANSWER, self._event.set)
+
+    @property
+    def name(self) -> str:
+        """Return what it was, for the log."""
+        return "the API" if self.by_api else "Ctrl-C" if self.at_terminal else "SIGTERM"
+
+    def ends(self, wanted: bool | None, setting: bool | None, *, shared: bool) -> bool:
+        """Tell whether something ends with the hub: as was `wanted`, as the setting says, or by itself.
+
+        Left open by both, it does when a person asked, and not when a service manager did. What is `shared`
+        with other hubs that go on is not ended by itself: one hub's end is not everybody's.
+        """
+        if wanted is not None:
+            return wanted
+        by_person = self.at_terminal or self.by_api is not None
+        return by_person and not shared if setting is None else setting
+
     def _interrupt(self) -> None:
         if self._event.is_set():
             raise KeyboardInterrupt
@@ -160,19 +187,18 @@ class StopRequest:
 
 
 async def stop_world(ctx: HubContext, request: StopRequest) -> None:
-    """End servers and data plane as `cleanup_servers` and `cleanup_proxy` say, and log which it was.
+    """End servers and data plane as the request or the settings `cleanup_*` say, and log which it was.
 
-    While other hubs go on, a person at a terminal does not mean everybody's servers.
+    While other hubs go on, a person who ends this one does not mean everybody's servers.
     """
-    settings = ctx.settings
-    everything = request.at_terminal and not ctx.peers.others
-    name = "Ctrl-C" if request.at_terminal else "SIGTERM"
-    if _decide(settings.cleanup_servers, everything):
+    settings, name, wanted = ctx.settings, request.name, request.by_api or ShutdownWanted()
+    shared = bool(ctx.peers.others)
+    if request.ends(wanted.servers, settings.cleanup_servers, shared=shared):
         count = await stop_servers(ctx)
         _log.info("Stopping (%s): %d servers were stopped", name, count)
     else:
         _log.info("Stopping (%s): users' servers keep running", name)
-    if _decide(settings.cleanup_proxy, everything):
+    if request.ends(wanted.proxy, settings.cleanup_proxy, shared=shared):
         try:
             await ctx.proxy.stop()
             _log.info("Stopping (%s): the data plane was stopped", name)
@@ -204,10 +230,6 @@ async def _active(ctx: HubContext) -> list[Server]:
     async with ctx.store.read() as tx:
         found = {server.id: server for server in (*await tx.servers.unsettled(), *await tx.servers.routed())}
     return [server for server in found.values() if server.active]
-
-
-def _decide(setting: bool | None, otherwise: bool) -> bool:
-    return otherwise if setting is None else setting
 
 
 async def _flush_activity(ctx: HubContext) -> None:

@@ -125,9 +125,19 @@ async def token_scopes(
     ctx: HubContext, tx: Transaction, user: User, granted: Iterable[str], rights: Rights
 ) -> Scopes:
     """Return what a token made with `granted` may do: never more than its owner may now."""
-    wanted = known(granted, ctx.catalog)
+    return (await scopes_of_tokens(ctx, tx, user, [granted], rights))[0]
+
+
+async def scopes_of_tokens(
+    ctx: HubContext, tx: Transaction, user: User, granted: Iterable[Iterable[str]], rights: Rights
+) -> list[Scopes]:
+    """Return what each of a user's tokens may do, in order; at most one query, however many there are."""
+    wanted = [known(scopes, ctx.catalog) for scopes in granted]
     groups: Mapping[str, Collection[str]] = {}
-    if rights.scopes.group_filters or groups_named(wanted):
-        named = users_named(expand(wanted, user.name, catalog=ctx.catalog)) | users_named(rights.scopes.names)
+    if rights.scopes.group_filters or any(map(groups_named, wanted)):
+        named = users_named(rights.scopes.names).union(
+            *(users_named(expand(scopes, user.name, catalog=ctx.catalog)) for scopes in wanted)
+        )
         groups = await tx.groups.of_names(named)
-    return Scopes(scopes_of_token(wanted, rights.scopes.names, user.name, groups, ctx.catalog))
+    held = rights.scopes.names
+    return [Scopes(scopes_of_token(scopes, held, user.name, groups, ctx.catalog)) for scopes in wanted]

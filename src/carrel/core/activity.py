@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from carrel.domain.servers import Server
+from carrel.domain.tokens import Token
+from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.storage.base import Store
 
@@ -32,6 +37,21 @@ class Activity:
         """Note that a server was used."""
         self._servers.note(server_id, moment, known or 0.0, self._resolution)
 
+    def of_user(self, user: User) -> User:
+        """Return a user's record with the latest moment that is known of them."""
+        latest = self._users.latest(user.id)
+        return user if latest <= (user.last_activity or 0.0) else replace(user, last_activity=latest)
+
+    def of_token(self, token: Token) -> Token:
+        """Return a token's record with the latest moment that is known of it."""
+        latest = self._tokens.latest(token.id)
+        return token if latest <= (token.last_activity or 0.0) else replace(token, last_activity=latest)
+
+    def of_server(self, server: Server) -> Server:
+        """Return a server's record with the latest moment that is known of it."""
+        latest = self._servers.latest(server.id)
+        return server if latest <= (server.last_activity or 0.0) else replace(server, last_activity=latest)
+
     async def flush(self, store: Store) -> None:
         """Write everything that was noted; on failure it is kept for the next time."""
         kinds = (self._users, self._tokens, self._servers)
@@ -59,8 +79,11 @@ class _Kind:
         self._written: Moments = {}
         """What was written lately: records in callers' hands are older than that."""
 
+    def latest(self, key: int) -> Timestamp:
+        return max(self.noted.get(key, 0.0), self._written.get(key, 0.0))
+
     def note(self, key: int, moment: Timestamp, known: Timestamp, resolution: float) -> None:
-        latest = max(self.noted.get(key, 0.0), self._written.get(key, 0.0), known)
+        latest = max(self.latest(key), known)
         if moment - latest >= resolution or (not latest and moment):
             self.noted[key] = moment
 

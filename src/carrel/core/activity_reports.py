@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Invalid, NotFound
-from carrel.lib.clock import Timestamp
+from carrel.lib.clock import Timestamp, isoformat
 
 #: How far a reporter's clock may be ahead of ours, in seconds.
 _TOLERANCE = 59 * 60.0
+#: The end of the year 9999: no later moment can be written as text.
+_LAST_MOMENT = 253402300799.0
 
 
 async def report(
@@ -26,17 +28,17 @@ async def report(
     for a moment in the future, NotFound for an unknown user.
     """
     caller.require("users:activity", user=user_name)
-    latest = ctx.clock.now() + _TOLERANCE
-    if any(seen > latest for seen in (*servers.values(), moment or 0.0)):
-        raise Invalid("last_activity is in the future: check the clock of the machine that reports it")
+    latest = min(max((*servers.values(), moment or 0.0)), _LAST_MOMENT)
+    if latest > ctx.clock.now() + _TOLERANCE:
+        raise Invalid(f"Rejecting activity from more than an hour in the future: {isoformat(latest)}")
     async with ctx.store.read() as tx:
         user = await tx.users.get(user_name)
         if user is None:
-            raise NotFound(f"No such user: {user_name}")
+            raise NotFound(f"No such user: {user_name!r}")
         known = {server.name: server for server in await tx.servers.of_users([user.id])}
     unknown = sorted(servers.keys() - known.keys())
     if unknown:
-        raise Invalid(f"No such server: {user_name}/{unknown[0]}")
+        raise Invalid(f"No such server {unknown[0]!r} for user {user_name}")
     if moment is not None:
         ctx.activity.user(user.id, moment, user.last_activity)
     for name, seen in servers.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from carrel.domain.errors import Forbidden, NotFound, Unauthenticated
@@ -65,12 +65,20 @@ class Caller:
         """
         if any(self.may(scope, user=user, server=server, group=group) for scope in scopes):
             return
-        named = not (user is None and server is None and group is None)
-        if named and any(self.scopes.grant(scope) is not None for scope in scopes):
+        if user is not None or server is not None or group is not None:
+            self.require_any(scopes)
             raise NotFound("No access to resources or resources not found")
-        raise Forbidden(
-            f"Action is not authorized with current scopes; requires any of [{', '.join(scopes)}]"
-        )
+        raise _lacking(scopes)
+
+    def require_any(self, scopes: Sequence[str]) -> None:
+        """Return when any of `scopes` is held for anything at all; raise Forbidden otherwise."""
+        if not any(self.scopes.grant(scope) is not None for scope in scopes):
+            raise _lacking(scopes)
+
+
+def _lacking(scopes: Sequence[str]) -> Forbidden:
+    wanted = ", ".join(scopes)
+    return Forbidden(f"Action is not authorized with current scopes; requires any of [{wanted}]")
 
 
 def identified(caller: Caller | None) -> Caller:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from carrel.authenticators.login import Refusal, check_login
+from carrel.authenticators.policy import refuse_credentials
+from carrel.core.access import rights_of
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.groups import sync_groups
@@ -37,8 +39,7 @@ async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) 
     """Check what a log-in form sent and open a session, or say why not."""
 
     async def exists(name: str) -> bool:
-        async with ctx.store.read() as tx:
-            return await tx.users.get(name) is not None
+        return await _find(ctx, name) is not None
 
     outcome = await check_login(ctx.authenticator, handler, data, exists=exists)
     if isinstance(outcome, Refusal):
@@ -52,6 +53,31 @@ async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) 
         return await open_session(ctx, outcome)
     except CarrelError as error:
         return Refusal(str(error), str(error))
+
+
+async def caller_by_login(ctx: HubContext, data: Mapping[str, str]) -> Caller | Refusal:
+    """Return who proves who they are with what a log-in form would send, or why not.
+
+    No session is opened, and nobody becomes a user by it.
+    """
+
+    async def exists(name: str) -> bool:
+        return await _find(ctx, name) is not None
+
+    outcome = await check_login(ctx.authenticator, None, data, exists=exists)
+    if isinstance(outcome, Refusal):
+        return outcome
+    async with ctx.store.read() as tx:
+        user = await tx.users.get(outcome.name)
+        if user is None:
+            return refuse_credentials(outcome.name)
+        rights = await rights_of(ctx, tx, user)
+    return Caller(user, rights.scopes, groups=rights.groups, roles=rights.roles)
+
+
+async def _find(ctx: HubContext, name: str) -> User | None:
+    async with ctx.store.read() as tx:
+        return await tx.users.get(name)
 
 
 async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +13,8 @@ from carrel.domain.names import server_prefix, servers_prefix
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.proxy.base import OutOfStep, differs
+
+_MARKS = frozenset({"jupyterhub", "servers"})
 
 
 def route_of(server: Server, base_url: str) -> Route:
@@ -47,9 +50,14 @@ async def started_elsewhere(ctx: HubContext) -> dict[str, int]:
 
 
 async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, Any]]:
-    """Return the proxy's table as the proxy has it."""
+    """Return the proxy's table as the proxy has it, without the marks by which we know our own routes."""
     caller.require("proxy")
-    return await ctx.proxy.get_all_routes()
+    table = await ctx.proxy.get_all_routes()
+    return {spec: route | {"data": _unmarked(route["data"])} for spec, route in table.items()}
+
+
+def _unmarked(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key not in _MARKS}
 
 
 async def repair(ctx: HubContext, caller: Caller) -> None:

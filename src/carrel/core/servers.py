@@ -13,7 +13,7 @@ from carrel.core.context import HubContext
 from carrel.domain.errors import Conflict, Invalid, NotFound
 from carrel.domain.events import ServerChanged, ServerProgress
 from carrel.domain.names import full_name, server_prefix
-from carrel.domain.servers import Actual, Server, Wanted
+from carrel.domain.servers import Actual, Server, Wanted, never_started
 from carrel.domain.transitions import ask_start, ask_stop
 from carrel.storage.base import StorageContended, Transaction
 
@@ -35,6 +35,19 @@ def may_read_log(caller: Caller, user_name: str, server_name: str = "") -> bool:
     """Tell whether the caller may see what a server wrote: who may open it, and who looks after servers."""
     full = full_name(user_name, server_name)
     return caller.may("access:servers", server=full) or caller.may("admin:server_state", server=full)
+
+
+async def look_at_server(ctx: HubContext, caller: Caller, user_name: str, server_name: str = "") -> Server:
+    """Return a server as `get_server` does; a default server that was never started is a stopped one."""
+    caller.require("read:servers", user=user_name, server=full_name(user_name, server_name))
+    async with ctx.store.read() as tx:
+        user = await tx.users.get(user_name)
+        server = None if user is None else await tx.servers.get(user.id, server_name)
+    if server is not None:
+        return ctx.activity.of_server(server)
+    if user is None or server_name:
+        raise NotFound
+    return never_started(user)
 
 
 async def find_server(ctx: HubContext, user_name: str, server_name: str = "") -> Server | None:
@@ -61,7 +74,7 @@ async def ask_to_start(
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
-            raise NotFound(f"No such user: {user_name}")
+            raise NotFound
         server = await tx.servers.get(user.id, server_name)
         if server is None:
             if server_name:
@@ -76,6 +89,7 @@ async def ask_to_start(
         saved = server if wish is server else await tx.servers.save(wish)
         if saved is not None:
             announce_change(tx, saved)
+    ctx.activity.user(user.id, ctx.clock.now(), user.last_activity)
     if saved is None:
         return await ask_to_start(ctx, caller, user_name, server_name, options)
     return saved
@@ -92,7 +106,7 @@ async def ask_to_stop(
     async with ctx.store.read() as tx:
         user = await tx.users.get(user_name)
         if user is None:
-            raise NotFound(f"No such user: {user_name}")
+            raise NotFound
         server = await tx.servers.get(user.id, server_name)
     return None if server is None else await change(ctx, server.id, ask_stop, durable=True)
 
@@ -242,7 +256,7 @@ async def _find(tx: Transaction, user_name: str, server_name: str) -> Server:
     user = await tx.users.get(user_name)
     server = None if user is None else await tx.servers.get(user.id, server_name)
     if server is None:
-        raise NotFound(f"No such server: {full_name(user_name, server_name)}")
+        raise NotFound
     return server
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from carrel.core.access import Rights, rights_of, token_scopes
+from carrel.core.access import Rights, rights_of, scopes_of_tokens, token_scopes
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.domain.errors import Invalid, NotFound
+from carrel.domain.errors import Forbidden, Invalid, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.roles import TOKEN
 from carrel.domain.scopes import INHERIT, Scopes, expand, users_named
@@ -19,14 +20,24 @@ from carrel.lib.clock import Timestamp
 from carrel.lib.ids import digest, new_token, token_prefix
 from carrel.storage.base import Transaction
 
+_LONGEST_LIFE = 1000 * 366 * 86400.0
+# Longer numbers fit no database.
+_PUBLIC_ID = re.compile(r"a([0-9]{1,18})", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
-class NewToken:
-    """A token that was just made: its secret is shown this once."""
+class OwnedToken:
+    """A token, and what it may do now."""
 
     token: Token
-    secret: str
     scopes: Scopes
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken(OwnedToken):
+    """A token that was just made: its secret is shown this once."""
+
+    secret: str
 
 
 async def issue_token(
@@ -36,21 +47,22 @@ async def issue_token(
     *,
     note: str = "",
     scopes: Sequence[str] | None = None,
-    roles: Sequence[str] = (),
+    roles: Sequence[str] | None = None,
     expires_in: float | None = None,
 ) -> NewToken:
-    """Return a new token of a user, with `scopes` and those of `roles`, or as the role `token` says.
+    """Return a new token of a user, with `scopes`, those of `roles`, or else what the role `token` says.
 
-    Raises Invalid when that goes beyond the owner's or the caller's scopes, a role does not exist, or
-    `expires_in` (seconds) is not positive.
+    Raises Invalid when that goes beyond the owner's or the caller's scopes, a role does not exist, both are
+    given, or `expires_in` (seconds) is not positive, and Forbidden for an unknown user and for one whose
+    tokens the caller may not make.
     """
-    caller.require("tokens", user=user_name)
-    if expires_in is not None and expires_in <= 0:
-        raise Invalid("expires_in must be a positive number of seconds")
+    if not caller.may("tokens", user=user_name):
+        raise _no_user(user_name)
+    _check_lifetime(expires_in)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
-            raise NotFound(f"No such user: {user_name}")
+            raise _no_user(user_name)
         granted = await _granted(tx, scopes, roles)
         rights = await rights_of(ctx, tx, user)
         await _check_scopes(ctx, tx, caller, user, rights, granted)
@@ -58,7 +70,7 @@ async def issue_token(
         expires = None if expires_in is None else now + expires_in
         secret = new_token()
         token = await tx.tokens.add(new_record(user, secret, granted, now=now, note=note, expires=expires))
-        return NewToken(token, secret, await token_scopes(ctx, tx, user, granted, rights))
+        return NewToken(token, await token_scopes(ctx, tx, user, granted, rights), secret)
 
 
 def new_record(user: User, secret: str, scopes: Sequence[str], *, now: Timestamp, **details: Any) -> Token:
@@ -78,25 +90,44 @@ def new_record(user: User, secret: str, scopes: Sequence[str], *, now: Timestamp
     )
 
 
-async def list_tokens(ctx: HubContext, caller: Caller, user_name: str) -> list[Token]:
-    """Return a user's tokens that have not expired."""
+async def list_tokens(ctx: HubContext, caller: Caller, user_name: str) -> list[OwnedToken]:
+    """Return a user's tokens that have not expired, the one that was not used for longest first."""
     caller.require("read:tokens", user=user_name)
     async with ctx.store.read() as tx:
         user = await tx.users.get(user_name)
         if user is None:
             raise NotFound(f"No such user: {user_name}")
+        tokens = map(ctx.activity.of_token, await tx.tokens.of_user(user.id))
         now = ctx.clock.now()
-        return [token for token in await tx.tokens.of_user(user.id) if not token.expired(now)]
+        good = [token for token in tokens if not token.expired(now)]
+        good.sort(key=lambda token: token.last_activity or token.created)
+        rights = await rights_of(ctx, tx, user)
+        scopes = await scopes_of_tokens(ctx, tx, user, [token.scopes for token in good], rights)
+    return list(map(OwnedToken, good, scopes))
 
 
-async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id: int) -> None:
-    """End a token; one that an OAuth client was given takes the user's others of that client with it."""
+async def get_token(ctx: HubContext, caller: Caller, user_name: str, token_id: str) -> OwnedToken:
+    """Return one of a user's tokens by its public id (`a12`); raise NotFound when there is none."""
+    for found in await list_tokens(ctx, caller, user_name):
+        if f"a{found.token.id}" == token_id:
+            return found
+    raise _no_token(user_name, token_id)
+
+
+async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id: str) -> None:
+    """End a token, named by its public id (`a12`), at once; raise NotFound when there is none.
+
+    One that an OAuth client was given takes the user's others of that client with it.
+    """
     caller.require("tokens", user=user_name)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
-        token = None if user is None else await tx.tokens.get(token_id)
-        if user is None or token is None or token.user_id != user.id:
-            raise NotFound(f"No such token: a{token_id}")
+        if user is None:
+            raise NotFound(f"No such user: {user_name}")
+        number = _PUBLIC_ID.fullmatch(token_id)
+        token = None if number is None else await tx.tokens.get(int(number[1]))
+        if token is None or token.user_id != user.id:
+            raise _no_token(user_name, token_id)
         if token.client_id == HUB_CLIENT_ID:
             await tx.tokens.delete(token.id)
         else:
@@ -104,17 +135,39 @@ async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id
         tx.announce(RightsChanged(user.id))
 
 
-async def _granted(tx: Transaction, scopes: Sequence[str] | None, roles: Sequence[str]) -> tuple[str, ...]:
+async def _granted(
+    tx: Transaction, scopes: Sequence[str] | None, roles: Sequence[str] | None
+) -> tuple[str, ...]:
     """Return the scopes that a new token is to have, not expanded."""
-    if scopes is None and not roles:
+    if scopes is not None and roles is not None:
+        raise Invalid("Can only assign one of scopes or roles when creating tokens.")
+    if scopes is not None:
+        return tuple(dict.fromkeys(scopes))
+    if roles is None:
         stored = await tx.roles.named([TOKEN.name])
         return stored[0].scopes if stored else TOKEN.scopes
     found = {role.name: role.scopes for role in await tx.roles.named(roles)}
     for name in roles:
         if name not in found:
             raise Invalid(f"No such role: {name[:80]}")
-    wanted = [*(scopes or ()), *(scope for name in roles for scope in found[name])]
-    return tuple(dict.fromkeys(wanted))
+    return tuple(dict.fromkeys(scope for name in roles for scope in found[name]))
+
+
+def _check_lifetime(expires_in: float | None) -> None:
+    if expires_in is None:
+        return
+    if expires_in <= 0:
+        raise Invalid(f"expires_in must be a positive integer or null, not {expires_in}")
+    if expires_in > _LONGEST_LIFE:
+        raise Invalid("expires_in is more than a thousand years: leave it out for a token without end")
+
+
+def _no_user(user_name: str) -> Forbidden:
+    return Forbidden(f"User {user_name[:80]} not found or no permissions to generate tokens")
+
+
+def _no_token(user_name: str, token_id: str) -> NotFound:
+    return NotFound(f"No such token {token_id[:40]} for user {user_name}")
 
 
 async def _check_scopes(
@@ -126,7 +179,7 @@ async def _check_scopes(
     groups = await tx.groups.of_names(users_named(wanted))
     extra = sorted(scope for scope in wanted if not owned.covers(scope, groups))
     if extra:
-        raise Invalid(f"Not assigning requested scopes: {', '.join(extra)}: {owner.name} does not have them")
+        raise Invalid(f"Not assigning requested scopes {','.join(extra)} not held by User {owner.name}")
     maker = replace(caller, groups_of=groups)
     extra = sorted(scope for scope in wanted if not maker.covers(scope))
     if extra:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
+from carrel.core.access import caller_of_token
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.groups import set_groups
@@ -15,6 +17,8 @@ from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.roles import ADMIN
+from carrel.domain.scope_catalog import IDENTIFY_SCOPES
+from carrel.domain.scopes import Scopes
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
@@ -48,8 +52,8 @@ async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServer
     async with ctx.store.read() as tx:
         user = await tx.users.get(name)
         if user is None:
-            raise NotFound(f"No such user: {name}")
-        return (await _complete(tx, [user]))[0]
+            raise NotFound
+        return (await _complete(ctx, tx, [user]))[0]
 
 
 async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
@@ -58,7 +62,7 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
     Without the rows for who may not see them anyway: the tokens of notebooks' visitors, which ask most.
     """
     if caller.scopes.grant("read:servers") is None and caller.scopes.grant("read:users") is None:
-        return UserWithServers(caller.user, (), {}, caller.groups, caller.roles)
+        return _own_record(ctx, caller)
     seen, now = ctx.callers.servers, ctx.clock.monotonic()
     rows = seen.get(caller.user.id, now)
     if rows is None:
@@ -70,7 +74,29 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
     if any(row.waiting for row in rows):
         async with ctx.store.read() as tx:
             ahead = await _positions(tx, rows)
-    return UserWithServers(caller.user, rows, ahead, caller.groups, caller.roles)
+    return _own_record(ctx, caller, rows, ahead)
+
+
+def _own_record(
+    ctx: HubContext,
+    caller: Caller,
+    rows: Iterable[Server] = (),
+    ahead: Mapping[int, int] = MappingProxyType({}),
+) -> UserWithServers:
+    servers = tuple(map(ctx.activity.of_server, rows))
+    return UserWithServers(ctx.activity.of_user(caller.user), servers, ahead, caller.groups, caller.roles)
+
+
+async def owner_of_token(ctx: HubContext, caller: Caller, secret: str) -> tuple[Caller, UserWithServers]:
+    """Return a token's owner, and the caller as one who may know name and groups of that owner.
+
+    Holding a token is proof enough. Raises NotFound for an unknown token.
+    """
+    owner = await caller_of_token(ctx, secret)
+    if owner is None:
+        raise NotFound
+    shown = {f"{scope}!user={owner.user.name}" for scope in IDENTIFY_SCOPES}
+    return replace(caller, scopes=Scopes(caller.scopes.names | shown)), await get_self(ctx, owner)
 
 
 async def list_users(
@@ -84,7 +110,7 @@ async def list_users(
         which = replace(which, names=tuple(sorted(grant.users)), groups=tuple(sorted(grant.groups)))
     async with ctx.store.read() as tx:
         found = await tx.users.page(which, page)
-        items = await _complete(tx, found.items)
+        items = await _complete(ctx, tx, found.items)
     return Page(tuple(items), found.offset, found.limit, found.total)
 
 
@@ -101,12 +127,16 @@ async def create_users(
 
     Raises Invalid for a bad name, Conflict when all exist, Forbidden when a non-admin makes an admin.
     """
-    normal = [ctx.authenticator.normalize_username(name) for name in names]
-    for name in normal:
+    wanted = [ctx.authenticator.normalize_username(name) for name in names]
+    for name in wanted:
         caller.require("admin:users", user=name)
-    if not caller.is_admin and (admin or any(map(ctx.authenticator.is_listed_admin, normal))):
+    if not caller.is_admin and (admin or any(map(ctx.authenticator.is_listed_admin, wanted))):
         raise Forbidden("Only admins can grant admin permissions")
-    wanted = [_check_name(ctx, name) for name in normal]
+    bad = [name for name in wanted if not _is_good(ctx, name)]
+    if bad:
+        raise Invalid(
+            f"Invalid username{'s' if len(bad) > 1 else ''}: {', '.join(_short(name) for name in bad)}"
+        )
     await _welcome(ctx, wanted)
     created: list[User] = []
     async with ctx.store.write(durable=True) as tx:
@@ -114,8 +144,16 @@ async def create_users(
             if await tx.users.get(name) is None:
                 created.append(await tx.users.create(name, admin=admin, now=ctx.clock.now()))
     if not created:
-        raise Conflict(f"User {wanted[0]} already exists" if len(wanted) == 1 else "All users exist already")
+        raise Conflict(f"All {len(wanted)} users already exist")
     return [UserWithServers(user) for user in created]
+
+
+async def create_user(ctx: HubContext, caller: Caller, name: str, *, admin: bool = False) -> UserWithServers:
+    """Create one user and return them; raises what `create_users` does, and Conflict by the user's name."""
+    try:
+        return (await create_users(ctx, caller, [name], admin=admin))[0]
+    except Conflict:
+        raise Conflict(f"User {_short(name)} already exists") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +169,20 @@ class UserChanges:
 async def change_user(ctx: HubContext, caller: Caller, name: str, changes: UserChanges) -> UserWithServers:
     """Change a user, all of it or nothing, and return them.
 
-    Raises Forbidden for what would give somebody more than the caller has, and when others than admins want
-    to change an admin. Groups that change need the scope to change their members. Roles with or without
-    `admin` change the admin flag, unless that is given too.
+    Raises Invalid for a bad or taken name, Forbidden for what would give somebody more than the caller has,
+    and when others than admins want to change an admin. Groups that change need the scope to change their
+    members. Roles with or without `admin` change the admin flag, unless that is given too.
     """
     caller.require("admin:users", user=name)
     new_name = changes.name
-    if new_name is not None:
-        new_name = _check_name(ctx, ctx.authenticator.normalize_username(new_name))
+    if new_name is not None and new_name != name:
+        new_name = ctx.authenticator.normalize_username(new_name)
+        if not _is_good(ctx, new_name):
+            raise Invalid(f"Invalid username: {_short(new_name)!r}")
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
-            raise NotFound(f"No such user: {name}")
+            raise NotFound
         _refuse_for_admins(ctx, caller, user, changes, new_name)
         if changes.roles is not None:
             await set_roles(ctx, tx, caller, user, changes.roles)
@@ -155,7 +195,7 @@ async def change_user(ctx: HubContext, caller: Caller, name: str, changes: UserC
             await tx.users.set_admin(user.id, changes.admin)
         tx.announce(RightsChanged(user.id))
         changed = await tx.users.get_by_id(user.id)
-        return (await _complete(tx, [user if changed is None else changed]))[0]
+        return (await _complete(ctx, tx, [user if changed is None else changed]))[0]
 
 
 def _wants_admin(changes: UserChanges) -> bool | None:
@@ -189,18 +229,25 @@ async def _rename(tx: Transaction, user: User, new_name: str) -> None:
     await tx.users.rename(user.id, new_name)
 
 
-async def _complete(tx: Transaction, users: Sequence[User]) -> list[UserWithServers]:
-    """Return users with all that answers show of them; a fixed number of queries."""
+async def _complete(ctx: HubContext, tx: Transaction, users: Sequence[User]) -> list[UserWithServers]:
+    """Return users with all that answers show of them; a fixed number of queries.
+
+    Moments of activity are the latest that are known, written or not.
+    """
     ids = [user.id for user in users]
     servers = await tx.servers.of_users(ids)
     ahead = await _positions(tx, servers)
     owned: dict[int, list[Server]] = {}
     for server in servers:
-        owned.setdefault(server.user_id, []).append(server)
+        owned.setdefault(server.user_id, []).append(ctx.activity.of_server(server))
     groups, roles = await tx.groups.of_users(ids), await tx.roles.of_users(ids)
     return [
         UserWithServers(
-            user, tuple(owned.get(user.id, ())), ahead, groups.get(user.id, ()), roles.get(user.id, ())
+            ctx.activity.of_user(user),
+            tuple(owned.get(user.id, ())),
+            ahead,
+            groups.get(user.id, ()),
+            roles.get(user.id, ()),
         )
         for user in users
     ]
@@ -218,7 +265,7 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
-            raise NotFound(f"No such user: {name}")
+            raise NotFound
         servers = await tx.servers.of_users([user.id])
         if any(server.active for server in servers):
             raise Invalid(f"{name}'s server is in the process of stopping, please wait.")
@@ -242,11 +289,17 @@ async def _stop_servers(ctx: HubContext, name: str) -> None:
         await wait_until_settled(ctx, server, ctx.settings.slow_stop_timeout)
 
 
-def _check_name(ctx: HubContext, name: str) -> str:
-    """Return a normalised name that a user may have; raise Invalid otherwise."""
-    if not ctx.authenticator.validate_username(check_user_name(name)):
-        raise Invalid(f"Invalid username: {name}")
-    return name
+def _is_good(ctx: HubContext, name: str) -> bool:
+    """Tell whether a normalised name is one that a user may have."""
+    try:
+        return ctx.authenticator.validate_username(check_user_name(name))
+    except Invalid:
+        return False
+
+
+def _short(name: str) -> str:
+    # What somebody sent may be of any length; an answer is not.
+    return name if len(name) <= 80 else name[:80] + "…"
 
 
 async def _welcome(ctx: HubContext, names: Sequence[str]) -> None:

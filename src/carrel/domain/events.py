@@ -91,6 +91,17 @@ class EventsMissed:
     """Other hubs may have announced what this one did not hear: look at everything. It stays on this hub."""
 
 
+@dataclass(frozen=True, slots=True)
+class ShutdownWanted:
+    """Somebody asked for the end of this hub; None leaves it to the settings what ends with it.
+
+    It stays on this hub.
+    """
+
+    proxy: bool | None = None
+    servers: bool | None = None
+
+
 Event = (
     ServerChanged
     | ServerProgress
@@ -103,4 +114,5 @@ Event = (
     | OrphanFound
     | HubsChanged
     | EventsMissed
+    | ShutdownWanted
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 
 
@@ -111,3 +112,8 @@ class Server:
             return False
         at_rest = self.actual in (Actual.STOPPED, Actual.FAILED)
         return at_rest and self.wanted_generation > self.generation
+
+
+def never_started(user: User) -> Server:
+    """Return a user's default server as it is before there is a row for it; its id is 0."""
+    return Server(id=0, user_id=user.id, user_name=user.name, name="", created=user.created)

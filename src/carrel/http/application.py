@@ -14,6 +14,7 @@ from carrel.core.context import HubContext
 from carrel.http.endpoint import BoundHandler, Endpoint
 from carrel.http.errors import answer, answer_error
 from carrel.http.pages import Pages
+from carrel.http.request import facts_of, hub_of, is_api
 from carrel.storage.base import StorageUnavailable
 
 
@@ -77,7 +78,10 @@ class _Methods:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
         handler = self._handlers.get(scope["method"])
-        if handler is None:
+        if handler is None and scope["method"] == "OPTIONS" and _of_the_api(request):
+            # Before anybody has said who they are: browsers ask so on behalf of other sites' scripts.
+            response = Response()
+        elif handler is None:
             response = answer(request, 405, None)
             response.headers["Allow"] = ", ".join(self._handlers)
         else:
@@ -91,3 +95,7 @@ class _Methods:
                 # Files of a form are open until then.
                 await request.close()
         await response(scope, receive, send)
+
+
+def _of_the_api(request: Request) -> bool:
+    return is_api(facts_of(request.scope).path, hub_of(request).settings.base_url)

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from carrel.domain.errors import Invalid
 from carrel.http.identify import identify, require_caller
@@ -103,6 +103,7 @@ class BoundHandler:
     def __init__(self, endpoint: Endpoint) -> None:
         self._handler = endpoint.handler
         self._status = endpoint.status
+        self._scopes = endpoint.scopes
         hints = typing.get_type_hints(endpoint.handler)
         names = {name for path in endpoint.paths for name in _IN_BRACES.findall(path)}
         self._plain: list[tuple[str, Fill]] = []
@@ -120,6 +121,9 @@ class BoundHandler:
         values = {}
         for name, fill in self._awaited:
             values[name] = await fill(request)
+            if name == "caller" and self._scopes:
+                # Before the body is read: who may do nothing here learns nothing about what it should hold.
+                values[name].require_any(self._scopes)
         for name, fill in self._plain:
             values[name] = fill(request)
         result = await self._handler(**values)
@@ -128,7 +132,7 @@ class BoundHandler:
         if result is None:
             return Response(status_code=self._status)
         if isinstance(result, str):
-            return PlainTextResponse(result, self._status)
+            return Response(result, self._status, {"Content-Type": "text/plain"})
         return Response(_encode(result), self._status, media_type="application/json")
 
 

@@ -14,6 +14,7 @@ class ReplyHeaders:
     def __init__(self, base_url: str) -> None:
         report = f"{base_url}hub/security/csp-report"
         api_policy = f"frame-ancestors 'none'; report-uri {report}; default-src 'none'"
+        self._root = f"{base_url}hub/api"
         self._common: tuple[Header, ...] = (
             (b"x-jupyterhub-version", JUPYTERHUB_VERSION.encode()),
             (b"x-content-type-options", b"nosniff"),
@@ -28,7 +29,11 @@ class ReplyHeaders:
 
     def api(self, facts: RequestFacts) -> list[Header]:
         """Return what a reply of the REST API carries."""
-        return [*self._api, (b"x-request-id", facts.id.encode())]
+        headers = [*self._api, (b"x-request-id", facts.id.encode())]
+        if facts.path.rstrip("/") == self._root:
+            # The version is nobody's secret: any site's script may ask for it.
+            headers.append((b"access-control-allow-origin", b"*"))
+        return headers
 
     def page(self, facts: RequestFacts, content_type: bytes) -> list[Header]:
         """Return what any other reply carries; HTML gets a policy and is never stored."""

@@ -16,8 +16,9 @@ _LONGEST_TOKEN = 1024
 async def identify(connection: Connection) -> Caller | None:
     """Return who sent a request, or None for nobody; looked up once per request.
 
-    A bad token is nobody: it never falls back to the cookie. On the REST API a cookie counts only together
-    with the XSRF token. The groups of the user in the path are looked up along with them, where they matter.
+    Tokens are for the REST API and for servers: there a bad one is nobody and never falls back to the cookie.
+    To the API a cookie counts only together with the XSRF token. Other pages know people by it alone. The
+    groups of the user in the path are looked up along with them, where they matter.
     """
     facts = facts_of(connection.scope)
     if not facts.looked_up:
@@ -42,21 +43,21 @@ def bearer_token(connection: Connection) -> str | None:
 
 async def _look_up(connection: Connection) -> Caller | None:
     hub = hub_of(connection)
-    token = bearer_token(connection)
+    path, base_url = facts_of(connection.scope).path, hub.settings.base_url
+    is_page = not is_api(path, base_url)
+    token = bearer_token(connection) if not is_page or path.startswith(f"{base_url}hub/user/") else None
     if token is not None:
         usable = token and token.isascii() and len(token) <= _LONGEST_TOKEN
         return await caller_of_token(hub, token) if usable else None
     secret = login_secret(connection)
-    if secret is None or not _cookie_counts(connection, hub.settings.base_url):
+    if secret is None or not (is_page or _cookie_counts(connection)):
         return None
     return await caller_of_session(hub, secret)
 
 
-def _cookie_counts(connection: Connection, base_url: str) -> bool:
-    """Tell whether a cookie may speak for its owner: pages check their forms, the API checks here."""
+def _cookie_counts(connection: Connection) -> bool:
+    """Tell whether a cookie may speak for its owner to the API; pages check their forms themselves."""
     facts = facts_of(connection.scope)
-    if not is_api(facts.path, base_url):
-        return True
     if facts.method in _HARMLESS:
         return True
     origin = Origin.of(connection)

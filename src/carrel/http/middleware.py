@@ -62,9 +62,6 @@ class HubMiddleware:
             self._write_line(facts, reply.status, (time.monotonic() - began) * 1000)
 
     async def _serve(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
-        if scope["method"] == "OPTIONS" and reply.api:
-            await reply.answer(200, b"")
-            return
         if scope["method"] not in _BODILESS and _declared_length(scope) > self._max_body:
             await reply.answer(413, _TOO_LARGE)
             return

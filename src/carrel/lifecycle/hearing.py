@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from carrel.core.context import HubContext
-from carrel.domain.events import Event, EventsMissed, RouteMissing, ServerProgress
+from carrel.domain.events import Event, EventsMissed, RouteMissing, ServerProgress, ShutdownWanted
 from carrel.storage.base import StorageError
 
 #: Events are gathered for so long before they are told, in seconds.
@@ -46,7 +46,7 @@ class Hearing:
         try:
             if isinstance(event, ServerProgress):
                 self._ctx.progress.say(event)
-            elif not isinstance(event, EventsMissed):
+            elif not isinstance(event, EventsMissed | ShutdownWanted):
                 self._ctx.bus.publish(event)
         finally:
             self._delivering = False

@@ -32,10 +32,11 @@ async def exchange(hub: HubContext, request: Request) -> Response:
     secret = new_token()
     provider = server_for(LoadedValidator(client, code), secret=secret, lifetime=oauth.token_lifetime(hub))
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    _, body, status = provider.create_token_response(_ENDPOINT, "POST", urlencode(form), headers)
+    given, body, status = provider.create_token_response(_ENDPOINT, "POST", urlencode(form), headers)
     if status == 200 and client is not None and code is not None:
         try:
             await oauth.redeem(hub, client, code, secret)
         except NotFound:
             return Response(b'{"error": "invalid_grant"}', status_code=400, media_type="application/json")
-    return Response(body.encode(), status_code=status, media_type="application/json", headers=_NO_STORE)
+    challenge = {name: value for name, value in given.items() if name == "WWW-Authenticate"}
+    return Response(body.encode(), status, _NO_STORE | challenge, "application/json")

@@ -161,8 +161,8 @@ def _count(which: UserFilter) -> Select[*tuple[Any, ...]]:
 
 
 def _listing(which: UserFilter) -> Select[*tuple[Any, ...]]:
-    keys = [_SORTS[which.sort]] + ([] if which.sort == "id" else [users.c.id])
-    query = _filtered(_SELECT, which).order_by(*(key.desc() if which.descending else key for key in keys))
+    key = _SORTS[which.sort]
+    query = _filtered(_SELECT, which).order_by(key.desc() if which.descending else key, users.c.id)
     return query.limit(bindparam("limit")).offset(bindparam("offset"))
 
 

@@ -1,0 +1,339 @@
+"""THE table of differences: what Carrel answers otherwise than JupyterHub 6.1, and why.
+
+    python -m tests.compat.beside.page > docs/differences.md
+
+A difference that no row allows fails the comparison, and so does a row that allows nothing any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+
+from tests.compat.beside.asking import Ask, Case
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One row; patterns are those of file names, several in a line are separated by ` | `."""
+
+    what: str
+    why: str
+    aspects: str
+    """Which aspects of a reply may differ."""
+    asks: str = "*"
+    """Which requests it concerns, as `METHOD PATH`."""
+    cases: str = "*"
+    who: str = "*"
+
+    def allows(self, case: Case, ask: Ask, aspect: str) -> bool:
+        """Tell whether this row allows that an aspect of a reply differs."""
+        return (
+            _fits(self.aspects, aspect)
+            and _fits(self.asks, ask.label)
+            and _fits(self.cases, case.name)
+            and _fits(self.who, ask.who)
+        )
+
+
+@cache
+def _patterns(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(" | "))
+
+
+def _fits(patterns: str, text: str) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in _patterns(patterns))
+
+
+_ANYTHING = "status | body | json* | header.* | cookie.* | event*"
+
+#: JupyterHub has it, Carrel will: rows go when the endpoints come.
+NOT_YET: tuple[Difference, ...] = (
+    Difference("Services: `/services` and all below", "", _ANYTHING, "* /services*"),
+    Difference(
+        "Shares: `/shares`, `/share-codes`, `/users/NAME/shared`, `/groups/NAME/shared`, `/hub/accept-share`",
+        "",
+        _ANYTHING,
+        "* /shares* | * /share-codes* | * /users/*/shared* | * /groups/*/shared* | GET /hub/accept-share*",
+    ),
+    Difference(
+        "Named servers: `/users/NAME/servers/SERVER` and its progress", "", _ANYTHING, "* /users/*/servers*"
+    ),
+    Difference(
+        "Changing a server that is at rest: `PUT` and `PATCH` of `/users/NAME/server`",
+        "",
+        _ANYTHING,
+        "PUT /users/*/server | PATCH /users/*/server",
+    ),
+    Difference(
+        "`auth_state` in `PATCH /users/NAME`",
+        "",
+        "status | json.*",
+        "* /users/changer",
+        "change a user: *auth_state",
+    ),
+    Difference("Metrics: `/metrics` and `/hub/metrics`", "", _ANYTHING, "* /metrics | * /hub/metrics"),
+    Difference("Moving the proxy: `PATCH /proxy`", "", _ANYTHING, "PATCH /proxy"),
+    Difference(
+        "Reports of broken page policies: `/hub/security/csp-report`",
+        "",
+        _ANYTHING,
+        "* /hub/security/csp-report",
+    ),
+    Difference(
+        "Pages for tokens and administration",
+        "",
+        _ANYTHING,
+        "GET /hub/token | GET /hub/admin",
+    ),
+)
+
+#: What stays as it is.
+ON_PURPOSE: tuple[Difference, ...] = (
+    Difference(
+        "Every reply has `Referrer-Policy`, `X-Content-Type-Options` and `X-Request-Id`; none has `Server`",
+        "They protect, and lead to the line in the log; which software answers is nobody's business.",
+        "header.referrer-policy | header.x-content-type-options | header.x-request-id | header.server",
+    ),
+    Difference(
+        "There is no `ETag`",
+        "JupyterHub hashes the answer after it has made it, which saves no work.",
+        "header.etag",
+    ),
+    Difference("A 405 has `Allow`", "RFC 9110, section 15.5.6.", "header.allow"),
+    Difference(
+        "An empty reply to `OPTIONS` has no `Content-Type`",
+        "There is nothing that could have a type.",
+        "header.content-type",
+        "OPTIONS *",
+    ),
+    Difference(
+        "`HEAD` is answered like `GET`, without the body; JupyterHub answers 405",
+        "RFC 9110, section 9.1: every server supports both.",
+        _ANYTHING,
+        "HEAD *",
+    ),
+    Difference(
+        "`/info` names Carrel's classes, and its version beside JupyterHub's",
+        "They are what runs.",
+        "json.authenticator.* | json.carrel | json.python | json.sys_executable",
+        "GET /info",
+    ),
+    Difference(
+        "Cookies have `SameSite=Lax`; `_xsrf` comes with pages alone and goes with the browser;"
+        " a session's id comes with the log-in",
+        "A cookie that nobody needs is one more to lose.",
+        "cookie.*",
+    ),
+    Difference(
+        "A cookie alone does not read the API: it takes the XSRF token, or the browser's word for a visit",
+        "JupyterHub asks for it only where the browser says that a script sent the request.",
+        _ANYTHING,
+        "GET *",
+        who="ada's cookie",
+    ),
+    Difference(
+        "A cookie that lacks its XSRF token is nobody's",
+        "Other sites' scripts are not told whether the cookie was good.",
+        "status | json.message | json.status",
+        who="ada's cookie | ada's page",
+    ),
+    Difference(
+        "A bad token beside a good cookie is nobody's",
+        "Who means to be a program with few rights must not get all those of a person.",
+        _ANYTHING,
+        cases="a bad token beside a good cookie",
+    ),
+    Difference(
+        "`auth` in the body counts beside a cookie that lacks its XSRF token",
+        "The password is proof enough, and the cookie adds nothing.",
+        _ANYTHING,
+        "POST /users/ada/tokens",
+        "log in by the body beside a token",
+        "ada's cookie",
+    ),
+    Difference(
+        "`/user` names the session of a cookie, too",
+        "It is the one that log-out ends.",
+        "json.session_id",
+        "GET /user",
+        who="ada's page | ada's visit",
+    ),
+    Difference(
+        "A body of the wrong shape is refused in Carrel's words, which name the field and its type",
+        "JupyterHub names classes of Python, or ends with 500.",
+        "json.message",
+        "POST * | PATCH * | PUT * | DELETE *",
+        "make users: * | names that are no texts | make admins | change a user: * | change a user who*"
+        " | make a token: * | a server, refused* | a server, reported active"
+        " | a server, of a user reported active | shut down, refused | groups | every method*",
+    ),
+    Difference(
+        "What JupyterHub takes for something else is refused: a list or text in the place of an object, a"
+        " text for a list of its letters, bytes that are no UTF-8, `true` for 1, a number as note, a date"
+        " in words",
+        "They are mistakes, and what comes of them surprises.",
+        _ANYTHING,
+        cases="names of bad UTF-8 | names that are no texts | make admins"
+        " | make a token: a number for the note"
+        " | make a token: true for the expiry | make a token: a list | a server, of a user reported active"
+        " | a user's name with bad UTF-8",
+    ),
+    Difference(
+        "A request that is wrong in two ways may be answered for the other one",
+        "Carrel reads the body before it looks into the database.",
+        "status | json.status | json.message",
+        "PATCH /users/nemo | POST /users/nemo/activity | POST /groups/nobodies/users"
+        " | DELETE /groups/nobodies/users | PUT /groups/nobodies/properties",
+    ),
+    Difference(
+        "A slash at the end of a path changes nothing; JupyterHub finds nothing there, or an empty name",
+        "It is the same thing to whoever typed it.",
+        _ANYTHING,
+        "* /users/ | * /user/ | * /users/nemo/ | * /users/nemo/tokens/",
+    ),
+    Difference(
+        "A name in the path with a slash leads nowhere, for no user may have it",
+        "Proxies read `%2F` as a slash.",
+        _ANYTHING,
+        "* /users/a%2Fb*",
+    ),
+    Difference(
+        "A user made by `POST /users/NAME` gets the name as log-in would write it, in small letters",
+        "JupyterHub makes a user who can never log in.",
+        _ANYTHING,
+        cases="a name in capitals",
+    ),
+    Difference(
+        "Changing a user's name to the one that it is changes nothing",
+        "JupyterHub takes the name away.",
+        _ANYTHING,
+        cases="change a user: the same name",
+    ),
+    Difference(
+        "A token that may do less than an admin makes no admins, though its owner is one",
+        "Its holder would get what the token was kept from.",
+        _ANYTHING,
+        "* /users/changer",
+        "change a user: as who may make users",
+    ),
+    Difference(
+        "Nobody loses the role `user`",
+        "What it gives is what every user may do.",
+        "json.roles",
+        cases="change a user: no roles",
+    ),
+    Difference(
+        "`name_filter` looks for its text as it is",
+        "JupyterHub lets `_` and `%` stand for anything, and `_` is common in names.",
+        "json*",
+        "GET /users[?]name_filter=*",
+        "filters by name",
+    ),
+    Difference(
+        "`state` is what was stored last, and `user_options` always an object",
+        "JupyterHub asks an object in its memory, which a restart forgets.",
+        "json*.state | json*.state.* | json*.user_options",
+    ),
+    Difference(
+        "A start that failed is no activity of the server",
+        "Nobody could use it.",
+        "json.last_activity",
+        "GET /users/*/server",
+        "a server, that fails",
+    ),
+    Difference(
+        "`/health` refuses other methods as the rest of the API does",
+        "It is a page of JupyterHub's, with a form's rules.",
+        _ANYTHING,
+        "* /health",
+        "every method, /health *",
+    ),
+    Difference(
+        "A method that nobody supports is 404 where there is nothing",
+        "There is nothing that could support it.",
+        "status | json.status",
+        "TRACE *",
+        "every method, /users/nemo/nothing * | every method, /nothing *",
+    ),
+    Difference(
+        "`GET /authorizations/token` without a token in the path is 405, whoever asks",
+        "It was only ever there for `POST`.",
+        "status | json.status",
+        "GET /authorizations/token",
+    ),
+    Difference(
+        "Why a start failed is said in the answer",
+        "JupyterHub says `Internal Server Error`.",
+        "json.message | event.message | event.html_message | json*.failure.* | event.failure.*",
+        cases="a server, that fails",
+    ),
+    Difference(
+        "Asking for the progress of a server at rest is 400",
+        "JupyterHub knows the server or not, as its memory has it.",
+        "status | json.status | json.message",
+        "GET /users/*/server/progress",
+        "a server, from start to stop",
+    ),
+    Difference(
+        "Progress streams have `X-Accel-Buffering: no`",
+        "nginx holds the steps back otherwise.",
+        "header.x-accel-buffering",
+    ),
+    Difference(
+        "An unknown scope is refused with the nearest one that there is",
+        "It is most often a typing error.",
+        "json.message",
+        "POST /users/ada/tokens",
+        "make a token: an unknown scope | make a token: an unknown filter",
+    ),
+    Difference(
+        "Pages have a policy of their own, are never stored and name their charset; CORS is for the API",
+        "They are other pages.",
+        "header.content-security-policy | header.cache-control | header.content-type | header.access-*",
+        "* /hub* | * /health | POST /oauth2/token",
+    ),
+    Difference(
+        "The logo and other files are Carrel's, and every reply names the version",
+        "They look different.",
+        "body | status | header.accept-ranges | header.last-modified | header.x-jupyterhub-version",
+        "GET /hub/logo | GET /hub/static/*",
+    ),
+    Difference(
+        "`/hub` leads to `/hub/` with 302, and from there to the log-in without `next`",
+        "Browsers never forget a 301; after log-in people come to their server anyway.",
+        "status | header.location",
+        "GET /hub | GET /hub/",
+    ),
+    Difference(
+        "`/hub/user-redirect` leads straight to the server, and works without its slash",
+        "What is there offers the start, and one redirect less cannot loop.",
+        "status | header.location | body",
+        "GET /hub/user-redirect*",
+    ),
+    Difference(
+        "Programs that ask for a server without a route are answered 424 whoever they are",
+        "They follow no redirect to a log-in page.",
+        _ANYTHING,
+        "GET /hub/user/ada/api/contents",
+    ),
+    Difference(
+        "`/hub/error/CODE` is answered with that status",
+        "Proxies other than configurable-http-proxy pass it on.",
+        "status",
+        "GET /hub/error/*",
+    ),
+    Difference(
+        "A form without its token is shown again",
+        "It was most often left open for too long.",
+        "status | body | header.location",
+        "POST /hub/logout | POST /hub/spawn",
+    ),
+)
+ROWS = (*NOT_YET, *ON_PURPOSE)
+
+
+def matching(case: Case, ask: Ask, aspect: str) -> list[Difference]:
+    """Return the rows that allow a difference."""
+    return [row for row in ROWS if row.allows(case, ask, aspect)]
