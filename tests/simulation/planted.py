@@ -125,15 +125,6 @@ async def _repair_by_rows_alone(ctx: HubContext, _caller: Caller) -> None:
     await ctx.proxy.put_routes(await wanted_routes(ctx))
 
 
-async def _put_without_care(self: RouteKeeper, without: str = "") -> None:
-    if self._ctx.peers.others:
-        await self._mend(without)
-        return
-    table = await wanted_routes(self._ctx) | self._ahead
-    table.pop(without, None)
-    await self._bounded(self._ctx.proxy.put_routes(table))
-
-
 def _listen_only(self: Hearing) -> None:
     self._hears = True
 
@@ -154,7 +145,6 @@ FAULTS: dict[str, tuple[Patch, ...]] = {
     "unknown is dead": ((drive, "poll", _poll_in_doubt_dead),),
     "token outlives its server": tuple((place, "drop_rights", _keep_rights) for place in (stop, poll)),
     "repair by rows alone": ((people, "repair", _repair_by_rows_alone),),
-    "settled routes forgotten": ((RouteKeeper, "_put", _put_without_care),),
     "writes not fenced": ((Leases, "_write", _write_unfenced),),
     "leases never end": ((transitions, "_held_by_another", _held_for_ever),),
     "leases not looked at": ((Leases, "check", lambda _self, _row: None),),
@@ -169,8 +159,6 @@ FAULTS: dict[str, tuple[Patch, ...]] = {
 }
 #: Those that take more than one hub to do harm.
 OF_SEVERAL_HUBS = tuple(FAULTS)[-6:]
-#: Found by so few seeds that only a stored plan is sure to.
-RARE = ("settled routes forgotten",)
 
 
 def hubs_for(name: str) -> int:

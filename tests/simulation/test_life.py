@@ -14,7 +14,7 @@ from tests.rigs.places import ROOT
 from tests.simulation.database import Template
 from tests.simulation.farm import hunt
 from tests.simulation.plan import Plan, Profile, draw_plan, draw_profile, read_plan
-from tests.simulation.planted import FAULTS, RARE, hubs_for
+from tests.simulation.planted import FAULTS, hubs_for
 from tests.simulation.run import play
 from tests.simulation.shrink import shrink
 
@@ -62,18 +62,11 @@ def test_what_was_found_once_is_right_now(template: Template, path: Path) -> Non
 
 @pytest.mark.seeds
 @pytest.mark.timeout(SLOW)
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in RARE])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(template: Template, fault: str) -> None:
     count, outcome = hunt(fault, hubs_for(fault), range(BASE, BASE + PATIENCE), template)
     assert outcome is not None, f"{count} seeds do not find it"
     print(f"{fault}: {outcome.violation and outcome.violation.kind} after {count} seeds")
-
-
-@pytest.mark.parametrize("fault", RARE)
-def test_a_planted_fault_that_few_seeds_find_is_found_by_its_plan(template: Template, fault: str) -> None:
-    plan = read_plan(PLANS / f"{fault.replace(' ', '_')}.json")
-    assert plan.planted == fault
-    assert play(plan, template).violation is not None
 
 
 def test_watching_a_run_does_not_change_it(template: Template) -> None:

@@ -17,8 +17,6 @@ _PATHS = (
     "/hub/login?next=%2F%2Felsewhere.example",
     "/hub/token",
     "/hub/admin",
-    "/hub/spawn",
-    "/hub/spawn/ada",
     "/hub/spawn/bea",
     "/hub/spawn/nemo",
     "/hub/spawn-pending/ada",
@@ -55,6 +53,11 @@ CASES: tuple[Case, ...] = (
     *(
         case(f"the page {path}", *(get(path, who) for who in ("nobody", "ada's visit", "ada")))
         for path in _PATHS
+    ),
+    *(
+        # How soon a visit finds the server that it starts is each hub's own.
+        case(f"the page {path}", *(get(path, who) for who in ("nobody", "ada")))
+        for path in ("/hub/spawn", "/hub/spawn/ada")
     ),
     case(
         "HEAD of pages",
