@@ -160,6 +160,8 @@ async def admin_access(caller: Caller, name: str) -> None:
 @post("/users/{name:str}/activity", summary="Report activity", scopes=("users:activity",))
 async def report_activity(hub: HubContext, caller: Caller, name: str, data: ActivityReport) -> Response:
     """Move the last activity of a user and of their servers forward."""
+    # Before anything is said of the body.
+    caller.require("users:activity", user=name)
     if not data.last_activity and not data.servers:
         raise Invalid("body must contain at least one of `last_activity` or `servers`")
     seen = _moment(data.last_activity) if data.last_activity else None
