@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from tests.compat.beside.asking import Ask, Case, case, get, post
 from tests.rigs.singleusers import PASSWORD
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-_PATHS = (
+_AT_REST = (
     "/hub",
     "/hub/",
     "/hub/home",
@@ -17,6 +19,10 @@ _PATHS = (
     "/hub/login?next=%2F%2Felsewhere.example",
     "/hub/token",
     "/hub/admin",
+)
+_PATHS = (
+    "/hub/spawn",
+    "/hub/spawn/ada",
     "/hub/spawn/bea",
     "/hub/spawn/nemo",
     "/hub/spawn-pending/ada",
@@ -45,20 +51,24 @@ _PATHS = (
 )
 
 
+def _pages(paths: Iterable[str]) -> Iterator[Case]:
+    for path in paths:
+        yield case(f"the page {path}", *(get(path, who) for who in ("nobody", "ada's visit", "ada")))
+
+
 def _token(what: str, body: str) -> Case:
     return case(f"exchange a code: {what}", post("/oauth2/token", body.encode(), "nobody", headers=_FORM))
 
 
 CASES: tuple[Case, ...] = (
-    *(
-        case(f"the page {path}", *(get(path, who) for who in ("nobody", "ada's visit", "ada")))
-        for path in _PATHS
+    *_pages(_AT_REST),
+    # How soon a visit finds the server that it starts is each hub's own; this one runs already.
+    case(
+        "a server to visit",
+        post("/users/ada/server", b""),
+        get("/users/ada", until=("json.servers..ready", True)),
     ),
-    *(
-        # How soon a visit finds the server that it starts is each hub's own.
-        case(f"the page {path}", *(get(path, who) for who in ("nobody", "ada")))
-        for path in ("/hub/spawn", "/hub/spawn/ada")
-    ),
+    *_pages(_PATHS),
     case(
         "HEAD of pages",
         *(
