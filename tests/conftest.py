@@ -14,9 +14,11 @@ from tests.rigs.postgres import PostgresServer, find_binaries
 
 
 def pytest_configure() -> None:
-    """Heed SIGINT even in a shell's background job, where it is ignored: servers would inherit that."""
+    """Heed signals that a background job or `nohup` ignores: hubs and servers would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
