@@ -94,7 +94,7 @@ def test_while_the_database_is_away_people_are_asked_to_come_back(
     until(lambda: ask(hub, "GET", SERVER, head).json()["ready"], "the server to be ready")
     postgres_server.halt()
     try:
-        for method, path in (("DELETE", SERVER), ("GET", "hub/api/users/ada"), ("GET", "hub/home")):
+        for method, path in (("DELETE", SERVER), ("GET", "hub/api/users/ada"), ("GET", "hub/user/ada/")):
             reply = ask(hub, method, path, head)
             assert reply.status == 503
             assert int(reply.headers["Retry-After"]) >= 1
