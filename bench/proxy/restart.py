@@ -68,7 +68,7 @@ def _wait(first: Running, process: subprocess.Popen[bytes], begin: float) -> flo
     while not _serves(first, users - 1):
         if time.perf_counter() - begin > _PATIENCE or process.poll() is not None:
             raise Failed("it is not back after a restart")
-        time.sleep(0.002)
+        time.sleep(0.002)  # a port that opens in another process is found by asking again
     end = time.perf_counter()
     if not all(_serves(first, user) for user in range(0, users, max(1, users // 100))):
         raise Failed("some routes are not back after a restart")

@@ -47,7 +47,7 @@ def test_generators_end_when_the_caller_stops(loop: LoopThread) -> None:
     assert list(loop.each(_count(ended))) == [0, 1, 2]
     items = loop.each(_count(ended))
     assert next(items) == 0
-    items.close()  # type: ignore[attr-defined]
+    items.close()  # type: ignore[attr-defined]  # it is a generator, declared as what it gives
     assert ended == [True, True]
 
 

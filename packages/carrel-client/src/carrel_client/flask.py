@@ -53,7 +53,7 @@ class HubLogin:
                 answer = self._admit(scopes)
                 return answer or flask.current_app.ensure_sync(view)(*args, **kwargs)
 
-            return guarded  # type: ignore[return-value]
+            return guarded  # type: ignore[return-value]  # wraps keeps the view's own type
 
         return decorate
 

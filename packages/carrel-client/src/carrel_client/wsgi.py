@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LARGEST_FORM = 1024 * 1024
 VISITOR = "carrel.visitor"
-XSRF_TOKEN = "carrel.xsrf_token"  # noqa: S105
+XSRF_TOKEN = "carrel.xsrf_token"  # noqa: S105 - the name, not the secret
 
 
 class HubGate:

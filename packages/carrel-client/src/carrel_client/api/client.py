@@ -65,6 +65,7 @@ class HubApi:
         """Yield everything that a listing has, page by page."""
         url: str | None = self._transport.url(listing.path, listing.query)
         while url:
+            # mypy takes no value for a type's parameter; msgspec does.
             page = await self._transport.page(url, _Page[listing.item])  # type: ignore[name-defined]
             for item in page.items:
                 yield item

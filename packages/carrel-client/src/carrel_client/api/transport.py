@@ -46,7 +46,7 @@ class Transport:
         """Return what the hub answers. Raises HubError."""
         reply = await self._answer(call.method, self.url(call.path, call.query), call.body)
         if call.returns is None:
-            return None  # type: ignore[return-value]
+            return None  # type: ignore[return-value]  # T is None then
         return decoded(reply.body, call.returns)
 
     async def page(self, url: str, kind: type[T]) -> T:
