@@ -29,7 +29,9 @@ class RuntimeSocket:
                 finally:
                     writer.close()
         except (TimeoutError, OSError) as error:
-            raise Unreachable(f"HAProxy does not answer at {self._address} ({error or 'too slow'})") from error
+            raise Unreachable(
+                f"HAProxy does not answer at {self._address} ({error or 'too slow'})"
+            ) from error
 
     async def tell(self, commands: Iterable[str]) -> None:
         """Send commands that are silent when they succeed; raise ProxyError with what HAProxy says otherwise.

@@ -71,7 +71,7 @@ CASES = (
     case(
         "all starts of a kind fail",
         "circuit-open",
-        "kind (DockerSpawner: big) fail to start one after the other, the last one with the cause image-missing.",
+        "kind (DockerSpawner: big) fail to start one after the other, the last with cause image-missing.",
         "possible in 42 seconds",
         refused("circuit", 42, kind="DockerSpawner: big", last="image-missing"),
     ),

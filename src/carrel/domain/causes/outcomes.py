@@ -18,7 +18,7 @@ REFUSALS = (
     ),
     Rule(
         "circuit-open",
-        "Servers of this kind ({kind}) fail to start one after the other, the last one with the cause {last}.",
+        "Servers of this kind ({kind}) fail to start one after the other, the last with cause {last}.",
         "The next try is possible in {limit} seconds. An administrator can try at any time.",
         ends={End.REFUSED},
         facts={"refusal": "circuit"},
