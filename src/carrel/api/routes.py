@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carrel.api import authorizations, groups, info, proxy, servers, shutdown, tokens, users
+from carrel.api import authorizations, groups, info, openapi, proxy, servers, shutdown, tokens, users
 from carrel.http.endpoint import Endpoint
 
 # The two that every single-user server asks come first: routes are tried in this order.
@@ -38,7 +38,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     proxy.list_routes,
     proxy.repair_routes,
     authorizations.token_owner,
-    authorizations.make_token,
+    authorizations.no_token,
     authorizations.cookie_owner,
     shutdown.shutdown,
+    openapi.openapi,
 )

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from carrel.api.models import ServerModel, failure_model, server_model
+from carrel.api.models import FailureModel, ServerModel, failure_model, server_model
 from carrel.core import servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
@@ -20,9 +21,41 @@ from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
 from carrel.domain.names import full_name
 from carrel.domain.servers import Server
-from carrel.http.endpoint import delete, get, json_reply, post
+from carrel.http.body import decoder, read
+from carrel.http.endpoint import Answer, delete, get, json_reply, post
 
 _KEEP_ALIVE = 8.0
+_decode = decoder(Any)
+_STREAM = "`data: JSON` and a blank line for each step, and a blank line now and then while there is none."
+
+
+class StartBody(Struct):
+    """What a start takes. An object with neither of these fields is itself the options."""
+
+    user_options: dict[str, Any] | None = None
+    """Left out or null: those of the last time."""
+    display_name: str = ""
+
+
+class FailedStart(Struct):
+    """A start that failed while its answer was waited for."""
+
+    status: int
+    message: str
+    failure: FailureModel | UnsetType = UNSET
+
+
+class StepModel(Struct):
+    """A step of a start; the last one has `ready` or `failed`."""
+
+    progress: int
+    """0 to 100."""
+    message: str
+    html_message: str | UnsetType = UNSET
+    ready: bool | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    failed: bool | UnsetType = UNSET
+    failure: FailureModel | UnsetType = UNSET
 
 
 @get("/users/{name:str}/server", summary="Get a server", scopes=("read:servers",))
@@ -33,13 +66,25 @@ async def get_server(hub: HubContext, caller: Caller, name: str) -> ServerModel:
     return server_model(server, hub.settings.base_url, caller, ahead)
 
 
-@post("/users/{name:str}/server", summary="Start a server", scopes=("start:servers",))
+@post(
+    "/users/{name:str}/server",
+    summary="Start a server",
+    scopes=("start:servers",),
+    responses={
+        201: Answer("It is ready; the answer is empty."),
+        202: Answer("It is on its way; the answer is empty."),
+        500: Answer("It failed in time to say so here.", FailedStart),
+    },
+    errors=(429,),
+    body=StartBody | None,
+    example={"user_options": {"profile": "small"}},
+)
 async def start_server(hub: HubContext, caller: Caller, name: str, request: Request) -> Response:
     """Start the user's default server: 201 when it is ready in time, 202 while it is on its way.
 
     The body holds the options, or an object with `user_options`; nothing means those of the last time.
     """
-    server = await servers.ask_to_start(hub, caller, name, options=_options(await request.body()))
+    server = await servers.ask_to_start(hub, caller, name, options=_options(await read(request)))
     settled = await servers.wait_until_settled(hub, server, hub.settings.slow_spawn_timeout)
     if settled is not None and settled.pending is None and not settled.ready:
         failure = settled.failure
@@ -52,10 +97,19 @@ async def start_server(hub: HubContext, caller: Caller, name: str, request: Requ
     return Response(b"", 201 if ready else 202, {"Content-Type": "text/plain"})
 
 
-@delete("/users/{name:str}/server", summary="Stop a server", scopes=("delete:servers",))
+@delete(
+    "/users/{name:str}/server",
+    summary="Stop a server",
+    scopes=("delete:servers",),
+    responses={
+        204: Answer("It has stopped; the answer is empty."),
+        202: Answer("It is on its way; the answer is empty."),
+    },
+    body=dict[str, Any] | None,
+)
 async def stop_server(hub: HubContext, caller: Caller, name: str, request: Request) -> Response:
     """Stop the user's default server: 204 when it has stopped in time, 202 while it is on its way."""
-    if _object(await request.body()).get("remove"):
+    if _object(await read(request)).get("remove"):
         raise Invalid("Cannot delete the default server")
     server = await servers.ask_to_stop(hub, caller, name)
     if server is not None:
@@ -64,7 +118,13 @@ async def stop_server(hub: HubContext, caller: Caller, name: str, request: Reque
     return Response(status_code=202 if stopping else 204)
 
 
-@get("/users/{name:str}/server/progress", summary="Watch a start", scopes=("read:servers",))
+@get(
+    "/users/{name:str}/server/progress",
+    summary="Watch a start",
+    scopes=("read:servers",),
+    responses={200: Answer(_STREAM, StepModel, "text/event-stream")},
+    errors=(400,),
+)
 async def watch_server(hub: HubContext, caller: Caller, name: str) -> StreamingResponse:
     """Return the steps of the present start as server-sent events, up to its outcome."""
     server = await servers.get_server(hub, caller, name)
@@ -115,10 +175,7 @@ def _step_model(hub: HubContext, server: Server, step: ServerProgress, caller: C
 
 def _object(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a body, an empty one for no body and for null."""
-    try:
-        parsed = msgspec.json.decode(body) if body.strip() else None
-    except msgspec.DecodeError:
-        raise Invalid("Invalid JSON in body of request") from None
+    parsed = _decode(body) if body.strip() else None
     if not isinstance(parsed, dict | None):
         raise Invalid("Body must be a JSON object")
     return parsed or {}
