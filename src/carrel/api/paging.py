@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +17,23 @@ PAGINATION_TYPE = "application/jupyterhub-pagination+json"
 _DEFAULT_LIMIT = 50
 _MAX_LIMIT = 200
 _LONGEST = 12
+
+
+class NextPage(Struct):
+    """The part of a list that comes next."""
+
+    offset: int
+    limit: int
+    url: str
+
+
+class Pagination(Struct):
+    """Which part of a list this is."""
+
+    offset: int
+    limit: int
+    total: int
+    next: NextPage | None
 
 
 def page_request(request: Request) -> PageRequest:
@@ -37,17 +55,19 @@ def paged_model(request: Request, items: Any, page: Page[Any]) -> Any:
     """Return a list or an object in the form that the client accepts; `page` says which part it is."""
     if not _wants_pages(request):
         return items
+    return {"items": items, "_pagination": pagination(request, page)}
+
+
+def pagination(request: Request, page: Page[Any]) -> Pagination:
+    """Return which part of a list a page is, and where the next one is."""
     following = page.next_offset
     link = None
     if following is not None:
         query = parse_qs(request.url.query, keep_blank_values=True)
         query |= {"offset": [str(following)], "limit": [str(page.limit)]}
         url = f"{request.url.scheme}://{request.url.netloc}{request.url.path}?{urlencode(query, doseq=True)}"
-        link = {"offset": following, "limit": page.limit, "url": url}
-    return {
-        "items": items,
-        "_pagination": {"offset": page.offset, "limit": page.limit, "total": page.total, "next": link},
-    }
+        link = NextPage(following, page.limit, url)
+    return Pagination(page.offset, page.limit, page.total, link)
 
 
 def _wants_pages(request: Request) -> bool:

@@ -140,7 +140,8 @@ def _plain(name: str, in_path: set[str], kind: Any, default: Any) -> Fill:
     if name in _SURROUNDINGS:
         return _SURROUNDINGS[name]
     if name in in_path:
-        return lambda request: request.path_params[name]
+        # A path without it, where there are several, leaves it at its default.
+        return lambda request: request.path_params.get(name, default)
     return _argument(name, kind, default)
 
 
