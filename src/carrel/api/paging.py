@@ -75,17 +75,19 @@ def paged_model(request: Request, items: Any, page: Page[Any]) -> Any:
     """Return a list or an object in the form that the client accepts; `page` says which part it is."""
     if not _wants_pages(request):
         return items
+    return {"items": items, "_pagination": pagination(request, page)}
+
+
+def pagination(request: Request, page: Page[Any]) -> PaginationModel:
+    """Return which part of a list a page is, and where the next one is."""
     following = page.next_offset
     link = None
     if following is not None:
         query = parse_qs(request.url.query, keep_blank_values=True)
         query |= {"offset": [str(following)], "limit": [str(page.limit)]}
         url = f"{request.url.scheme}://{request.url.netloc}{request.url.path}?{urlencode(query, doseq=True)}"
-        link = {"offset": following, "limit": page.limit, "url": url}
-    return {
-        "items": items,
-        "_pagination": {"offset": page.offset, "limit": page.limit, "total": page.total, "next": link},
-    }
+        link = NextModel(following, page.limit, url)
+    return PaginationModel(page.offset, page.limit, page.total, link)
 
 
 def _wants_pages(request: Request) -> bool:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from carrel.api import authorizations, groups, info, openapi, proxy, servers, shutdown, tokens, users
+from carrel.api import (
+    authorizations,
+    groups,
+    info,
+    openapi,
+    proxy,
+    servers,
+    share_codes,
+    shares,
+    shutdown,
+    tokens,
+    users,
+)
 from carrel.http.endpoint import Endpoint
 
 # The two that every single-user server asks come first: routes are tried in this order.
@@ -35,6 +47,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     groups.add_members,
     groups.remove_members,
     groups.set_properties,
+    *shares.ENDPOINTS,
+    *share_codes.ENDPOINTS,
     proxy.list_routes,
     proxy.repair_routes,
     authorizations.token_owner,

@@ -197,12 +197,13 @@ def _plain(name: str, in_path: set[str], kind: Any, default: Any) -> Fill:
     if name in _SURROUNDINGS:
         return _SURROUNDINGS[name]
     if name in in_path:
-        return lambda request: _in_path(request, name)
+        return lambda request: _in_path(request, name, default)
     return _argument(name, kind, default)
 
 
-def _in_path(request: Request, name: str) -> Any:
-    value = request.path_params[name]
+def _in_path(request: Request, name: str, default: Any) -> Any:
+    # A path without it, where a handler has several, leaves it at its default.
+    value = request.path_params.get(name, default)
     if isinstance(value, str) and "\0" in value:
         # No name has one, and PostgreSQL cannot even be asked.
         raise NotFound

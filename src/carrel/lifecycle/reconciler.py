@@ -16,7 +16,7 @@ from typing import Any
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_user
 from carrel.core.servers import reload_server
-from carrel.domain.events import Event, EventsMissed, ServerChanged
+from carrel.domain.events import Event, EventsMissed, RightsChanged, ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lib.backoff import Backoff
@@ -220,6 +220,8 @@ class Reconciler:
         await drive.hook(driver, "delete_forever", driver.delete_forever)
         async with self._ctx.store.write(durable=True) as tx:
             await tx.servers.delete(server)
+            # Those with whom it was shared depend on its owner.
+            tx.announce(RightsChanged(server.user_id))
         self._forget(server.id)
 
     def _forget(self, server_id: int) -> None:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
-REVISION = "0003"
+REVISION = "0005"
 #: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
 #: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
 USABLE_SINCE = "0002"
@@ -260,6 +260,35 @@ oauth_codes = Table(
     Column("code_challenge", Text, nullable=False),
     Column("code_challenge_method", Text, nullable=False),
     Index("ix_oauth_codes_user_id", "user_id"),
+)
+
+# One row for each server and receiver, who is a user or a group.
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), index=True),
+    Column("scopes", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    UniqueConstraint("server_id", "user_id"),
+    UniqueConstraint("server_id", "group_id"),
+    sqlite_autoincrement=True,
+)
+
+share_codes = Table(
+    "share_codes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("hashed", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Column("exchange_count", Integer, nullable=False),
+    Column("last_exchanged", Double),
+    sqlite_autoincrement=True,
 )
 
 facts = Table(
