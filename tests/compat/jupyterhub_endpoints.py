@@ -45,17 +45,6 @@ JUPYTERHUB: dict[str, str] = {
 #: Those that are not there yet; an entry that is there has to go.
 MISSING: dict[str, str] = {
     "/metrics": "GET",
-    "/users/{name}/server": "PATCH",
-    "/users/{name}/servers/{server}": "GET POST PUT PATCH DELETE",
-    "/users/{name}/servers/{server}/progress": "GET",
-    "/users/{name}/shared": "GET",
-    "/users/{name}/shared/{owner}/{server}": "GET DELETE",
-    "/groups/{group}/shared": "GET",
-    "/groups/{group}/shared/{owner}/{server}": "GET DELETE",
-    "/shares/{owner}": "GET",
-    "/shares/{owner}/{server}": "GET POST PATCH DELETE",
-    "/share-codes/{owner}": "GET",
-    "/share-codes/{owner}/{server}": "GET POST DELETE",
     "/services": "GET",
     "/services/{service}": "GET POST DELETE",
     "/proxy": "PATCH",

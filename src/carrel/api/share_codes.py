@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from starlette.requests import Request
 
-from carrel.api.paging import page_request
+from carrel.api.paging import PAGES, page_request
 from carrel.api.share_models import ShareCodeList, ShareCodeModel, share_code_list, share_code_model
 from carrel.core import share_codes
 from carrel.core.caller import Caller
@@ -26,14 +26,19 @@ class NewShareCode(Struct, forbid_unknown_fields=True):
     expires_in: Annotated[int, Meta(ge=SHORTEST_LIFETIME, le=LONGEST_LIFETIME)] = DEFAULT_LIFETIME
 
 
-@get("/share-codes/{name:str}", summary="List share codes of a user's servers", scopes=("read:shares",))
+@get(
+    "/share-codes/{name:str}",
+    summary="List share codes of a user's servers",
+    scopes=("read:shares",),
+    query=PAGES,
+)
 async def list_codes(hub: HubContext, caller: Caller, name: str, request: Request) -> ShareCodeList:
     """Return the codes that invite to a user's servers, a page at a time, without the codes themselves."""
     found = await share_codes.list_codes(hub, caller, name, None, page_request(request))
     return share_code_list(request, found, hub.settings.base_url)
 
 
-@get(*_SERVER, summary="List share codes of a server", scopes=("read:shares",))
+@get(*_SERVER, summary="List share codes of a server", scopes=("read:shares",), query=PAGES)
 async def list_codes_of_server(
     hub: HubContext, caller: Caller, name: str, request: Request, server: str = ""
 ) -> ShareCodeList:
@@ -42,7 +47,12 @@ async def list_codes_of_server(
     return share_code_list(request, found, hub.settings.base_url)
 
 
-@post(*_SERVER, summary="Make a share code", scopes=("shares",))
+@post(
+    *_SERVER,
+    summary="Make a share code",
+    scopes=("shares",),
+    example={"scopes": ["access:servers!server=ada/"], "expires_in": 3600},
+)
 async def make_code(
     hub: HubContext, caller: Caller, name: str, data: NewShareCode | None = None, server: str = ""
 ) -> ShareCodeModel:

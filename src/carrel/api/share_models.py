@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Struct, UnsetType
 from starlette.requests import Request
 
 from carrel.api.models import moment
-from carrel.api.paging import PaginationModel, pagination
+from carrel.api.paging import PageModel, pagination
 from carrel.domain.names import server_prefix
 from carrel.domain.paging import Page
 from carrel.domain.shares import Receiver, Share, ShareCode, SharedServer, filtered
@@ -56,18 +56,9 @@ class ShareCodeModel(Struct, kw_only=True):
     full_accept_url: str | UnsetType | None = UNSET
 
 
-class ShareList(Struct):
-    """A part of a list of shares; always in this form."""
-
-    items: list[ShareModel]
-    pagination: PaginationModel = field(name="_pagination")
-
-
-class ShareCodeList(Struct):
-    """A part of a list of share codes; always in this form."""
-
-    items: list[ShareCodeModel]
-    pagination: PaginationModel = field(name="_pagination")
+#: Always in this form, whatever the client accepts.
+ShareList = PageModel[list[ShareModel]]
+ShareCodeList = PageModel[list[ShareCodeModel]]
 
 
 def share_model(share: Share, base_url: str) -> ShareModel:

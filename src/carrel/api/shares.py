@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 from starlette.requests import Request
+from starlette.responses import Response
 
-from carrel.api.paging import page_request
+from carrel.api.paging import PAGES, page_request
 from carrel.api.share_models import ShareList, ShareModel, share_list, share_model
 from carrel.core import shares
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.shares import ShareRequest
-from carrel.http.endpoint import delete, get, patch, post
+from carrel.http.endpoint import Answer, delete, get, json_reply, patch, post
 
 #: A server's default one has an empty name.
 _SERVER = ("/shares/{name:str}/", "/shares/{name:str}/{server:str}")
@@ -19,6 +20,8 @@ _OF_USER = "/users/{name:str}/shared"
 _ONE_OF_USER = (f"{_OF_USER}/{{owner:str}}/", f"{_OF_USER}/{{owner:str}}/{{server:str}}")
 _OF_GROUP = "/groups/{group:str}/shared"
 _ONE_OF_GROUP = (f"{_OF_GROUP}/{{owner:str}}/", f"{_OF_GROUP}/{{owner:str}}/{{server:str}}")
+
+_EXAMPLE = {"user": "bea", "scopes": ["access:servers!server=ada/"]}
 
 
 class ShareBody(Struct, forbid_unknown_fields=True):
@@ -29,14 +32,14 @@ class ShareBody(Struct, forbid_unknown_fields=True):
     scopes: list[str] | None = None
 
 
-@get("/shares/{name:str}", summary="List shares of a user's servers", scopes=("read:shares",))
+@get("/shares/{name:str}", summary="List shares of a user's servers", scopes=("read:shares",), query=PAGES)
 async def list_shares(hub: HubContext, caller: Caller, name: str, request: Request) -> ShareList:
     """Return with whom a user's servers are shared, a page at a time."""
     found = await shares.list_shares(hub, caller, name, None, page_request(request))
     return share_list(request, found, hub.settings.base_url)
 
 
-@get(*_SERVER, summary="List shares of a server", scopes=("read:shares",))
+@get(*_SERVER, summary="List shares of a server", scopes=("read:shares",), query=PAGES)
 async def list_shares_of_server(
     hub: HubContext, caller: Caller, name: str, request: Request, server: str = ""
 ) -> ShareList:
@@ -45,7 +48,7 @@ async def list_shares_of_server(
     return share_list(request, found, hub.settings.base_url)
 
 
-@post(*_SERVER, summary="Share a server", scopes=("shares",))
+@post(*_SERVER, summary="Share a server", scopes=("shares",), example=_EXAMPLE)
 async def share_server(
     hub: HubContext, caller: Caller, name: str, data: ShareBody | None = None, server: str = ""
 ) -> ShareModel:
@@ -54,13 +57,19 @@ async def share_server(
     return share_model(share, hub.settings.base_url)
 
 
-@patch(*_SERVER, summary="Share less of a server", scopes=("shares",))
+@patch(
+    *_SERVER,
+    summary="Share less of a server",
+    scopes=("shares",),
+    example=_EXAMPLE,
+    responses={200: Answer("What is left, an empty object for nothing.", (ShareModel, dict[str, str]))},
+)
 async def unshare_server(
     hub: HubContext, caller: Caller, name: str, data: ShareBody | None = None, server: str = ""
-) -> ShareModel | dict[str, str]:
+) -> Response:
     """Take scopes, or all, from a user or a group; return what is left, an empty object for nothing."""
     share = await shares.unshare_server(hub, caller, name, server, _request(data))
-    return {} if share is None else share_model(share, hub.settings.base_url)
+    return json_reply({} if share is None else share_model(share, hub.settings.base_url))
 
 
 @delete(*_SERVER, summary="Share a server no more", scopes=("shares",))
@@ -69,7 +78,7 @@ async def unshare_all(hub: HubContext, caller: Caller, name: str, server: str = 
     await shares.unshare_all(hub, caller, name, server)
 
 
-@get(_OF_USER, summary="List what is shared with a user", scopes=("read:users:shares",))
+@get(_OF_USER, summary="List what is shared with a user", scopes=("read:users:shares",), query=PAGES)
 async def shared_with_user(hub: HubContext, caller: Caller, name: str, request: Request) -> ShareList:
     """Return what is shared with a user or with their groups, a page at a time."""
     found = await shares.shared_with_user(hub, caller, name, page_request(request))
@@ -93,7 +102,7 @@ async def give_up_share_of_user(
     await shares.give_up_share_of_user(hub, caller, name, owner, server)
 
 
-@get(_OF_GROUP, summary="List what is shared with a group", scopes=("read:groups:shares",))
+@get(_OF_GROUP, summary="List what is shared with a group", scopes=("read:groups:shares",), query=PAGES)
 async def shared_with_group(hub: HubContext, caller: Caller, group: str, request: Request) -> ShareList:
     """Return what is shared with a group, a page at a time."""
     found = await shares.shared_with_group(hub, caller, group, page_request(request))
