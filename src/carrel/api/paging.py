@@ -62,8 +62,9 @@ def page_request(request: Request) -> PageRequest:
     As in JupyterHub, a minus sign is overlooked. Raises Invalid for what is no whole number.
     """
     offset = _number(request, "offset", 0)
-    limit = _number(request, "limit", _DEFAULT_LIMIT if _wants_pages(request) else _MAX_LIMIT)
-    return PageRequest(offset, min(max(1, limit), _MAX_LIMIT))
+    counted = _wants_pages(request)
+    limit = _number(request, "limit", _DEFAULT_LIMIT if counted else _MAX_LIMIT)
+    return PageRequest(offset, min(max(1, limit), _MAX_LIMIT), counted)
 
 
 def paged(request: Request, page: Page[Any]) -> Response:

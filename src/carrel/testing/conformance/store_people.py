@@ -109,6 +109,9 @@ class UsersConformance:
         assert await names(UserFilter()) == (5, list(NAMES))
         assert await names(UserFilter(), PageRequest(offset=1, limit=2)) == (5, list(NAMES[1:3]))
         assert await names(UserFilter(), PageRequest(offset=9)) == (5, [])
+        assert await names(UserFilter(), PageRequest(limit=5)) == (5, list(NAMES))
+        assert await names(UserFilter(), PageRequest(4, 2)) == (5, list(NAMES[4:]))
+        assert await names(UserFilter(), PageRequest(1, 2, counted=False)) == (3, list(NAMES[1:3]))
         assert await names(UserFilter(sort="name", descending=True)) == (5, sorted(NAMES, reverse=True))
         assert await names(UserFilter(sort="last_activity", descending=True), PageRequest(limit=2)) == (
             5,
