@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from carrel.core.context import HubContext
-from carrel.domain.errors import NotFound, Unavailable
+from carrel.domain.errors import CarrelError, Invalid, NotFound, Unavailable
 from carrel.domain.names import client_id
 from carrel.domain.scopes import access_scopes
 from carrel.domain.servers import Server
@@ -52,10 +52,11 @@ def build_driver(ctx: HubContext, server: Server, user: User) -> Spawner:
     return make_spawner(ctx.spawner_class, run, ctx.settings.plugins)
 
 
-async def options_form(ctx: HubContext, user: User) -> str:
+async def options_form(ctx: HubContext, user: User, server_name: str = "") -> str:
     """Return the HTML of the form that a user fills in before a start; empty when there is none."""
     try:
-        return str(await resolve_within(_formless(ctx, user).get_options_form(), _CALL_LIMIT))
+        driver = _formless(ctx, user, server_name)
+        return str(await resolve_within(driver.get_options_form(), _CALL_LIMIT))
     except Exception as error:
         _log.exception("options_form failed for %s", user.name)
         raise Unavailable(
@@ -63,13 +64,32 @@ async def options_form(ctx: HubContext, user: User) -> str:
         ) from error
 
 
-async def options_from_form(ctx: HubContext, user: User, form: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return the options that a filled-in form stands for; raises what the deployer's code raises."""
+async def options_from_form(
+    ctx: HubContext, user: User, form: Mapping[str, list[Any]], server_name: str = ""
+) -> dict[str, Any]:
+    """Return what a filled-in form stands for; raise Invalid with what the deployer's code says."""
+    driver = _formless(ctx, user, server_name)
+    return await _read_options("options_from_form", lambda: driver.run_options_from_form(dict(form)))
+
+
+async def options_from_query(
+    ctx: HubContext, user: User, arguments: Mapping[str, list[Any]], server_name: str = ""
+) -> dict[str, Any]:
+    """Return the options that a link's arguments stand for; as `options_from_form`."""
+    driver = _formless(ctx, user, server_name)
+    return await _read_options("options_from_query", lambda: driver.options_from_query(dict(arguments)))
+
+
+async def _read_options(setting: str, read: Callable[[], Any]) -> dict[str, Any]:
     try:
-        reading = _formless(ctx, user).run_options_from_form(dict(form))
-        return dict(await resolve_within(reading, _CALL_LIMIT))
+        return dict(await resolve_within(read(), _CALL_LIMIT))
     except TookTooLong as error:
-        raise Unavailable(f"The options cannot be read: options_from_form: {_said(error)}") from error
+        raise Unavailable(f"The options cannot be read: {setting}: {_said(error)}") from error
+    except CarrelError:
+        raise
+    except Exception as error:
+        _log.info("%s refused a form: %s", setting, _said(error))
+        raise Invalid(_said(error)) from error
 
 
 async def ready_event(ctx: HubContext, server: Server, event: dict[str, Any]) -> dict[str, Any]:
@@ -107,6 +127,7 @@ def _said(error: Exception) -> str:
     return str(error).strip() or type(error).__name__
 
 
-def _formless(ctx: HubContext, user: User) -> Spawner:
+def _formless(ctx: HubContext, user: User, server_name: str) -> Spawner:
     """Return a driver that belongs to no server yet, for asking about its form."""
-    return build_driver(ctx, Server(id=0, user_id=user.id, user_name=user.name, name="", created=0.0), user)
+    server = Server(id=0, user_id=user.id, user_name=user.name, name=server_name, created=0.0)
+    return build_driver(ctx, server, user)

@@ -15,6 +15,7 @@ from carrel.domain.events import ServerChanged, ServerProgress
 from carrel.domain.names import full_name, server_prefix
 from carrel.domain.servers import Actual, Server, Wanted, never_started
 from carrel.domain.transitions import ask_start, ask_stop
+from carrel.domain.users import User
 from carrel.storage.base import StorageContended, Transaction
 
 _ATTEMPTS = 10
@@ -55,6 +56,13 @@ async def find_server(ctx: HubContext, user_name: str, server_name: str = "") ->
     async with ctx.store.read() as tx:
         user = await tx.users.get(user_name)
         return None if user is None else await tx.servers.get(user.id, server_name)
+
+
+async def find_servers(ctx: HubContext, user: User) -> list[Server]:
+    """Return all servers of a user that have a row, the default one first, for the hub's own use."""
+    async with ctx.store.read() as tx:
+        rows = await tx.servers.of_users([user.id])
+    return list(map(ctx.activity.of_server, rows))
 
 
 async def ask_to_start(

@@ -8,21 +8,21 @@ from starlette.responses import Response
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.servers import count_ahead, find_server, get_server, may_read_log, waiting_text
-from carrel.domain.names import escape
+from carrel.domain.names import escape, full_name
 from carrel.domain.servers import Server
 from carrel.http.endpoint import get
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
-from carrel.web.visits import destination, go, spawn_url, wanted_next
+from carrel.web.visits import destination, go, spawn_url, stop_url, wanted_next
 
 
-@get("/hub/spawn-pending/{name:str}")
+@get("/hub/spawn-pending/{name:str}", "/hub/spawn-pending/{name:str}/{server:str}")
 async def spawn_pending(hub: HubContext, caller: Caller, pages: Pages, request: Request) -> Response:
     """Show how far a start is; lead on when it is ready, explain when it has failed."""
-    name = request.path_params["name"]
-    if name == caller.user.name and await find_server(hub, name) is None:
+    name, server_name = request.path_params["name"], request.path_params.get("server", "")
+    if name == caller.user.name and await find_server(hub, name, server_name) is None:
         return go(f"{hub.settings.base_url}hub/home")
-    server = await get_server(hub, caller, name)
+    server = await get_server(hub, caller, name, server_name)
     aim = wanted_next(hub, request)
     if server.ready:
         return go(destination(hub, server, aim))
@@ -32,7 +32,7 @@ async def spawn_pending(hub: HubContext, caller: Caller, pages: Pages, request: 
         return await _progress(hub, pages, request, server, aim)
     if server.failure is None and name == caller.user.name:
         return go(f"{hub.settings.base_url}hub/home")
-    return not_running(hub, pages, request, server, name, aim=aim)
+    return not_running(hub, pages, request, server, name, server_name, aim=aim)
 
 
 def not_running(
@@ -41,25 +41,27 @@ def not_running(
     request: Request,
     server: Server | None,
     user_name: str,
+    server_name: str = "",
     *,
     aim: str,
-    may_start: bool = True,
 ) -> Response:
     """Return the page of a server that does not run, with why its last start failed and a start button."""
     failure = server.failure if server else None
     visitor = facts_of(request.scope).caller
-    may_read = visitor is not None and may_read_log(visitor, user_name)
+    may_read = visitor is not None and may_read_log(visitor, user_name, server_name)
+    full = full_name(user_name, server_name)
     return pages.page(
         request,
         "not_running.html",
         status=424,
         server_user=user_name,
+        server_name=server_name,
         own=visitor is not None and visitor.user.name == user_name,
         failed=failure is not None,
         failure=failure,
         show_log=may_read,
-        may_start=may_start,
-        spawn_url=spawn_url(hub, user_name),
+        may_start=visitor is not None and visitor.may("start:servers", server=full),
+        spawn_url=spawn_url(hub, user_name, server_name),
         next=aim,
     )
 
@@ -67,7 +69,6 @@ def not_running(
 async def _progress(hub: HubContext, pages: Pages, request: Request, server: Server, aim: str) -> Response:
     generation = max(server.generation, server.wanted_generation)
     steps = hub.progress.of(server.id, generation)
-    name = escape(server.user_name)
     ahead = await count_ahead(hub, server) if server.waiting else 0
     return pages.page(
         request,
@@ -76,6 +77,19 @@ async def _progress(hub: HubContext, pages: Pages, request: Request, server: Ser
         steps=[step for step in steps if not (step.ready or step.failed)],
         waiting=waiting_text(ahead) if ahead else "",
         progress=max((step.progress for step in steps), default=0),
-        progress_url=f"{hub.settings.base_url}hub/api/users/{name}/server/progress",
+        progress_url=_progress_url(hub, server),
+        stop_url=stop_url(hub, server.user_name, server.name),
+        may_stop=_may_stop(request, server),
         ready_url=destination(hub, server, aim),
     )
+
+
+def _progress_url(hub: HubContext, server: Server) -> str:
+    user = f"{hub.settings.base_url}hub/api/users/{escape(server.user_name)}"
+    return f"{user}/servers/{escape(server.name)}/progress" if server.name else f"{user}/server/progress"
+
+
+def _may_stop(request: Request, server: Server) -> bool:
+    visitor = facts_of(request.scope).caller
+    full = full_name(server.user_name, server.name)
+    return visitor is not None and visitor.may("delete:servers", server=full)

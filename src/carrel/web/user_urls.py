@@ -17,7 +17,7 @@ from carrel.http.pages import Pages
 from carrel.http.request import RequestFacts, facts_of, header
 from carrel.lib.urls import first_argument, with_arguments
 from carrel.web.pending import not_running
-from carrel.web.visits import go, pending_url, spawn_url
+from carrel.web.visits import go, pending_url
 
 _HOPS = 4
 _FIRST_WAIT = 0.2
@@ -29,7 +29,7 @@ async def public_url(hub: HubContext, request: Request) -> Response:
     """Answer programs at once; send people below /hub, where their browser shows the log-in cookie."""
     name = request.path_params["name"]
     if _is_program(request):
-        await _mend_route(hub, name)
+        await _mend_route(hub, request)
         return _gone(hub, name)
     facts = facts_of(request.scope)
     below = facts.url.removeprefix(hub.settings.base_url)
@@ -41,14 +41,15 @@ async def hub_url(hub: HubContext, visitor: Caller | None, pages: Pages, request
     """Lead to the server, wait for its route, or show that it does not run."""
     name = request.path_params["name"]
     if _is_program(request):
-        await _mend_route(hub, name)
+        await _mend_route(hub, request)
         return _gone(hub, name)
     if visitor is None:
         return go(login_url(request))
     own = name == visitor.user.name
-    if not own and not visitor.may("access:servers", server=full_name(name, "")):
+    server = await _meant(hub, request)
+    server_name = "" if server is None else server.name
+    if not own and not visitor.may("access:servers", server=full_name(name, server_name)):
         raise NoSuchPage
-    server = await find_server(hub, name)
     if server is None and not own:
         raise NoSuchPage
     if server is not None and server.ready:
@@ -56,20 +57,7 @@ async def hub_url(hub: HubContext, visitor: Caller | None, pages: Pages, request
     aim = _server_address(hub, facts_of(request.scope))
     if server is not None and server.pending == "spawn":
         return go(with_arguments(pending_url(hub, server), next=aim))
-    may_start = visitor.may("start:servers", server=full_name(name, ""))
-    return not_running(hub, pages, request, server, name, aim=aim, may_start=may_start)
-
-
-@route(["GET"], "/hub/user-redirect", "/hub/user-redirect/{rest:path}")
-async def user_redirect(hub: HubContext, caller: Caller, request: Request) -> Response:
-    """Lead everybody to the same page of their own server, starting it first when needed."""
-    facts = facts_of(request.scope)
-    rest = facts.url.removeprefix(f"{hub.settings.base_url}hub/user-redirect").lstrip("/")
-    aim = server_prefix(hub.settings.base_url, caller.user.name) + rest
-    server = await find_server(hub, caller.user.name)
-    if server is not None and server.ready:
-        return go(aim)
-    return go(with_arguments(spawn_url(hub, caller.user.name), next=aim))
+    return not_running(hub, pages, request, server, name, server_name, aim=aim)
 
 
 async def _follow(hub: HubContext, pages: Pages, request: Request, server: Server) -> Response:
@@ -102,8 +90,16 @@ def _is_program(request: Request) -> bool:
     return facts.method not in {"GET", "HEAD"} or asks_json or "/api/" in facts.path
 
 
-async def _mend_route(hub: HubContext, name: str) -> None:
-    server = await find_server(hub, name)
+async def _meant(hub: HubContext, request: Request) -> Server | None:
+    """Return the server that an address names: the user's named one if there is one of the next segment."""
+    name, rest = request.path_params["name"], request.path_params.get("rest", "")
+    first = rest.partition("/")[0]
+    named = await find_server(hub, name, first) if first else None
+    return named or await find_server(hub, name)
+
+
+async def _mend_route(hub: HubContext, request: Request) -> None:
+    server = await _meant(hub, request)
     if server is not None and server.ready:
         hub.bus.publish(RouteMissing(server.user_name, server.name))
 
