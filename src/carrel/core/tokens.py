@@ -184,7 +184,10 @@ async def _check_scopes(
 ) -> None:
     """Return when a token with `scopes` can do nothing that its owner or its maker may not; raise Invalid."""
     owned = rights.scopes
-    wanted = owned.names if INHERIT in scopes else expand(scopes, owner.name, catalog=ctx.catalog)
+    try:
+        wanted = owned.names if INHERIT in scopes else expand(scopes, owner.name, catalog=ctx.catalog)
+    except Invalid as error:
+        raise Invalid(str(error), field="scopes") from None
     groups = await tx.groups.of_names(users_named(wanted))
     extra = sorted(scope for scope in wanted if not owned.covers(scope, groups))
     if extra:

@@ -24,17 +24,22 @@ def menu(hub: HubContext, caller: Caller, path: str) -> list[Entry]:
     shown = [("Home", "home", True)]
     shown.append(("Tokens", "token", caller.may("read:tokens", user=caller.user.name)))
     shown.append(("Administration", "admin", may_administrate(caller)))
-    return [_entry(hub, label, page, path) for label, page, may in shown if may]
+    base_url = f"{hub.settings.base_url}hub/"
+    return [
+        Entry(label, base_url + page, f"{path}/".startswith(f"{base_url}{page}/"))
+        for label, page, may in shown
+        if may
+    ]
 
 
-def sections(hub: HubContext, caller: Caller, path: str) -> list[Entry]:
-    """Return the sections of the administration that a visitor may see something of."""
+def sections(hub: HubContext, caller: Caller, current: str) -> list[Entry]:
+    """Return the sections of the administration that a visitor may see something of; one is the `current`."""
     shown = (
         ("Users", "admin", "list:users"),
         ("Groups", "admin/groups", "list:groups"),
     )
     return [
-        _entry(hub, label, page, path)
+        Entry(label, f"{hub.settings.base_url}hub/{page}", label == current)
         for label, page, scope in shown
         if caller.scopes.grant(scope) is not None
     ]
@@ -48,8 +53,3 @@ def services(hub: HubContext, caller: Caller) -> Sequence[Entry]:
 def may_administrate(caller: Caller) -> bool:
     """Tell whether the administration is there for somebody; what it shows still needs the scopes for it."""
     return caller.scopes.grant("admin-ui") is not None
-
-
-def _entry(hub: HubContext, label: str, page: str, path: str) -> Entry:
-    url = f"{hub.settings.base_url}hub/{page}"
-    return Entry(label, url, path == url or path.startswith(f"{url}/"))

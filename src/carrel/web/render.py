@@ -32,6 +32,15 @@ from carrel.web.menu import menu, services
 from carrel.web.static_files import StaticFile, read_static_files
 from carrel.web.times import duration, when
 
+#: What to do next, where the message does not say it.
+_HINTS = {
+    400: "Go back, change what it says there, and send it again.",
+    403: "Ask whoever runs this hub for the right to do it, or sign in as somebody who has it.",
+    405: "Nothing has been done. Go back and begin anew.",
+    409: "Somebody else may have been quicker. Look at how it is now.",
+    500: "If it happens again, tell whoever runs this hub the number below.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -85,6 +94,7 @@ class Renderer:
             "status_code": status,
             "status_message": _phrase(status),
             "message": message,
+            "hint": "" if retry else _HINTS.get(status, ""),
             "retry_url": facts_of(connection.scope).url if retry else "",
         }
         try:

@@ -28,7 +28,8 @@ def in_words(moment: Timestamp, now: Timestamp) -> str:
     if distance >= _FAR:
         return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"
     for seconds, unit in _UNITS:
-        count = int(distance // seconds)
+        # Half a minute more, so that an hour from a moment ago is an hour.
+        count = int((distance + 30) // seconds)
         if count:
             length = f"{count} {unit}{'' if count == 1 else 's'}"
             return f"{length} ago" if moment <= now else f"in {length}"
