@@ -31,6 +31,31 @@ TABLE: tuple[tuple[str, str, Any, tuple[int, ...]], ...] = (
     ("GET", "/users/ada/server", None, (403, 403, 404, 403, 200, 200)),
     ("POST", "/users/ada/server", None, (403, 403, 404, 403, 400, 400)),
     ("DELETE", "/users/ada/server", None, (403, 403, 404, 403, 204, 204)),
+    ("PUT", "/users/ada/server", None, (403, 403, 404, 403, 409, 409)),
+    ("PATCH", "/users/ada/server", {"user_options": {}}, (403, 403, 404, 403, 400, 400)),
+    *(
+        row
+        for name, there in (("", True), ("lab", False))
+        for row in (
+            ("GET", f"/users/ada/servers/{name}", None, (403, 403, 404, 403, *(2 * [200 if there else 404]))),
+            (
+                "POST",
+                f"/users/ada/servers/{name}",
+                None,
+                (403, 403, 404, 403, *(2 * [400 if there else 201])),
+            ),
+            ("PUT", f"/users/ada/servers/{name}", None, (403, 403, 404, 403, *(2 * [409 if there else 201]))),
+            (
+                *("PATCH", f"/users/ada/servers/{name}", {"user_options": {}}),
+                (403, 403, 404, 403, *(2 * [400 if there else 404])),
+            ),
+            (
+                *("DELETE", f"/users/ada/servers/{name}", None),
+                (403, 403, 404, 403, *(2 * [204 if there else 404])),
+            ),
+        )
+    ),
+    ("GET", "/users/ada/servers/lab/progress", None, (403, 403, 404, 403, 404, 404)),
     ("GET", "/users/ada/server/progress", None, (403, 403, 404, 403, 200, 200)),
     ("GET", "/users/ada/tokens", None, (403, 403, 404, 403, 200, 200)),
     ("POST", "/users/ada/tokens", None, (403, 403, 403, 403, 201, 201)),
@@ -68,6 +93,7 @@ PARTS = {
     "{secret:str}": "0000",
     "{token_id:str}": "a1",
     "{group:str}": "class",
+    "{server:str}": "lab",
     "{name:str}": "ada",
 }
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import carrel.core
+from carrel.core.server_records import ServerChanges
 from carrel.core.users import UserChanges
 from carrel.domain.errors import Forbidden, NotFound
 from carrel.domain.paging import PageRequest
@@ -42,6 +43,8 @@ GUARDED: dict[str, tuple[Any, ...]] = {
     "groups.set_properties": ("class", {}),
     "routes.list_routes": (),
     "routes.repair": (),
+    "server_records.create_server": ("ada", "lab"),
+    "server_records.change_server": ("ada", "", ServerChanges(user_options={})),
     "servers.get_server": ("ada",),
     "servers.look_at_server": ("ada",),
     "servers.ask_to_start": ("ada",),

@@ -156,11 +156,11 @@ async def test_it_closes_by_itself(broken: TrialHub) -> None:
 
 
 async def test_kinds(hub: TrialHub) -> None:
-    from carrel.core.drivers import build_driver
+    from carrel.core.drivers import Owner, build_driver
 
-    user = (await hub.find("ada")).user
+    owner = Owner((await hub.find("ada")).user)
     row = await hub.ask_start(options={"profile": "big"})
-    assert kind_of(build_driver(hub.ctx, row, user)) == "FakeSpawner: big"
+    assert kind_of(build_driver(hub.ctx, row, owner)) == "FakeSpawner: big"
     assert USERS <= FAILURES
 
 

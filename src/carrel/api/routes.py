@@ -21,6 +21,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     users.admin_access,
     servers.get_server,
     servers.start_server,
+    servers.create_server,
+    servers.change_server,
     servers.stop_server,
     servers.watch_server,
     tokens.list_tokens,

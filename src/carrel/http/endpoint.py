@@ -140,7 +140,8 @@ def _plain(name: str, in_path: set[str], kind: Any, default: Any) -> Fill:
     if name in _SURROUNDINGS:
         return _SURROUNDINGS[name]
     if name in in_path:
-        return lambda request: request.path_params[name]
+        # Of several paths of one handler, some may do without it.
+        return lambda request: request.path_params.get(name, default)
     return _argument(name, kind, default)
 
 

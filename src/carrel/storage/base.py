@@ -209,6 +209,13 @@ class Servers(Protocol):
         (id, user, name, created) and `last_activity` are not written.
         """
 
+    async def rename(self, server: Server, name: str) -> Server | None:
+        """Give `server` another name if its row still has `server.version`.
+
+        Returns the record with its new version, None when somebody else was first; raises Conflict when the
+        user has a server of that name.
+        """
+
     async def delete(self, server: Server) -> bool:
         """Remove the row if it still has `server.version`."""
 

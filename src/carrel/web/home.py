@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import logging
+import re
+import unicodedata
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from carrel.core.admission import named_server_limit
+from carrel.core.admission import named_server_limit, require_named_servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.health import check_health
 from carrel.core.servers import find_server, find_servers
 from carrel.domain.errors import CarrelError, Invalid, Unavailable
-from carrel.domain.names import check_server_name
+from carrel.domain.names import check_display_name, check_server_name
 from carrel.domain.servers import never_started
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
+from carrel.lib.urls import with_arguments
 from carrel.web.forms import Problems, read_form, text
 from carrel.web.servers import server_line
 from carrel.web.visits import default_page, go, spawn_url
 
+_OTHERS = re.compile(r"[^a-z0-9]+")
+_LONGEST_SLUG = 30
 _log = logging.getLogger("carrel.web")
 
 
@@ -53,25 +58,36 @@ async def send_home(hub: HubContext, visitor: Caller | None, pages: Pages, reque
     if visitor is None:
         return go(login_url(request))
     form, problem = await read_form(request)
-    name = text(form, "server_name")
     try:
         if problem is None:
-            await _check_new(hub, visitor, name)
-            return go(spawn_url(hub, visitor.user.name, name))
+            return go(await _address_of_new(hub, visitor, text(form, "server_name")))
     except CarrelError as error:
         problem = error
     return await _page(hub, visitor, pages, request, form, problem)
 
 
-async def _check_new(hub: HubContext, caller: Caller, name: str) -> None:
-    """Return when a server of this name could be added; what it takes to start it is asked there."""
-    await named_server_limit(hub, caller)
+async def _address_of_new(hub: HubContext, caller: Caller, called: str) -> str:
+    """Return where a server that is to be called so is started; raise Invalid when it could not be added."""
+    require_named_servers(hub)
+    name = _slug(called)
     try:
+        check_display_name(called)
         check_server_name(name)
     except Invalid as error:
         raise Invalid(str(error), field="server_name") from None
     if await find_server(hub, caller.user.name, name) is not None:
-        raise Invalid("There is one of this name already.", field="server_name")
+        raise Invalid(f"You have a server {name} already.", field="server_name")
+    address = spawn_url(hub, caller.user.name, name)
+    return address if name == called else with_arguments(address, display_name=called)
+
+
+def _slug(called: str) -> str:
+    """Return a name for addresses, out of what somebody would like to call their server."""
+    plain = unicodedata.normalize("NFKD", called).encode("ascii", "ignore").decode().lower()
+    slug = _OTHERS.sub("-", plain).strip("-")
+    if slug[:1].isdigit():
+        slug = f"server-{slug}"
+    return slug[:_LONGEST_SLUG].rstrip("-")
 
 
 async def _page(

@@ -29,6 +29,8 @@ def web_routes() -> list[Endpoint]:
         home.send_home,
         home.health,
         servers.stop,
+        servers.show_removal,
+        servers.send_removal,
         tokens.show_tokens,
         tokens.send_tokens,
         users.show_users,

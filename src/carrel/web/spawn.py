@@ -24,7 +24,7 @@ from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
-from carrel.lib.urls import with_arguments
+from carrel.lib.urls import first_argument, with_arguments
 from carrel.web.filling import fill_in
 from carrel.web.forms import read_form
 from carrel.web.visits import destination, go, pending_url, spawn_url, wanted_next
@@ -33,46 +33,52 @@ _OWN_FIELDS = {"_xsrf", "next"}
 _OPTION = "opt-"
 
 
-@get("/hub/spawn", "/hub/spawn/{name:str}", "/hub/spawn/{name:str}/{server:str}")
-async def visit_spawn(hub: HubContext, caller: Caller, pages: Pages, request: Request) -> Response:
+@get("/hub/spawn", "/hub/spawn/{name:str}", "/hub/spawn/{name:str}/{server_name:str}")
+async def visit_spawn(
+    hub: HubContext, caller: Caller, pages: Pages, request: Request, server_name: str = ""
+) -> Response:
     """Start the server, show its options form, or lead to where it is already.
 
     A link of another site starts nothing: its visitor gets a button.
     """
-    owner, name = await _owner(hub, caller, request), request.path_params.get("server", "")
-    elsewhere = await _already(hub, request, owner, name)
+    owner = await _owner(hub, caller, request, server_name)
+    elsewhere = await _already(hub, request, owner, server_name)
     if elsewhere is not None:
         return elsewhere
-    form = await options_form(hub, owner, name)
+    form = await options_form(hub, owner, server_name)
     query = _query_options(request)
     if is_foreign(request) or (form and not query):
-        return _page(hub, pages, request, owner, form=form)
+        return _page(hub, pages, request, owner, server_name, form=form)
     try:
-        options = await options_from_query(hub, owner, query, name) if query else None
+        options = await options_from_query(hub, owner, query, server_name) if query else None
     except Invalid as wrong:
-        return _page(hub, pages, request, owner, form=form, problem=wrong, chosen=query)
-    return await _start(hub, caller, request, owner, options)
+        form = fill_in(form, query, complete=False)
+        return _page(hub, pages, request, owner, server_name, form=form, problem=wrong)
+    return await _start(hub, caller, request, owner, server_name, options)
 
 
-@post("/hub/spawn", "/hub/spawn/{name:str}", "/hub/spawn/{name:str}/{server:str}")
-async def send_spawn(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
+@post("/hub/spawn", "/hub/spawn/{name:str}", "/hub/spawn/{name:str}/{server_name:str}")
+async def send_spawn(
+    hub: HubContext, visitor: Caller | None, pages: Pages, request: Request, server_name: str = ""
+) -> Response:
     """Start the server with what the form says."""
     if visitor is None:
         return go(login_url(request))
-    owner, name = await _owner(hub, visitor, request), request.path_params.get("server", "")
-    form = await options_form(hub, owner, name)
+    owner = await _owner(hub, visitor, request, server_name)
+    form = await options_form(hub, owner, server_name)
     fields, problem = await read_form(request)
     chosen = await _form_options(fields) or _query_options(request)
     try:
         if problem is None:
-            elsewhere = await _already(hub, request, owner, name)
+            elsewhere = await _already(hub, request, owner, server_name)
             if elsewhere is not None:
                 return elsewhere
-            options = await options_from_form(hub, owner, chosen, name) if form or chosen else None
-            return await _start(hub, visitor, request, owner, options, fields.get("next"))
+            options = await options_from_form(hub, owner, chosen, server_name) if form or chosen else None
+            return await _start(hub, visitor, request, owner, server_name, options, fields.get("next"))
     except (Invalid, OverLimit) as wrong:
         problem = wrong
-    return _page(hub, pages, request, owner, form=form, problem=problem, chosen=chosen)
+    form = fill_in(form, chosen)
+    return _page(hub, pages, request, owner, server_name, form=form, problem=problem)
 
 
 async def _start(
@@ -80,17 +86,18 @@ async def _start(
     caller: Caller,
     request: Request,
     owner: User,
+    server_name: str,
     options: Mapping[str, Any] | None,
     field: Any = None,
 ) -> Response:
-    name = request.path_params.get("server", "")
-    server = await ask_to_start(hub, caller, owner.name, name, options=options)
+    shown = first_argument(facts_of(request.scope).query, "display_name") or ""
+    server = await ask_to_start(hub, caller, owner.name, server_name, options, display_name=shown)
     return _to_pending(hub, request, server, wanted_next(hub, request, field))
 
 
-async def _already(hub: HubContext, request: Request, owner: User, name: str) -> Response | None:
+async def _already(hub: HubContext, request: Request, owner: User, server_name: str) -> Response | None:
     """Return the way to a server that runs or is about to change; None when it can be started."""
-    server = await find_server(hub, owner.name, name)
+    server = await find_server(hub, owner.name, server_name)
     if server is None:
         return None
     aim = wanted_next(hub, request)
@@ -104,11 +111,10 @@ def _to_pending(hub: HubContext, request: Request, server: Server, aim: str) -> 
     return go(with_arguments(page, next=aim) if aim else page)
 
 
-async def _owner(hub: HubContext, caller: Caller, request: Request) -> User:
+async def _owner(hub: HubContext, caller: Caller, request: Request, server_name: str) -> User:
     """Return whose server is meant; raises NotFound or Forbidden when the caller may not start it."""
     name = request.path_params.get("name", caller.user.name)
-    server = full_name(name, request.path_params.get("server", ""))
-    caller.require("start:servers", user=name, server=server)
+    caller.require("start:servers", user=name, server=full_name(name, server_name))
     if name == caller.user.name:
         return caller.user
     async with hub.store.read() as tx:
@@ -123,21 +129,19 @@ def _page(
     pages: Pages,
     request: Request,
     owner: User,
+    server_name: str,
     *,
     form: str,
     problem: CarrelError | None = None,
-    chosen: Mapping[str, list[Any]] | None = None,
 ) -> Response:
-    query, name = facts_of(request.scope).query, request.path_params.get("server", "")
-    action = spawn_url(hub, owner.name, name)
-    if chosen:
-        form = fill_in(form, chosen, complete=request.method == "POST")
+    query = facts_of(request.scope).query
+    action = spawn_url(hub, owner.name, server_name)
     return pages.page(
         request,
         "spawn.html",
         status=200 if problem is None else status_of(problem),
         for_user=owner,
-        server_name=name,
+        server_name=server_name,
         spawner_options_form=Markup(form),  # noqa: S704 - the deployer's own form
         error_message=str(problem or ""),
         url=f"{action}?{query}" if query else action,

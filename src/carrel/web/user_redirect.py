@@ -19,7 +19,7 @@ from carrel.http.endpoint import route
 from carrel.http.request import RequestFacts, facts_of, header
 from carrel.lib.awaiting import resolve_within
 from carrel.lib.urls import with_arguments
-from carrel.spawners.views import UserView
+from carrel.spawners.views import GroupView, UserView
 from carrel.web.visits import go, spawn_url
 
 #: How long the deployer's hook may take, in seconds.
@@ -53,12 +53,14 @@ async def user_redirect(hub: HubContext, caller: Caller, request: Request) -> Re
     elsewhere = await _ask_hook(hub, caller, facts, request)
     if elsewhere:
         return go(elsewhere)
-    rest = facts.url.removeprefix(f"{hub.settings.base_url}hub/user-redirect").lstrip("/")
-    aim = server_prefix(hub.settings.base_url, caller.user.name) + rest
-    server = await find_server(hub, caller.user.name)
+    settings = hub.settings
+    server_name = settings.default_server_name if settings.allow_named_servers else ""
+    rest = facts.url.removeprefix(f"{settings.base_url}hub/user-redirect").lstrip("/")
+    aim = server_prefix(settings.base_url, caller.user.name, server_name) + rest
+    server = await find_server(hub, caller.user.name, server_name)
     if server is not None and server.ready:
         return go(aim)
-    return go(with_arguments(spawn_url(hub, caller.user.name), next=aim))
+    return go(with_arguments(spawn_url(hub, caller.user.name, server_name), next=aim))
 
 
 async def _ask_hook(hub: HubContext, caller: Caller, facts: RequestFacts, request: Request) -> str:
@@ -71,7 +73,7 @@ async def _ask_hook(hub: HubContext, caller: Caller, facts: RequestFacts, reques
         name=caller.user.name,
         base_url=hub.settings.base_url,
         admin=caller.user.admin,
-        groups=caller.groups,
+        groups=tuple(map(GroupView, caller.groups)),
     )
     path = request.path_params.get("rest", "")
     try:
