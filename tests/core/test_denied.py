@@ -36,6 +36,7 @@ FREE = {
 #: All others, with arguments that are about ada, her server or her class.
 GUARDED: dict[str, tuple[Any, ...]] = {
     "activity_reports.report": ("ada", None, {}),
+    "applications.list_holdings": ("ada",),
     "groups.list_groups": (PAGE,),
     "groups.get_group": ("class",),
     "groups.create_groups": (["fresh"],),

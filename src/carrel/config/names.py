@@ -46,13 +46,11 @@ NOT_USED: dict[str, str] = {
     "show_config_json": "use `carrel --show-config`",
     "shutdown_on_logout": "servers keep running after log-out",
     "subdomain_hook": "all users are served on one host",
-    "token_expires_in_max_seconds": "users' tokens may live as long as they ask for",
     "trust_user_provided_tokens": "there are no tokens in the configuration",
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
     "trusted_downstream_ips": "the address of the nearest peer is taken for the client's",
     "upgrade_db": "the database is upgraded at start where that is safe",
     "use_legacy_stopped_server_status_code": "a stopped server answers 424",
-    "user_redirect_hook": "/hub/user-redirect leads to the user's server",
 }
 
 #: Never settings of JupyterHub, but seen in configurations.

@@ -66,6 +66,11 @@ class Settings:
         "The file that holds the cookie secret; made when missing, readable by its owner only.",
     )
     cookie_max_age_days: float = setting(14.0, "How long a log-in lasts, in days.")
+    token_expires_in_max_seconds: int = setting(
+        0,
+        "How long a token that somebody asks for may live, in seconds, and how long it lives when nothing is "
+        "said; 0 means without end.",
+    )
 
     # Who and what
     authenticator_class: Any = setting(
@@ -106,6 +111,11 @@ class Settings:
     )
     default_url: Any = setting(
         "", "Where a visit to the hub's root leads: a path, or a callable that takes the handler."
+    )
+    user_redirect_hook: Any = setting(
+        None,
+        "A callable that says where /hub/user-redirect/PATH leads: it takes the path, the request, the user "
+        "and the base URL, and returns a URL, or None for the user's own server. It may be a coroutine.",
     )
     concurrent_spawn_limit: int = setting(
         100, "How many starts run at once, on each hub; further ones wait their turn. 0 means no limit."

@@ -37,6 +37,8 @@ def read_value(field: Field[Any], default: Any, raw: Any) -> Any:
         return raw if callable(raw) else _text(raw)
     if field.name == "named_server_limit_per_user" and callable(raw):
         return raw
+    if field.name == "user_redirect_hook":
+        return _callable_or_none(raw)
     if field.name == "log_level":
         return _log_level(raw)
     if field.type == "bytes":
@@ -177,6 +179,12 @@ def _log_level(raw: Any) -> int | str:
         f"it must be one of {', '.join(names)} or a number such as {logging.DEBUG}, "
         f"not {describe('log_level', raw)}"
     )
+
+
+def _callable_or_none(raw: Any) -> Any:
+    if raw is None or callable(raw):
+        return raw
+    raise Unfit(f"it must be a callable or None, not {describe('hook', raw)}")
 
 
 def _class(raw: Any) -> Any:

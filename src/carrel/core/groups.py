@@ -126,7 +126,7 @@ async def set_groups(
         caller.require("groups", group=name)
         group = await tx.groups.get(name)
         if group is None:
-            raise Invalid(f"No such group: {name[:80]}")
+            raise Invalid(f"No such group: {name[:80]}", field="groups")
         if name in present:
             await _leave(tx, group, {user.id})
         else:
@@ -201,7 +201,7 @@ async def _find_users(ctx: HubContext, tx: Transaction, names: Sequence[str]) ->
     found = {user.name: user for user in await tx.users.named(wanted)}
     for name in wanted:
         if name not in found:
-            raise Invalid(f"No such user: {name[:80]}")
+            raise Invalid(f"No such user: {name[:80]}", field="users")
     return [found[name] for name in wanted]
 
 

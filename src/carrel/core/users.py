@@ -137,7 +137,8 @@ async def create_users(
     bad = [name for name in wanted if not _is_good(ctx, name)]
     if bad:
         raise Invalid(
-            f"Invalid username{'s' if len(bad) > 1 else ''}: {', '.join(_short(name) for name in bad)}"
+            f"Invalid username{'s' if len(bad) > 1 else ''}: {', '.join(_short(name) for name in bad)}",
+            field="names",
         )
     await _welcome(ctx, wanted)
     created: list[User] = []
@@ -180,7 +181,7 @@ async def change_user(ctx: HubContext, caller: Caller, name: str, changes: UserC
     if new_name is not None and new_name != name:
         new_name = ctx.authenticator.normalize_username(new_name)
         if not _is_good(ctx, new_name):
-            raise Invalid(f"Invalid username: {_short(new_name)!r}")
+            raise Invalid(f"Invalid username: {_short(new_name)!r}", field="name")
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
@@ -225,9 +226,9 @@ def _refuse_for_admins(
 
 async def _rename(tx: Transaction, user: User, new_name: str) -> None:
     if any(server.active for server in await tx.servers.of_users([user.id])):
-        raise Invalid(f"Stop the servers of {user.name} before renaming")
+        raise Invalid(f"Stop the servers of {user.name} before renaming", field="name")
     if await tx.users.get(new_name) is not None:
-        raise Invalid(f"User {new_name} already exists, username must be unique")
+        raise Invalid(f"User {new_name} already exists, username must be unique", field="name")
     await tx.users.rename(user.id, new_name)
 
 

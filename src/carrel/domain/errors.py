@@ -26,7 +26,11 @@ class Conflict(CarrelError):
 
 
 class Invalid(CarrelError):
-    """The request is wrong whoever sends it."""
+    """The request is wrong whoever sends it; `field` names the part that is, where a form has several."""
+
+    def __init__(self, message: str = "", *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Unauthenticated(CarrelError):

@@ -163,6 +163,11 @@ class Scopes:
         )
         """The groups on whose members some scope depends."""
 
+    @property
+    def held(self) -> Collection[str]:
+        """Return the bare names of the scopes that are held for anything at all."""
+        return self._index.keys()
+
     def grant(self, scope: str) -> Grant | None:
         """Return to what the scope of this bare name applies; None when it is not held at all."""
         return self._index.get(scope)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.routing import Route, Router
 from carrel.core.context import HubContext
 from carrel.http.endpoint import BoundHandler, Endpoint
 from carrel.http.errors import answer, answer_error
+from carrel.http.identify import identify
 from carrel.http.openapi import ApiDescription
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of, hub_of, is_api
@@ -57,7 +59,12 @@ class HubApplication:
         if path.endswith("/") and path != "/":
             await self._router({**scope, "path": path.rstrip("/")}, receive, send)
         else:
-            await answer(Request(scope, receive), 404, None)(scope, receive, send)
+            request = Request(scope, receive)
+            # The page has the visitor's menu. It must be there without a database, too.
+            if not _of_the_api(request):
+                with suppress(StorageUnavailable):
+                    await identify(request)
+            await answer(request, 404, None)(scope, receive, send)
 
 
 async def _handle(handler: BoundHandler, request: Request) -> Response:

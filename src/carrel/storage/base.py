@@ -296,6 +296,9 @@ class OAuth(Protocol):
         """Add a client, or replace the one with its id."""
 
     async def get_client(self, client_id: str) -> OAuthClient | None: ...
+    async def descriptions(self, client_ids: Iterable[str]) -> Mapping[str, str]:
+        """Return what those of the clients that exist say they are, by id."""
+
     async def delete_clients_of_server(self, server_id: int) -> int: ...
     async def add_code(self, code: OAuthCode) -> None: ...
     async def take_code(self, hashed: str) -> OAuthCode | None:
