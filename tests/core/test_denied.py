@@ -17,7 +17,7 @@ from carrel.core.users import UserChanges
 from carrel.domain.errors import Forbidden, NotFound
 from carrel.domain.paging import PageRequest
 from carrel.domain.scope_catalog import METASCOPES, SCOPES
-from carrel.storage.base import UserFilter
+from carrel.storage.repositories import UserFilter
 from carrel.testing.hub import TrialHub
 
 PAGE = PageRequest()

@@ -19,7 +19,8 @@ from carrel.domain.scope_catalog import Catalog
 from carrel.domain.users import User
 from carrel.lib.awaiting import resolve
 from carrel.lib.clock import Clock
-from carrel.storage.base import BearerKind, Store, Transaction
+from carrel.storage.base import Store, Transaction
+from carrel.storage.repositories import BearerKind
 
 _BEARERS: tuple[BearerKind, ...] = ("groups", "services")
 _log = logging.getLogger("carrel.rights")

@@ -24,7 +24,8 @@ from carrel.domain.scopes import Scopes
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
-from carrel.storage.base import Transaction, UserFilter
+from carrel.storage.base import Transaction
+from carrel.storage.repositories import UserFilter
 
 READ_ANY = (
     "read:users",

@@ -59,7 +59,7 @@ _OF_NAMES = (
 
 
 class SqlGroups:
-    """See `carrel.storage.base.Groups`."""
+    """See `carrel.storage.repositories.Groups`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

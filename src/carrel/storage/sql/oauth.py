@@ -53,7 +53,7 @@ _PURGE_CODES = delete(oauth_codes).where(oauth_codes.c.expires <= bindparam("now
 
 
 class SqlOAuth:
-    """See `carrel.storage.base.OAuth`."""
+    """See `carrel.storage.repositories.OAuth`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

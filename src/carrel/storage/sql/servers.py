@@ -175,7 +175,7 @@ _TOUCH = (
 
 
 class SqlServers:
-    """See `carrel.storage.base.Servers`."""
+    """See `carrel.storage.repositories.Servers`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

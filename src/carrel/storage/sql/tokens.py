@@ -62,7 +62,7 @@ _TOUCH = (
 
 
 class SqlTokens:
-    """See `carrel.storage.base.Tokens`."""
+    """See `carrel.storage.repositories.Tokens`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -25,7 +25,7 @@ from carrel.domain.errors import Conflict, NotFound
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
-from carrel.storage.base import UserFilter
+from carrel.storage.repositories import UserFilter
 from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Link, OneOf, Row, Value
 from carrel.storage.sql.tables import ACTIVE, READY, group_members, groups, servers, users
@@ -69,7 +69,7 @@ _SORTS: Mapping[str, ColumnElement[Any]] = {
 
 
 class SqlUsers:
-    """See `carrel.storage.base.Users`."""
+    """See `carrel.storage.repositories.Users`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

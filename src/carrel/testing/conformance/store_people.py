@@ -11,7 +11,8 @@ from carrel.domain.errors import Conflict, NotFound
 from carrel.domain.paging import PageRequest
 from carrel.domain.servers import Actual, Wanted
 from carrel.domain.tokens import Session
-from carrel.storage.base import Store, UserFilter
+from carrel.storage.base import Store
+from carrel.storage.repositories import UserFilter
 from carrel.testing.conformance.store_records import (
     NAMES,
     NOW,
