@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carrel.api import authorizations, groups, info, proxy, servers, shutdown, tokens, users
+from carrel.api import authorizations, groups, info, proxy, servers, services, shutdown, tokens, users
 from carrel.http.endpoint import Endpoint
 
 # The two that every single-user server asks come first: routes are tried in this order.
@@ -35,6 +35,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     groups.add_members,
     groups.remove_members,
     groups.set_properties,
+    services.list_services,
+    services.get_service,
+    services.create_service,
+    services.delete_service,
     proxy.list_routes,
     proxy.repair_routes,
     authorizations.token_owner,

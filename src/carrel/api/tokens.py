@@ -99,5 +99,5 @@ def _new_token(body: bytes) -> NewToken:
 
 
 def _note(caller: Caller, owner: str) -> str:
-    others = "" if caller.user.name == owner else f" by user {caller.user.name}"
+    others = "" if caller.is_user(owner) else f" by {caller.kind} {caller.name}"
     return f"Requested via api{others}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
+from carrel.config.services import read_services
 
 _EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]*|\[[0-9A-Fa-f:.%]+\]")
@@ -89,6 +90,12 @@ def _rights(settings: Settings) -> Iterator[Finding]:
     yield from read_rights(settings)[1]
 
 
+def _services(settings: Settings) -> Iterator[Finding]:
+    yield from read_services(settings)[1]
+    if settings.service_check_interval < 0:
+        yield "service_check_interval", "it must be 0 or more", True
+
+
 _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _ports,
     _hosts,
@@ -98,4 +105,5 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _named,
     _cleanup,
     _rights,
+    _services,
 )

@@ -29,6 +29,7 @@ from carrel.domain.servers import Server
 from carrel.domain.tokens import Session, Token
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
+from carrel.storage.services import Services
 
 
 class StorageError(Exception):
@@ -175,6 +176,9 @@ class Tokens(Protocol):
     async def of_user(self, user_id: int) -> Sequence[Token]: ...
     async def delete(self, token_id: int) -> bool: ...
     async def delete_of_client(self, user_id: int, client_id: str) -> int: ...
+    async def delete_all_of_client(self, client_id: str) -> int:
+        """Remove what all users' browsers were given for an OAuth client that goes away."""
+
     async def delete_of_server(self, server_id: int) -> int:
         """Remove a server's own token and those that its OAuth client was given."""
 
@@ -277,6 +281,9 @@ class OAuth(Protocol):
 
     async def get_client(self, client_id: str) -> OAuthClient | None: ...
     async def delete_clients_of_server(self, server_id: int) -> int: ...
+    async def delete_client(self, client_id: str) -> None:
+        """Remove a client and its codes; unknown ones are fine."""
+
     async def add_code(self, code: OAuthCode) -> None: ...
     async def take_code(self, hashed: str) -> OAuthCode | None:
         """Return the code and remove it: only one caller ever gets it."""
@@ -311,6 +318,8 @@ class Transaction(Protocol):
     def sessions(self) -> Sessions: ...
     @property
     def servers(self) -> Servers: ...
+    @property
+    def services(self) -> Services: ...
     @property
     def oauth(self) -> OAuth: ...
     @property

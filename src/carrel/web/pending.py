@@ -54,7 +54,7 @@ def not_running(
         "not_running.html",
         status=424,
         server_user=user_name,
-        own=visitor is not None and visitor.user.name == user_name,
+        own=visitor is not None and visitor.is_user(user_name),
         failed=failure is not None,
         failure=failure,
         show_log=may_read,

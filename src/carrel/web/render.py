@@ -119,7 +119,7 @@ class Renderer:
         facts = facts_of(connection.scope)
         authenticator = hub_of(connection).authenticator
         hub_url = f"{self._settings.base_url}hub/"
-        user = self.person(facts.caller) if facts.caller else None
+        user = self.person(facts.caller) if facts.caller and not facts.caller.service else None
         return {
             "base_url": hub_url,
             "prefix": self._settings.base_url,

@@ -45,7 +45,7 @@ async def hub_url(hub: HubContext, visitor: Caller | None, pages: Pages, request
         return _gone(hub, name)
     if visitor is None:
         return go(login_url(request))
-    own = name == visitor.user.name
+    own = visitor.is_user(name)
     if not own and not visitor.may("access:servers", server=full_name(name, "")):
         raise NoSuchPage
     server = await find_server(hub, name)
