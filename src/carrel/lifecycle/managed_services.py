@@ -133,7 +133,7 @@ class ServiceRunner:
             if not await self._adopt(service):
                 await self._start(service)
         if self._process is not None and await wait_until_gone(self._process, _RENEW):
-            self._note_end(service, self._process)
+            await self._note_end(service, self._process)
         await asyncio.to_thread(self._machine.bound, service.id)
         return 0.0
 
@@ -207,15 +207,18 @@ class ServiceRunner:
             self._service = None
             await self._end()
 
-    def _note_end(self, service: Service, process: Process) -> None:
+    async def _note_end(self, service: Service, process: Process) -> None:
         self._process = None
         lasted = self._ctx.clock.monotonic() - self._started
         if lasted >= _GOOD_RUN:
             self._backoff.clear(self._name)
         pause = self._backoff.fail(self._name)
-        how, said = exit_words(process), self._machine.tail(service.id, self._token)
-        text = "Service %s %s after %.0f s; it is started again in %.0f s. Its last words:\n%s"
-        _log.error(text, self._name, how, lasted, pause, said or "(none)")
+        for line in self._machine.tail(service.id, self._token).splitlines():
+            _log.error("Service %s wrote: %s", self._name, line)
+        text = "Service %s %s after %.0f s; it is started again in %.0f s"
+        _log.error(text, self._name, exit_words(process), lasted, pause)
+        async with self._ctx.store.write() as tx:
+            await tx.services.set_process(service.id, self._owner, "", 0, "")
 
     async def _end(self) -> None:
         process, self._process = self._process, None

@@ -39,6 +39,7 @@ from carrel.lifecycle.service_environment import (
 )
 from carrel.spawners.commands import path_with
 from carrel.spawners.environment import HUB_LABEL, PID_LABEL
+from carrel.spawners.errors import StartError
 from carrel.spawners.logfiles import bound_log, log_path, open_log, read_tail
 from carrel.spawners.orphans import is_server
 
@@ -83,17 +84,16 @@ class ServiceMachine:
         env = service_environment(self.setting, token, self.hub, self.environ, account)
         command = self.setting.command
         cwd = str(self.directory / self.setting.cwd)
-        output = open_log(self.log_file(service_id))
         try:
             env["PATH"] = path_with(command[0], env)
-            program = Program(
-                argv=command, env=env, account=account, pid_variable=PID_LABEL, popen={"cwd": cwd}
-            )
+        except StartError as error:
+            raise CannotStart(str(error)) from None
+        program = Program(argv=command, env=env, account=account, pid_variable=PID_LABEL, popen={"cwd": cwd})
+        output = open_log(self.log_file(service_id))
+        try:
             return await launch(program, output)
         except OSError as error:
             raise CannotStart(f"{error.strerror}: {error.filename or cwd}") from error
-        except Exception as error:
-            raise CannotStart(str(error)) from error
         finally:
             os.close(output)
 
