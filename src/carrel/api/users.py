@@ -12,7 +12,8 @@ from starlette.responses import Response
 from carrel.api.limits import MANY, Names
 from carrel.api.models import IdentityModel, UserModel, identity_model, user_model
 from carrel.api.paging import PAGES, PageModel, page_request, paged, pages_of
-from carrel.core import activity_reports, users
+from carrel.api.services import ServiceIdentityModel, service_identity
+from carrel.core import activity_reports, services, users
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Forbidden, Invalid, Unauthenticated
@@ -95,11 +96,13 @@ class ActivityReport(Struct):
 
 
 @get("/user", summary="Who am I")
-async def whoami(hub: HubContext, visitor: Caller | None) -> IdentityModel:
+async def whoami(hub: HubContext, visitor: Caller | None) -> IdentityModel | ServiceIdentityModel:
     """Return the caller with the scopes of the token or session in use."""
     caller = visitor
     if caller is None:
         raise Unauthenticated
+    if caller.service is not None:
+        return service_identity(caller, await services.get_self(hub, caller), hub.settings.base_url)
     record = await users.get_self(hub, caller)
     return identity_model(caller, record, hub.settings.base_url)
 

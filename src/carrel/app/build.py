@@ -16,11 +16,13 @@ from carrel.config.plugins import check_plugins
 from carrel.config.rights import read_rights
 from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.config.secrets import cookie_secret, own_secret
+from carrel.config.services import read_services
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_cookie_secret, load_hub_id, load_named_users
 from carrel.core.cache import CallerCache
 from carrel.core.context import HubContext
 from carrel.core.rights import load_rights
+from carrel.core.service_records import load_services
 from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
@@ -102,6 +104,8 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
         await load_named_users(store, authenticator, clock)
         if claim:
             await load_rights(store, authenticator, clock, rights)
+            services = read_services(settings)[0]
+            await load_services(store, authenticator, clock, settings.base_url, (rights, services))
         try:
             yield ctx
         finally:

@@ -13,6 +13,7 @@ from carrel.app.build import open_hub, runtime_directory
 from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
+from carrel.app.services import OwnServices
 from carrel.app.web_app import build_web_app
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
@@ -86,6 +87,7 @@ async def run_workers(
     """
     routes = RouteKeeper(ctx)
     reconciler = Reconciler(ctx, probe or HttpProbe(), routes, ctx.peers.owner, give_up)
+    services = OwnServices(ctx)
     others = OtherHubs(ctx)
     await others.join()
     if start_proxy:
@@ -98,6 +100,7 @@ async def run_workers(
     }
     if start_proxy:
         work |= {"routes": routes.run(), "proxy activity": _poll_activity(ctx), "purge": _purge(ctx)}
+        work |= services.work()
     ctx.bus.listen(reconciler.heed)
     ctx.bus.listen(routes.heed)
     tasks = [asyncio.create_task(steps, name=name) for name, steps in work.items()]
@@ -110,6 +113,7 @@ async def run_workers(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await services.stop()
         try:
             await ctx.activity.flush(ctx.store)
         except StorageUnavailable as error:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.domain.roles import USER, Role, scopes_of_token, scopes_of_user
+from carrel.domain.roles import USER, Role, scopes_of_service, scopes_of_token, scopes_of_user
 from carrel.domain.scopes import Scopes, expand, groups_named, known, reduce, users_named
+from carrel.domain.services import Service
 from carrel.domain.shares import Share, gives
+from carrel.domain.tokens import Token
 from carrel.domain.users import User
 from carrel.lib.ids import digest, same, token_prefix
 from carrel.storage.base import Transaction
@@ -75,12 +77,20 @@ def _by_roles(ctx: HubContext, user: User, roles: Sequence[Role]) -> frozenset[s
     return scopes_of_user(user.name, user.admin, granted, ctx.catalog)
 
 
+async def rights_of_service(ctx: HubContext, tx: Transaction, service: Service) -> Rights:
+    """Return what a service may do now: by its admin flag and by the roles that name it."""
+    held = (await tx.roles.of_bearers("services", [service.name])).get(service.name, ())
+    granted = known((scope for role in held for scope in role.scopes), ctx.catalog)
+    scopes = scopes_of_service(service.name, service.admin, granted, ctx.catalog)
+    return Rights(Scopes(scopes), roles=tuple(role.name for role in held))
+
+
 async def caller_of_token(ctx: HubContext, secret: str) -> Caller | None:
     """Return who holds an API token, or None when it is unknown or expired."""
     now = ctx.clock.now()
     hashed = digest(secret)
     caller = ctx.callers.get(hashed, now) or await _look_up_token(ctx, secret, hashed)
-    if caller is not None and caller.token is not None:
+    if caller is not None and isinstance(caller.token, Token):
         ctx.activity.token(caller.token.id, now, caller.token.last_activity)
         if caller.token.server_id is None:
             ctx.activity.user(caller.user.id, now, caller.user.last_activity)
@@ -104,7 +114,7 @@ async def towards(ctx: HubContext, caller: Caller, names: Iterable[str]) -> Call
     """
     if not caller.scopes.group_filters:
         return caller
-    wanted = sorted(set(names) - caller.groups_of.keys() - {caller.user.name})
+    wanted = sorted({name for name in names if not caller.is_user(name)} - caller.groups_of.keys())
     if not wanted:
         return caller
     async with ctx.store.read() as tx:
@@ -117,7 +127,9 @@ async def _look_up_token(ctx: HubContext, secret: str, hashed: str) -> Caller | 
     epoch = ctx.callers.epoch
     async with ctx.store.read() as tx:
         token = await tx.tokens.find(token_prefix(secret), hashed)
-        if token is None or not same(token.hashed, hashed) or token.expired(ctx.clock.now()):
+        if token is None:
+            return await _look_up_service(ctx, tx, secret, epoch)
+        if not same(token.hashed, hashed) or token.expired(ctx.clock.now()):
             return None
         user = await tx.users.get_by_id(token.user_id)
         if user is None:
@@ -125,7 +137,7 @@ async def _look_up_token(ctx: HubContext, secret: str, hashed: str) -> Caller | 
         rights = await rights_of(ctx, tx, user)
         scopes = await token_scopes(ctx, tx, user, token.scopes, rights)
     caller = Caller(
-        user=user,
+        owner=user,
         scopes=scopes,
         token=token,
         session_id=token.session_id,
@@ -135,6 +147,21 @@ async def _look_up_token(ctx: HubContext, secret: str, hashed: str) -> Caller | 
         owners=rights.owners,
     )
     ctx.callers.put(hashed, caller, token.expires, epoch)
+    return caller
+
+
+async def _look_up_service(ctx: HubContext, tx: Transaction, secret: str, epoch: int) -> Caller | None:
+    hashed = digest(secret)
+    token = await tx.services.find_token(token_prefix(secret), hashed)
+    if token is None or not same(token.hashed, hashed):
+        return None
+    service = await tx.services.get_by_id(token.service_id)
+    if service is None:
+        return None
+    rights = await rights_of_service(ctx, tx, service)
+    watched = rights.scopes.group_filters
+    caller = Caller(owner=service, scopes=rights.scopes, token=token, roles=rights.roles, watches=watched)
+    ctx.callers.put(hashed, caller, None, epoch)
     return caller
 
 
@@ -149,7 +176,7 @@ async def _look_up_session(ctx: HubContext, hashed: str) -> Caller | None:
             return None
         rights = await rights_of(ctx, tx, user)
     caller = Caller(
-        user=user,
+        owner=user,
         scopes=rights.scopes,
         session_id=session.session_id,
         session_hash=hashed,

@@ -10,6 +10,7 @@ from carrel.domain.causes.rule import End, Stage
 from carrel.domain.errors import Invalid, OverLimit, Unavailable
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.names import check_server_name, shortened
+from carrel.domain.services import Service
 from carrel.domain.users import User
 from carrel.lib.awaiting import resolve_within
 from carrel.storage.base import Transaction
@@ -22,7 +23,7 @@ _COME_BACK = 120.0
 class Asking:
     """Who asks for a named server, with the one attribute of JupyterHub's handler that callables read."""
 
-    current_user: User
+    current_user: User | Service
 
 
 def require_named_servers(ctx: HubContext) -> None:
@@ -40,7 +41,7 @@ async def named_server_limit(ctx: HubContext, caller: Caller) -> int:
     if not callable(limit) or not ctx.settings.allow_named_servers:
         return int(limit) if not callable(limit) else 0
     try:
-        return int(await resolve_within(limit(Asking(caller.user)), _CALL_LIMIT) or 0)
+        return int(await resolve_within(limit(Asking(caller.owner)), _CALL_LIMIT) or 0)
     except Exception as error:
         raise Unavailable(f"JupyterHub.named_server_limit_per_user cannot tell the limit: {error}") from error
 

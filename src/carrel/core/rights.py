@@ -76,7 +76,7 @@ async def sync_roles(tx: Transaction, user: User, roles: Sequence[RoleSetting]) 
             found = [member.id for member in await tx.users.named(each.users)]
             await _set_users(tx, role_id, found, managed=True)
         await tx.roles.grant(role_id, [user.id], managed=True)
-        if role != stored.get(each.name) or (each.users, each.groups) != (None, None):
+        if role != stored.get(each.name) or (each.users, each.groups, each.services) != (None, None, None):
             tx.announce(RolesChanged())
     wanted = {each.name for each in roles}
     for role in held:

@@ -10,7 +10,15 @@ from typing import Any
 
 from carrel.core.context import HubContext
 from carrel.core.routes import route_of, started_elsewhere, wanted_routes
-from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing, RoutesDoubted, ServerChanged
+from carrel.domain.events import (
+    Event,
+    EventsMissed,
+    HubsChanged,
+    RouteMissing,
+    RoutesDoubted,
+    ServerChanged,
+    ServiceChanged,
+)
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.lib.awaiting import TookTooLong, resolve_within
@@ -27,6 +35,7 @@ _PATIENCE = 15.0
 _RETRY = 0.5
 _CHANGE_LIMIT = 20.0
 _TABLE_LIMIT = 60.0
+_DOUBTS = RouteMissing | RoutesDoubted | HubsChanged | ServiceChanged | EventsMissed
 _log = logging.getLogger("carrel.routes")
 
 
@@ -153,7 +162,7 @@ class RouteKeeper:
         was set before this hub last set the table.
         """
         late = isinstance(event, ServerChanged) and event.server_id in self._starting
-        if late or isinstance(event, RouteMissing | RoutesDoubted | HubsChanged | EventsMissed):
+        if late or isinstance(event, _DOUBTS):
             self.nudge()
 
     async def run(self) -> None:

@@ -32,6 +32,7 @@ from carrel.storage.repositories import (
     Tokens,
     Users,
 )
+from carrel.storage.services import Services
 
 
 class StorageError(Exception):
@@ -68,6 +69,8 @@ class Transaction(Protocol):
     def sessions(self) -> Sessions: ...
     @property
     def servers(self) -> Servers: ...
+    @property
+    def services(self) -> Services: ...
     @property
     def oauth(self) -> OAuth: ...
     @property

@@ -155,6 +155,9 @@ class Tokens(Protocol):
     async def of_user(self, user_id: int) -> Sequence[Token]: ...
     async def delete(self, token_id: int) -> bool: ...
     async def delete_of_client(self, user_id: int, client_id: str) -> int: ...
+    async def delete_all_of_client(self, client_id: str) -> int:
+        """Remove what all users' browsers were given for an OAuth client that goes away."""
+
     async def delete_of_server(self, server_id: int) -> int:
         """Remove a server's own token and those that its OAuth client was given."""
 
@@ -267,6 +270,9 @@ class OAuth(Protocol):
         """Return what those of the clients that exist say they are, by id."""
 
     async def delete_clients_of_server(self, server_id: int) -> int: ...
+    async def delete_client(self, client_id: str) -> None:
+        """Remove a client and its codes; unknown ones are fine."""
+
     async def add_code(self, code: OAuthCode) -> None: ...
     async def take_code(self, hashed: str) -> OAuthCode | None:
         """Return the code and remove it: only one caller ever gets it."""

@@ -50,7 +50,6 @@ _ANYTHING = "status | body | json* | header.* | cookie.* | event*"
 
 #: JupyterHub has it, Carrel will: rows go when the endpoints come.
 NOT_YET: tuple[Difference, ...] = (
-    Difference("Services: `/services` and all below", "", _ANYTHING, "* /services*"),
     Difference(
         "Shares: `/shares`, `/share-codes`, `/users/NAME/shared`, `/groups/NAME/shared`, `/hub/accept-share`",
         "",
@@ -166,7 +165,8 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "json.message",
         "POST * | PATCH * | PUT * | DELETE *",
         "make users: * | names that are no texts | make admins | change a user: * | change a user who*"
-        " | make a token: * | a server, refused* | a server, reported active"
+        " | make a token: * | make a service: a * | make a service: an unknown key"
+        " | make a service: bad UTF-8 | a server, refused* | a server, reported active"
         " | a server, of a user reported active | shut down, refused | groups | every method*",
     ),
     Difference(
@@ -185,7 +185,37 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "Carrel reads the body before it looks into the database.",
         "status | json.status | json.message",
         "PATCH /users/nemo | POST /users/nemo/activity | POST /groups/nobodies/users"
-        " | DELETE /groups/nobodies/users | PUT /groups/nobodies/properties",
+        " | DELETE /groups/nobodies/users | PUT /groups/nobodies/properties | POST /services/board",
+    ),
+    Difference(
+        "It is said why a service cannot be made",
+        "JupyterHub says that it failed.",
+        "json.message",
+        "POST /services/*",
+        "make a service: a scheme* | make a service: a client* | make a service: no redirect"
+        " | services' names that are none",
+    ),
+    Difference(
+        "A token makes no service that may do more than the token, though its owner may",
+        "Its holder would get what the token was kept from.",
+        _ANYTHING,
+        "* /services/made",
+        "make services with few rights",
+        "service maker",
+    ),
+    Difference(
+        "Names of services are escaped in their `prefix`",
+        "It is a path of the URL.",
+        "json.prefix",
+        "* /services/*",
+        "services' names",
+    ),
+    Difference(
+        "What is left out of a service's definition is its default, wherever the service is shown",
+        "JupyterHub's `/user` says null.",
+        "json.info | json.url | json.display",
+        "GET /user | GET /authorizations/token/*",
+        who="boss | admin",
     ),
     Difference(
         "A slash at the end of a path changes nothing; JupyterHub finds nothing there, or an empty name",

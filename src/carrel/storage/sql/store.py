@@ -22,6 +22,7 @@ from carrel.storage.sql.hubs import SqlHubs
 from carrel.storage.sql.oauth import SqlOAuth
 from carrel.storage.sql.roles import SqlRoles
 from carrel.storage.sql.servers import SqlServers
+from carrel.storage.sql.services import SqlServices
 from carrel.storage.sql.sessions import SqlSessions
 from carrel.storage.sql.share_codes import SqlShareCodes
 from carrel.storage.sql.shares import SqlShares
@@ -70,6 +71,10 @@ class SqlTransaction:
     @property
     def servers(self) -> SqlServers:
         return SqlServers(self._link)
+
+    @property
+    def services(self) -> SqlServices:
+        return SqlServices(self._link)
 
     @property
     def oauth(self) -> SqlOAuth:

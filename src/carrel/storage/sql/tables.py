@@ -179,8 +179,8 @@ role_users = Table(
     Index("ix_role_users_user_id", "user_id"),
 )
 
-# By name: whoever removes a group and makes it again must not shake off what its members may do, and services
-# have no row.
+# By name: whoever removes a group and makes it again must not shake off what its members may do. Who adds a
+# service must hold what is waiting for its name.
 role_bearers = Table(
     "role_bearers",
     metadata,
@@ -288,6 +288,42 @@ share_codes = Table(
     Column("expires", Double, nullable=False, index=True),
     Column("exchange_count", Integer, nullable=False),
     Column("last_exchanged", Double),
+    sqlite_autoincrement=True,
+)
+
+services = Table(
+    "services",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", _NAME, nullable=False, unique=True),
+    Column("admin", Boolean, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("client_id", Text, unique=True),
+    Column("no_confirm", Boolean, nullable=False),
+    Column("display", Boolean, nullable=False),
+    Column("info", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("timeout", Integer, nullable=False),
+    Column("from_config", Boolean, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_expires", Double),
+    Column("node", Text, nullable=False, server_default=""),
+    Column("pid", Integer, nullable=False, server_default="0"),
+    Column("start_time", Text, nullable=False, server_default=""),
+    sqlite_autoincrement=True,
+)
+
+service_tokens = Table(
+    "service_tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("service_id", ForeignKey("services.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("prefix", Text, nullable=False),
+    Column("hashed", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("generated", Boolean, nullable=False),
+    UniqueConstraint("prefix", "hashed"),
     sqlite_autoincrement=True,
 )
 

@@ -1,4 +1,4 @@
-"""What JupyterHub has and Carrel had not at first: groups, services, shares."""
+"""What JupyterHub has and Carrel had not at first: groups, shares."""
 
 from __future__ import annotations
 
@@ -34,21 +34,6 @@ CASES: tuple[Case, ...] = (
         get("/groups?limit=1", headers=PAGES),
         *(delete(f"/groups/{name}") for name in ("red", "blue", "green", "none")),
         get("/users/ada"),
-    ),
-    case(
-        "services",
-        get("/services"),
-        get("/services", "ada"),
-        get("/services", "nobody"),
-        get("/services/none"),
-        post("/services/culler", {"api_token": "0" * 31 + "1"}),
-        post("/services/culler", {}),
-        post("/services/wrong", {"command": ["x"]}),
-        get("/services/culler"),
-        get("/services/culler", "ada"),
-        delete("/services/culler", "ada"),
-        delete("/services/culler"),
-        delete("/services/culler"),
     ),
     case(
         "shares",
