@@ -18,7 +18,7 @@ Clients = dict[str, httpx.AsyncClient]
 @pytest.fixture
 async def hub() -> AsyncIterator[TrialHub]:
     """A running hub with ada, whose server runs and who is in class, bea, and root, who is an admin."""
-    async with open_test_hub() as hub:
+    async with open_test_hub(allow_named_servers=True) as hub:
         for name in ("ada", "bea", "root"):
             await hub.make_user(name, admin=name == "root")
         await hub.make_group("class", "ada")

@@ -113,7 +113,7 @@ async def test_named_servers_have_a_limit(limit: Any) -> None:
         await hub.start()
         for name in ("one", "two"):
             await _ask(hub, name)
-        with pytest.raises(Invalid, match="ada has 2 named servers"):
+        with pytest.raises(Invalid, match="User ada already has the maximum of 2 named servers"):
             await _ask(hub, "three")
         await _ask(hub, "two")
         await hub.make_user("root", admin=True)

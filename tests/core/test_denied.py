@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 import carrel.core
+from carrel.core.server_records import ServerChanges
+from carrel.core.shares import ShareRequest
 from carrel.core.users import UserChanges
 from carrel.domain.errors import Forbidden, NotFound
 from carrel.domain.paging import PageRequest
@@ -28,6 +30,8 @@ FREE = {
     "users.owner_of_token": "who has a token may know whose it is",
     "oauth.require_access": "asks for the scopes of the client, see test_groups.py",
     "oauth.issue_code": "comes after require_access",
+    "share_codes.look_at_code": "who knows a code is invited",
+    "share_codes.accept_code": "who knows a code is invited",
 }
 #: All others, with arguments that are about ada, her server or her class.
 GUARDED: dict[str, tuple[Any, ...]] = {
@@ -41,10 +45,25 @@ GUARDED: dict[str, tuple[Any, ...]] = {
     "groups.set_properties": ("class", {}),
     "routes.list_routes": (),
     "routes.repair": (),
+    "server_records.create_server": ("ada", "lab"),
+    "server_records.change_server": ("ada", "", ServerChanges(user_options={})),
     "servers.get_server": ("ada",),
     "servers.look_at_server": ("ada",),
     "servers.ask_to_start": ("ada",),
     "servers.ask_to_stop": ("ada",),
+    "shares.list_shares": ("ada", None, PAGE),
+    "shares.share_server": ("ada", "", ShareRequest(user="bea")),
+    "shares.unshare_server": ("ada", "", ShareRequest(user="bea")),
+    "shares.unshare_all": ("ada", ""),
+    "shares.shared_with_user": ("ada", PAGE),
+    "shares.shared_with_group": ("class", PAGE),
+    "shares.get_share_of_user": ("ada", "root", ""),
+    "shares.get_share_of_group": ("class", "root", ""),
+    "shares.give_up_share_of_user": ("ada", "root", ""),
+    "shares.give_up_share_of_group": ("class", "root", ""),
+    "share_codes.list_codes": ("ada", "", PAGE),
+    "share_codes.make_code": ("ada", ""),
+    "share_codes.revoke_codes": ("ada", ""),
     "tokens.issue_token": ("ada",),
     "tokens.list_tokens": ("ada",),
     "tokens.get_token": ("ada", "a1"),

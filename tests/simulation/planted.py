@@ -15,9 +15,10 @@ from unittest import mock
 from carrel.core import servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver
+from carrel.core.drivers import build_driver, load_owner
 from carrel.core.routes import wanted_routes
 from carrel.domain import transitions
+from carrel.domain.errors import NotFound
 from carrel.domain.servers import Actual, Server
 from carrel.lib.clock import Timestamp
 from carrel.lifecycle import drive, poll, routes, stop, turns
@@ -73,11 +74,11 @@ async def _stop_unawaited(driver: Spawner, *, now: bool, limit: float) -> None:
 
 
 async def _start_before_intent(self: Starter, server: Server) -> None:
-    async with self.ctx.store.read() as tx:
-        user = await tx.users.get_by_id(server.user_id)
-    if user is None:
+    try:
+        owner = await load_owner(self.ctx, server)
+    except NotFound:
         return
-    early = build_driver(self.ctx, replace(server, generation=server.wanted_generation), user)
+    early = build_driver(self.ctx, replace(server, generation=server.wanted_generation), owner)
     url = await drive.start(early, (), _nothing, Course(), late=lambda _: None)
     begun = await self._begin(server)
     if begun is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from starlette.requests import Request
 
 from carrel.api.models import UserModel, user_model
@@ -21,8 +23,8 @@ async def token_owner(hub: HubContext, visitor: Caller | None, secret: str) -> U
     return user_model(asking, record, hub.settings.base_url)
 
 
-@post("/authorizations/token", "/authorizations/token/{secret:str}", summary="Gone")
-async def make_token() -> None:
+@post("/authorizations/token", "/authorizations/token/{secret:str}", summary="Gone", errors=(404,))
+async def no_token() -> NoReturn:
     """Say where tokens are made today."""
     raise NotFound(
         "Deprecated endpoint /hub/api/authorizations/token is removed in JupyterHub 2.0."

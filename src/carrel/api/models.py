@@ -12,7 +12,7 @@ from carrel.core.caller import Caller
 from carrel.core.groups import GroupWithRoles
 from carrel.core.servers import may_read_log
 from carrel.core.users import UserWithServers
-from carrel.domain.names import escape, full_name, server_prefix
+from carrel.domain.names import full_name, progress_path, server_prefix
 from carrel.domain.servers import Failure, Server, never_started
 from carrel.domain.tokens import Token
 from carrel.lib.clock import Timestamp, isoformat
@@ -132,8 +132,6 @@ def server_model(server: Server, base_url: str, caller: Caller, ahead: int | Non
     pending = server.pending
     # A start counts as activity, and begins when it is asked for.
     started = server.wished or None if pending == "spawn" else server.started
-    progress = f"{base_url}hub/api/users/{escape(server.user_name)}/"
-    progress += f"servers/{escape(server.name)}/progress" if server.name else "server/progress"
     failure = server.failure and failure_model(server.failure, caller, server.user_name, server.name)
     return ServerModel(
         name=server.name,
@@ -146,7 +144,7 @@ def server_model(server: Server, base_url: str, caller: Caller, ahead: int | Non
         stopped=not server.active,
         url=server_prefix(base_url, server.user_name, server.name),
         user_options=dict(server.user_options),
-        progress_url=progress,
+        progress_url=progress_path(base_url, server.user_name, server.name),
         state=dict(server.state) if state else UNSET,
         failure=failure or UNSET,
         queue_position=UNSET if ahead is None else ahead,

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from carrel.api import authorizations, groups, info, proxy, servers, shutdown, tokens, users
+from carrel.api import (
+    authorizations,
+    groups,
+    info,
+    openapi,
+    proxy,
+    servers,
+    share_codes,
+    shares,
+    shutdown,
+    tokens,
+    users,
+)
 from carrel.http.endpoint import Endpoint
 
 # The two that every single-user server asks come first: routes are tried in this order.
@@ -21,6 +33,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     users.admin_access,
     servers.get_server,
     servers.start_server,
+    servers.create_server,
+    servers.change_server,
     servers.stop_server,
     servers.watch_server,
     tokens.list_tokens,
@@ -35,10 +49,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     groups.add_members,
     groups.remove_members,
     groups.set_properties,
+    *shares.ENDPOINTS,
+    *share_codes.ENDPOINTS,
     proxy.list_routes,
     proxy.repair_routes,
     authorizations.token_owner,
-    authorizations.make_token,
+    authorizations.no_token,
     authorizations.cookie_owner,
     shutdown.shutdown,
+    openapi.openapi,
 )

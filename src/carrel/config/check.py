@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
+from carrel.domain.errors import Invalid
+from carrel.domain.names import check_server_name
 
 _EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]*|\[[0-9A-Fa-f:.%]+\]")
@@ -74,9 +76,20 @@ def _spans(settings: Settings) -> Iterator[Finding]:
 
 
 def _named(settings: Settings) -> Iterator[Finding]:
-    if settings.allow_named_servers:
-        text = "named servers have no pages and no REST addresses in this version"
-        yield "allow_named_servers", text, False
+    if settings.default_server_name and not settings.allow_named_servers:
+        yield "default_server_name", "it has no effect without allow_named_servers = True", False
+    elif settings.default_server_name:
+        try:
+            check_server_name(settings.default_server_name)
+        except Invalid as error:
+            yield "default_server_name", str(error), False
+    policy = settings.allow_existing_invalid_named_servers
+    if policy == "autorename":
+        text = "servers are not renamed by themselves: they keep their names and may be started"
+        yield "allow_existing_invalid_named_servers", text, False
+    elif policy not in ("allow-start", "allow-delete"):
+        text = f"it must be 'allow-start' or 'allow-delete', not {policy!r}"
+        yield "allow_existing_invalid_named_servers", text, True
 
 
 def _cleanup(settings: Settings) -> Iterator[Finding]:

@@ -12,7 +12,6 @@ from carrel.config.schema import setting_fields
 NOT_USED: dict[str, str] = {
     "active_user_window": "there is no active-user metric",
     "admin_access": "administrators reach other users' servers by their role",
-    "allow_existing_invalid_named_servers": "named servers are not offered",
     "api_page_default_limit": "a page holds 50 entries unless the request says otherwise",
     "api_page_max_limit": "a page holds at most 200 entries",
     "authenticate_prometheus": "there are no metrics",
@@ -20,7 +19,6 @@ NOT_USED: dict[str, str] = {
     "data_files_path": "static files and templates come with the package",
     "db_kwargs": "the database is opened with settings that suit it",
     "debug_db": "statements are not logged",
-    "default_server_name": "every user has one server",
     "extra_handlers": "handlers of plug-ins are not served",
     "extra_log_handlers": "the log goes to standard error",
     "forwarded_host_header": "the Host header tells the public address",

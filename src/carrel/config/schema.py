@@ -129,6 +129,16 @@ class Settings:
         "How many named servers a user may have, 0 for any number; or a callable that takes an object with "
         "the asking user as `current_user`, and returns the number.",
     )
+    default_server_name: str = setting(
+        "",
+        "The named server that /hub/user-redirect leads to, where there are named servers; empty means the "
+        "one without a name.",
+    )
+    allow_existing_invalid_named_servers: str = setting(
+        "allow-start",
+        "What may be done with servers whose names are from before the present rule: 'allow-start', or "
+        "'allow-delete' for stopping and removing alone.",
+    )
     activity_resolution: float = setting(
         30.0, "Activity is written when it moves by at least this many seconds."
     )

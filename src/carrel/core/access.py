@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.domain.roles import scopes_of_token, scopes_of_user
-from carrel.domain.scopes import Scopes, expand, groups_named, known, users_named
+from carrel.domain.roles import USER, Role, scopes_of_token, scopes_of_user
+from carrel.domain.scopes import Scopes, expand, groups_named, known, reduce, users_named
+from carrel.domain.shares import Share, gives
 from carrel.domain.users import User
 from carrel.lib.ids import digest, same, token_prefix
 from carrel.storage.base import Transaction
@@ -22,18 +23,56 @@ class Rights:
     groups: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     """Those of their own, beside `user` and `admin`."""
+    owners: frozenset[int] = frozenset()
+    """Whose servers are shared with them, by id: what a share gives depends on what its owner may."""
 
 
 async def rights_of(ctx: HubContext, tx: Transaction, user: User) -> Rights:
-    """Return what a user may do now: by their own roles, those of their groups, and those of all users."""
+    """Return what a user may do now: by their own roles, those of their groups and of all, and by shares."""
     groups = await tx.groups.of_user(user.id)
     held = await tx.roles.of_user(user.id)
+    names = tuple(each.role.name for each in held if each.direct)
+    scopes = _by_roles(ctx, user, [each.role for each in held])
+    shares = await tx.shares.of_user(user.id)
+    if not shares:
+        return Rights(Scopes(scopes), groups, names)
+    shared = await given_by(ctx, tx, shares)
+    owners = frozenset(share.server.owner_id for share in shares)
+    return Rights(Scopes(reduce(scopes | shared)), groups, names, owners)
+
+
+async def given_by(ctx: HubContext, tx: Transaction, shares: Iterable[Share]) -> frozenset[str]:
+    """Return the expanded scopes that shares give now; a fixed number of queries.
+
+    Each gives at most what its server's owner has by roles: who loses a right has not got it to share.
+    """
+    of_owner: dict[str, list[Share]] = {}
+    for share in shares:
+        of_owner.setdefault(share.server.owner, []).append(share)
+    if not of_owner:
+        return frozenset()
+    owners = await tx.users.named(of_owner)
+    ids = [owner.id for owner in owners]
+    groups, direct = await tx.groups.of_users(ids), await tx.roles.of_users(ids)
+    names = {USER.name}.union(*direct.values())
+    roles = {role.name: role for role in await tx.roles.named(names)}
+    of_groups = await tx.roles.of_bearers("groups", {name for each in groups.values() for name in each})
+    found: set[str] = set()
+    for owner in owners:
+        own_groups = groups.get(owner.id, ())
+        own = [roles[name] for name in (USER.name, *direct.get(owner.id, ())) if name in roles]
+        own += [role for name in own_groups for role in of_groups.get(name, ())]
+        held = Scopes(_by_roles(ctx, owner, own))
+        for share in of_owner[owner.name]:
+            found |= gives(share, held, {owner.name: own_groups}, ctx.catalog)
+    return frozenset(found)
+
+
+def _by_roles(ctx: HubContext, user: User, roles: Sequence[Role]) -> frozenset[str]:
+    """Return what roles, and being an admin, give to a user, expanded."""
     # Before the roles are loaded for the first time everybody still has the usual one.
-    granted: list[str] = [] if held else ["self"]
-    for each in held:
-        granted += known(each.role.scopes, ctx.catalog)
-    scopes = scopes_of_user(user.name, user.admin, granted, ctx.catalog)
-    return Rights(Scopes(scopes), groups, tuple(each.role.name for each in held if each.direct))
+    granted = [scope for role in roles or (USER,) for scope in known(role.scopes, ctx.catalog)]
+    return scopes_of_user(user.name, user.admin, granted, ctx.catalog)
 
 
 async def caller_of_token(ctx: HubContext, secret: str) -> Caller | None:
@@ -93,6 +132,7 @@ async def _look_up_token(ctx: HubContext, secret: str, hashed: str) -> Caller | 
         groups=rights.groups,
         roles=rights.roles,
         watches=rights.scopes.group_filters | groups_named(token.scopes),
+        owners=rights.owners,
     )
     ctx.callers.put(hashed, caller, token.expires, epoch)
     return caller
@@ -116,6 +156,7 @@ async def _look_up_session(ctx: HubContext, hashed: str) -> Caller | None:
         groups=rights.groups,
         roles=rights.roles,
         watches=rights.scopes.group_filters,
+        owners=rights.owners,
     )
     ctx.callers.put(hashed, caller, session.expires, epoch)
     return caller

@@ -40,8 +40,8 @@ class CallerCache:
         self._proved: float | None = None
         self._entries: dict[str, tuple[Caller, Timestamp | None]] = {}
         self._groups: dict[_Key, set[str]] = {}
-        """What goes together: the digests of each user (by id), of each OAuth client, and of all whose
-        scopes depend on who is in a group."""
+        """What goes together: the digests of each user, with those of whom they share servers with, of each
+        OAuth client, and of all whose scopes depend on who is in a group."""
         self.epoch = 0
         self.servers = ServerCache()
 
@@ -134,7 +134,7 @@ class ServerCache:
 
 
 def _groups(caller: Caller) -> tuple[_Key, ...]:
-    watched = tuple(_of_group(name) for name in caller.watches)
+    watched = (*caller.owners, *(_of_group(name) for name in caller.watches))
     token = caller.token
     if token is None or token.client_id == HUB_CLIENT_ID:
         return (caller.user.id, *watched)

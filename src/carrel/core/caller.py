@@ -30,6 +30,8 @@ class Caller:
     """The roles that the user has of their own, beside `user` and `admin`."""
     watches: frozenset[str] = frozenset()
     """The groups on whose members it depends what the caller may do."""
+    owners: frozenset[int] = frozenset()
+    """Other users, by id, on whose rights it depends: those whose servers are shared with the caller."""
     groups_of: Mapping[str, Collection[str]] = field(default_factory=dict)
     """The groups of other users, as far as they were looked up; see `core.access.towards`."""
 

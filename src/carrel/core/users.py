@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 
 from carrel.core.access import caller_of_token
@@ -254,20 +256,20 @@ async def _complete(ctx: HubContext, tx: Transaction, users: Sequence[User]) -> 
 
 
 async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
-    """Stop a user's servers and remove the user.
+    """Stop and remove a user's servers, with what their driver keeps for them, and remove the user.
 
-    Raises Invalid for oneself, and when a server takes longer to stop than `slow_stop_timeout` (try again).
+    Raises Invalid for oneself, and when a server takes longer to go than `slow_stop_timeout` (try again).
     """
     caller.require("delete:users", user=name)
     if name == caller.user.name:
         raise Invalid("Cannot delete yourself!")
-    await _stop_servers(ctx, name)
+    await _remove_servers(ctx, name)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
             raise NotFound
         servers = await tx.servers.of_users([user.id])
-        if any(server.active for server in servers):
+        if any(server.active or server.leaving for server in servers):
             raise Invalid(f"{name}'s server is in the process of stopping, please wait.")
         await tx.users.delete(user.id)
         tx.announce(RightsChanged(user.id))
@@ -278,15 +280,15 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
     await ctx.authenticator.delete_user_now(name)
 
 
-async def _stop_servers(ctx: HubContext, name: str) -> None:
-    """Ask for the end of a user's servers and wait for it, though not for ever."""
+async def _remove_servers(ctx: HubContext, name: str) -> None:
+    """Ask for the end and removal of a user's servers and wait for it, though not for ever."""
     async with ctx.store.read() as tx:
         user = await tx.users.get(name)
-        servers = [] if user is None else [row for row in await tx.servers.of_users([user.id]) if row.active]
+        servers = [] if user is None else await tx.servers.of_users([user.id])
     for server in servers:
-        await change(ctx, server.id, ask_stop, durable=True)
-    for server in servers:
-        await wait_until_settled(ctx, server, ctx.settings.slow_stop_timeout)
+        await change(ctx, server.id, partial(ask_stop, delete=True), durable=True)
+    limit = ctx.settings.slow_stop_timeout
+    await asyncio.gather(*(wait_until_settled(ctx, server, limit) for server in servers))
 
 
 def _is_good(ctx: HubContext, name: str) -> bool:

@@ -108,6 +108,11 @@ class Server:
         return "spawn" if self.waiting else None
 
     @property
+    def leaving(self) -> bool:
+        """It is to be removed: once it is at rest its row goes."""
+        return self.wanted is Wanted.DELETED
+
+    @property
     def waiting(self) -> bool:
         """A start was asked for and has not begun."""
         if self.wanted is not Wanted.RUNNING:

@@ -20,6 +20,7 @@ from carrel.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from carrel.http.body import shorten
 from carrel.http.csrf import StaleForm
 from carrel.http.pages import pages_of
 from carrel.http.request import facts_of, hub_of, is_api
@@ -39,6 +40,8 @@ _STATUS: dict[type[CarrelError], int] = {
 
 #: When to come back while a back end is away, in seconds.
 _RETRY_AFTER = "2"
+#: Characters of a message. Some repeat what was sent, which may be long.
+_LONGEST = 300
 
 
 class NoSuchPage(NotFound):
@@ -97,6 +100,7 @@ def answer(
     request: Request, status: int, message: str | None, *, retry: bool = False, code: str = ""
 ) -> Response:
     """Return `{"status", "message"}` on API paths, with `code` where there is one, else the error page."""
+    message = message and shorten(message, _LONGEST)
     pages = pages_of(request)
     if pages is None or is_api(facts_of(request.scope).path, hub_of(request).settings.base_url):
         told = {"status": status, "message": message} | ({"code": code} if code else {})

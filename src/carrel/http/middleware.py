@@ -26,7 +26,6 @@ _MOST_KNOWN = 4096
 _BODILESS = frozenset({"GET", "HEAD"})
 MAX_BODY = 1024 * 1024
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
-_TOO_LARGE = b'{"status": 413, "message": "The request body is too large."}'
 _STOPPING = b'{"status": 503, "message": "The hub is being restarted. Please try again in a moment."}'
 _RETRY = ((b"retry-after", b"2"),)
 
@@ -45,6 +44,8 @@ class HubMiddleware:
         self._base_url = base_url
         self._max_body = max_body
         self._headers = ReplyHeaders(base_url)
+        told = f'{{"status": 413, "message": "The request body is too large: at most {max_body} bytes."}}'
+        self._too_large = told.encode()
         self._trusted = [ipaddress.ip_network(network) for network in trusted]
         self._log = logging.getLogger(ACCESS)
         self._known: dict[str, bool] = {}
@@ -63,7 +64,7 @@ class HubMiddleware:
 
     async def _serve(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
         if scope["method"] not in _BODILESS and _declared_length(scope) > self._max_body:
-            await reply.answer(413, _TOO_LARGE)
+            await reply.answer(413, self._too_large)
             return
         if scope["method"] == "HEAD":
             scope["method"] = "GET"
@@ -71,7 +72,7 @@ class HubMiddleware:
         try:
             await self.wrapped(scope, body.receive, reply.send)
         except _TooLarge:
-            await reply.answer(413, _TOO_LARGE)
+            await reply.answer(413, self._too_large)
         except asyncio.CancelledError:
             # The server below ends what is still under way when the hub stops. The task ends here anyway.
             await reply.answer(503, _STOPPING, _RETRY)

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver
+from carrel.core.drivers import build_driver, owner_in
 from carrel.core.oauth import client_of_server
 from carrel.core.servers import announce_change, server_path, wait_until_settled
 from carrel.core.tokens import new_record
 from carrel.domain.causes.rule import Stage
+from carrel.domain.errors import NotFound
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.servers import Actual, Failure, Server
@@ -189,20 +190,21 @@ class Starter:
         """Write the intent, or at once why nothing can be started; None when there is nothing to start."""
         began, refusal, row = self.ctx.clock.monotonic(), None, None
         async with self.ctx.store.write(durable=True) as tx:
-            user = await tx.users.get_by_id(server.user_id)
-            if user is None:
+            try:
+                owner = await owner_in(tx, server)
+            except NotFound:
                 return None
             node = self.ctx.peers.node if self.ctx.spawner_class.bound_to_node else ""
             intent = replace(_answered(server), state={}, url="", failure=None, node=node)
             try:
-                driver = build_driver(self.ctx, intent, user)
+                driver = build_driver(self.ctx, intent, owner)
                 kind = kind_of(driver)
-                refusal = self.breaker.refusal(kind, always=user.admin)
+                refusal = self.breaker.refusal(kind, always=owner.user.admin)
             except Exception as error:
                 _log.exception("No driver can be built for %s", server_path(self.ctx, server))
                 refusal = diagnose(Course().raised(error))
             if refusal is None:
-                row = await self._write_intent(tx, user, intent, driver)
+                row = await self._write_intent(tx, owner.user, intent, driver)
                 if row is not None:
                     announce_change(tx, row)
         if refusal is not None:

@@ -48,13 +48,14 @@ async def home(hub: HubContext, caller: Caller, pages: Pages, request: Request) 
     )
 
 
-@post("/hub/stop/{name:str}")
+@post("/hub/stop/{name:str}", "/hub/stop/{name:str}/{server:str}")
 async def stop(hub: HubContext, visitor: Caller | None, request: Request) -> Response:
     """Stop a server and go home, or to the page that waits for the end of a slow one."""
     if visitor is None:
         return go(login_url(request))
     await check_form(request)
-    server = await ask_to_stop(hub, visitor, request.path_params["name"])
+    names = request.path_params
+    server = await ask_to_stop(hub, visitor, names["name"], names.get("server", ""))
     if server is not None:
         server = await wait_until_settled(hub, server, min(_STOP_SECONDS, hub.settings.slow_stop_timeout))
     if server is not None and server.pending is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from carrel.http.endpoint import Endpoint
-from carrel.web import home, login, logout, pending, proxy_errors, spawn, static_files, user_urls
+from carrel.web import home, login, logout, pending, proxy_errors, shares, spawn, static_files, user_urls
 
 
 def web_routes() -> list[Endpoint]:
@@ -23,6 +23,8 @@ def web_routes() -> list[Endpoint]:
         user_urls.public_url,
         user_urls.hub_url,
         user_urls.user_redirect,
+        shares.show_invitation,
+        shares.accept_invitation,
         proxy_errors.proxy_error,
         static_files.static_file,
         static_files.logo,

@@ -325,6 +325,13 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "GET /hub/error/*",
     ),
     Difference(
+        "After log-in `next` leads to what is below the hub's `base_url` alone, not to the rest of the host",
+        "The rest is another application, maybe other people's.",
+        "header.location",
+        "GET /hub/login?next=%2Fhub%2Fhome",
+        who="ada's visit",
+    ),
+    Difference(
         "A form without its token is shown again",
         "It was most often left open for too long.",
         "status | body | header.location",

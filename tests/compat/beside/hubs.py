@@ -64,13 +64,14 @@ class Side:
 
     def __init__(self, hub: HubProcess) -> None:
         self.hub = hub
+        self._prefix = hub.ports.base_url.rstrip("/")
         self._tokens: dict[str, str] = {}
         self._cookies: dict[str, dict[str, str]] = {}
         self._connection = http.client.HTTPConnection("127.0.0.1", hub.ports.hub, timeout=30)
 
     def equip(self) -> None:
         """Make the people and tokens that the cases ask as."""
-        base = f"http://127.0.0.1:{self.hub.ports.hub}/"
+        base = f"http://127.0.0.1:{self.hub.ports.hub}{self._prefix}/"
         self._tokens = {STRANGER: "0" * 32, "admin": self.hub.token("admin")}
         self._must(Ask("POST", "/users", body={"usernames": list(PEOPLE)}))
         for name in PEOPLE:
@@ -82,7 +83,7 @@ class Side:
         assert visitor.log_in("ada", PASSWORD, "/hub/home").status == 302
         visitor.get("hub/home")
         cookie = {"Cookie": visitor.cookie_header("hub/api/user")}
-        xsrf = visitor.cookie("_xsrf", "/hub/")
+        xsrf = visitor.cookie("_xsrf", f"{self._prefix}/hub/")
         assert xsrf is not None
         self._cookies = {
             "ada's cookie": cookie,
@@ -118,7 +119,7 @@ class Side:
         return json.loads(body)
 
     def _send(self, ask: Ask, kept: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
-        path = ask.path if ask.path.startswith("/hub") else f"/hub/api{ask.path}"
+        path = self._prefix + (ask.path if ask.path.startswith("/hub") else f"/hub/api{ask.path}")
         headers = self._identity(ask.who) | {key: _fill(value, kept) for key, value in ask.headers.items()}
         body: bytes | None = None
         if ask.body is not NOTHING:
@@ -158,12 +159,12 @@ class Pair:
 
 
 @contextmanager
-def open_pair(directory: Path) -> Iterator[Pair]:
-    """Yield both hubs, equipped; they and all that they started end with the block."""
+def open_pair(directory: Path, base_url: str = "/") -> Iterator[Pair]:
+    """Yield both hubs below `base_url`, equipped; they and all that they started end with the block."""
     with ExitStack() as stack:
         port = stack.enter_context(_stub())
         hubs = [
-            HubProcess(_equipped(system, port), directory / system.name, config())
+            HubProcess(_equipped(system, port), directory / system.name, config(), base_url=base_url)
             for system in (jupyterhub(), carrel())
         ]
         for hub in hubs:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     literal_column,
     or_,
@@ -148,6 +149,17 @@ _SAVE = (
     )
     .where(servers.c.id == bindparam("key"), servers.c.version == bindparam("seen_version"))
 )
+_OTHERS = servers.alias("others")
+_RENAME = (
+    update(servers)
+    .values(name=bindparam("new"), version=bindparam("next_version"))
+    .where(
+        servers.c.id == bindparam("key"),
+        servers.c.version == bindparam("seen_version"),
+        # A violated constraint would end the whole transaction on PostgreSQL.
+        ~exists().where(_OTHERS.c.user_id == servers.c.user_id, _OTHERS.c.name == bindparam("new")),
+    )
+)
 _DELETE = delete(servers).where(
     servers.c.id == bindparam("key"), servers.c.version == bindparam("seen_version")
 )
@@ -206,6 +218,15 @@ class SqlServers:
         if not await self._link.change(_SAVE, values):
             return None
         return replace(server, version=server.version + 1)
+
+    async def rename(self, server: Server, name: str) -> Server | None:
+        version = server.version + 1
+        values: dict[str, Value] = {"key": server.id, "seen_version": server.version}
+        if await self._link.change(_RENAME, values | {"next_version": version, "new": name}):
+            return replace(server, name=name, version=version)
+        if await self.get(server.user_id, name) is not None:
+            raise Conflict(f"This user already has a server named {name!r}.")
+        return None
 
     async def delete(self, server: Server) -> bool:
         return await self._link.change(_DELETE, {"key": server.id, "seen_version": server.version}) > 0

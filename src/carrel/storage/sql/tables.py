@@ -265,6 +265,35 @@ oauth_codes = Table(
     Index("ix_oauth_codes_user_id", "user_id"),
 )
 
+# One row for each server and receiver, who is a user or a group.
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), index=True),
+    Column("scopes", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    UniqueConstraint("server_id", "user_id"),
+    UniqueConstraint("server_id", "group_id"),
+    sqlite_autoincrement=True,
+)
+
+share_codes = Table(
+    "share_codes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("hashed", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Column("exchange_count", Integer, nullable=False),
+    Column("last_exchanged", Double),
+    sqlite_autoincrement=True,
+)
+
 facts = Table(
     "facts",
     metadata,

@@ -86,6 +86,26 @@ class ServersConformance:
             assert not await tx.servers.delete(found)
             assert await tx.servers.save(found) is None
 
+    async def test_a_name_is_changed_by_who_has_seen_the_row(self, store: Store) -> None:
+        user, other = await add_user(store), await add_user(store, "bea")
+        server = await add_server(store, user, "one", display_name="Shown")
+        await add_server(store, user, "taken")
+        await add_server(store, other, "free")
+        async with store.write() as tx:
+            for name in ("taken", "one"):
+                with pytest.raises(Conflict):
+                    await tx.servers.rename(server, name)
+            renamed = await tx.servers.rename(server, "free")
+            assert await tx.servers.rename(server, "late") is None
+        assert renamed == replace(server, name="free", version=server.version + 1)
+        async with store.read() as tx:
+            assert await tx.servers.get(user.id, "free") == renamed
+            assert await tx.servers.get(user.id, "one") is None
+        async with store.write() as tx:
+            assert await tx.servers.rename(renamed, "") == replace(
+                renamed, name="", version=renamed.version + 1
+            )
+
     async def test_of_two_writers_one_wins(self, store: Store) -> None:
         server = await add_server(store, await add_user(store))
         barrier = asyncio.Barrier(6)
