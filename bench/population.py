@@ -74,8 +74,11 @@ def point_at(system: System, directory: Path, port: int) -> None:
 def fill_carrel(insert: Insert, size: Size, ids: range, port: int) -> None:
     """Add the rows of Carrel's tables; a boolean is one on every database."""
     now = time.time()
-    user = {"admin": False, "created": now, "last_activity": now}
-    insert("users", (user | {"id": n, "name": name_of(n), "folded": name_of(n)} for n in ids))
+    user = {"admin": False, "created": now}
+    people = (
+        user | {"id": n, "name": name_of(n), "folded": name_of(n), "last_activity": now - n} for n in ids
+    )
+    insert("users", people)
     row = {
         "name": "", "created": now, "wanted": "running", "actual": "running", "version": 4,
         "wanted_generation": 1, "generation": 1, "fence": 2, "state": json.dumps({"running": True}),

@@ -131,10 +131,8 @@ async def list_users(
         raise Invalid(f"Unrecognized state filter: {state[:40]!r}")
     which = UserFilter(name_filter, _STATES[state], None, key, sort.startswith("-"))
     found = await users.list_users(hub, caller, which, page_request(request))
-    models = tuple(
-        user_model(caller, record, hub.settings.base_url, include_stopped=_is_set(include_stopped_servers))
-        for record in found.items
-    )
+    base_url, stopped = hub.settings.base_url, _is_set(include_stopped_servers)
+    models = tuple(user_model(caller, record, base_url, include_stopped=stopped) for record in found.items)
     return paged(request, Page(models, found.offset, found.limit, found.total))
 
 

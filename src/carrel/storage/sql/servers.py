@@ -172,6 +172,9 @@ _TOUCH = (
         or_(servers.c.last_activity.is_(None), servers.c.last_activity < _AT),
     )
 )
+#: A page of servers asks for many: a look-up takes a fifth of the time of a call.
+_WANTED = {each.value: each for each in Wanted}
+_ACTUAL = {each.value: each for each in Actual}
 
 
 class SqlServers:
@@ -308,8 +311,8 @@ def _server(row: Row) -> Server:
         user_name=user_name,
         name=name,
         created=created,
-        wanted=Wanted(wanted),
-        actual=Actual(actual),
+        wanted=_WANTED[wanted],
+        actual=_ACTUAL[actual],
         version=version,
         wanted_generation=wanted_generation,
         generation=generation,

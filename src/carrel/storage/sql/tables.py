@@ -27,7 +27,7 @@ from sqlalchemy import (
 from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
-REVISION = "0005"
+REVISION = "0007"
 #: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
 #: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
 USABLE_SINCE = "0002"
@@ -62,6 +62,9 @@ users = Table(
     Column("auth_state", Text),
     Column("user_info", Text),
     Index("ix_users_last_activity", "last_activity", "id"),
+    # Narrow copies of the names for the search within them, in both orders that it may be asked for.
+    Index("ix_users_id_folded", "id", "folded"),
+    Index("ix_users_name_folded", "name", "folded"),
     sqlite_autoincrement=True,
 )
 

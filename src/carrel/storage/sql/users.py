@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -27,7 +28,7 @@ from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.storage.repositories import UserFilter
 from carrel.storage.sql.columns import from_json, to_json
-from carrel.storage.sql.engine import Link, OneOf, Row, Value
+from carrel.storage.sql.engine import Contains, Link, OneOf, Row, Value
 from carrel.storage.sql.tables import ACTIVE, READY, group_members, groups, servers, users
 
 _SELECT = select(
@@ -116,7 +117,7 @@ class SqlUsers:
     async def page(self, which: UserFilter, page: PageRequest) -> Page[User]:
         values: dict[str, Value] = {}
         if which.name_contains:
-            values["pattern"] = _pattern(which.name_contains)
+            values["part"] = which.name_contains.casefold()
         if which.names is not None:
             values |= {"names": to_json(which.names), "groups": to_json(which.groups)}
         shape = (bool(which.name_contains), which.names is not None, bool(which.groups), which.state)
@@ -136,7 +137,7 @@ class SqlUsers:
 
 def _filtered(query: Select[*tuple[Any, ...]], which: UserFilter) -> Select[*tuple[Any, ...]]:
     if which.name_contains:
-        query = query.where(users.c.folded.like(bindparam("pattern"), escape="/"))
+        query = query.where(Contains(users.c.folded, "part"))
     if which.names is not None:
         query = query.where(_chosen(bool(which.groups)))
     if which.state is not None:
@@ -159,20 +160,22 @@ def _chosen(by_group: bool) -> ColumnElement[bool]:
 
 
 def _count(which: UserFilter) -> Select[*tuple[Any, ...]]:
+    if which.state == "inactive":
+        # Who is active is found by an index, who is not only by looking at everybody.
+        everybody, active = _count(replace(which, state=None)), _count(replace(which, state="active"))
+        return select(everybody.scalar_subquery() - active.scalar_subquery())
     return _filtered(select(func.count()).select_from(users), which)
 
 
 def _listing(which: UserFilter) -> Select[*tuple[Any, ...]]:
     key = _SORTS[which.sort]
-    query = _filtered(_SELECT, which).order_by(key.desc() if which.descending else key, users.c.id)
-    return query.limit(bindparam("limit")).offset(bindparam("offset"))
-
-
-def _pattern(part: str) -> str:
-    folded = part.casefold()
-    for special in "/%_":
-        folded = folded.replace(special, f"/{special}")
-    return f"%{folded}%"
+    # No two names are equal, and saying more than the name would keep the index for the search from serving.
+    ties = () if which.sort == "name" else (users.c.id,)
+    order = (key.desc() if which.descending else key, *ties)
+    # The page is found in an index alone: rows may be long, and those before it are only passed over.
+    page = _filtered(select(users.c.id), which).order_by(*order)
+    ids = page.limit(bindparam("limit")).offset(bindparam("offset")).correlate(None)
+    return _SELECT.where(users.c.id.in_(ids)).order_by(*order)
 
 
 def _user(row: Row) -> User:
