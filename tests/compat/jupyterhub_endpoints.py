@@ -44,7 +44,6 @@ JUPYTERHUB: dict[str, str] = {
 
 #: Those that are not there yet; an entry that is there has to go.
 MISSING: dict[str, str] = {
-    "/metrics": "GET",
     "/users/{name}/server": "PATCH",
     "/users/{name}/servers/{server}": "GET POST PUT PATCH DELETE",
     "/users/{name}/servers/{server}/progress": "GET",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carrel.api import authorizations, groups, info, openapi, proxy, servers, shutdown, tokens, users
+from carrel.api import authorizations, groups, info, metrics, openapi, proxy, servers, shutdown, tokens, users
 from carrel.http.endpoint import Endpoint
 
 # The two that every single-user server asks come first: routes are tried in this order.
@@ -42,4 +42,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     authorizations.cookie_owner,
     shutdown.shutdown,
     openapi.openapi,
+    metrics.metrics,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from carrel.http.endpoint import Endpoint
-from carrel.web import home, login, logout, pending, proxy_errors, spawn, static_files, user_urls
+from carrel.web import home, login, logout, metrics, pending, proxy_errors, spawn, static_files, user_urls
 
 
 def web_routes() -> list[Endpoint]:
@@ -13,6 +13,7 @@ def web_routes() -> list[Endpoint]:
         home.home,
         home.stop,
         home.health,
+        metrics.metrics,
         login.show_login,
         login.send_login,
         logout.visit_logout,
