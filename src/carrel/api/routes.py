@@ -6,6 +6,7 @@ from carrel.api import (
     authorizations,
     groups,
     info,
+    metrics,
     openapi,
     proxy,
     servers,
@@ -63,4 +64,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     authorizations.cookie_owner,
     shutdown.shutdown,
     openapi.openapi,
+    metrics.metrics,
 )

@@ -87,8 +87,10 @@ def _answer_rows(operation: Document) -> Iterator[tuple[str, ...]]:
 
 def _contents(answer: Document) -> Iterator[str]:
     for media, content in answer.get("content", {}).items():
-        kind = _kind(content.get("x-event-schema", content["schema"]))
-        yield kind if media == "application/json" else f"`{media}` of {kind}"
+        schema = content["schema"]
+        if media == "text/event-stream":
+            schema = schema["properties"]["data"]["contentSchema"]
+        yield _kind(schema) if media == "application/json" else f"`{media}` of {_kind(schema)}"
 
 
 def _error_rows(document: Document) -> Iterator[tuple[str, ...]]:

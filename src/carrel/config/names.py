@@ -10,11 +10,10 @@ from carrel.config.schema import setting_fields
 
 #: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
 NOT_USED: dict[str, str] = {
-    "active_user_window": "there is no active-user metric",
+    "active_user_window": "the metric active_users counts days, weeks and months",
     "admin_access": "administrators reach other users' servers by their role",
     "api_page_default_limit": "a page holds 50 entries unless the request says otherwise",
     "api_page_max_limit": "a page holds at most 200 entries",
-    "authenticate_prometheus": "there are no metrics",
     "cookie_host_prefix_enabled": "cookies have JupyterHub's names without the __Host- prefix",
     "data_files_path": "static files and templates come with the package",
     "db_kwargs": "the database is opened with settings that suit it",

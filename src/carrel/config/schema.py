@@ -19,6 +19,9 @@ from carrel.lib.redaction import redact
 #: Sections of the configuration that hold the hub's own settings; the later one wins.
 HUB_SECTIONS = ("Application", "JupyterHub", "Carrel")
 
+#: Says what the names of metrics begin with, as it does to JupyterHub.
+PREFIX_VARIABLE = "JUPYTERHUB_METRICS_PREFIX"
+
 
 def setting(default: Any, help: str) -> Any:  # noqa: A002 - the word that traitlets uses
     """Return a dataclass field with its help text; a list, dict or set default is copied."""
@@ -180,6 +183,15 @@ class Settings:
     )
     slow_stop_timeout: float = setting(
         10.0, "How long the API waits for a stop before it answers 202, in seconds."
+    )
+
+    authenticate_prometheus: bool = setting(
+        True,
+        "Show /hub/metrics only to who has the scope read:metrics. Off: to everybody who can ask.",
+    )
+    metrics_prefix: str = setting(
+        "jupyterhub",
+        "What the names of metrics begin with. Unset: what the variable JUPYTERHUB_METRICS_PREFIX says.",
     )
 
     # Looks

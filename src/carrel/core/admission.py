@@ -8,6 +8,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.causes.rule import End, Stage
 from carrel.domain.errors import Invalid, OverLimit, Unavailable
+from carrel.domain.events import Work, WorkDone
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.names import check_server_name, shortened
 from carrel.domain.services import Service
@@ -17,6 +18,8 @@ from carrel.storage.base import Transaction
 
 _CALL_LIMIT = 10.0
 _COME_BACK = 120.0
+#: JupyterHub's words for metrics.
+_REASONS = {"starting": "throttled", "active": "too-many-users"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,13 @@ async def admit_start(ctx: HubContext, tx: Transaction) -> None:
     if throttle is not None and starting >= settings.concurrent_spawn_limit:
         low, high = throttle
         seconds = int(low + (high - low) * ctx.chance())
-        raise _over("starting", seconds)
+        raise _over(ctx, "starting", seconds)
     if 0 < settings.active_server_limit <= active:
-        raise _over("active", _COME_BACK)
+        raise _over(ctx, "active", _COME_BACK)
 
 
-def _over(what: str, seconds: float) -> OverLimit:
+def _over(ctx: HubContext, what: str, seconds: float) -> OverLimit:
+    ctx.bus.publish(WorkDone(Work.START, 0.0, "failure", _REASONS[what]))
     refused = Evidence(stage=Stage.WAITING, end=End.REFUSED, limit=seconds, facts={"refusal": what})
     failure = diagnose(refused)
     return OverLimit(f"{failure.message} {failure.hint}", seconds, failure.code)

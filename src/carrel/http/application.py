@@ -97,6 +97,7 @@ class _Methods:
             response = answer(request, 405, None)
             response.headers["Allow"] = ", ".join(self._handlers)
         else:
+            facts_of(scope).handler = handler.name
             try:
                 response = await _handle(handler, request)
             except ClientDisconnect:

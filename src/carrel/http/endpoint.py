@@ -158,6 +158,7 @@ class BoundHandler:
     """A handler with a plan for its parameters, made once."""
 
     def __init__(self, endpoint: Endpoint) -> None:
+        self.name = f"{endpoint.handler.__module__}.{endpoint.handler.__qualname__}"
         self._handler = endpoint.handler
         self._status = endpoint.status
         self._scopes = endpoint.scopes

@@ -215,9 +215,19 @@ def _content(answer: Answer, schemas: _Schemas) -> dict[str, Any]:
     found = [schemas.of(model) for model in answer.models]
     schema = found[0] if len(found) == 1 else {"anyOf": found}
     if answer.media_type == "text/event-stream":
-        # OpenAPI 3.1 has no word for the items of a stream.
-        return {"content": {answer.media_type: {"schema": {"type": "string"}, "x-event-schema": schema}}}
+        schema = _event(schema)
     return {"content": {answer.media_type: {"schema": schema}}}
+
+
+def _event(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of each event of a stream, as OpenAPI 3.2 and programs for 3.1 have it."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+    return {
+        "type": "object",
+        "description": "Each event.",
+        "properties": {"data": data},
+        "required": ["data"],
+    }
 
 
 def _usual_errors(endpoint: Endpoint, operation: _Operation) -> set[int]:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from carrel.core.context import HubContext
+from carrel.core.metrics import timed
 from carrel.core.routes import route_of, started_elsewhere, wanted_routes
 from carrel.domain.events import (
     Event,
@@ -18,6 +19,7 @@ from carrel.domain.events import (
     RoutesDoubted,
     ServerChanged,
     ServiceChanged,
+    Work,
 )
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
@@ -76,10 +78,8 @@ class RouteKeeper:
             try:
                 async with self._lock:
                     self._ahead[route.spec] = route
-                    try:
-                        await self._bounded(self._ctx.proxy.add_route(route.spec, route.target, route.data))
-                    except OutOfStep:
-                        await self._put()
+                    with timed(self._ctx, Work.ADD_ROUTE):
+                        await self._add_now(route)
                 return
             except Unreachable:
                 if loop.time() > until:
@@ -97,7 +97,8 @@ class RouteKeeper:
         async with self._lock:
             self._ahead.pop(spec, None)
             try:
-                await self._delete(spec)
+                with timed(self._ctx, Work.REMOVE_ROUTE):
+                    await self._delete(spec)
             except Exception as error:
                 _log.warning("Route %s stays until the next repair: %s", spec, error)
                 self.nudge()
@@ -105,6 +106,13 @@ class RouteKeeper:
     async def sync(self) -> None:
         """Make the table equal to the rows; raises ProxyError."""
         async with self._lock:
+            with timed(self._ctx, Work.CHECK_ROUTES):
+                await self._put()
+
+    async def _add_now(self, route: Route) -> None:
+        try:
+            await self._bounded(self._ctx.proxy.add_route(route.spec, route.target, route.data))
+        except OutOfStep:
             await self._put()
 
     async def _delete(self, spec: str) -> None:
@@ -209,7 +217,8 @@ class RouteKeeper:
 
 async def collect_activity(ctx: HubContext) -> None:
     """Note when each routed server was last used, as the data plane saw it."""
-    table = await ctx.proxy.get_all_routes()
+    with timed(ctx, Work.READ_ROUTES):
+        table = await ctx.proxy.get_all_routes()
     async with ctx.store.read() as tx:
         servers = await tx.servers.routed()
     for server in servers:

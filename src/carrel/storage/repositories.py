@@ -82,6 +82,9 @@ class Users(Protocol):
         """Remove a user with their tokens, sessions, codes and servers' rows."""
 
     async def page(self, which: UserFilter, page: PageRequest) -> Page[User]: ...
+    async def count(self, active_since: Timestamp = 0.0) -> int:
+        """Return how many there are, or only those who were active since a moment."""
+
     async def touch(self, moments: Mapping[int, Timestamp]) -> None:
         """Move `last_activity` of users (by id) forward, never back."""
 
@@ -232,6 +235,9 @@ class Servers(Protocol):
 
     async def count_active(self) -> tuple[int, int]:
         """Return how many are active, and how many of these wait for a start or are in one."""
+
+    async def count_ready(self) -> int:
+        """Return how many run and are wanted."""
 
     async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
         """Move the end of every lease that `owner` still holds forward; return how many there are.

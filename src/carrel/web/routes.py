@@ -29,6 +29,7 @@ def web_routes() -> list[Endpoint]:
         home.home,
         home.send_home,
         home.health,
+        metrics.metrics,
         servers.stop,
         servers.show_removal,
         servers.send_removal,

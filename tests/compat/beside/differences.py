@@ -72,7 +72,6 @@ NOT_YET: tuple[Difference, ...] = (
         "* /users/changer",
         "change a user: *auth_state",
     ),
-    Difference("Metrics: `/metrics` and `/hub/metrics`", "", _ANYTHING, "* /metrics | * /hub/metrics"),
     Difference("Moving the proxy: `PATCH /proxy`", "", _ANYTHING, "PATCH /proxy"),
     Difference(
         "Reports of broken page policies: `/hub/security/csp-report`",
@@ -272,6 +271,19 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "json.last_activity",
         "GET /users/*/server",
         "a server, that fails",
+    ),
+    Difference(
+        "Errors of `/metrics` are JSON with the API's headers",
+        "It is below the API's address.",
+        "body | json* | header.*",
+        "* /metrics",
+    ),
+    Difference(
+        "`/metrics` refuses other methods as the rest of the API does",
+        "It is a page of JupyterHub's, with a form's rules.",
+        "status",
+        "POST /metrics | PUT /metrics | PATCH /metrics | DELETE /metrics | OPTIONS /metrics | TRACE /metrics",
+        "every method, /metrics *",
     ),
     Difference(
         "`/health` refuses other methods as the rest of the API does",

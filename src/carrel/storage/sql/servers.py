@@ -28,7 +28,7 @@ from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
 from carrel.lib.clock import Timestamp
 from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Link, OneOf, Row, Value
-from carrel.storage.sql.tables import ACTIVE, IN_FLIGHT, ROUTED, START_DUE, UNSETTLED, servers, users
+from carrel.storage.sql.tables import ACTIVE, IN_FLIGHT, READY, ROUTED, START_DUE, UNSETTLED, servers, users
 
 _SELECT = select(
     servers.c.id,
@@ -93,6 +93,7 @@ _COUNT_ACTIVE = select(
     func.count(),
     func.count(case((or_(servers.c.actual == literal_column("'starting'"), START_DUE), servers.c.id))),
 ).where(ACTIVE)
+_COUNT_READY = select(func.count()).where(ACTIVE, READY)
 
 
 def _ids(condition: ColumnElement[bool]) -> Select[tuple[int]]:
@@ -272,6 +273,10 @@ class SqlServers:
     async def count_active(self) -> tuple[int, int]:
         rows = await self._link.rows(_COUNT_ACTIVE, {})
         return int(rows[0][0]), int(rows[0][1])
+
+    async def count_ready(self) -> int:
+        rows = await self._link.rows(_COUNT_READY, {})
+        return int(rows[0][0])
 
     async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
         return await self._link.change(_RENEW, {"owner": owner, "expires": expires, "now": now})

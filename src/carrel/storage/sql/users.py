@@ -62,6 +62,7 @@ _AT: BindParameter[float] = bindparam("at")
 _TOUCH = (
     update(users).values(last_activity=_AT).where(users.c.id == bindparam("key"), users.c.last_activity < _AT)
 )
+_COUNT = select(func.count()).select_from(users).where(users.c.last_activity >= bindparam("since"))
 _SORTS: Mapping[str, ColumnElement[Any]] = {
     "id": users.c.id,
     "name": users.c.name,
@@ -129,6 +130,10 @@ class SqlUsers:
         if total is None:
             [(total,)] = await self._link.rows(count, values)
         return Page(tuple(map(_user, rows)), page.offset, page.limit, total)
+
+    async def count(self, active_since: Timestamp = 0.0) -> int:
+        [(found,)] = await self._link.rows(_COUNT, {"since": active_since})
+        return int(found)
 
     async def touch(self, moments: Mapping[int, Timestamp]) -> None:
         # In one order, so that two hubs that write the same users cannot block each other for ever.
