@@ -38,6 +38,9 @@ TOKENS: dict[str, tuple[str, list[str]]] = {
     "servers": ("admin", ["read:servers"]),
     "starter": ("admin", ["start:servers!user=ada", "delete:servers!user=ada"]),
     "user maker": ("admin", ["admin:users"]),
+    "sharer": ("admin", ["shares!user=sharer", "read:users:name!user=ada", "read:groups:name!group=readers"]),
+    "sharer of one": ("admin", ["shares!server=sharer/", "read:users:name!user=ada"]),
+    "share reader": ("admin", ["read:shares!user=sharer"]),
     "ada's nothing": ("ada", ["read:users:name!user"]),
     "ada's reader": ("ada", ["read:users!user"]),
 }
