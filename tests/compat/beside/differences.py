@@ -51,12 +51,6 @@ _ANYTHING = "status | body | json* | header.* | cookie.* | event*"
 #: JupyterHub has it, Carrel will: rows go when the endpoints come.
 NOT_YET: tuple[Difference, ...] = (
     Difference(
-        "Shares: `/shares`, `/share-codes`, `/users/NAME/shared`, `/groups/NAME/shared`, `/hub/accept-share`",
-        "",
-        _ANYTHING,
-        "* /shares* | * /share-codes* | * /users/*/shared* | * /groups/*/shared* | GET /hub/accept-share*",
-    ),
-    Difference(
         "Named servers: `/users/NAME/servers/SERVER` and its progress", "", _ANYTHING, "* /users/*/servers*"
     ),
     Difference(
@@ -166,7 +160,8 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "make users: * | names that are no texts | make admins | change a user: * | change a user who*"
         " | make a token: * | make a service: a * | make a service: an unknown key"
         " | make a service: bad UTF-8 | a server, refused* | a server, reported active"
-        " | a server, of a user reported active | shut down, refused | groups | every method*",
+        " | a server, of a user reported active | shut down, refused | groups | every method*"
+        " | shares, a body: *",
     ),
     Difference(
         "What JupyterHub takes for something else is refused: a list or text in the place of an object, a"
@@ -298,6 +293,33 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "status | json.status",
         "TRACE *",
         "every method, /users/nemo/nothing * | every method, /nothing *",
+    ),
+    Difference(
+        "What there is to change about shares is a server's: without one it is 405, whoever asks",
+        "It says nothing about what there is.",
+        "status | json.status",
+        "* /shares/nemo | * /share-codes/nemo",
+    ),
+    Difference(
+        "What is shared comes with all that it brings along, and to the tokens of a group's members, too",
+        "A token may do what its owner may; in JupyterHub pages and tokens of one person differ here.",
+        "json.scopes",
+        "GET /user",
+        "shares, given and taken | shares, a group's, in its members' tokens",
+    ),
+    Difference(
+        "A share gives at most what the server's owner has by roles, whoever made it",
+        "An owner who loses a right has not got it to share; others' rights are for roles to give.",
+        "json.scopes",
+        "GET /user",
+        "shares, what the owner has not got",
+    ),
+    Difference(
+        "A scope that is taken back may be named without its filter",
+        "JupyterHub takes nothing then, and does not say so.",
+        "json.scopes",
+        "PATCH /shares/sharer/",
+        "shares, a scope without its filter, taken",
     ),
     Difference(
         "`GET /authorizations/token` without a token in the path is 405, whoever asks",

@@ -41,6 +41,9 @@ TOKENS: dict[str, tuple[str, list[str]]] = {
     "service maker": ("admin", ["admin:services"]),
     "service names": ("admin", ["read:services:name"]),
     "board's reader": ("admin", ["read:services!service=board", "list:services!service=board"]),
+    "sharer": ("admin", ["shares!user=sharer", "read:users:name!user=ada", "read:groups:name!group=readers"]),
+    "sharer of one": ("admin", ["shares!server=sharer/", "read:users:name!user=ada"]),
+    "share reader": ("admin", ["read:shares!user=sharer"]),
     "ada's nothing": ("ada", ["read:users:name!user"]),
     "ada's reader": ("ada", ["read:users!user"]),
 }
