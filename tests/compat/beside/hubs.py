@@ -38,6 +38,7 @@ TOKENS: dict[str, tuple[str, list[str]]] = {
     "servers": ("admin", ["read:servers"]),
     "starter": ("admin", ["start:servers!user=ada", "delete:servers!user=ada"]),
     "user maker": ("admin", ["admin:users"]),
+    "lab alone": ("admin", ["servers!server=srv-with-a-scope-for-one/lab"]),
     "ada's nothing": ("ada", ["read:users:name!user"]),
     "ada's reader": ("ada", ["read:users!user"]),
 }
@@ -56,6 +57,8 @@ c.Authenticator.admin_users = {{'admin'}}
 c.JupyterHub.spawner_class = 'obliging.ObligingSpawner'
 c.JupyterHub.tornado_settings = {{'slow_spawn_timeout': 1, 'slow_stop_timeout': 5}}
 c.JupyterHub.log_level = 'WARN'
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.named_server_limit_per_user = lambda handler: 3 if handler.current_user else 0
 """
 
 
