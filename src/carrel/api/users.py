@@ -56,6 +56,7 @@ class UserChanges(Struct, forbid_unknown_fields=True):
     admin: bool | UnsetType = UNSET
     groups: list[str] | UnsetType = UNSET
     roles: list[str] | UnsetType = UNSET
+    auth_state: dict[str, Any] | UnsetType = UNSET
 
 
 class ServerActivity(Struct):
@@ -135,12 +136,13 @@ async def create_user(hub: HubContext, caller: Caller, name: str, data: NewUser 
 
 @patch("/users/{name:str}", summary="Change a user", scopes=("admin:users",))
 async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChanges) -> UserModel:
-    """Rename a user, or change their admin flag, groups or roles."""
+    """Rename a user, or change their admin flag, groups, roles or what the authenticator keeps of them."""
     given = msgspec.structs.asdict(data)
     changes = users.UserChanges(**{key: value for key, value in given.items() if value is not UNSET})
     record = await users.change_user(hub, caller, name, changes)
     model = user_model(caller, record, hub.settings.base_url)
-    model.auth_state = None
+    if model.auth_state is UNSET:
+        model.auth_state = None
     return model
 
 

@@ -57,6 +57,7 @@ c.Authenticator.admin_users = {{'admin'}}
 c.JupyterHub.spawner_class = 'obliging.ObligingSpawner'
 c.JupyterHub.tornado_settings = {{'slow_spawn_timeout': 1, 'slow_stop_timeout': 5}}
 c.JupyterHub.log_level = 'WARN'
+c.CryptKeeper.keys = [32 * b'k']
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = lambda handler: 3 if handler.current_user else 0
 """
