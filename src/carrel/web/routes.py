@@ -8,6 +8,7 @@ from carrel.web import (
     home,
     login,
     logout,
+    metrics,
     pending,
     proxy_errors,
     servers,
