@@ -87,7 +87,7 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     await store.open()
     await store.close()
     run_sql(tmp_path / FILE, "UPDATE alembic_version SET version_num = '9999'", "DELETE FROM facts")
-    with pytest.raises(SchemaMismatch, match=r"newer Carrel .*9999.*0003"):
+    with pytest.raises(SchemaMismatch, match=r"newer Carrel .*9999.*0006"):
         await store.open()
 
 

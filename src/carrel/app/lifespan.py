@@ -272,6 +272,7 @@ async def _purge(ctx: HubContext) -> None:
                 await tx.tokens.purge(now)
                 await tx.sessions.purge(now)
                 await tx.oauth.purge_codes(now)
+                await tx.oauth.purge_grants(now)
         except StorageUnavailable as error:
             _log.warning("Expired rows could not be removed, trying again later: %s", error)
         except Exception:

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from traitlets.config import Config
 
+from carrel.lib.redaction import redact
+
 #: Sections of the configuration that hold the hub's own settings; the later one wins.
 HUB_SECTIONS = ("Application", "JupyterHub", "Carrel")
 
@@ -93,6 +95,34 @@ class Settings:
         "and, if it brings others along, their names as subscopes.",
     )
     extra_user_scopes: set[str] = setting(set(), "Scopes that every user has beside their usual ones.")
+
+    # Signing in elsewhere with accounts of this hub
+    public_url: str = setting(
+        "",
+        "The address that browsers use, such as https://hub.example.org/, with the base URL if there is one. "
+        "Other applications need it to be always the same. Unset, it is taken from the request.",
+    )
+    oauth_clients: list[dict[str, Any]] = setting(
+        [],
+        "Applications that sign their users in with accounts of this hub: dictionaries with client_id, "
+        "client_secret (or public: True), redirect_uris, name, allowed_scopes, access_scopes and confirm.",
+    )
+    oauth_require_pkce: bool = setting(
+        False, "Refuse servers and services whose log-in comes without a proof (PKCE) of who asked for it."
+    )
+    oauth_token_expires_in: float = setting(
+        0.0,
+        "How long the tokens are good that servers and services get at a log-in, in seconds; 0 means as long "
+        "as cookie_max_age_days says.",
+    )
+    oauth_access_token_expires_in: float = setting(
+        3600.0, "How long access tokens of applications in oauth_clients are good, in seconds."
+    )
+    oauth_refresh_token_expires_in: float = setting(
+        30 * 86400.0,
+        "How long applications in oauth_clients may stay away before their users have to log in again, in "
+        "seconds. What they were given ends with the log-in, unless they may ask for offline_access.",
+    )
 
     # Behaviour
     cleanup_servers: bool | None = setting(
@@ -182,6 +212,7 @@ def printable(settings: Settings) -> dict[str, str]:
     shown = {name: repr(getattr(settings, name)) for name in setting_fields()}
     shown["cookie_secret"] = "'<set>'" if settings.cookie_secret else "b''"
     shown["db_url"] = repr(without_password(settings.db_url))
+    shown["oauth_clients"] = repr(redact("oauth_clients", settings.oauth_clients))
     return shown
 
 

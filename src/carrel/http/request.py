@@ -39,6 +39,8 @@ class RequestFacts:
     """The visitor's address."""
     nonce: str = ""
     """Allows this page's inline scripts in its Content-Security-Policy; empty on pages that have none."""
+    form_target: str = ""
+    """The origin that a form of this page leads on to, where it is another one."""
     looked_up: bool = False
     caller: Caller | None = None
 

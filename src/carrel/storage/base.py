@@ -22,13 +22,13 @@ from typing import Any, Literal, Protocol
 from carrel.domain.events import Event
 from carrel.domain.groups import Group
 from carrel.domain.hubs import Hub
-from carrel.domain.oauth import OAuthClient, OAuthCode
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.roles import Role
 from carrel.domain.servers import Server
 from carrel.domain.tokens import Session, Token
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
+from carrel.storage.oauth import OAuth, SigningKeys
 
 
 class StorageError(Exception):
@@ -175,6 +175,9 @@ class Tokens(Protocol):
     async def of_user(self, user_id: int) -> Sequence[Token]: ...
     async def delete(self, token_id: int) -> bool: ...
     async def delete_of_client(self, user_id: int, client_id: str) -> int: ...
+    async def delete_all_of_client(self, client_id: str) -> int:
+        """Remove everybody's tokens of an OAuth client."""
+
     async def delete_of_server(self, server_id: int) -> int:
         """Remove a server's own token and those that its OAuth client was given."""
 
@@ -189,6 +192,7 @@ class Sessions(Protocol):
 
     async def add(self, session: Session) -> None: ...
     async def find(self, hashed: str) -> Session | None: ...
+    async def with_id(self, session_id: str) -> Session | None: ...
     async def delete(self, hashed: str) -> bool: ...
     async def delete_of_user(self, user_id: int) -> int: ...
     async def purge(self, now: Timestamp) -> int: ...
@@ -269,24 +273,6 @@ class Hubs(Protocol):
         """Remove those that have not been heard of; return how many."""
 
 
-class OAuth(Protocol):
-    """OAuth clients and codes."""
-
-    async def put_client(self, client: OAuthClient) -> None:
-        """Add a client, or replace the one with its id."""
-
-    async def get_client(self, client_id: str) -> OAuthClient | None: ...
-    async def delete_clients_of_server(self, server_id: int) -> int: ...
-    async def add_code(self, code: OAuthCode) -> None: ...
-    async def take_code(self, hashed: str) -> OAuthCode | None:
-        """Return the code and remove it: only one caller ever gets it."""
-
-    async def delete_codes_of_session(self, session_id: str) -> int:
-        """Remove the codes that were given in a session which has ended."""
-
-    async def purge_codes(self, now: Timestamp) -> int: ...
-
-
 class Facts(Protocol):
     """Single values that belong to the installation, such as its id."""
 
@@ -313,6 +299,8 @@ class Transaction(Protocol):
     def servers(self) -> Servers: ...
     @property
     def oauth(self) -> OAuth: ...
+    @property
+    def signing_keys(self) -> SigningKeys: ...
     @property
     def facts(self) -> Facts: ...
     @property

@@ -23,6 +23,7 @@ from carrel.storage.sql.oauth import SqlOAuth
 from carrel.storage.sql.roles import SqlRoles
 from carrel.storage.sql.servers import SqlServers
 from carrel.storage.sql.sessions import SqlSessions
+from carrel.storage.sql.signing_keys import SqlSigningKeys
 from carrel.storage.sql.sqlite import SqliteEngine
 from carrel.storage.sql.tokens import SqlTokens
 from carrel.storage.sql.users import SqlUsers
@@ -72,6 +73,10 @@ class SqlTransaction:
     @property
     def oauth(self) -> SqlOAuth:
         return SqlOAuth(self._link)
+
+    @property
+    def signing_keys(self) -> SqlSigningKeys:
+        return SqlSigningKeys(self._link)
 
     @property
     def facts(self) -> SqlFacts:
