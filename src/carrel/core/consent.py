@@ -26,9 +26,8 @@ from carrel.lib.clock import Timestamp
 from carrel.lib.ids import digest, new_secret
 from carrel.storage.base import Transaction
 
-#: What every server and service learns of its visitors, and what other applications do.
+#: What every client learns of its visitors.
 _IDENTITY = ("read:users:name!user", "read:users:groups!user")
-_NAME = ("read:users:name!user",)
 #: What JupyterHub 1 called them; asked for, it means nothing more.
 _OLD_WORD = "identify"
 
@@ -116,7 +115,7 @@ def _may_ask(ctx: HubContext, caller: Caller, client: OAuthClient, may: Scopes, 
 
 def required_scopes(client: OAuthClient) -> tuple[str, ...]:
     """Return what a client gets whatever it asks for: who the visitor is, and that they may be there."""
-    return (*(_NAME if client.kind == "external" else _IDENTITY), *client.access_scopes)
+    return (*_IDENTITY, *client.access_scopes)
 
 
 async def offered_scopes(ctx: HubContext, caller: Caller, wanted: Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Forbidden
 from carrel.domain.oauth import EMAIL, GROUPS, OPENID, PROFILE
-from carrel.domain.signing import SigningKey, new_key_due, outdated, signing_key
+from carrel.domain.signing import SigningKey, new_key_due, shown, signing_key
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.lib.ids import digest, new_token
@@ -59,17 +59,16 @@ async def load_keys(ctx: HubContext) -> Sequence[SigningKey]:
     async with ctx.store.read() as tx:
         keys = await tx.signing_keys.all()
     if not new_key_due(keys, now):
-        return keys
+        return shown(keys, now)
     fresh = SigningKey(new_token(), await asyncio.to_thread(new_private_key), now)
     async with ctx.store.write(durable=True) as tx:
         keys = await tx.signing_keys.all()
-        if not new_key_due(keys, now):
-            return keys
-        await tx.signing_keys.add(fresh)
-        keys = [*keys, fresh]
-        for old in outdated(keys, now):
+        if new_key_due(keys, now):
+            await tx.signing_keys.add(fresh)
+            keys = [*keys, fresh]
+        for old in set(keys).difference(shown(keys, now)):
             await tx.signing_keys.delete(old.id)
-    return keys
+    return shown(keys, now)
 
 
 async def load_signer(ctx: HubContext, issuer: str) -> Signer:

@@ -109,9 +109,10 @@ class Grant:
 def read_scopes(text: str) -> tuple[str, ...]:
     """Return the scopes of a request's `scope`, as they are stored.
 
-    With `openid` among them, OpenID Connect's words mean its claims.
+    With `openid` among them, OpenID Connect's words mean its claims. What looks like a stored claim is left
+    out.
     """
-    words = dict.fromkeys(text.split())
+    words = dict.fromkeys(word for word in text.split() if not is_claim(word))
     if "openid" not in words:
         return tuple(words)
     return tuple(f"{_MARK}{word}" if f"{_MARK}{word}" in CLAIM_SCOPES else word for word in words)

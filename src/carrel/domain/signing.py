@@ -42,8 +42,8 @@ def new_key_due(keys: Sequence[SigningKey], now: Timestamp) -> bool:
     return not keys or keys[-1].created <= now - SIGNS
 
 
-def outdated(keys: Sequence[SigningKey], now: Timestamp) -> list[SigningKey]:
-    """Return the keys that need no longer be shown."""
+def shown(keys: Sequence[SigningKey], now: Timestamp) -> list[SigningKey]:
+    """Return the keys to be published; the others are no longer needed."""
     since = now - SHOWN_BEFORE - SHOWN_AFTER
     # A key has signed last when its successor took over.
-    return [key for key, successor in pairwise(keys) if successor.created <= since]
+    return [key for key, successor in pairwise(keys) if successor.created > since] + list(keys[-1:])
