@@ -115,7 +115,7 @@ async def test_a_tutor_visits_the_servers_of_the_class_alone(hub: TrialHub) -> N
             client = await tx.oauth.get_client(f"jupyterhub-user-{name}")
         assert client is not None
         if name == "ada":
-            assert not await require_access(hub.ctx, session, client)
+            assert not (await require_access(hub.ctx, session, client)).own
         else:
             with pytest.raises(Forbidden):
                 await require_access(hub.ctx, session, client)

@@ -18,6 +18,9 @@ _SECRET_ARGUMENTS = frozenset(
         "auth_token",
         "client_secret",
         "code_verifier",
+        "refresh_token",
+        "id_token",
+        "id_token_hint",
     }
 )
 _ARGUMENT = re.compile(r"([^?&=]+)=([^&]*)")

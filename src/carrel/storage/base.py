@@ -19,11 +19,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from carrel.domain.events import Event
+from carrel.storage.oauth import OAuth, SigningKeys
 from carrel.storage.repositories import (
     Facts,
     Groups,
     Hubs,
-    OAuth,
     Roles,
     Servers,
     Sessions,
@@ -73,6 +73,8 @@ class Transaction(Protocol):
     def services(self) -> Services: ...
     @property
     def oauth(self) -> OAuth: ...
+    @property
+    def signing_keys(self) -> SigningKeys: ...
     @property
     def shares(self) -> Shares: ...
     @property

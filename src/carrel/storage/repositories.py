@@ -8,7 +8,6 @@ from typing import Any, Literal, Protocol
 
 from carrel.domain.groups import Group
 from carrel.domain.hubs import Hub
-from carrel.domain.oauth import OAuthClient, OAuthCode
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.roles import Role
 from carrel.domain.servers import Server
@@ -177,6 +176,7 @@ class Sessions(Protocol):
 
     async def add(self, session: Session) -> None: ...
     async def find(self, hashed: str) -> Session | None: ...
+    async def with_id(self, session_id: str) -> Session | None: ...
     async def delete(self, hashed: str) -> bool: ...
     async def delete_of_user(self, user_id: int) -> int: ...
     async def purge(self, now: Timestamp) -> int: ...
@@ -265,30 +265,6 @@ class Hubs(Protocol):
 
     async def purge(self, now: Timestamp) -> int:
         """Remove those that have not been heard of; return how many."""
-
-
-class OAuth(Protocol):
-    """OAuth clients and codes."""
-
-    async def put_client(self, client: OAuthClient) -> None:
-        """Add a client, or replace the one with its id."""
-
-    async def get_client(self, client_id: str) -> OAuthClient | None: ...
-    async def descriptions(self, client_ids: Iterable[str]) -> Mapping[str, str]:
-        """Return what those of the clients that exist say they are, by id."""
-
-    async def delete_clients_of_server(self, server_id: int) -> int: ...
-    async def delete_client(self, client_id: str) -> None:
-        """Remove a client and its codes; unknown ones are fine."""
-
-    async def add_code(self, code: OAuthCode) -> None: ...
-    async def take_code(self, hashed: str) -> OAuthCode | None:
-        """Return the code and remove it: only one caller ever gets it."""
-
-    async def delete_codes_of_session(self, session_id: str) -> int:
-        """Remove the codes that were given in a session which has ended."""
-
-    async def purge_codes(self, now: Timestamp) -> int: ...
 
 
 class Shares(Protocol):

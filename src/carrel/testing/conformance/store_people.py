@@ -233,6 +233,8 @@ class TokensConformance:
                 await tx.sessions.add(session)
         async with store.write() as tx:
             assert await tx.sessions.find("hash1") == made[1]
+            assert await tx.sessions.with_id("sid1") == made[1]
+            assert await tx.sessions.with_id("nobody's") is None
             assert await tx.sessions.purge(NOW) == 1
             assert await tx.sessions.delete("hash1")
             assert not await tx.sessions.delete("hash1")
