@@ -241,8 +241,10 @@ class Servers(Protocol):
     async def count_ready(self) -> int:
         """Return how many run and are wanted."""
 
-    async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
-        """Move the end of every lease that `owner` still holds forward; return how many there are.
+    async def renew(
+        self, owner: str, *, expires: Timestamp, now: Timestamp
+    ) -> Collection[tuple[int, int]]:
+        """Move the end of every lease that `owner` still holds forward; return (id, fence) of each.
 
         One that has expired is gone: somebody else may be at work already. Versions stay as they are, so
         that whoever is about to write a row is not disturbed.
