@@ -159,7 +159,8 @@ async def test_what_is_not_changed(hub: TrialHub) -> None:
     with pytest.raises(NotFound, match="User ada has no such server none"):
         await _change(hub, "none", user_options={})
     await _start(hub, "lab")
-    for changes in ({"name": "new"}, {"user_options": {}}, {"display_name": "New"}):
+    some: tuple[dict[str, Any], ...] = ({"name": "new"}, {"user_options": {}}, {"display_name": "New"})
+    for changes in some:
         with pytest.raises(Invalid, match="ada:lab is active"):
             await _change(hub, "lab", **changes)
 

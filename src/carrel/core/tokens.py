@@ -58,12 +58,12 @@ async def issue_token(
     tokens the caller may not make.
     """
     if not caller.may("tokens", user=user_name):
-        raise _no_user(user_name)
+        raise _no_user(caller, user_name)
     expires_in = _lifetime(ctx, expires_in)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
-            raise _no_user(user_name)
+            raise _no_user(caller, user_name)
         granted = await _granted(tx, scopes, roles)
         rights = await rights_of(ctx, tx, user)
         await _check_scopes(ctx, tx, caller, user, rights, granted)
@@ -171,8 +171,9 @@ def _lifetime(ctx: HubContext, expires_in: float | None) -> float | None:
     return expires_in
 
 
-def _no_user(user_name: str) -> Forbidden:
-    return Forbidden(f"User {user_name[:80]} not found or no permissions to generate tokens")
+def _no_user(caller: Caller, user_name: str) -> Forbidden:
+    # JupyterHub puts the caller's kind before the user's name, and clients compare words.
+    return Forbidden(f"{caller.kind.title()} {user_name[:80]} not found or no permissions to generate tokens")
 
 
 def _no_token(user_name: str, token_id: str) -> NotFound:

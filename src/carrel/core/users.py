@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 
+from carrel.core import services
 from carrel.core.access import caller_of_token
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.groups import set_groups
 from carrel.core.roles import set_roles
 from carrel.core.servers import announce_change, change, wait_until_settled
+from carrel.core.services import ServiceWithRoles
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
@@ -24,7 +26,8 @@ from carrel.domain.scopes import Scopes
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
-from carrel.storage.base import Transaction, UserFilter
+from carrel.storage.base import Transaction
+from carrel.storage.repositories import UserFilter
 
 READ_ANY = (
     "read:users",
@@ -89,7 +92,9 @@ def _own_record(
     return UserWithServers(ctx.activity.of_user(caller.user), servers, ahead, caller.groups, caller.roles)
 
 
-async def owner_of_token(ctx: HubContext, caller: Caller, secret: str) -> tuple[Caller, UserWithServers]:
+async def owner_of_token(
+    ctx: HubContext, caller: Caller, secret: str
+) -> tuple[Caller, UserWithServers | ServiceWithRoles]:
     """Return a token's owner, and the caller as one who may know name and groups of that owner.
 
     Holding a token is proof enough. Raises NotFound for an unknown token.
@@ -97,8 +102,15 @@ async def owner_of_token(ctx: HubContext, caller: Caller, secret: str) -> tuple[
     owner = await caller_of_token(ctx, secret)
     if owner is None:
         raise NotFound
-    shown = {f"{scope}!user={owner.user.name}" for scope in IDENTIFY_SCOPES}
-    return replace(caller, scopes=Scopes(caller.scopes.names | shown)), await get_self(ctx, owner)
+    if owner.service is not None:
+        shown = {f"read:services:name!service={owner.name}"}
+        return _seeing(caller, shown), await services.get_self(ctx, owner)
+    shown = {f"{scope}!user={owner.name}" for scope in IDENTIFY_SCOPES}
+    return _seeing(caller, shown), await get_self(ctx, owner)
+
+
+def _seeing(caller: Caller, scopes: Set[str]) -> Caller:
+    return replace(caller, scopes=Scopes(caller.scopes.names | scopes))
 
 
 async def list_users(
@@ -262,7 +274,7 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
     Raises Invalid for oneself, and when a server takes longer to go than `slow_stop_timeout` (try again).
     """
     caller.require("delete:users", user=name)
-    if name == caller.user.name:
+    if caller.is_user(name):
         raise Invalid("Cannot delete yourself!")
     await _remove_servers(ctx, name)
     async with ctx.store.write(durable=True) as tx:

@@ -252,9 +252,9 @@ def _split(text: str) -> Scope:
 
 def _with_subscopes(scope: Scope, catalog: Catalog) -> Iterable[Scope]:
     names = catalog.closure[scope.name]
-    if scope.filter == "server" and scope.name != "read:users:name":
+    if scope.filter == "server":
         # One server says nothing about its owner.
-        names = names - {"read:users:name"}
+        names = {name for name in names if name == scope.name or not name.startswith("read:users")}
     return (Scope(name, scope.filter, scope.value) for name in names)
 
 

@@ -15,6 +15,7 @@ from carrel.core.context import HubContext
 from carrel.http.endpoint import BoundHandler, Endpoint
 from carrel.http.errors import answer, answer_error
 from carrel.http.identify import identify
+from carrel.http.openapi import ApiDescription
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of, hub_of, is_api
 from carrel.storage.base import StorageUnavailable
@@ -26,6 +27,7 @@ class Parts:
 
     hub: HubContext
     pages: Pages | None
+    description: ApiDescription
 
 
 class HubApplication:
@@ -34,7 +36,10 @@ class HubApplication:
     def __init__(
         self, hub: HubContext, pages: Pages | None, endpoints: Iterable[tuple[str, Endpoint]]
     ) -> None:
-        self.state = Parts(hub, pages)
+        endpoints = tuple(endpoints)
+        prefix = f"{hub.settings.base_url}hub/api"
+        of_api = [endpoint for below, endpoint in endpoints if below == prefix]
+        self.state = Parts(hub, pages, ApiDescription(prefix, of_api, hub.catalog))
         tables: dict[str, _Methods] = {}
         for prefix, endpoint in endpoints:
             for path in endpoint.paths:
@@ -92,6 +97,7 @@ class _Methods:
             response = answer(request, 405, None)
             response.headers["Allow"] = ", ".join(self._handlers)
         else:
+            facts_of(scope).handler = handler.name
             try:
                 response = await _handle(handler, request)
             except ClientDisconnect:

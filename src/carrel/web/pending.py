@@ -54,7 +54,7 @@ def not_running(
         status=424,
         server_user=server.user_name,
         server_name=server.name,
-        own=visitor is not None and visitor.user.name == server.user_name,
+        own=visitor is not None and visitor.is_user(server.user_name),
         failed=failure is not None,
         failure=failure,
         show_log=visitor is not None and may_read_log(visitor, server.user_name, server.name),

@@ -132,7 +132,7 @@ class Renderer:
         hub, caller = hub_of(connection), facts.caller
         authenticator = hub.authenticator
         hub_url = f"{self._settings.base_url}hub/"
-        user = self.person(caller) if caller else None
+        user = self.person(caller) if caller and not caller.service else None
         return {
             "base_url": hub_url,
             "prefix": self._settings.base_url,

@@ -45,7 +45,7 @@ async def hub_url(
         return _gone(hub, name)
     if visitor is None:
         return go(login_url(request))
-    own = name == visitor.user.name
+    own = visitor.is_user(name)
     server = await _named(hub, name, rest)
     if server is None or not (own or visitor.may("access:servers", server=full_name(name, server.name))):
         # Whoever may not open a named server is not told that there is one.

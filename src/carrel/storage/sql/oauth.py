@@ -32,6 +32,7 @@ _DESCRIPTIONS = select(oauth_clients.c.client_id, oauth_clients.c.description).w
     OneOf(oauth_clients.c.client_id, "client_ids")
 )
 _DELETE_CLIENTS = delete(oauth_clients).where(oauth_clients.c.server_id == bindparam("server_id"))
+_DELETE_CLIENT = delete(oauth_clients).where(oauth_clients.c.client_id == bindparam("client_id"))
 _ADD_CODE = insert(oauth_codes).values({c: bindparam(c.name) for c in oauth_codes.c})
 _TAKE_CODE = (
     delete(oauth_codes)
@@ -53,7 +54,7 @@ _PURGE_CODES = delete(oauth_codes).where(oauth_codes.c.expires <= bindparam("now
 
 
 class SqlOAuth:
-    """See `carrel.storage.base.OAuth`."""
+    """See `carrel.storage.repositories.OAuth`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -80,6 +81,9 @@ class SqlOAuth:
 
     async def delete_clients_of_server(self, server_id: int) -> int:
         return await self._link.change(_DELETE_CLIENTS, {"server_id": server_id})
+
+    async def delete_client(self, client_id: str) -> None:
+        await self._link.change(_DELETE_CLIENT, {"client_id": client_id})
 
     async def add_code(self, code: OAuthCode) -> None:
         values: dict[str, Value] = {

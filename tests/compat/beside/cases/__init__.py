@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from tests.compat.beside.asking import Case
-from tests.compat.beside.cases import hub, identity, lists, methods, missing, pages, servers, tokens, users
+from tests.compat.beside.cases import (
+    groups,
+    hub,
+    identity,
+    lists,
+    methods,
+    pages,
+    servers,
+    services,
+    shares,
+    tokens,
+    users,
+)
 
-_NOUNS = (identity, hub, users, lists, tokens, servers, missing, pages, methods)
+_NOUNS = (identity, hub, users, lists, tokens, servers, services, shares, groups, pages, methods)
 #: Every case.
 CASES: tuple[Case, ...] = tuple(case for noun in _NOUNS for case in noun.CASES) + users.LAST
