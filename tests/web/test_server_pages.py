@@ -185,7 +185,7 @@ async def test_what_runs_is_not_started_again(tmp_path: Path) -> None:
 
 
 async def test_the_pending_page_of_a_start_that_waits_says_where_it_stands(tmp_path: Path) -> None:
-    due = {"wanted": Wanted.RUNNING, "wanted_generation": 1}
+    due: Row = {"wanted": Wanted.RUNNING, "wanted_generation": 1}
     async with open_hub(tmp_path) as hub, hub.browser() as browser:
         await browser.log_in()
         for place, name in enumerate(("bea", "cleo", "ada")):
