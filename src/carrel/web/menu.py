@@ -20,6 +20,15 @@ class Entry:
     """The visitor is there."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceLink:
+    """A service in the menu, with the attributes that templates written for JupyterHub read."""
+
+    name: str
+    prefix: str
+    href: str
+
+
 def menu(hub: HubContext, caller: Caller, path: str) -> list[Entry]:
     """Return the main menu for somebody who looks at `path`."""
     shown = [("Home", "home", True)]
@@ -47,9 +56,10 @@ def sections(hub: HubContext, caller: Caller, current: str) -> list[Entry]:
     ]
 
 
-def service_menu(hub: HubContext, services: Sequence[Service]) -> list[Entry]:
+def service_menu(hub: HubContext, services: Sequence[Service]) -> list[ServiceLink]:
     """Return the links to services."""
-    return [Entry(each.name, service_prefix(hub.settings.base_url, each.name)) for each in services]
+    prefixes = {each.name: service_prefix(hub.settings.base_url, each.name) for each in services}
+    return [ServiceLink(name, prefix, href=prefix) for name, prefix in prefixes.items()]
 
 
 def may_administrate(caller: Caller) -> bool:
