@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +15,18 @@ from tests.api.rig import API, client_of
 
 CALLERS = ("nobody", "stranger", "bea", "server", "ada", "root")
 MOMENT = {"last_activity": "2020-01-01T00:00:00Z"}
+Row = tuple[str, str, Any, tuple[int, ...]]
+
+
+def _server_rows(path: str, statuses: tuple[int, ...]) -> Iterator[Row]:
+    """Yield what may be asked of a server, and how who may ask is answered: ada and root."""
+    for method, status in zip(("GET", "POST", "PUT", "PATCH", "DELETE"), statuses, strict=True):
+        body: Any = {"user_options": {}} if method == "PATCH" else None
+        yield method, path, body, (403, 403, 404, 403, status, status)
+
+
 #: Method, path and body; then the status for each of CALLERS.
-TABLE: tuple[tuple[str, str, Any, tuple[int, ...]], ...] = (
+TABLE: tuple[Row, ...] = (
     ("GET", "/", None, (200, 200, 200, 200, 200, 200)),
     ("GET", "/health", None, (200, 200, 200, 200, 200, 200)),
     ("GET", "/openapi.json", None, (200, 200, 200, 200, 200, 200)),
@@ -35,16 +46,8 @@ TABLE: tuple[tuple[str, str, Any, tuple[int, ...]], ...] = (
     ("DELETE", "/users/ada/server", None, (403, 403, 404, 403, 204, 204)),
     ("PUT", "/users/ada/server", None, (403, 403, 404, 403, 409, 409)),
     ("PATCH", "/users/ada/server", {"user_options": {}}, (403, 403, 404, 403, 400, 400)),
-    ("GET", "/users/ada/servers/", None, (403, 403, 404, 403, 200, 200)),
-    ("POST", "/users/ada/servers/", None, (403, 403, 404, 403, 400, 400)),
-    ("PUT", "/users/ada/servers/", None, (403, 403, 404, 403, 409, 409)),
-    ("PATCH", "/users/ada/servers/", {"user_options": {}}, (403, 403, 404, 403, 400, 400)),
-    ("DELETE", "/users/ada/servers/", None, (403, 403, 404, 403, 204, 204)),
-    ("GET", "/users/ada/servers/lab", None, (403, 403, 404, 403, 404, 404)),
-    ("POST", "/users/ada/servers/lab", None, (403, 403, 404, 403, 201, 201)),
-    ("PUT", "/users/ada/servers/lab", None, (403, 403, 404, 403, 201, 201)),
-    ("PATCH", "/users/ada/servers/lab", {"user_options": {}}, (403, 403, 404, 403, 404, 404)),
-    ("DELETE", "/users/ada/servers/lab", None, (403, 403, 404, 403, 404, 404)),
+    *_server_rows("/users/ada/servers/", (200, 400, 409, 400, 204)),
+    *_server_rows("/users/ada/servers/lab", (404, 201, 201, 404, 404)),
     ("GET", "/users/ada/servers/lab/progress", None, (403, 403, 404, 403, 404, 404)),
     ("GET", "/users/ada/server/progress", None, (403, 403, 404, 403, 200, 200)),
     ("GET", "/users/ada/tokens", None, (403, 403, 404, 403, 200, 200)),

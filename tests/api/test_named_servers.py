@@ -64,7 +64,7 @@ async def test_one_is_made_and_changed_before_it_starts(clients: Clients) -> Non
         ({"user_options": None}, "user_options"),
         ({"name": 5}, "name"),
         ({"display_name": [1]}, "display_name"),
-        ({"name": "A B"}, "Invalid server_name: A B"),
+        ({"name": "A B"}, "Invalid server_name: 'A B'"),
     ],
 )
 async def test_changes_that_cannot_be(clients: Clients, body: Any, message: str) -> None:

@@ -64,7 +64,7 @@ async def test_what_is_not_made(hub: TrialHub) -> None:
     for name, error, text in (
         ("lab", Conflict, "User ada already has server lab"),
         ("", Conflict, "User ada already has a default server"),
-        ("Not A Name", Invalid, "Invalid server_name: Not A Name"),
+        ("Not A Name", Invalid, "Invalid server_name: 'Not A Name'"),
     ):
         with pytest.raises(error, match=text):
             await _make(hub, name)
@@ -144,23 +144,32 @@ async def test_a_default_server_makes_room_for_another(hub: TrialHub) -> None:
     assert (await _change(hub, "one", name="three")).name == "three"
 
 
+async def test_a_default_server_is_there_before_its_first_run(hub: TrialHub) -> None:
+    changed = await _change(hub, "", user_options={"a": 1})
+    assert (changed.name, changed.user_options) == ("", {"a": 1})
+    assert (await hub.start()).id == changed.id
+    assert (await hub.server()).user_options == {"a": 1}
+
+
 async def test_what_is_not_changed(hub: TrialHub) -> None:
     await _make(hub)
     await _make(hub, "gpu")
-    for changes, error, text in (
+    refusals: tuple[tuple[dict[str, Any], type[Exception], str], ...] = (
         ({"name": "gpu"}, Conflict, "User ada already has server 'gpu'"),
         ({"name": "lab"}, Conflict, "User ada already has server 'lab'"),
         ({"name": "No"}, Invalid, "Invalid server_name"),
-        ({"name": ""}, Invalid, "Invalid server_name"),
+        ({"name": ""}, Conflict, "already has server ''"),
         ({"display_name": "a\nb"}, Invalid, "Invalid display_name"),
-    ):
+        ({}, Invalid, "at least one field"),
+    )
+    for changes, error, text in refusals:
         with pytest.raises(error, match=text):
             await _change(hub, "lab", **changes)
     with pytest.raises(NotFound, match="User ada has no such server none"):
         await _change(hub, "none", user_options={})
     await _start(hub, "lab")
-    some: tuple[dict[str, Any], ...] = ({"name": "new"}, {"user_options": {}}, {"display_name": "New"})
-    for changes in some:
+    wishes: tuple[dict[str, Any], ...] = ({"name": "new"}, {"user_options": {}}, {"display_name": "New"})
+    for changes in wishes:
         with pytest.raises(Invalid, match="ada:lab is active"):
             await _change(hub, "lab", **changes)
 

@@ -182,7 +182,7 @@ def fill_user(
         model.roles = [*(["admin"] if user.admin else []), "user", *record.roles]
         model.admin = user.admin
     if caller.may("admin:auth_state", user=user.name):
-        model.auth_state = None
+        model.auth_state = None if record.auth_state is None else dict(record.auth_state)
     if whole:
         model.created = isoformat(user.created)
         default = next((server for server in record.servers if not server.name), None)

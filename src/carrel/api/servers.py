@@ -190,7 +190,7 @@ async def watch_server(hub: HubContext, caller: Caller, name: str, server: str =
     """Return the steps of the present start as server-sent events, up to its outcome."""
     row = await servers.get_server(hub, caller, name, server)
     if not row.ready and row.pending != "spawn" and row.failure is None:
-        raise Invalid(f"{server_label(name, server)} is not starting")
+        raise Invalid(f"{server_label(name, server)} is not starting...")
     headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(hub, row, caller), headers=headers)
 

@@ -76,6 +76,7 @@ class UserChanges(Struct, forbid_unknown_fields=True):
     admin: bool | UnsetType = UNSET
     groups: Names | UnsetType = UNSET
     roles: Names | UnsetType = UNSET
+    auth_state: dict[str, Any] | UnsetType = UNSET
 
 
 class UserPage(PageModel[list[UserModel]]):
@@ -185,12 +186,13 @@ async def create_user(hub: HubContext, caller: Caller, name: str, data: NewUser 
     example={"name": "ada.lovelace", "groups": ["class"]},
 )
 async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChanges) -> UserModel:
-    """Rename a user, or change their admin flag, groups or roles."""
+    """Rename a user, or change their admin flag, groups, roles or what the authenticator keeps of them."""
     given = msgspec.structs.asdict(data)
     changes = users.UserChanges(**{key: value for key, value in given.items() if value is not UNSET})
     record = await users.change_user(hub, caller, name, changes)
     model = user_model(caller, record, hub.settings.base_url)
-    model.auth_state = None
+    if model.auth_state is UNSET:
+        model.auth_state = None
     return model
 
 

@@ -15,7 +15,7 @@ from carrel.authenticators.base import Authenticator
 from carrel.config.plugins import check_plugins
 from carrel.config.rights import read_rights
 from carrel.config.schema import BadConfig, Problem, Settings
-from carrel.config.secrets import cookie_secret, own_secret
+from carrel.config.secrets import cookie_secret, crypt_keys, own_secret
 from carrel.config.services import read_services
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_cookie_secret, load_hub_id, load_named_users
@@ -28,6 +28,7 @@ from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
 from carrel.lib.registry import Kind, UnknownClass, find_class
+from carrel.lib.sealing import Sealer
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
@@ -101,6 +102,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             callers=callers,
             activity=Activity(settings.activity_resolution),
             peers=this_hub(settings, hub_url(settings)),
+            sealer=Sealer(crypt_keys(settings, os.environ, needed=authenticator.enable_auth_state)),
             catalog=rights.catalog,
             metrics=metrics,
         )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from carrel.core.auth_state import load_auth_state
 from carrel.core.context import HubContext
 from carrel.domain.errors import CarrelError, Conflict, Invalid, NotFound, Unavailable
 from carrel.domain.names import client_id, server_label
@@ -48,6 +50,7 @@ def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
             base_url=ctx.settings.base_url,
             admin=user.admin,
             groups=tuple(map(GroupView, owner.groups)),
+            load_auth_state=partial(load_auth_state, ctx, user),
             settings={"cookie_options": {}},
         ),
         hub=ctx.hub,

@@ -14,7 +14,7 @@ from carrel.core.drivers import rename_in_driver
 from carrel.core.servers import announce_change, described, make_server
 from carrel.domain.errors import CarrelError, Conflict, Invalid, NotFound
 from carrel.domain.names import check_display_name, full_name, server_label, shortened
-from carrel.domain.servers import Server
+from carrel.domain.servers import Server, never_started
 from carrel.domain.users import User
 from carrel.storage.base import Transaction
 
@@ -76,18 +76,18 @@ async def change_server(
     the server, Invalid for one that runs and for names that cannot be.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
-    if changes == ServerChanges():
-        raise Invalid("Must specify at least one field to modify.")
     new_name = changes.name
     if new_name is not None:
         caller.require("start:servers", user=user_name, server=full_name(user_name, new_name))
     limit = 0 if server_name or new_name is None else await named_server_limit(ctx, caller)
     async with ctx.store.read() as tx:
         user = await _owner(tx, user_name)
+        if changes == ServerChanges():
+            raise Invalid("Must specify at least one field to modify.")
         await _check(ctx, tx, user, changes, limit)
         server = await _at_rest(tx, user, server_name)
-        if new_name is not None and await tx.servers.get(user.id, new_name) is not None:
-            raise _taken(user, new_name)
+        if new_name is not None and await _is_taken(tx, user, new_name):
+            raise Conflict(f"User {user.name} already has server {shortened(new_name)!r}")
     if new_name is None:
         return await _write(ctx, server, changes)
     await rename_in_driver(ctx, server, new_name)
@@ -103,7 +103,7 @@ async def _check(ctx: HubContext, tx: Transaction, user: User, changes: ServerCh
     if changes.name is None and not changes.display_name:
         return
     require_named_servers(ctx)
-    if changes.name is not None and await tx.servers.get(user.id, changes.name) is None:
+    if changes.name is not None and not await _is_taken(tx, user, changes.name):
         await admit_name(tx, user, changes.name, limit)
     if changes.display_name:
         check_display_name(changes.display_name)
@@ -111,6 +111,8 @@ async def _check(ctx: HubContext, tx: Transaction, user: User, changes: ServerCh
 
 async def _at_rest(tx: Transaction, user: User, server_name: str) -> Server:
     server = await tx.servers.get(user.id, server_name)
+    if server is None and not server_name:
+        return never_started(user)
     if server is None:
         raise NotFound(f"User {user.name} has no such server {shortened(server_name)}")
     if server.active or server.leaving:
@@ -124,13 +126,15 @@ async def _write(ctx: HubContext, server: Server, changes: ServerChanges) -> Ser
     shown = check_display_name(changes.display_name) if changes.display_name else server.display_name
     options = server.user_options if changes.user_options is None else dict(changes.user_options)
     async with ctx.store.write(durable=True) as tx:
+        if not server.id:
+            server = await tx.servers.create(server.user_id, server.name, now=ctx.clock.now())
         saved = await tx.servers.save(replace(server, display_name=shown, user_options=options))
         if saved is not None and changes.name is not None:
             saved = await _rename(tx, saved, changes.name)
         if saved is None:
             raise Conflict("The server is being changed by others; try again.")
         announce_change(tx, saved)
-        return saved
+        return ctx.activity.of_server(saved)
 
 
 async def _rename(tx: Transaction, server: Server, name: str) -> Server | None:
@@ -149,8 +153,9 @@ async def _take_back(ctx: HubContext, server: Server, new_name: str) -> None:
         _log.error("%s was not renamed, and its driver still thinks so: %s", label, error)
 
 
-def _taken(user: User, name: str) -> Conflict:
-    return Conflict(f"User {user.name} already has server {shortened(name)!r}")
+async def _is_taken(tx: Transaction, user: User, name: str) -> bool:
+    """Tell whether a user has a server of this name; a default one everybody has, whether it ever ran."""
+    return not name or await tx.servers.get(user.id, name) is not None
 
 
 async def _owner(tx: Transaction, name: str) -> User:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from carrel.core import services
 from carrel.core.access import caller_of_token
+from carrel.core.auth_state import keep_auth_state, load_auth_state
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.groups import set_groups
@@ -49,6 +51,8 @@ class UserWithServers:
     """Of the servers that wait for their start, by id: how many starts are ahead."""
     groups: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    auth_state: Mapping[str, Any] | None = field(default=None, repr=False)
+    """Only where a single user is asked for, by somebody who may know it."""
 
 
 async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServers:
@@ -58,7 +62,15 @@ async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServer
         user = await tx.users.get(name)
         if user is None:
             raise NotFound
-        return (await _complete(ctx, tx, [user]))[0]
+        record = (await _complete(ctx, tx, [user]))[0]
+    return await _with_auth_state(ctx, caller, record)
+
+
+async def _with_auth_state(ctx: HubContext, caller: Caller, record: UserWithServers) -> UserWithServers:
+    """Return the record with what the authenticator keeps, if the caller may know it."""
+    if not caller.may("admin:auth_state", user=record.user.name):
+        return record
+    return replace(record, auth_state=await load_auth_state(ctx, record.user))
 
 
 async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
@@ -179,6 +191,8 @@ class UserChanges:
     admin: bool | None = None
     groups: Sequence[str] | None = None
     roles: Sequence[str] | None = None
+    auth_state: Mapping[str, Any] | None = field(default=None, repr=False)
+    """For the authenticator and for spawners; nothing else looks into it."""
 
 
 async def change_user(ctx: HubContext, caller: Caller, name: str, changes: UserChanges) -> UserWithServers:
@@ -208,9 +222,12 @@ async def change_user(ctx: HubContext, caller: Caller, name: str, changes: UserC
             await _rename(tx, user, new_name)
         if changes.admin is not None:
             await tx.users.set_admin(user.id, changes.admin)
+        if changes.auth_state is not None:
+            await keep_auth_state(ctx, tx, user, changes.auth_state)
         tx.announce(RightsChanged(user.id))
         changed = await tx.users.get_by_id(user.id)
-        return (await _complete(ctx, tx, [user if changed is None else changed]))[0]
+        record = (await _complete(ctx, tx, [user if changed is None else changed]))[0]
+    return await _with_auth_state(ctx, caller, record)
 
 
 def _wants_admin(changes: UserChanges) -> bool | None:

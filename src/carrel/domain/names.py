@@ -40,8 +40,8 @@ def check_server_name(name: str) -> str:
     """
     if len(name) > _MAX_SERVER_NAME or not _SERVER_NAME.fullmatch(name):
         raise Invalid(
-            f"Invalid server_name: {shortened(name)}. It has 1 to 30 characters: lower-case letters, digits "
-            "and single hyphens; it starts with a letter and ends with a letter or digit."
+            f"Invalid server_name: {shortened(name)!r}. It has 1 to 30 characters: lower-case letters, "
+            "digits and single hyphens; it starts with a letter and ends with a letter or digit."
         )
     return name
 
@@ -56,8 +56,8 @@ def check_display_name(name: str) -> str:
     printed = all(each == " " or unicodedata.category(each)[0] in _PRINTED for each in name)
     if not 1 <= len(name) <= _MAX_DISPLAY_NAME or spaced or not printed:
         raise Invalid(
-            f"Invalid display_name: {shortened(name)}. It has 1 to {_MAX_DISPLAY_NAME} printable characters "
-            "and single spaces, none at its ends."
+            f"Invalid display_name: {shortened(name)!r}. It has 1 to {_MAX_DISPLAY_NAME} printable "
+            "characters and single spaces, none at its ends."
         )
     return name
 

@@ -251,7 +251,7 @@ def _split(text: str) -> Scope:
 
 
 def _with_subscopes(scope: Scope, catalog: Catalog) -> Iterable[Scope]:
-    names = catalog.closure[scope.name]
+    names: Iterable[str] = catalog.closure[scope.name]
     if scope.filter == "server":
         # One server says nothing about its owner.
         names = {name for name in names if name == scope.name or not name.startswith("read:users")}

@@ -237,7 +237,7 @@ class Starter:
         options = driver.run_apply_user_options
         hooks = [
             drive.Step(Stage.HOOK, "pre_spawn_start", lambda: before(driver.user, driver)),
-            drive.Step(Stage.HOOK, "auth_state_hook", lambda: driver.run_auth_state_hook(None)),
+            drive.Step(Stage.HOOK, "auth_state_hook", lambda: _tell_auth_state(driver)),
             drive.Step(Stage.OPTIONS, "apply_user_options", lambda: options(driver.user_options)),
             drive.Step(Stage.HOOK, "pre_spawn_hook", driver.run_pre_spawn_hook),
         ]
@@ -305,6 +305,11 @@ def _is_kept(row: Server, driver: Spawner, current: Server | None) -> bool:
 def _allowed(driver: Spawner) -> float:
     """Return how long a start may take in all, by what its driver is set to now."""
     return float(driver.start_timeout) + float(driver.http_timeout) + _MARGIN
+
+
+async def _tell_auth_state(driver: Spawner) -> None:
+    """Hand the driver what the authenticator keeps about the owner."""
+    await driver.run_auth_state_hook(await driver.user.get_auth_state())
 
 
 def _answered(server: Server) -> Server:

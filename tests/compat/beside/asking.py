@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 #: No body at all; None is sent as JSON's null.
@@ -51,6 +51,13 @@ class Case:
 def case(name: str, *asks: Ask) -> Case:
     """Return a case."""
     return Case(name, asks)
+
+
+def with_user(name: str, *asks: Ask) -> Case:
+    """Return a case with a user of its own, who is `pat` in the requests."""
+    mine = f"srv-{name.lower().replace(' ', '-')}"
+    own = (replace(ask, path=ask.path.replace("/pat", f"/{mine}")) for ask in asks)
+    return case(f"a server, {name}", post(f"/users/{mine}"), *own, delete(f"/users/{mine}"))
 
 
 def get(path: str, who: str = "admin", **details: Any) -> Ask:

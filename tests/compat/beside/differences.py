@@ -50,22 +50,6 @@ _ANYTHING = "status | body | json* | header.* | cookie.* | event*"
 
 #: JupyterHub has it, Carrel will: rows go when the endpoints come.
 NOT_YET: tuple[Difference, ...] = (
-    Difference(
-        "Named servers: `/users/NAME/servers/SERVER` and its progress", "", _ANYTHING, "* /users/*/servers*"
-    ),
-    Difference(
-        "Changing a server that is at rest: `PUT` and `PATCH` of `/users/NAME/server`",
-        "",
-        _ANYTHING,
-        "PUT /users/*/server | PATCH /users/*/server",
-    ),
-    Difference(
-        "`auth_state` in `PATCH /users/NAME`",
-        "",
-        "status | json.*",
-        "* /users/changer",
-        "change a user: *auth_state",
-    ),
     Difference("Moving the proxy: `PATCH /proxy`", "", _ANYTHING, "PATCH /proxy"),
     Difference(
         "Reports of broken page policies: `/hub/security/csp-report`",
@@ -159,7 +143,8 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "POST * | PATCH * | PUT * | DELETE *",
         "make users: * | names that are no texts | make admins | change a user: * | change a user who*"
         " | make a token: * | make a service: a * | make a service: an unknown key"
-        " | make a service: bad UTF-8 | a server, refused* | a server, reported active"
+        " | make a service: bad UTF-8 | a server, refused* | a server, changed*"
+        " | a server, named, with odd bodies | a server, reported active"
         " | a server, of a user reported active | shut down, refused | groups | every method*"
         " | shares, a body: *",
     ),
@@ -264,8 +249,8 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "A start that failed is no activity of the server",
         "Nobody could use it.",
         "json.last_activity",
-        "GET /users/*/server",
-        "a server, that fails",
+        "* /users/*/server*",
+        "a server, that fails | a server, named, failing | a server, named, slow to start",
     ),
     Difference(
         "Errors of `/metrics` are JSON with the API's headers",
@@ -292,7 +277,8 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "There is nothing that could support it.",
         "status | json.status",
         "TRACE *",
-        "every method, /users/nemo/nothing * | every method, /nothing *",
+        "every method, /users/nemo/nothing * | every method, /nothing *"
+        " | every method, /users/nemo/servers *",
     ),
     Difference(
         "What there is to change about shares is a server's: without one it is 405, whoever asks",
@@ -331,7 +317,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "Why a start failed is said in the answer",
         "JupyterHub says `Internal Server Error`.",
         "json.message | event.message | event.html_message | json*.failure.* | event.failure.*",
-        cases="a server, that fails",
+        cases="a server, that fails | a server, named, failing",
     ),
     Difference(
         "Asking for the progress of a server at rest is 400",
@@ -339,6 +325,75 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "status | json.status | json.message",
         "GET /users/*/server/progress",
         "a server, from start to stop",
+    ),
+    Difference(
+        "A name that a server cannot have is refused with the rule",
+        "Whoever typed it wants to know what would do.",
+        "json.message",
+        "POST * | PUT * | PATCH *",
+        "a server, with the bad name * | a server, called * | a server, changed by a bad name",
+    ),
+    Difference(
+        "What a server is called is kept in Unicode's composed form",
+        "The same letters are then the same text; JupyterHub checks that form and keeps the other.",
+        "json*.display_name",
+        cases="a server, called an accent in two parts",
+    ),
+    Difference(
+        "Replies to `PATCH` of a server name no charset",
+        "JSON has none (RFC 8259).",
+        "header.content-type",
+        "PATCH /users/*/server*",
+    ),
+    Difference(
+        "Options that were changed are shown by the next request, too",
+        "JupyterHub asks an object in its memory.",
+        "json.user_options.*",
+        "GET /users/*/server*",
+        "a server, changed by * | a server, the default one, before it ever ran",
+    ),
+    Difference(
+        "A request changes all that it names or nothing",
+        "JupyterHub renames the server and then refuses the options.",
+        _ANYTHING,
+        "GET *",
+        "a server, changed by a good name and bad options",
+    ),
+    Difference(
+        "Giving a server another name takes the right to start a server of that name",
+        "Else a token for one server could take the place of another.",
+        _ANYTHING,
+        "PATCH *",
+        "a server, with a scope for one",
+        "lab alone",
+    ),
+    Difference(
+        "A default server is there, whatever became of the one before",
+        "JupyterHub answers 404 for one that was renamed, until somebody starts it.",
+        _ANYTHING,
+        "GET /users/*/server",
+        "a server, changed at rest",
+    ),
+    Difference(
+        "A user is removed with all of their servers",
+        "JupyterHub ends with 500 when there are named ones, and keeps the user.",
+        _ANYTHING,
+        "DELETE /users/srv-*",
+        "a server, *",
+    ),
+    Difference(
+        "The page of a server that does not run is 424 wherever it is shown",
+        "JupyterHub answers 200 where its start would have been watched.",
+        "status",
+        "GET /hub/spawn-pending/*",
+        "a server, on pages",
+    ),
+    Difference(
+        "The way to a start leads on to the server, and keeps no options",
+        "They have been taken; a second start would be another one.",
+        "status | header.location",
+        "GET /hub/spawn/* | GET /hub/user/*",
+        "a server, on pages",
     ),
     Difference(
         "Progress streams have `X-Accel-Buffering: no`",

@@ -44,6 +44,7 @@ TOKENS: dict[str, tuple[str, list[str]]] = {
     "sharer": ("admin", ["shares!user=sharer", "read:users:name!user=ada", "read:groups:name!group=readers"]),
     "sharer of one": ("admin", ["shares!server=sharer/", "read:users:name!user=ada"]),
     "share reader": ("admin", ["read:shares!user=sharer"]),
+    "lab alone": ("admin", ["servers!server=srv-with-a-scope-for-one/lab"]),
     "ada's nothing": ("ada", ["read:users:name!user"]),
     "ada's reader": ("ada", ["read:users!user"]),
 }
@@ -74,6 +75,9 @@ c.Authenticator.admin_users = {{'admin'}}
 c.JupyterHub.spawner_class = 'obliging.ObligingSpawner'
 c.JupyterHub.tornado_settings = {{'slow_spawn_timeout': 1, 'slow_stop_timeout': 5}}
 c.JupyterHub.log_level = 'WARN'
+c.CryptKeeper.keys = [32 * b'k']
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.named_server_limit_per_user = lambda handler: 3 if handler.current_user else 0
 """
 
 

@@ -46,6 +46,14 @@ _SET_ADMIN = update(users).values(admin=bindparam("value")).where(users.c.id == 
 _DEMOTE = update(users).values(admin=false()).where(users.c.admin, ~OneOf(users.c.id, "ids"))
 _PROMOTE = update(users).values(admin=true()).where(~users.c.admin, OneOf(users.c.id, "ids"))
 _SET_INFO = update(users).values(user_info=bindparam("value")).where(users.c.id == bindparam("key"))
+_GET_STATE = select(users.c.auth_state).where(users.c.id == bindparam("id"))
+_STATE: BindParameter[str] = bindparam("value", type_=users.c.auth_state.type)
+_SET_STATE = (
+    update(users)
+    .values(auth_state=_STATE)
+    # Most log-ins keep nothing, and nothing is there: that needs no write.
+    .where(users.c.id == bindparam("key"), users.c.auth_state.is_distinct_from(_STATE))
+)
 _NAMED = _SELECT.where(OneOf(users.c.name, "names")).order_by(users.c.id)
 _OTHERS = users.alias("others")
 _RENAME = (
@@ -101,6 +109,13 @@ class SqlUsers:
 
     async def set_info(self, user_id: int, info: Mapping[str, Any]) -> None:
         await self._link.change(_SET_INFO, {"key": user_id, "value": to_json(info)})
+
+    async def get_auth_state(self, user_id: int) -> str | None:
+        rows = await self._link.rows(_GET_STATE, {"id": user_id})
+        return rows[0][0] if rows else None
+
+    async def set_auth_state(self, user_id: int, sealed: str | None) -> None:
+        await self._link.change(_SET_STATE, {"key": user_id, "value": sealed})
 
     async def named(self, names: Iterable[str]) -> list[User]:
         return [_user(row) for row in await self._link.rows(_NAMED, {"names": to_json(sorted(names))})]

@@ -48,6 +48,20 @@ class UsersConformance:
         assert bea is not None
         assert bea.admin
 
+    async def test_what_authenticators_keep_is_kept_as_it_is(self, store: Store) -> None:
+        ada, bea = await add_user(store), await add_user(store, "bea")
+        async with store.write() as tx:
+            await tx.users.set_auth_state(bea.id, None)
+            for sealed in ("first", "first", "zweiter ü"):
+                await tx.users.set_auth_state(ada.id, sealed)
+        async with store.read() as tx:
+            assert await tx.users.get_auth_state(ada.id) == "zweiter ü"
+            assert await tx.users.get_auth_state(bea.id) is None
+            assert await tx.users.get_auth_state(bea.id + 9) is None
+        async with store.write() as tx:
+            await tx.users.set_auth_state(ada.id, None)
+            assert await tx.users.get_auth_state(ada.id) is None
+
     async def test_rename_and_admin(self, store: Store) -> None:
         ada, bea = await add_user(store), await add_user(store, "bea")
         async with store.write() as tx:

@@ -9,6 +9,7 @@ from tests.compat.beside.cases import (
     identity,
     lists,
     methods,
+    named_servers,
     pages,
     servers,
     services,
@@ -17,6 +18,8 @@ from tests.compat.beside.cases import (
     users,
 )
 
-_NOUNS = (identity, hub, users, lists, tokens, servers, services, shares, groups, pages, methods)
+_NOUNS = (
+    identity, hub, users, lists, tokens, servers, named_servers, services, shares, groups, pages, methods
+)  # fmt: skip
 #: Every case.
 CASES: tuple[Case, ...] = tuple(case for noun in _NOUNS for case in noun.CASES) + users.LAST

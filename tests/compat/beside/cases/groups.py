@@ -1,4 +1,4 @@
-"""What JupyterHub has and Carrel had not at first: groups."""
+"""Groups."""
 
 from __future__ import annotations
 
