@@ -19,8 +19,8 @@ from tests.web.test_server_pages import FAILED, RUNNING
 @pytest.fixture
 async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
     """A hub where everybody may have two named servers."""
-    settings = {"allow_named_servers": True, "named_server_limit_per_user": 2, "slow_stop_timeout": 0.01}
-    async with open_hub(tmp_path, **settings) as hub:
+    opened = partial(open_hub, allow_named_servers=True, named_server_limit_per_user=2)
+    async with opened(tmp_path, slow_stop_timeout=0.01) as hub:
         yield hub
 
 

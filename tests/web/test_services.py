@@ -14,7 +14,7 @@ from carrel.core.service_records import load_services
 from tests.http.hub import Hub, open_hub
 from tests.http.test_errors import POLYGLOTS, assert_harmless
 
-SERVICES = [
+SERVICES: list[dict[str, object]] = [
     {"name": "grades", "url": "http://127.0.0.1:9001"},
     {"name": "hidden", "url": "http://127.0.0.1:9002", "display": False},
     {"name": "culler", "command": ["cull"]},

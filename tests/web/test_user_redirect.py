@@ -22,7 +22,7 @@ def to_the_course(path: str, request: Any, user: Any, base_url: str) -> str | No
 
 
 async def soon(path: str, request: Any, user: Any, base_url: str) -> str:
-    return user.url + path
+    return f"{user.url}{path}"
 
 
 async def test_a_hook_says_where_to_go(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ async def test_a_hook_that_fails_is_named_without_its_error(
 
 
 async def test_the_default_named_server_is_where_links_lead(tmp_path: Path) -> None:
-    settings = {"allow_named_servers": True, "default_server_name": "main"}
+    settings: dict[str, Any] = {"allow_named_servers": True, "default_server_name": "main"}
     async with open_hub(tmp_path, **settings) as hub, hub.browser() as browser:
         await browser.log_in()
         reply = await browser.get("/hub/user-redirect/lab")
