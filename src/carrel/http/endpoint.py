@@ -34,7 +34,7 @@ Handler = Callable[..., Awaitable[Any]]
 Fill = Callable[[Request], Any]
 
 _encode = msgspec.json.Encoder().encode
-_SURROUNDINGS: dict[str, Fill] = {"hub": hub_of, "pages": the_pages, "request": lambda request: request}
+_SURROUNDINGS: dict[str, Fill] = {"hub": hub_of, "request": lambda request: request}
 _CALLERS: dict[str, Fill] = {"caller": require_caller, "visitor": identify}
 _IN_BRACES = re.compile(r"\{(\w+)")
 
@@ -166,13 +166,18 @@ class BoundHandler:
         names = {name for path in endpoint.paths for name in _IN_BRACES.findall(path)}
         self._plain: list[tuple[str, Fill]] = []
         self._awaited: list[tuple[str, Fill]] = []
+        pages: list[tuple[str, Fill]] = []
         for name, parameter in inspect.signature(endpoint.handler).parameters.items():
             if name in _CALLERS:
                 self._awaited.append((name, _CALLERS[name]))
+            elif name == "pages":
+                pages = [(name, the_pages)]
             elif name == "data":
                 self._awaited.append((name, _body(hints[name], parameter.default)))
             else:
                 self._plain.append((name, _plain(name, names, hints.get(name, str), parameter.default)))
+        # What stands on every page depends on who is there.
+        self._awaited += pages
 
     async def __call__(self, request: Request) -> Response:
         """Return the answer to `request`; raises domain errors."""

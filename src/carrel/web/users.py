@@ -175,6 +175,8 @@ def _search(request: Request) -> Search:
         search = msgspec.convert(dict(request.query_params), Search, strict=False)
     except msgspec.ValidationError as error:
         raise Invalid(f"The address of this list is wrong: {error}") from None
+    if "\0" in search.name_filter:
+        raise Invalid("name_filter: the character NUL stands in it")
     return replace(search, name_filter=search.name_filter.strip()[:255], offset=clamp(search.offset))
 
 

@@ -222,6 +222,14 @@ class TokensConformance:
             await tx.tokens.touch({left[1].id: NOW + 1})
             assert [token.last_activity for token in await tx.tokens.of_user(user.id)] == [NOW + 2]
 
+    async def test_clients_say_what_they_are(self, store: Store) -> None:
+        server = await add_server(store, await add_user(store))
+        client = client_of(server)
+        async with store.write() as tx:
+            await tx.oauth.put_client(client)
+            assert await tx.oauth.descriptions([]) == {}
+            assert await tx.oauth.descriptions([client.client_id, "none"]) == {client.client_id: "x"}
+
     async def test_sessions(self, store: Store) -> None:
         user, other = await add_user(store), await add_user(store, "bea")
         made = [
