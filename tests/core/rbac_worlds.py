@@ -41,7 +41,7 @@ nameless = st.one_of(*map(st.sampled_from, (_PLAIN, _OWN, _BY_GROUP)))
 _receivers = st.one_of(*map(st.sampled_from, ([("user", u) for u in USERS], [("group", g) for g in GROUPS])))
 _scopes_shared = st.lists(st.sampled_from(SHARED), min_size=1, max_size=2, unique=True)
 gifts = st.builds(
-    lambda owner, receiver, scopes: Gift(owner, *receiver, tuple(scopes)),
+    lambda owner, receiver, scopes: Gift(owner, receiver[0], receiver[1], tuple(scopes)),
     st.sampled_from(USERS),
     _receivers,
     _scopes_shared,
