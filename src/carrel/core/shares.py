@@ -15,7 +15,8 @@ from carrel.domain.names import full_name
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.servers import Server
 from carrel.domain.shares import DEFAULT_SCOPES, Receiver, Share, filtered, shared_names
-from carrel.storage.base import ShareFilter, Transaction
+from carrel.storage.base import Transaction
+from carrel.storage.shares import ShareFilter
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column,
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.shares import ShareCode
 from carrel.lib.clock import Timestamp
-from carrel.storage.base import ShareFilter
+from carrel.storage.shares import ShareFilter
 from carrel.storage.sql.columns import to_json, to_scopes
 from carrel.storage.sql.engine import Link, Row, Value
 from carrel.storage.sql.shares import OWNERS, SERVER_COLUMNS, narrowed, read_page, shared_server
