@@ -19,7 +19,7 @@ from carrel.domain.errors import Forbidden, NotFound
 from carrel.domain.paging import PageRequest
 from carrel.domain.scope_catalog import METASCOPES, SCOPES
 from carrel.domain.services import Service
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.hub import TrialHub
 
 PAGE = PageRequest()

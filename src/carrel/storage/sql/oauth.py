@@ -54,7 +54,7 @@ _PURGE_CODES = delete(oauth_codes).where(oauth_codes.c.expires <= bindparam("now
 
 
 class SqlOAuth:
-    """See `carrel.storage.repositories.OAuth`."""
+    """See `carrel.storage.oauth`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

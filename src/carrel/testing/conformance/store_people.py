@@ -12,7 +12,7 @@ from carrel.domain.paging import PageRequest
 from carrel.domain.servers import Actual, Wanted
 from carrel.domain.tokens import Session
 from carrel.storage.base import Store
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.conformance.store_records import (
     NAMES,
     NOW,
