@@ -21,7 +21,7 @@ Row = tuple[str, str, Any, tuple[int, ...]]
 def _server_rows(path: str, statuses: tuple[int, ...]) -> Iterator[Row]:
     """Yield what may be asked of a server, and how who may ask is answered: ada and root."""
     for method, status in zip(("GET", "POST", "PUT", "PATCH", "DELETE"), statuses, strict=True):
-        body = {"user_options": {}} if method == "PATCH" else None
+        body: Any = {"user_options": {}} if method == "PATCH" else None
         yield method, path, body, (403, 403, 404, 403, status, status)
 
 
@@ -71,6 +71,7 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/shutdown", None, (403, 403, 403, 403, 403, 202)),
     ("GET", "/proxy", None, (403, 403, 403, 403, 403, 200)),
     ("POST", "/proxy", None, (403, 403, 403, 403, 403, 200)),
+    ("PATCH", "/proxy", {}, (403, 403, 403, 403, 403, 200)),
 )
 
 #: What says nothing to who cannot say who they are.

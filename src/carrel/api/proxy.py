@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,8 +10,9 @@ from carrel.api.paging import page_request, paged_model
 from carrel.core import routes
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.domain.errors import Invalid
 from carrel.domain.paging import Page
-from carrel.http.endpoint import get, json_reply, post
+from carrel.http.endpoint import get, json_reply, patch, post
 
 
 @get("/proxy", summary="List routes", scopes=("proxy",))
@@ -27,4 +29,21 @@ async def list_routes(hub: HubContext, caller: Caller, request: Request) -> Resp
 async def repair_routes(hub: HubContext, caller: Caller) -> Response:
     """Make the data plane's table equal to the rows, now."""
     await routes.repair(hub, caller)
+    return Response(media_type="application/json")
+
+
+class ProxyPlace(Struct):
+    """The body of PATCH /proxy; what is absent stays as it is."""
+
+    api_url: str | None = None
+    """Where the proxy's API is, without `/api/routes`."""
+    auth_token: str | None = None
+
+
+@patch("/proxy", summary="Move the proxy", scopes=("proxy",))
+async def move_proxy(hub: HubContext, caller: Caller, data: ProxyPlace | None = None) -> Response:
+    """Steer a proxy at another address or with another token from now on, until the hub ends."""
+    if data is None:
+        raise Invalid("need JSON body")
+    await routes.move_proxy(hub, caller, data.api_url, data.auth_token)
     return Response(media_type="application/json")

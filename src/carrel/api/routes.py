@@ -39,6 +39,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     groups.set_properties,
     proxy.list_routes,
     proxy.repair_routes,
+    proxy.move_proxy,
     authorizations.token_owner,
     authorizations.make_token,
     authorizations.cookie_owner,

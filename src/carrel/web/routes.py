@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from carrel.http.endpoint import Endpoint
-from carrel.web import home, login, logout, pending, proxy_errors, spawn, static_files, user_urls
+from carrel.web import home, login, logout, pending, proxy_errors, security, spawn, static_files, user_urls
 
 
 def web_routes() -> list[Endpoint]:
@@ -24,6 +24,7 @@ def web_routes() -> list[Endpoint]:
         user_urls.hub_url,
         user_urls.user_redirect,
         proxy_errors.proxy_error,
+        security.report_violation,
         static_files.static_file,
         static_files.logo,
     ]
