@@ -145,6 +145,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/groups/{group:str}/users"): {"users": ["bea"]},
     ("DELETE", "/groups/{group:str}/users"): {"users": ["ada"]},
     ("PUT", "/groups/{group:str}/properties"): {},
+    ("PATCH", "/proxy"): {},
 }
 
 

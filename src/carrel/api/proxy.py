@@ -43,6 +43,7 @@ class ProxyPlace(Struct):
 @patch("/proxy", summary="Move the proxy", scopes=("proxy",))
 async def move_proxy(hub: HubContext, caller: Caller, data: ProxyPlace | None = None) -> Response:
     """Steer a proxy at another address or with another token from now on, until the hub ends."""
+    caller.require("proxy")
     if data is None:
         raise Invalid("need JSON body")
     await routes.move_proxy(hub, caller, data.api_url, data.auth_token)
