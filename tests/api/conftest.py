@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from carrel.app.web_app import build_web_app
+from carrel.domain.services import Service
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.api.rig import client_of
 
@@ -22,6 +23,8 @@ async def hub() -> AsyncIterator[TrialHub]:
         for name in ("ada", "bea", "root"):
             await hub.make_user(name, admin=name == "root")
         await hub.make_group("class", "ada")
+        async with hub.ctx.store.write() as tx:
+            await tx.services.put(Service(0, "board", url="http://127.0.0.1:1", from_config=False))
         await hub.start("ada")
         yield hub
 

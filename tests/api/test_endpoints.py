@@ -29,6 +29,8 @@ def _server_rows(path: str, statuses: tuple[int, ...]) -> Iterator[Row]:
 TABLE: tuple[Row, ...] = (
     ("GET", "/", None, (200, 200, 200, 200, 200, 200)),
     ("GET", "/health", None, (200, 200, 200, 200, 200, 200)),
+    ("GET", "/openapi.json", None, (200, 200, 200, 200, 200, 200)),
+    ("GET", "/metrics", None, (403, 403, 403, 403, 403, 200)),
     ("GET", "/info", None, (403, 403, 403, 403, 403, 200)),
     ("GET", "/user", None, (403, 403, 200, 200, 200, 200)),
     ("GET", "/users", None, (403, 403, 403, 403, 403, 200)),
@@ -62,7 +64,40 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/groups/class/users", {"users": ["bea"]}, (403, 403, 403, 403, 403, 200)),
     ("DELETE", "/groups/class/users", {"users": ["ada"]}, (403, 403, 403, 403, 403, 200)),
     ("PUT", "/groups/class/properties", {"a": 1}, (403, 403, 403, 403, 403, 200)),
+    ("GET", "/shares/ada", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/shares/ada/", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/shares/ada/lab", None, (403, 403, 404, 403, 404, 404)),
+    ("POST", "/shares/ada/", {"user": "bea"}, (403, 403, 403, 403, 403, 200)),
+    ("POST", "/shares/ada/lab", {"user": "bea"}, (403, 403, 403, 403, 403, 404)),
+    ("PATCH", "/shares/ada/", {"user": "bea"}, (403, 403, 403, 403, 403, 200)),
+    ("PATCH", "/shares/ada/lab", {"user": "bea"}, (403, 403, 403, 403, 403, 404)),
+    ("DELETE", "/shares/ada/", None, (403, 403, 403, 403, 403, 204)),
+    ("DELETE", "/shares/ada/lab", None, (403, 403, 403, 403, 403, 404)),
+    ("GET", "/users/ada/shared", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/users/ada/shared/root/", None, (403, 403, 404, 403, 404, 404)),
+    ("GET", "/users/ada/shared/root/lab", None, (403, 403, 404, 403, 404, 404)),
+    ("DELETE", "/users/ada/shared/root/", None, (403, 403, 404, 403, 404, 404)),
+    ("DELETE", "/users/ada/shared/root/lab", None, (403, 403, 404, 403, 404, 404)),
+    ("GET", "/groups/class/shared", None, (403, 403, 403, 403, 403, 200)),
+    ("GET", "/groups/class/shared/root/", None, (403, 403, 403, 403, 403, 404)),
+    ("GET", "/groups/class/shared/root/lab", None, (403, 403, 403, 403, 403, 404)),
+    ("DELETE", "/groups/class/shared/root/", None, (403, 403, 403, 403, 403, 404)),
+    ("DELETE", "/groups/class/shared/root/lab", None, (403, 403, 403, 403, 403, 404)),
+    ("GET", "/share-codes/ada", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/share-codes/ada/", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/share-codes/ada/lab", None, (403, 403, 404, 403, 404, 404)),
+    ("POST", "/share-codes/ada/", None, (403, 403, 403, 403, 403, 200)),
+    ("POST", "/share-codes/ada/lab", None, (403, 403, 403, 403, 403, 404)),
+    ("DELETE", "/share-codes/ada/", None, (403, 403, 403, 403, 403, 204)),
+    ("DELETE", "/share-codes/ada/lab", None, (403, 403, 403, 403, 403, 404)),
     ("POST", "/users/ada/admin-access", None, (403, 403, 404, 403, 403, 403)),
+    ("GET", "/services", None, (403, 403, 403, 403, 403, 200)),
+    ("GET", "/services/board", None, (403, 403, 403, 403, 403, 200)),
+    ("GET", "/services/ghost", None, (403, 403, 403, 403, 403, 404)),
+    ("POST", "/services/new", {"admin": False}, (403, 403, 403, 403, 403, 201)),
+    ("POST", "/services/board", {"admin": False}, (403, 403, 403, 403, 403, 409)),
+    ("DELETE", "/services/board", None, (403, 403, 403, 403, 403, 200)),
+    ("DELETE", "/services/ghost", None, (403, 403, 403, 403, 403, 404)),
     ("GET", "/authorizations/token/0000", None, (403, 403, 404, 404, 404, 404)),
     ("POST", "/authorizations/token", None, (404, 404, 404, 404, 404, 404)),
     ("POST", "/authorizations/token/0000", None, (404, 404, 404, 404, 404, 404)),
@@ -85,7 +120,9 @@ PARTS = {
     "{secret:str}": "0000",
     "{token_id:str}": "a1",
     "{group:str}": "class",
+    "{owner:str}": "root",
     "{server:str}": "lab",
+    "{service:str}": "board",
     "{name:str}": "ada",
 }
 
@@ -192,7 +229,11 @@ async def test_each_scope_it_names_will_do(
 
 
 #: Endpoints that answer with what a filter leaves, or make what it names; all others refuse the wrong filter.
-FILTERED: dict[tuple[str, str], str] = {("GET", "/users"): "ada", ("GET", "/groups"): "class"}
+FILTERED: dict[tuple[str, str], str] = {
+    ("GET", "/users"): "ada",
+    ("GET", "/groups"): "class",
+    ("GET", "/services"): "board",
+}
 
 
 @pytest.mark.parametrize("condition", ["user=bea", "group=other", "server=bea/", "service=ada"])
@@ -221,18 +262,20 @@ async def test_a_scope_for_others_is_refused(
     assert group.members == ("ada",)
 
 
-@pytest.mark.parametrize("condition", ["user=ada", "group=class"])
+@pytest.mark.parametrize("condition", ["user=ada", "group=class", "service=board"])
 @pytest.mark.parametrize(("method", "path", "scopes"), _endpoints())
 async def test_a_scope_for_the_right_one_will_do(
     hub: TrialHub, method: str, path: str, scopes: tuple[str, ...], condition: str
 ) -> None:
     """By name or by the group that ada is in; what is about nobody in particular takes no filter."""
-    if path.endswith("/admin-access"):
+    if path.endswith("/admin-access") or (method, path) == ("GET", "/services"):
         return
     root = (await hub.find("root")).user
     about_group = "{group:str}" in path or (method, path) == ("GET", "/groups")
     about_user = "{name:str}" in path or (method, path) == ("GET", "/users")
-    fits = about_user or (about_group and condition.startswith("group"))
+    kind = condition.partition("=")[0]
+    fits = (about_user and kind != "service") or (about_group and kind == "group")
+    fits = fits or ("{service:str}" in path and kind == "service")
     method, url, body = _request(method, path)
     for scope in scopes:
         token = await hub.token_of(root, f"{scope}!{condition}")

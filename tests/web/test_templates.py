@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -13,6 +14,7 @@ from carrel.web import render
 from tests.http.hub import Browser, Hub, open_hub
 from tests.http.test_errors import POLYGLOTS, assert_harmless
 from tests.web.test_server_pages import FAILED, OPTIONS, RUNNING, STARTING, STOPPING
+from tests.web.test_shares import invitation
 
 TEMPLATES = Path(render.__file__).parent / "templates"
 
@@ -81,6 +83,7 @@ async def every_page(hub: Hub, browser: Browser) -> dict[str, str]:
         pages[f"user {name}"] = (await browser.get("/hub/user/ada/lab?redirects=9")).text
     await hub.server("ada", wanted=Wanted.STOPPED, actual=Actual.STOPPED, failure=None)
     pages["not running"] = (await browser.get("/hub/user/ada/lab")).text
+    pages["share"] = (await browser.get(await invitation(hub, "bea"))).text
     pages["error"] = (await browser.get("/hub/error/503")).text
     pages["404"] = (await browser.get("/hub/user/nobody/")).text
     pages["confirm logout"] = (
@@ -139,7 +142,10 @@ async def test_nothing_that_a_visitor_sends_becomes_markup(tmp_path: Path, polyg
         ]
         await browser.log_in()
         await hub.server("ada")
+        invited = await invitation(hub, "bea")
         replies += [
+            await browser.get(invited, params={"next": aim, "code": polyglot}),
+            await browser.get(f"{invited}&{urlencode({'next': aim, 'x': polyglot})}"),
             await browser.get("/hub/spawn", params={"next": aim, "x": polyglot}),
             await browser.get("/hub/user/ada/lab", params={"x": polyglot}),
             await browser.get("/hub/logout", params={"next": aim}, headers={"Sec-Fetch-Site": "cross-site"}),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from starlette.requests import Request
 
 from carrel.api.models import UserModel, user_model
+from carrel.api.services import ServiceModel, service_model
 from carrel.core.access import caller_of_session
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.services import ServiceWithRoles
 from carrel.core.users import get_self, owner_of_token
 from carrel.domain.errors import Forbidden, NotFound
 from carrel.http.endpoint import get, post
@@ -15,14 +19,16 @@ from carrel.http.sessions import LOGIN_COOKIE, unsign
 
 
 @get("/authorizations/token/{secret:str}", summary="Whose token is this")
-async def token_owner(hub: HubContext, visitor: Caller | None, secret: str) -> UserModel:
+async def token_owner(hub: HubContext, visitor: Caller | None, secret: str) -> UserModel | ServiceModel:
     """Return the owner of a token: name and groups, and what else the caller may see."""
     asking, record = await owner_of_token(hub, _with_token(visitor), secret)
+    if isinstance(record, ServiceWithRoles):
+        return service_model(asking, record, hub.settings.base_url)
     return user_model(asking, record, hub.settings.base_url)
 
 
-@post("/authorizations/token", "/authorizations/token/{secret:str}", summary="Gone")
-async def make_token() -> None:
+@post("/authorizations/token", "/authorizations/token/{secret:str}", summary="Gone", errors=(404,))
+async def no_token() -> NoReturn:
     """Say where tokens are made today."""
     raise NotFound(
         "Deprecated endpoint /hub/api/authorizations/token is removed in JupyterHub 2.0."

@@ -8,14 +8,15 @@ from msgspec import UNSET, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from carrel.api.limits import Names
 from carrel.api.models import GroupModel, group_model
-from carrel.api.paging import page_request, paged
+from carrel.api.paging import PAGES, PageModel, page_request, paged, pages_of
 from carrel.core import groups
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Invalid
 from carrel.domain.paging import Page
-from carrel.http.endpoint import delete, get, post, route
+from carrel.http.endpoint import delete, get, post, put
 
 _GROUP = "/groups/{group:str}"
 _USERS = "/groups/{group:str}/users"
@@ -24,7 +25,7 @@ _USERS = "/groups/{group:str}/users"
 class GroupBody(Struct, forbid_unknown_fields=True):
     """A group as clients send it: only its users are heeded."""
 
-    users: list[str] | UnsetType = UNSET
+    users: Names | UnsetType = UNSET
     name: str = ""
     roles: list[Any] = []
 
@@ -32,10 +33,20 @@ class GroupBody(Struct, forbid_unknown_fields=True):
 class NewGroups(GroupBody):
     """The body of POST /groups."""
 
-    groups: list[str] = []
+    groups: Names = []
 
 
-@get("/groups", summary="List groups", scopes=("list:groups",))
+class GroupPage(PageModel[list[GroupModel]]):
+    """A page of groups."""
+
+
+@get(
+    "/groups",
+    summary="List groups",
+    scopes=("list:groups",),
+    query=PAGES,
+    responses={200: pages_of(list[GroupModel], GroupPage)},
+)
 async def list_groups(hub: HubContext, caller: Caller, request: Request) -> Response:
     """Return the groups that the caller may list, a page at a time."""
     found = await groups.list_groups(hub, caller, page_request(request))
@@ -43,7 +54,14 @@ async def list_groups(hub: HubContext, caller: Caller, request: Request) -> Resp
     return paged(request, Page(models, found.offset, found.limit, found.total))
 
 
-@post("/groups", summary="Create groups", status=201, scopes=("admin:groups",))
+@post(
+    "/groups",
+    summary="Create groups",
+    status=201,
+    scopes=("admin:groups",),
+    errors=(409,),
+    example={"groups": ["class", "tutors"], "users": ["ada"]},
+)
 async def create_groups(hub: HubContext, caller: Caller, data: NewGroups) -> list[GroupModel]:
     """Create groups, each with the same users, and return them."""
     made = await groups.create_groups(hub, caller, data.groups, data.users or ())
@@ -56,7 +74,14 @@ async def get_group(hub: HubContext, caller: Caller, group: str) -> GroupModel:
     return group_model(caller, await groups.get_group(hub, caller, group))
 
 
-@post(_GROUP, summary="Create a group", status=201, scopes=("admin:groups",))
+@post(
+    _GROUP,
+    summary="Create a group",
+    status=201,
+    scopes=("admin:groups",),
+    errors=(409,),
+    example={"users": ["ada"]},
+)
 async def create_group(
     hub: HubContext, caller: Caller, group: str, data: GroupBody | None = None
 ) -> GroupModel:
@@ -72,7 +97,7 @@ async def delete_group(hub: HubContext, caller: Caller, group: str) -> None:
     await groups.delete_group(hub, caller, group)
 
 
-@post(_USERS, summary="Add members", scopes=("groups",))
+@post(_USERS, summary="Add members", scopes=("groups",), example={"users": ["ada"]})
 async def add_members(hub: HubContext, caller: Caller, group: str, data: GroupBody) -> GroupModel:
     """Add users to a group and return it."""
     caller.require("groups", group=group)
@@ -81,7 +106,7 @@ async def add_members(hub: HubContext, caller: Caller, group: str, data: GroupBo
     return group_model(caller, await groups.add_members(hub, caller, group, data.users))
 
 
-@delete(_USERS, summary="Remove members", status=200, scopes=("groups",))
+@delete(_USERS, summary="Remove members", status=200, scopes=("groups",), example={"users": ["ada"]})
 async def remove_members(hub: HubContext, caller: Caller, group: str, data: GroupBody) -> GroupModel:
     """Take users out of a group and return it."""
     caller.require("groups", group=group)
@@ -90,7 +115,7 @@ async def remove_members(hub: HubContext, caller: Caller, group: str, data: Grou
     return group_model(caller, await groups.remove_members(hub, caller, group, data.users))
 
 
-@route(("PUT",), "/groups/{group:str}/properties", summary="Set properties", scopes=("groups",))
+@put("/groups/{group:str}/properties", summary="Set properties", scopes=("groups",), example={"cpu": 4})
 async def set_properties(hub: HubContext, caller: Caller, group: str, data: dict[str, Any]) -> GroupModel:
     """Replace a group's properties and return it."""
     return group_model(caller, await groups.set_properties(hub, caller, group, data))

@@ -129,8 +129,9 @@ def server_model(server: Server, base_url: str, caller: Caller, ahead: int | Non
     """
     full = full_name(server.user_name, server.name)
     state = caller.may("admin:server_state", server=full)
+    pending = server.pending
     # A start counts as activity, and begins when it is asked for.
-    started = server.wished or None if server.pending == "spawn" else server.started
+    started = server.wished or None if pending == "spawn" else server.started
     failure = server.failure and failure_model(server.failure, caller, server.user_name, server.name)
     return ServerModel(
         name=server.name,
@@ -138,7 +139,7 @@ def server_model(server: Server, base_url: str, caller: Caller, ahead: int | Non
         display_name=server.display_name,
         last_activity=moment(max(server.last_activity or 0.0, started or 0.0) or None),
         started=moment(started),
-        pending=server.pending,
+        pending=pending,
         ready=server.ready,
         stopped=not server.active,
         url=server_prefix(base_url, server.user_name, server.name),
@@ -168,9 +169,10 @@ def fill_user(
         caller = replace(caller, groups_of={user.name: record.groups})
     model.servers = _servers(caller, record, base_url, include_stopped)
     whole = caller.may("read:users", user=user.name)
-    if any(caller.may(scope, user=user.name) for scope in _NAMING):
+    known = caller.may("read:users:name", user=user.name)
+    if known or any(caller.may(scope, user=user.name) for scope in _NAMING):
         model.name = user.name
-    if caller.may("read:users:name", user=user.name):
+    if known:
         model.admin, model.user_info = user.admin, dict(user.user_info) or None
     if caller.may("read:users:groups", user=user.name):
         model.groups = list(record.groups)

@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qs, urlencode
 
+from msgspec import Meta, Struct, field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from carrel.domain.errors import Invalid
 from carrel.domain.paging import Page, PageRequest
-from carrel.http.endpoint import json_reply
+from carrel.http.endpoint import Answer, Argument, json_reply
 
+T = TypeVar("T")
 PAGINATION_TYPE = "application/jupyterhub-pagination+json"
 _DEFAULT_LIMIT = 50
 _MAX_LIMIT = 200
 _LONGEST = 12
+_Number = Annotated[int, Meta(ge=0)]
+
+#: What `page_request` reads.
+PAGES = (
+    Argument("offset", "How many entries to leave out.", _Number),
+    Argument("limit", "How many entries to show, at most 200: 200 for a bare list, 50 for a page.", _Number),
+)
+
+
+class NextModel(Struct):
+    """Where the next page is."""
+
+    offset: int
+    limit: int
+    url: str
+
+
+class PaginationModel(Struct):
+    """Which part of a list this is."""
+
+    offset: int
+    limit: int
+    total: int
+    next: NextModel | None
+
+
+class PageModel(Struct, Generic[T]):
+    """A page of a list, or of an object's entries."""
+
+    items: T
+    pagination: PaginationModel = field(name="_pagination")
+
+
+def pages_of(bare: Any, page: type[PageModel[Any]]) -> Answer:
+    """Return the description of a list in both its forms, by their types."""
+    return Answer(f"A page: bare, or with `_pagination` for who accepts `{PAGINATION_TYPE}`.", (bare, page))
 
 
 def page_request(request: Request) -> PageRequest:
@@ -24,8 +62,9 @@ def page_request(request: Request) -> PageRequest:
     As in JupyterHub, a minus sign is overlooked. Raises Invalid for what is no whole number.
     """
     offset = _number(request, "offset", 0)
-    limit = _number(request, "limit", _DEFAULT_LIMIT if _wants_pages(request) else _MAX_LIMIT)
-    return PageRequest(offset, min(max(1, limit), _MAX_LIMIT))
+    counted = _wants_pages(request)
+    limit = _number(request, "limit", _DEFAULT_LIMIT if counted else _MAX_LIMIT)
+    return PageRequest(offset, min(max(1, limit), _MAX_LIMIT), counted)
 
 
 def paged(request: Request, page: Page[Any]) -> Response:
@@ -37,17 +76,19 @@ def paged_model(request: Request, items: Any, page: Page[Any]) -> Any:
     """Return a list or an object in the form that the client accepts; `page` says which part it is."""
     if not _wants_pages(request):
         return items
+    return {"items": items, "_pagination": pagination(request, page)}
+
+
+def pagination(request: Request, page: Page[Any]) -> PaginationModel:
+    """Return which part of a list a page is, and where the next one is."""
     following = page.next_offset
     link = None
     if following is not None:
         query = parse_qs(request.url.query, keep_blank_values=True)
         query |= {"offset": [str(following)], "limit": [str(page.limit)]}
         url = f"{request.url.scheme}://{request.url.netloc}{request.url.path}?{urlencode(query, doseq=True)}"
-        link = {"offset": following, "limit": page.limit, "url": url}
-    return {
-        "items": items,
-        "_pagination": {"offset": page.offset, "limit": page.limit, "total": page.total, "next": link},
-    }
+        link = NextModel(following, page.limit, url)
+    return PaginationModel(page.offset, page.limit, page.total, link)
 
 
 def _wants_pages(request: Request) -> bool:

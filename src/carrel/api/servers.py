@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response, StreamingResponse
 
-from carrel.api.models import ServerModel, failure_model, server_model
+from carrel.api.models import FailureModel, ServerModel, failure_model, server_model
 from carrel.core import server_records, servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
@@ -21,9 +21,10 @@ from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
 from carrel.domain.names import server_label
 from carrel.domain.servers import Server
-from carrel.http.endpoint import delete, get, json_reply, patch, post, route
+from carrel.http.endpoint import Answer, delete, get, json_reply, patch, post, put
 
 _KEEP_ALIVE = 8.0
+_STREAM = "`data: JSON` and a blank line for each step, and a blank line now and then while there is none."
 #: With an empty name at its end JupyterHub means the default server, too.
 _PATHS = (
     "/users/{name:str}/server",
@@ -31,6 +32,35 @@ _PATHS = (
     "/users/{name:str}/servers/",
 )
 _PROGRESS = ("/users/{name:str}/server/progress", "/users/{name:str}/servers/{server:str}/progress")
+
+
+class StartBody(Struct):
+    """What a start takes. An object with neither of these fields is itself the options."""
+
+    user_options: dict[str, Any] | None = None
+    """Left out or null: those of the last time."""
+    display_name: str = ""
+
+
+class FailedStart(Struct):
+    """A start that failed while its answer was waited for."""
+
+    status: int
+    message: str
+    failure: FailureModel | UnsetType = UNSET
+
+
+class StepModel(Struct):
+    """A step of a start; the last one has `ready` or `failed`."""
+
+    progress: int
+    """0 to 100."""
+    message: str
+    html_message: str | UnsetType = UNSET
+    ready: bool | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    failed: bool | UnsetType = UNSET
+    failure: FailureModel | UnsetType = UNSET
 
 
 class ServerBody(Struct, forbid_unknown_fields=True):
@@ -55,7 +85,19 @@ async def get_server(hub: HubContext, caller: Caller, name: str, server: str = "
     return await _model(hub, caller, found)
 
 
-@post(*_PATHS, summary="Start a server", scopes=("start:servers",))
+@post(
+    *_PATHS,
+    summary="Start a server",
+    scopes=("start:servers",),
+    responses={
+        201: Answer("It is ready; the answer is empty."),
+        202: Answer("It is on its way; the answer is empty."),
+        500: Answer("It failed in time to say so here.", FailedStart),
+    },
+    errors=(429,),
+    body=StartBody | None,
+    example={"user_options": {"profile": "small"}},
+)
 async def start_server(
     hub: HubContext, caller: Caller, name: str, server: str = "", data: dict[str, Any] | None = None
 ) -> Response:
@@ -78,7 +120,15 @@ async def start_server(
     return Response(b"", 201 if ready else 202, {"Content-Type": "text/plain"})
 
 
-@route(("PUT",), *_PATHS, summary="Create a server", status=201, scopes=("start:servers",))
+@put(
+    *_PATHS,
+    summary="Create a server",
+    status=201,
+    scopes=("start:servers",),
+    body=StartBody | None,
+    errors=(409,),
+    example={"display_name": "The big one", "user_options": {"profile": "large"}},
+)
 async def create_server(
     hub: HubContext, caller: Caller, name: str, server: str = "", data: dict[str, Any] | None = None
 ) -> ServerModel:
@@ -90,7 +140,13 @@ async def create_server(
     return await _model(hub, caller, made)
 
 
-@patch(*_PATHS, summary="Change a server", scopes=("start:servers",))
+@patch(
+    *_PATHS,
+    summary="Change a server",
+    scopes=("start:servers",),
+    errors=(409,),
+    example={"name": "big", "display_name": "The big one"},
+)
 async def change_server(
     hub: HubContext, caller: Caller, name: str, server: str = "", data: ServerBody | None = None
 ) -> ServerModel:
@@ -100,7 +156,16 @@ async def change_server(
     return await _model(hub, caller, await server_records.change_server(hub, caller, name, server, changes))
 
 
-@delete(*_PATHS, summary="Stop a server", scopes=("delete:servers",))
+@delete(
+    *_PATHS,
+    summary="Stop a server",
+    scopes=("delete:servers",),
+    responses={
+        204: Answer("It has stopped; the answer is empty."),
+        202: Answer("It is on its way; the answer is empty."),
+    },
+    example={"remove": True},
+)
 async def stop_server(
     hub: HubContext, caller: Caller, name: str, server: str = "", data: StopBody | None = None
 ) -> Response:
@@ -114,7 +179,13 @@ async def stop_server(
     return Response(status_code=204)
 
 
-@get(*_PROGRESS, summary="Watch a start", scopes=("read:servers",))
+@get(
+    *_PROGRESS,
+    summary="Watch a start",
+    scopes=("read:servers",),
+    responses={200: Answer(_STREAM, StepModel, "text/event-stream")},
+    errors=(400,),
+)
 async def watch_server(hub: HubContext, caller: Caller, name: str, server: str = "") -> StreamingResponse:
     """Return the steps of the present start as server-sent events, up to its outcome."""
     row = await servers.get_server(hub, caller, name, server)

@@ -17,7 +17,13 @@ class Shutdown(Struct):
     servers: bool | UnsetType = UNSET
 
 
-@post("/shutdown", summary="Shut the hub down", status=202, scopes=("shutdown",))
+@post(
+    "/shutdown",
+    summary="Shut the hub down",
+    status=202,
+    scopes=("shutdown",),
+    example={"proxy": True, "servers": False},
+)
 async def shutdown(hub: HubContext, caller: Caller, data: Shutdown | None = None) -> dict[str, str]:
     """End the hub after this answer."""
     wanted = data or Shutdown()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 
+from carrel.api.limits import Names, Note
 from carrel.api.models import TokenModel, token_model
 from carrel.authenticators.policy import Refusal
 from carrel.core import tokens
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.login import caller_by_login
-from carrel.domain.errors import Invalid, Unauthenticated
+from carrel.domain.errors import Unauthenticated
 from carrel.http.endpoint import delete, get, post
 from carrel.http.request import facts_of
 
@@ -25,10 +25,10 @@ _log = logging.getLogger("carrel.api")
 class NewToken(Struct):
     """The body of POST /users/NAME/tokens."""
 
-    note: str | None = None
+    note: Note | None = None
     expires_in: int | None = None
-    scopes: list[str] | None = None
-    roles: list[str] | None = None
+    scopes: Names | None = None
+    roles: Names | None = None
     """As clients from before there were scopes ask."""
     auth: Any = None
     """What a log-in form would send, from somebody who has no token yet."""
@@ -41,13 +41,21 @@ async def list_tokens(hub: HubContext, caller: Caller, name: str) -> dict[str, l
     return {"api_tokens": [token_model(owned.token, owned.scopes.ordered) for owned in found]}
 
 
-@post("/users/{name:str}/tokens", summary="Make a token", status=201, scopes=("tokens",))
-async def make_token(hub: HubContext, visitor: Caller | None, name: str, request: Request) -> TokenModel:
+@post(
+    "/users/{name:str}/tokens",
+    summary="Make a token",
+    status=201,
+    scopes=("tokens",),
+    example={"note": "nightly report", "expires_in": 3600, "scopes": ["read:users!user"]},
+)
+async def make_token(
+    hub: HubContext, visitor: Caller | None, name: str, request: Request, data: NewToken | None = None
+) -> TokenModel:
     """Return a new token; its secret is shown this once.
 
     Who has no token sends what the log-in form would, as `auth`.
     """
-    wanted = _new_token(await request.body())
+    wanted = data or NewToken()
     caller = visitor or await _log_in(hub, request, wanted.auth)
     made = await tokens.issue_token(
         hub,
@@ -86,18 +94,6 @@ async def _log_in(hub: HubContext, request: Request, sent: Any) -> Caller:
     return caller
 
 
-def _new_token(body: bytes) -> NewToken:
-    """Return what a body asks for; raise Invalid, with the field's name, for one that cannot be read."""
-    if not body.strip():
-        return NewToken()
-    try:
-        return msgspec.json.decode(body, type=NewToken | None) or NewToken()
-    except msgspec.ValidationError as error:
-        raise Invalid(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Invalid("Invalid JSON in body of request") from None
-
-
 def _note(caller: Caller, owner: str) -> str:
-    others = "" if caller.user.name == owner else f" by user {caller.user.name}"
+    others = "" if caller.is_user(owner) else f" by {caller.kind} {caller.name}"
     return f"Requested via api{others}"

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from carrel.api.limits import MANY, Names
 from carrel.api.models import IdentityModel, UserModel, identity_model, user_model
-from carrel.api.paging import page_request, paged
-from carrel.core import activity_reports, users
+from carrel.api.paging import PAGES, PageModel, page_request, paged, pages_of
+from carrel.api.services import ServiceIdentityModel, service_identity
+from carrel.core import activity_reports, services, users
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Forbidden, Invalid, Unauthenticated
 from carrel.domain.paging import Page
-from carrel.http.endpoint import delete, get, patch, post
+from carrel.http.endpoint import Answer, delete, get, patch, post
 from carrel.lib.clock import Timestamp, parse_iso
-from carrel.storage.base import UserFilter
+from carrel.storage.repositories import UserFilter
 
 _SORT_KEYS: dict[str, Literal["id", "name", "last_activity"]] = {
     "id": "id",
@@ -31,6 +33,24 @@ _STATES: dict[str, Literal["active", "ready", "inactive"] | None] = {
     "ready": "ready",
     "inactive": "inactive",
 }
+#: Texts of the query, with what the API's description says of them.
+_State = Annotated[
+    str,
+    Meta(
+        description="Only users with a server that is active (runs, starts or stops) or ready, or without an"
+        " active one.",
+        extra_json_schema={"enum": list(_STATES)},
+    ),
+]
+_Sort = Annotated[
+    str,
+    Meta(
+        description="The order; a minus sign turns it round.",
+        extra_json_schema={"enum": [sign + key for sign in ("", "-") for key in _SORT_KEYS]},
+    ),
+]
+_NamePart = Annotated[str, Meta(description="Only users whose name contains this, in capitals or not.")]
+_Flag = Annotated[str, Meta(description="`0` and `false` are no, anything else is yes.", examples=["1"])]
 
 
 class NewUser(Struct, forbid_unknown_fields=True):
@@ -46,7 +66,7 @@ class NewUser(Struct, forbid_unknown_fields=True):
 class NewUsers(NewUser, forbid_unknown_fields=True):
     """The body of POST /users."""
 
-    usernames: list[str] = []
+    usernames: Names = []
 
 
 class UserChanges(Struct, forbid_unknown_fields=True):
@@ -54,9 +74,13 @@ class UserChanges(Struct, forbid_unknown_fields=True):
 
     name: str | UnsetType = UNSET
     admin: bool | UnsetType = UNSET
-    groups: list[str] | UnsetType = UNSET
-    roles: list[str] | UnsetType = UNSET
+    groups: Names | UnsetType = UNSET
+    roles: Names | UnsetType = UNSET
     auth_state: dict[str, Any] | UnsetType = UNSET
+
+
+class UserPage(PageModel[list[UserModel]]):
+    """A page of users."""
 
 
 class ServerActivity(Struct):
@@ -69,28 +93,36 @@ class ActivityReport(Struct):
     """The body of POST /users/NAME/activity."""
 
     last_activity: str | None = None
-    servers: dict[str, ServerActivity] = {}
+    servers: Annotated[dict[str, ServerActivity], MANY] = {}
 
 
 @get("/user", summary="Who am I")
-async def whoami(hub: HubContext, visitor: Caller | None) -> IdentityModel:
+async def whoami(hub: HubContext, visitor: Caller | None) -> IdentityModel | ServiceIdentityModel:
     """Return the caller with the scopes of the token or session in use."""
     caller = visitor
     if caller is None:
         raise Unauthenticated
+    if caller.service is not None:
+        return service_identity(caller, await services.get_self(hub, caller), hub.settings.base_url)
     record = await users.get_self(hub, caller)
     return identity_model(caller, record, hub.settings.base_url)
 
 
-@get("/users", summary="List users", scopes=("list:users",))
+@get(
+    "/users",
+    summary="List users",
+    scopes=("list:users",),
+    query=PAGES,
+    responses={200: pages_of(list[UserModel], UserPage)},
+)
 async def list_users(
     hub: HubContext,
     caller: Caller,
     request: Request,
-    state: str = "",
-    name_filter: str = "",
-    sort: str = "id",
-    include_stopped_servers: str = "0",
+    state: _State = "",
+    name_filter: _NamePart = "",
+    sort: _Sort = "id",
+    include_stopped_servers: _Flag = "0",
 ) -> Response:
     """Return the users that the caller may list, a page at a time."""
     key = _SORT_KEYS.get(sort.removeprefix("-"))
@@ -100,14 +132,19 @@ async def list_users(
         raise Invalid(f"Unrecognized state filter: {state[:40]!r}")
     which = UserFilter(name_filter, _STATES[state], None, key, sort.startswith("-"))
     found = await users.list_users(hub, caller, which, page_request(request))
-    models = tuple(
-        user_model(caller, record, hub.settings.base_url, include_stopped=_is_set(include_stopped_servers))
-        for record in found.items
-    )
+    base_url, stopped = hub.settings.base_url, _is_set(include_stopped_servers)
+    models = tuple(user_model(caller, record, base_url, include_stopped=stopped) for record in found.items)
     return paged(request, Page(models, found.offset, found.limit, found.total))
 
 
-@post("/users", summary="Create users", status=201, scopes=("admin:users",))
+@post(
+    "/users",
+    summary="Create users",
+    status=201,
+    scopes=("admin:users",),
+    errors=(409,),
+    example={"usernames": ["ada", "bea"], "admin": False},
+)
 async def create_users(hub: HubContext, caller: Caller, data: NewUsers | None = None) -> list[UserModel]:
     """Create the users that do not exist yet and return them."""
     if data is None or not data.usernames:
@@ -118,7 +155,7 @@ async def create_users(hub: HubContext, caller: Caller, data: NewUsers | None = 
 
 @get("/users/{name:str}", summary="Get a user", scopes=users.READ_ANY)
 async def get_user(
-    hub: HubContext, caller: Caller, name: str, include_stopped_servers: str = "0"
+    hub: HubContext, caller: Caller, name: str, include_stopped_servers: _Flag = "0"
 ) -> UserModel:
     """Return a user as far as the caller's scopes go."""
     record = await users.get_user(hub, caller, name)
@@ -126,7 +163,14 @@ async def get_user(
     return user_model(caller, record, hub.settings.base_url, include_stopped=include_stopped)
 
 
-@post("/users/{name:str}", summary="Create a user", status=201, scopes=("admin:users",))
+@post(
+    "/users/{name:str}",
+    summary="Create a user",
+    status=201,
+    scopes=("admin:users",),
+    errors=(409,),
+    example={"admin": False},
+)
 async def create_user(hub: HubContext, caller: Caller, name: str, data: NewUser | None = None) -> UserModel:
     """Create one user and return them."""
     admin = data is not None and data.admin
@@ -134,7 +178,13 @@ async def create_user(hub: HubContext, caller: Caller, name: str, data: NewUser 
     return user_model(caller, created, hub.settings.base_url)
 
 
-@patch("/users/{name:str}", summary="Change a user", scopes=("admin:users",))
+@patch(
+    "/users/{name:str}",
+    summary="Change a user",
+    scopes=("admin:users",),
+    errors=(409,),
+    example={"name": "ada.lovelace", "groups": ["class"]},
+)
 async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChanges) -> UserModel:
     """Rename a user, or change their admin flag, groups, roles or what the authenticator keeps of them."""
     given = msgspec.structs.asdict(data)
@@ -146,7 +196,7 @@ async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChan
     return model
 
 
-@delete("/users/{name:str}", summary="Delete a user", scopes=("delete:users",))
+@delete("/users/{name:str}", summary="Delete a user", scopes=("delete:users",), errors=(400,))
 async def delete_user(hub: HubContext, caller: Caller, name: str) -> None:
     """Remove a user whose servers are stopped."""
     await users.delete_user(hub, caller, name)
@@ -159,7 +209,13 @@ async def admin_access(caller: Caller, name: str) -> None:
     raise Forbidden("admin access to user servers disabled")
 
 
-@post("/users/{name:str}/activity", summary="Report activity", scopes=("users:activity",))
+@post(
+    "/users/{name:str}/activity",
+    summary="Report activity",
+    scopes=("users:activity",),
+    responses={200: Answer("Noted; the answer is empty.")},
+    example={"servers": {"": {"last_activity": "2026-11-26T12:00:00.000000Z"}}},
+)
 async def report_activity(hub: HubContext, caller: Caller, name: str, data: ActivityReport) -> Response:
     """Move the last activity of a user and of their servers forward."""
     # Before anything is said of the body.

@@ -16,12 +16,15 @@ from carrel.config.plugins import check_plugins
 from carrel.config.rights import read_rights
 from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.config.secrets import cookie_secret, crypt_keys, own_secret
+from carrel.config.services import read_services
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_cookie_secret, load_hub_id, load_named_users
 from carrel.core.cache import CallerCache
 from carrel.core.context import HubContext
 from carrel.core.rights import load_rights
+from carrel.core.service_records import load_services
 from carrel.events.bus import Bus
+from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
 from carrel.lib.registry import Kind, UnknownClass, find_class
@@ -77,7 +80,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
     """
     authenticator_class, spawner_class, proxy_class = resolve_classes(settings)
     rights, _ = read_rights(settings)
-    clock, bus = SystemClock(), Bus()
+    clock, bus, metrics = SystemClock(), Bus(), Metrics()
     store = SqlStore(settings.db_url, directory=settings.directory, clock=clock, publish=bus.publish)
     await store.open(claim=claim)
     try:
@@ -85,6 +88,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
         authenticator = authenticator_class(config=settings.plugins)
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
+        bus.listen(metrics.heed)
         ctx = HubContext(
             settings=settings,
             store=store,
@@ -100,10 +104,13 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             peers=this_hub(settings, hub_url(settings)),
             sealer=Sealer(crypt_keys(settings, os.environ, needed=claim and authenticator.enable_auth_state)),
             catalog=rights.catalog,
+            metrics=metrics,
         )
         await load_named_users(store, authenticator, clock)
         if claim:
             await load_rights(store, authenticator, clock, rights)
+            services = read_services(settings)[0]
+            await load_services(store, authenticator, clock, settings.base_url, (rights, services))
         try:
             yield ctx
         finally:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -13,11 +14,12 @@ from carrel.app.build import open_hub, runtime_directory
 from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
+from carrel.app.services import OwnServices
 from carrel.app.web_app import build_web_app
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
 from carrel.core.servers import change
-from carrel.domain.events import Event, ServerChanged, ShutdownWanted
+from carrel.domain.events import Event, ServerChanged, ShutdownWanted, Work, WorkDone
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.lib.listen import bind_socket
@@ -48,6 +50,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     runs it is expected to start it again, and servers and data plane go on. Raises BadConfig, PortInUse,
     StorageError and ProxyError when it cannot start.
     """
+    began = time.monotonic()
     stopping = StopRequest()
     stopping.install()
     async with AsyncExitStack() as stack:
@@ -61,6 +64,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         await stack.enter_async_context(run_workers(ctx, give_up=stopping.give_up))
         gc.freeze()
         gc.enable()
+        ctx.bus.publish(WorkDone(Work.START_HUB, time.monotonic() - began))
         _log.info("Carrel is at %s", ctx.proxy.public_url)
         if on_ready is not None:
             on_ready()
@@ -86,6 +90,7 @@ async def run_workers(
     """
     routes = RouteKeeper(ctx)
     reconciler = Reconciler(ctx, probe or HttpProbe(), routes, ctx.peers.owner, give_up)
+    services = OwnServices(ctx)
     others = OtherHubs(ctx)
     await others.join()
     if start_proxy:
@@ -98,6 +103,8 @@ async def run_workers(
     }
     if start_proxy:
         work |= {"routes": routes.run(), "proxy activity": _poll_activity(ctx), "purge": _purge(ctx)}
+        work |= services.work()
+        work["event loop's measure"] = ctx.metrics.watch_loop()
     ctx.bus.listen(reconciler.heed)
     ctx.bus.listen(routes.heed)
     tasks = [asyncio.create_task(steps, name=name) for name, steps in work.items()]
@@ -110,6 +117,7 @@ async def run_workers(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await services.stop()
         try:
             await ctx.activity.flush(ctx.store)
         except StorageUnavailable as error:
@@ -272,6 +280,7 @@ async def _purge(ctx: HubContext) -> None:
                 await tx.tokens.purge(now)
                 await tx.sessions.purge(now)
                 await tx.oauth.purge_codes(now)
+                await tx.share_codes.purge(now)
         except StorageUnavailable as error:
             _log.warning("Expired rows could not be removed, trying again later: %s", error)
         except Exception:

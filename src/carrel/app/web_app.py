@@ -17,4 +17,5 @@ def build_web_app(ctx: HubContext) -> HubMiddleware:
     below = base_url.rstrip("/")
     endpoints = [(f"{base_url}hub/api", endpoint) for endpoint in (*API_ENDPOINTS, *OAUTH_ENDPOINTS)]
     endpoints += [(below, endpoint) for endpoint in web_routes()]
-    return HubMiddleware(HubApplication(ctx, Renderer(ctx.settings), endpoints), base_url)
+    application = HubApplication(ctx, Renderer(ctx.settings), endpoints)
+    return HubMiddleware(application, base_url, observe=ctx.metrics.request)

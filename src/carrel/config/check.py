@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
+from carrel.config.services import read_services
 from carrel.domain.errors import Invalid
 from carrel.domain.names import check_server_name
 
@@ -102,6 +103,12 @@ def _rights(settings: Settings) -> Iterator[Finding]:
     yield from read_rights(settings)[1]
 
 
+def _services(settings: Settings) -> Iterator[Finding]:
+    yield from read_services(settings)[1]
+    if settings.service_check_interval < 0:
+        yield "service_check_interval", "it must be 0 or more", True
+
+
 _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _ports,
     _hosts,
@@ -111,4 +118,5 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _named,
     _cleanup,
     _rights,
+    _services,
 )

@@ -15,7 +15,7 @@ from traitlets import HasTraits
 
 from carrel.config.arguments import SHORT_OPTIONS
 from carrel.config.names import AUTHENTICATOR_RENAMED, DEPRECATED, NO_EFFECT, NOT_USED, REFUSED
-from carrel.config.schema import setting_fields
+from carrel.config.schema import PREFIX_VARIABLE, setting_fields
 from carrel.config.secrets import SECRET_VARIABLE
 
 _HEAD = """\
@@ -80,7 +80,13 @@ def settings_page() -> str:
         "## Environment variables",
         _table(
             ("variable", "meaning"),
-            [(f"`{SECRET_VARIABLE}`", "The cookie secret as hex text, when `cookie_secret` is not set.")],
+            [
+                (f"`{SECRET_VARIABLE}`", "The cookie secret as hex text, when `cookie_secret` is not set."),
+                (
+                    f"`{PREFIX_VARIABLE}`",
+                    "How metrics' names begin, when `metrics_prefix` is not set.",
+                ),
+            ],
         ),
         "## Accepted, without effect in this version",
         "Each is read with a warning, and this is what happens instead.",

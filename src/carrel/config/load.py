@@ -27,7 +27,7 @@ from carrel.config.names import (
     known_names,
     nearest,
 )
-from carrel.config.schema import HUB_SECTIONS, BadConfig, Problem, Settings, setting_fields
+from carrel.config.schema import HUB_SECTIONS, PREFIX_VARIABLE, BadConfig, Problem, Settings, setting_fields
 from carrel.config.secrets import SECRET_VARIABLE, read_secret_file
 from carrel.config.values import Unfit, read_value
 
@@ -60,6 +60,8 @@ def load_arguments(arguments: Arguments, cwd: Path, environ: Mapping[str, str]) 
     draft.read_layers()
     if SECRET_VARIABLE in environ and "cookie_secret" not in draft.values:
         draft.put("cookie_secret", environ[SECRET_VARIABLE], SECRET_VARIABLE)
+    if PREFIX_VARIABLE in environ and "metrics_prefix" not in draft.values:
+        draft.put("metrics_prefix", environ[PREFIX_VARIABLE], PREFIX_VARIABLE)
     settings = draft.finish()
     draft.problems += check_settings(settings)
     if not settings.cookie_secret and not draft.refused("cookie_secret"):

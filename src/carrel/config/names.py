@@ -10,11 +10,10 @@ from carrel.config.schema import setting_fields
 
 #: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
 NOT_USED: dict[str, str] = {
-    "active_user_window": "there is no active-user metric",
+    "active_user_window": "the metric active_users counts days, weeks and months",
     "admin_access": "administrators reach other users' servers by their role",
     "api_page_default_limit": "a page holds 50 entries unless the request says otherwise",
     "api_page_max_limit": "a page holds at most 200 entries",
-    "authenticate_prometheus": "there are no metrics",
     "cookie_host_prefix_enabled": "cookies have JupyterHub's names without the __Host- prefix",
     "data_files_path": "static files and templates come with the package",
     "db_kwargs": "the database is opened with settings that suit it",
@@ -39,20 +38,15 @@ NOT_USED: dict[str, str] = {
     "external_ssl_authorities": "the hub and the servers speak plain HTTP",
     "recreate_internal_certs": "no certificates are made",
     "reset_db": "the database is never deleted at start",
-    "service_check_interval": "there are no services",
-    "service_tokens": "there are no services; `carrel token NAME` makes tokens for users",
-    "services": "there are no services",
     "show_config": "use `carrel --show-config`",
     "show_config_json": "use `carrel --show-config`",
     "shutdown_on_logout": "servers keep running after log-out",
     "subdomain_hook": "all users are served on one host",
-    "token_expires_in_max_seconds": "users' tokens may live as long as they ask for",
-    "trust_user_provided_tokens": "there are no tokens in the configuration",
+    "trust_user_provided_tokens": "tokens of the configuration are stored like all others",
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
     "trusted_downstream_ips": "the address of the nearest peer is taken for the client's",
     "upgrade_db": "the database is upgraded at start where that is safe",
     "use_legacy_stopped_server_status_code": "a stopped server answers 424",
-    "user_redirect_hook": "/hub/user-redirect leads to the user's server",
 }
 
 #: Never settings of JupyterHub, but seen in configurations.
@@ -84,7 +78,6 @@ DEPRECATED: dict[str, tuple[str | None, str]] = {
     "debug_proxy": ("ConfigurableHTTPProxy.debug", "use c.ConfigurableHTTPProxy.debug"),
     "proxy_api_ip": (None, "not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered"),
     "proxy_api_port": (None, "not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered"),
-    "api_tokens": (None, "not used by this version: `carrel token NAME` makes tokens"),
     "confirm_no_ssl": (None, "not used: plain HTTP needs no confirmation"),
     "extra_log_file": (None, "not used: the log goes to standard error, redirect it there"),
     "generate_config": (None, "not used in a file: `carrel --generate-config` writes the sample"),

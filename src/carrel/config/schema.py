@@ -14,8 +14,13 @@ from urllib.parse import urlsplit
 
 from traitlets.config import Config
 
+from carrel.lib.redaction import redact
+
 #: Sections of the configuration that hold the hub's own settings; the later one wins.
 HUB_SECTIONS = ("Application", "JupyterHub", "Carrel")
+
+#: Says what the names of metrics begin with, as it does to JupyterHub.
+PREFIX_VARIABLE = "JUPYTERHUB_METRICS_PREFIX"
 
 
 def setting(default: Any, help: str) -> Any:  # noqa: A002 - the word that traitlets uses
@@ -66,6 +71,11 @@ class Settings:
         "The file that holds the cookie secret; made when missing, readable by its owner only.",
     )
     cookie_max_age_days: float = setting(14.0, "How long a log-in lasts, in days.")
+    token_expires_in_max_seconds: int = setting(
+        0,
+        "How long a token that somebody asks for may live, in seconds, and how long it lives when nothing is "
+        "said; 0 means without end.",
+    )
 
     # Who and what
     authenticator_class: Any = setting(
@@ -94,6 +104,24 @@ class Settings:
     )
     extra_user_scopes: set[str] = setting(set(), "Scopes that every user has beside their usual ones.")
 
+    # Services
+    services: list[dict[str, Any]] = setting(
+        [],
+        "Services: dictionaries with name, url, command, api_token and others "
+        "(docs/how-to/services.md names all). They are there while they stand here.",
+    )
+    service_tokens: dict[str, str] = setting(
+        {}, "API tokens of services: a dictionary of tokens, each with the name of the service that has it."
+    )
+    api_tokens: dict[str, str] = setting(
+        {},
+        "API tokens of users: a dictionary of tokens, each with the user's name. Old: services have tokens"
+        " of their own, and `carrel token NAME` makes tokens for users.",
+    )
+    service_check_interval: float = setting(
+        60.0, "How often it is looked whether services with a url answer, in seconds; 0 means only at start."
+    )
+
     # Behaviour
     cleanup_servers: bool | None = setting(
         None, "Stop users' servers when the hub stops. Unset: on Ctrl-C yes, on SIGTERM no."
@@ -106,6 +134,11 @@ class Settings:
     )
     default_url: Any = setting(
         "", "Where a visit to the hub's root leads: a path, or a callable that takes the handler."
+    )
+    user_redirect_hook: Any = setting(
+        None,
+        "A callable that says where /hub/user-redirect/PATH leads: it takes the path, the request, the user "
+        "and the base URL, and returns a URL, or None for the user's own server. It may be a coroutine.",
     )
     concurrent_spawn_limit: int = setting(
         100, "How many starts run at once, on each hub; further ones wait their turn. 0 means no limit."
@@ -152,6 +185,15 @@ class Settings:
         10.0, "How long the API waits for a stop before it answers 202, in seconds."
     )
 
+    authenticate_prometheus: bool = setting(
+        True,
+        "Show /hub/metrics only to who has the scope read:metrics. Off: to everybody who can ask.",
+    )
+    metrics_prefix: str = setting(
+        "jupyterhub",
+        "What the names of metrics begin with. Unset: what the variable JUPYTERHUB_METRICS_PREFIX says.",
+    )
+
     # Looks
     template_paths: list[str] = setting([], "Directories searched for templates before Carrel's own.")
     template_vars: dict[str, Any] = setting({}, "Extra variables for templates.")
@@ -191,6 +233,9 @@ def printable(settings: Settings) -> dict[str, str]:
     """Return every setting as text that may be shown: no cookie secret, no database password."""
     shown = {name: repr(getattr(settings, name)) for name in setting_fields()}
     shown["cookie_secret"] = "'<set>'" if settings.cookie_secret else "b''"
+    shown["services"] = repr([redact("service", dict(each)) for each in settings.services])
+    for name in ("service_tokens", "api_tokens"):
+        shown[name] = repr(dict.fromkeys(["***"] if getattr(settings, name) else [], "***"))
     shown["db_url"] = repr(without_password(settings.db_url))
     return shown
 

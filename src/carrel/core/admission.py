@@ -8,21 +8,25 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.causes.rule import End, Stage
 from carrel.domain.errors import Invalid, OverLimit, Unavailable
+from carrel.domain.events import Work, WorkDone
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.names import check_server_name, shortened
+from carrel.domain.services import Service
 from carrel.domain.users import User
 from carrel.lib.awaiting import resolve_within
 from carrel.storage.base import Transaction
 
 _CALL_LIMIT = 10.0
 _COME_BACK = 120.0
+#: JupyterHub's words for metrics.
+_REASONS = {"starting": "throttled", "active": "too-many-users"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     """Who asks for a named server, with the one attribute of JupyterHub's handler that callables read."""
 
-    current_user: User
+    current_user: User | Service
 
 
 def require_named_servers(ctx: HubContext) -> None:
@@ -40,7 +44,7 @@ async def named_server_limit(ctx: HubContext, caller: Caller) -> int:
     if not callable(limit) or not ctx.settings.allow_named_servers:
         return int(limit) if not callable(limit) else 0
     try:
-        return int(await resolve_within(limit(Asking(caller.user)), _CALL_LIMIT) or 0)
+        return int(await resolve_within(limit(Asking(caller.owner)), _CALL_LIMIT) or 0)
     except Exception as error:
         raise Unavailable(f"JupyterHub.named_server_limit_per_user cannot tell the limit: {error}") from error
 
@@ -81,12 +85,13 @@ async def admit_start(ctx: HubContext, tx: Transaction) -> None:
     if throttle is not None and starting >= settings.concurrent_spawn_limit:
         low, high = throttle
         seconds = int(low + (high - low) * ctx.chance())
-        raise _over("starting", seconds)
+        raise _over(ctx, "starting", seconds)
     if 0 < settings.active_server_limit <= active:
-        raise _over("active", _COME_BACK)
+        raise _over(ctx, "active", _COME_BACK)
 
 
-def _over(what: str, seconds: float) -> OverLimit:
+def _over(ctx: HubContext, what: str, seconds: float) -> OverLimit:
+    ctx.bus.publish(WorkDone(Work.START, 0.0, "failure", _REASONS[what]))
     refused = Evidence(stage=Stage.WAITING, end=End.REFUSED, limit=seconds, facts={"refusal": what})
     failure = diagnose(refused)
     return OverLimit(f"{failure.message} {failure.hint}", seconds, failure.code)

@@ -13,6 +13,7 @@ from carrel.core.cache import CallerCache
 from carrel.core.peers import Peers
 from carrel.domain.scope_catalog import BUILT_IN, Catalog
 from carrel.events.bus import Bus
+from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Clock
 from carrel.lib.sealing import Sealer
@@ -38,6 +39,7 @@ class HubContext:
     callers: CallerCache
     activity: Activity
     peers: Peers = field(default_factory=Peers)
+    metrics: Metrics = field(default_factory=Metrics)
     chance: Callable[[], float] = random.random
     """Returns numbers from 0 to 1, for what is spread over time and for nothing secret."""
     sealer: Sealer = field(default_factory=Sealer)

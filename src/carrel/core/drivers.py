@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import msgspec
 
 from carrel.core.auth_state import load_auth_state
 from carrel.core.context import HubContext
-from carrel.domain.errors import Conflict, NotFound, Unavailable
+from carrel.domain.errors import CarrelError, Conflict, Invalid, NotFound, Unavailable
 from carrel.domain.names import client_id, server_label
 from carrel.domain.scopes import access_scopes
 from carrel.domain.servers import Server, never_started
@@ -80,15 +80,31 @@ async def options_form(ctx: HubContext, user: User, server_name: str = "") -> st
 
 
 async def options_from_form(
-    ctx: HubContext, user: User, form: Mapping[str, list[str]], server_name: str = ""
+    ctx: HubContext, user: User, form: Mapping[str, list[Any]], server_name: str = ""
 ) -> dict[str, Any]:
-    """Return the options that a filled-in form stands for; raises what the deployer's code raises."""
+    """Return what a filled-in form stands for; raise Invalid with what the deployer's code says."""
+    driver = await _formless(ctx, user, server_name)
+    return await _read_options("options_from_form", lambda: driver.run_options_from_form(dict(form)))
+
+
+async def options_from_query(
+    ctx: HubContext, user: User, arguments: Mapping[str, list[Any]], server_name: str = ""
+) -> dict[str, Any]:
+    """Return what a link's arguments stand for, as `options_from_form` does for a form."""
+    driver = await _formless(ctx, user, server_name)
+    return await _read_options("options_from_query", lambda: driver.options_from_query(dict(arguments)))
+
+
+async def _read_options(setting: str, read: Callable[[], Any]) -> dict[str, Any]:
     try:
-        driver = await _formless(ctx, user, server_name)
-        reading = driver.run_options_from_form(dict(form))
-        return dict(await resolve_within(reading, _CALL_LIMIT))
+        return dict(await resolve_within(read(), _CALL_LIMIT))
     except TookTooLong as error:
-        raise Unavailable(f"The options cannot be read: options_from_form: {_said(error)}") from error
+        raise Unavailable(f"The options cannot be read: {setting}: {_said(error)}") from error
+    except CarrelError:
+        raise
+    except Exception as error:
+        _log.info("%s refused: %s", setting, _said(error))
+        raise Invalid(_said(error)) from error
 
 
 async def ready_event(ctx: HubContext, server: Server, event: dict[str, Any]) -> dict[str, Any]:

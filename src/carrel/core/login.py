@@ -13,9 +13,10 @@ from carrel.core.auth_state import keep_auth_state
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.groups import sync_groups
+from carrel.core.metrics import done, timed
 from carrel.core.rights import read_managed_roles, sync_roles
 from carrel.domain.errors import CarrelError, Conflict
-from carrel.domain.events import RightsChanged
+from carrel.domain.events import RightsChanged, Work
 from carrel.domain.identity import Identity
 from carrel.domain.tokens import Session
 from carrel.domain.users import User
@@ -38,7 +39,13 @@ class LoggedIn:
 
 async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) -> LoggedIn | Refusal:
     """Check what a log-in form sent and open a session, or say why not."""
+    began = ctx.clock.monotonic()
+    outcome = await _log_in(ctx, data, handler)
+    done(ctx, Work.LOG_IN, began, "failure" if isinstance(outcome, Refusal) else "success")
+    return outcome
 
+
+async def _log_in(ctx: HubContext, data: Mapping[str, str], handler: Any) -> LoggedIn | Refusal:
     async def exists(name: str) -> bool:
         return await _find(ctx, name) is not None
 
@@ -122,10 +129,11 @@ async def _create(tx: Transaction, identity: Identity, now: Timestamp) -> User:
 
 async def log_out(ctx: HubContext, caller: Caller) -> None:
     """End the caller's session, every token that servers got within it, and codes on their way to them."""
-    async with ctx.store.write(durable=True) as tx:
-        if caller.session_hash is not None:
-            await tx.sessions.delete(caller.session_hash)
-        if caller.session_id is not None:
-            await tx.tokens.delete_of_session(caller.session_id)
-            await tx.oauth.delete_codes_of_session(caller.session_id)
-        tx.announce(RightsChanged(caller.user.id))
+    with timed(ctx, Work.LOG_OUT):
+        async with ctx.store.write(durable=True) as tx:
+            if caller.session_hash is not None:
+                await tx.sessions.delete(caller.session_hash)
+            if caller.session_id is not None:
+                await tx.tokens.delete_of_session(caller.session_id)
+                await tx.oauth.delete_codes_of_session(caller.session_id)
+            tx.announce(RightsChanged(caller.user.id))

@@ -52,7 +52,7 @@ async def get_client(ctx: HubContext, wanted: str) -> OAuthClient | None:
 
 
 async def require_access(ctx: HubContext, caller: Caller, client: OAuthClient) -> bool:
-    """Return whether the client is one of the caller's own servers, which needs no confirmation.
+    """Return whether no confirmation is needed: by the caller's own servers, and services that say so.
 
     Raises Forbidden when the caller may not visit it at all, or has only a token: what the code is worth
     would be the user's, and not the token's. Raises NotFound when its server is gone.
@@ -61,6 +61,11 @@ async def require_access(ctx: HubContext, caller: Caller, client: OAuthClient) -
         raise Forbidden("Log in with a browser to visit a server; its own API takes the token.")
     async with ctx.store.read() as tx:
         server = None if client.server_id is None else await tx.servers.get_by_id(client.server_id)
+        service = await tx.services.of_client(client.client_id) if server is None else None
+    if service is not None:
+        if not any(map(caller.covers, client.access_scopes)):
+            raise Forbidden("You do not have permission to access this service.")
+        return service.no_confirm
     if server is None:
         raise NotFound("No such server")
     visitor = await towards(ctx, caller, [server.user_name])

@@ -14,6 +14,7 @@ from carrel.domain.events import RoutesDoubted
 from carrel.domain.names import server_prefix, servers_prefix
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
+from carrel.domain.services import Service, service_prefix, service_target
 from carrel.proxy.base import OutOfStep, ProxyError, Unmovable, differs
 
 _MARKS = frozenset({"jupyterhub", "servers"})
@@ -25,6 +26,13 @@ def route_of(server: Server, base_url: str) -> Route:
     return Route(spec, server.url, {"user": server.user_name, "server_name": server.name})
 
 
+def route_of_service(service: Service, base_url: str) -> Route:
+    """Return the route of a service that has a URL."""
+    return Route(
+        service_prefix(base_url, service.name), service_target(service.url), {"service": service.name}
+    )
+
+
 async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
     """Return every route that should exist, by its path; the hub's own catches what no server's does.
 
@@ -33,6 +41,7 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
     """
     async with ctx.store.read() as tx:
         servers = await tx.servers.routed()
+        services = [service for service in await tx.services.all() if service.url]
         hubs = [] if ctx.store.single_hub else await tx.hubs.alive(ctx.clock.now())
     base_url = ctx.settings.base_url
     first, *others = dict.fromkeys([hub.url for hub in hubs] or [ctx.proxy.hub_url])
@@ -41,7 +50,8 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
         hub = Route(hub.spec, hub.target, {**hub.data, "alternatives": others})
     # One that starts has its address already and must not be visited yet, one that stops no longer.
     routes = (route_of(server, base_url) for server in servers if server.ready)
-    return {hub.spec: hub} | {route.spec: route for route in routes}
+    of_services = (route_of_service(service, base_url) for service in services)
+    return {hub.spec: hub} | {route.spec: route for route in (*of_services, *routes)}
 
 
 async def started_elsewhere(ctx: HubContext) -> dict[str, int]:

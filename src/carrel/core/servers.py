@@ -65,6 +65,13 @@ async def find_server(ctx: HubContext, user_name: str, server_name: str = "") ->
         return None if user is None else await tx.servers.get(user.id, server_name)
 
 
+async def find_servers(ctx: HubContext, user: User) -> list[Server]:
+    """Return all servers of a user that have a row, the default one first, for the hub's own use."""
+    async with ctx.store.read() as tx:
+        rows = await tx.servers.of_users([user.id])
+    return list(map(ctx.activity.of_server, rows))
+
+
 async def ask_to_start(
     ctx: HubContext,
     caller: Caller,

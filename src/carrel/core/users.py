@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from carrel.core import services
 from carrel.core.access import caller_of_token
 from carrel.core.auth_state import keep_auth_state, load_auth_state
 from carrel.core.caller import Caller
@@ -16,6 +17,7 @@ from carrel.core.context import HubContext
 from carrel.core.groups import set_groups
 from carrel.core.roles import set_roles
 from carrel.core.servers import announce_change, change, wait_until_settled
+from carrel.core.services import ServiceWithRoles
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
@@ -26,7 +28,8 @@ from carrel.domain.scopes import Scopes
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
-from carrel.storage.base import Transaction, UserFilter
+from carrel.storage.base import Transaction
+from carrel.storage.repositories import UserFilter
 
 READ_ANY = (
     "read:users",
@@ -101,7 +104,9 @@ def _own_record(
     return UserWithServers(ctx.activity.of_user(caller.user), servers, ahead, caller.groups, caller.roles)
 
 
-async def owner_of_token(ctx: HubContext, caller: Caller, secret: str) -> tuple[Caller, UserWithServers]:
+async def owner_of_token(
+    ctx: HubContext, caller: Caller, secret: str
+) -> tuple[Caller, UserWithServers | ServiceWithRoles]:
     """Return a token's owner, and the caller as one who may know name and groups of that owner.
 
     Holding a token is proof enough. Raises NotFound for an unknown token.
@@ -109,8 +114,15 @@ async def owner_of_token(ctx: HubContext, caller: Caller, secret: str) -> tuple[
     owner = await caller_of_token(ctx, secret)
     if owner is None:
         raise NotFound
-    shown = {f"{scope}!user={owner.user.name}" for scope in IDENTIFY_SCOPES}
-    return replace(caller, scopes=Scopes(caller.scopes.names | shown)), await get_self(ctx, owner)
+    if owner.service is not None:
+        shown = {f"read:services:name!service={owner.name}"}
+        return _seeing(caller, shown), await services.get_self(ctx, owner)
+    shown = {f"{scope}!user={owner.name}" for scope in IDENTIFY_SCOPES}
+    return _seeing(caller, shown), await get_self(ctx, owner)
+
+
+def _seeing(caller: Caller, scopes: Set[str]) -> Caller:
+    return replace(caller, scopes=Scopes(caller.scopes.names | scopes))
 
 
 async def list_users(
@@ -149,7 +161,8 @@ async def create_users(
     bad = [name for name in wanted if not _is_good(ctx, name)]
     if bad:
         raise Invalid(
-            f"Invalid username{'s' if len(bad) > 1 else ''}: {', '.join(_short(name) for name in bad)}"
+            f"Invalid username{'s' if len(bad) > 1 else ''}: {', '.join(_short(name) for name in bad)}",
+            field="names",
         )
     await _welcome(ctx, wanted)
     created: list[User] = []
@@ -194,7 +207,7 @@ async def change_user(ctx: HubContext, caller: Caller, name: str, changes: UserC
     if new_name is not None and new_name != name:
         new_name = ctx.authenticator.normalize_username(new_name)
         if not _is_good(ctx, new_name):
-            raise Invalid(f"Invalid username: {_short(new_name)!r}")
+            raise Invalid(f"Invalid username: {_short(new_name)!r}", field="name")
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
@@ -242,9 +255,9 @@ def _refuse_for_admins(
 
 async def _rename(tx: Transaction, user: User, new_name: str) -> None:
     if any(server.active for server in await tx.servers.of_users([user.id])):
-        raise Invalid(f"Stop the servers of {user.name} before renaming")
+        raise Invalid(f"Stop the servers of {user.name} before renaming", field="name")
     if await tx.users.get(new_name) is not None:
-        raise Invalid(f"User {new_name} already exists, username must be unique")
+        raise Invalid(f"User {new_name} already exists, username must be unique", field="name")
     await tx.users.rename(user.id, new_name)
 
 
@@ -278,7 +291,7 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
     Raises Invalid for oneself, and when a server takes longer to go than `slow_stop_timeout` (try again).
     """
     caller.require("delete:users", user=name)
-    if name == caller.user.name:
+    if caller.is_user(name):
         raise Invalid("Cannot delete yourself!")
     await _remove_servers(ctx, name)
     async with ctx.store.write(durable=True) as tx:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from carrel.domain.servers import Failure
 
@@ -59,6 +60,13 @@ class ClientEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """A service has come, changed or gone, or one of its tokens has."""
+
+    service_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class RouteMissing:
     """The hub itself was asked for a page of a server: its route may be missing."""
 
@@ -102,6 +110,40 @@ class ShutdownWanted:
     servers: bool | None = None
 
 
+class Work(StrEnum):
+    """What is timed."""
+
+    START = "start"
+    """Of a server, from the wish on."""
+    STOP = "stop"
+    POLL = "poll"
+    LOG_IN = "log in"
+    LOG_OUT = "log out"
+    ADD_ROUTE = "add a route"
+    REMOVE_ROUTE = "remove a route"
+    CHECK_ROUTES = "check all routes"
+    READ_ROUTES = "read all routes"
+    START_HUB = "start the hub"
+    FIND_SERVERS = "find servers again"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDone:
+    """Something that is timed has ended. It stays on this hub: each counts its own work."""
+
+    work: Work
+    seconds: float
+    status: str = "success"
+    """`success` or `failure`; of a poll, what it found."""
+    reason: str = ""
+    """Why a start has failed, as a code."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyBroken:
+    """A browser has reported that a page wanted what its policy forbids. It stays on this hub."""
+
+
 Event = (
     ServerChanged
     | ServerProgress
@@ -109,10 +151,13 @@ Event = (
     | GroupChanged
     | RolesChanged
     | ClientEnded
+    | ServiceChanged
     | RouteMissing
     | RoutesDoubted
     | OrphanFound
     | HubsChanged
     | EventsMissed
     | ShutdownWanted
+    | WorkDone
+    | PolicyBroken
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +15,8 @@ from starlette.routing import Route, Router
 from carrel.core.context import HubContext
 from carrel.http.endpoint import BoundHandler, Endpoint
 from carrel.http.errors import answer, answer_error
+from carrel.http.identify import identify
+from carrel.http.openapi import ApiDescription
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of, hub_of, is_api
 from carrel.storage.base import StorageUnavailable
@@ -29,6 +32,7 @@ class Parts:
 
     hub: HubContext
     pages: Pages | None
+    description: ApiDescription
 
 
 class HubApplication:
@@ -37,7 +41,10 @@ class HubApplication:
     def __init__(
         self, hub: HubContext, pages: Pages | None, endpoints: Iterable[tuple[str, Endpoint]]
     ) -> None:
-        self.state = Parts(hub, pages)
+        endpoints = tuple(endpoints)
+        prefix = f"{hub.settings.base_url}hub/api"
+        of_api = [endpoint for below, endpoint in endpoints if below == prefix]
+        self.state = Parts(hub, pages, ApiDescription(prefix, of_api, hub.catalog))
         tables: dict[str, _Methods] = {}
         for prefix, endpoint in endpoints:
             for path in endpoint.paths:
@@ -62,7 +69,12 @@ class HubApplication:
         if path.endswith("/") and path != "/":
             await self._router({**scope, "path": path.rstrip("/")}, receive, send)
         else:
-            await answer(Request(scope, receive), 404, None)(scope, receive, send)
+            request = Request(scope, receive)
+            # The page has the visitor's menu. It must be there without a database, too.
+            if not _of_the_api(request):
+                with suppress(StorageUnavailable):
+                    await identify(request)
+            await answer(request, 404, None)(scope, receive, send)
 
 
 def _marked(raw: str) -> str:
@@ -103,6 +115,7 @@ class _Methods:
             response = answer(request, 405, None)
             response.headers["Allow"] = ", ".join(self._handlers)
         else:
+            facts_of(scope).handler = handler.name
             try:
                 response = await _handle(handler, request)
             except ClientDisconnect:

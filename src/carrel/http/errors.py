@@ -19,7 +19,9 @@ from carrel.domain.errors import (
     OverLimit,
     Unauthenticated,
     Unavailable,
+    Unchangeable,
 )
+from carrel.http.body import shorten
 from carrel.http.csrf import StaleForm
 from carrel.http.pages import pages_of
 from carrel.http.request import facts_of, hub_of, is_api
@@ -32,6 +34,7 @@ _STATUS: dict[type[CarrelError], int] = {
     Invalid: 400,
     Unauthenticated: 403,
     Forbidden: 403,
+    Unchangeable: 405,
     OverLimit: 429,
     Unavailable: 503,
 }
@@ -39,6 +42,8 @@ _STATUS: dict[type[CarrelError], int] = {
 
 #: When to come back while a back end is away, in seconds.
 _RETRY_AFTER = "2"
+#: Characters of a message. Some repeat what was sent, which may be long.
+_LONGEST = 300
 
 
 class NoSuchPage(NotFound):
@@ -73,6 +78,8 @@ def answer_expected(request: Request, error: CarrelError) -> Response:
     response = answer(request, status_of(error), str(error) or None, retry=retry, code=code)
     if isinstance(error, OverLimit):
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if isinstance(error, Unchangeable):
+        response.headers["Allow"] = "GET"
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = _RETRY_AFTER
     return response
@@ -97,6 +104,7 @@ def answer(
     request: Request, status: int, message: str | None, *, retry: bool = False, code: str = ""
 ) -> Response:
     """Return `{"status", "message"}` on API paths, with `code` where there is one, else the error page."""
+    message = message and shorten(message, _LONGEST)
     pages = pages_of(request)
     if pages is None or is_api(facts_of(request.scope).path, hub_of(request).settings.base_url):
         told = {"status": status, "message": message} | ({"code": code} if code else {})

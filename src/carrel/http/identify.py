@@ -45,7 +45,9 @@ async def _look_up(connection: Connection) -> Caller | None:
     hub = hub_of(connection)
     path, base_url = facts_of(connection.scope).path, hub.settings.base_url
     is_page = not is_api(path, base_url)
-    token = bearer_token(connection) if not is_page or path.startswith(f"{base_url}hub/user/") else None
+    # Of the pages, programs ask for these two.
+    programs = path.startswith(f"{base_url}hub/user/") or path.rstrip("/") == f"{base_url}hub/metrics"
+    token = bearer_token(connection) if not is_page or programs else None
     if token is not None:
         usable = token and token.isascii() and len(token) <= _LONGEST_TOKEN
         return await caller_of_token(hub, token) if usable else None

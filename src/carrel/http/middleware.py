@@ -26,25 +26,39 @@ _MOST_KNOWN = 4096
 _BODILESS = frozenset({"GET", "HEAD"})
 MAX_BODY = 1024 * 1024
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
-_TOO_LARGE = b'{"status": 413, "message": "The request body is too large."}'
 _STOPPING = b'{"status": 503, "message": "The hub is being restarted. Please try again in a moment."}'
 _RETRY = ((b"retry-after", b"2"),)
+Observe = Callable[[str, str, int, float], None]
+
+
+def _ignore(method: str, handler: str, status: int, seconds: float) -> None:
+    """Nobody counts."""
 
 
 class HubMiddleware:
     """Wraps the hub's ASGI application.
 
     `trusted` are the networks of our own proxies: only what comes from them may say for whom it comes
-    (X-Forwarded-For, -Proto). The server below must not interpret those headers itself.
+    (X-Forwarded-For, -Proto). The server below must not interpret those headers itself. `observe` is told
+    each answer's method, handler, status and seconds.
     """
 
     def __init__(
-        self, app: App, base_url: str, *, trusted: Sequence[str] = _LOOPBACK, max_body: int = MAX_BODY
+        self,
+        app: App,
+        base_url: str,
+        *,
+        trusted: Sequence[str] = _LOOPBACK,
+        max_body: int = MAX_BODY,
+        observe: Observe = _ignore,
     ) -> None:
         self.wrapped = app
         self._base_url = base_url
+        self._observe = observe
         self._max_body = max_body
         self._headers = ReplyHeaders(base_url)
+        told = f'{{"status": 413, "message": "The request body is too large: at most {max_body} bytes."}}'
+        self._too_large = told.encode()
         self._trusted = [ipaddress.ip_network(network) for network in trusted]
         self._log = logging.getLogger(ACCESS)
         self._known: dict[str, bool] = {}
@@ -59,11 +73,13 @@ class HubMiddleware:
         try:
             await self._serve(scope, receive, reply)
         finally:
-            self._write_line(facts, reply.status, (time.monotonic() - began) * 1000)
+            seconds = time.monotonic() - began
+            self._observe(facts.method, facts.handler, reply.status, seconds)
+            self._write_line(facts, reply.status, seconds * 1000)
 
     async def _serve(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
         if scope["method"] not in _BODILESS and _declared_length(scope) > self._max_body:
-            await reply.answer(413, _TOO_LARGE)
+            await reply.answer(413, self._too_large)
             return
         if scope["method"] == "HEAD":
             scope["method"] = "GET"
@@ -71,7 +87,7 @@ class HubMiddleware:
         try:
             await self.wrapped(scope, body.receive, reply.send)
         except _TooLarge:
-            await reply.answer(413, _TOO_LARGE)
+            await reply.answer(413, self._too_large)
         except asyncio.CancelledError:
             # The server below ends what is still under way when the hub stops. The task ends here anyway.
             await reply.answer(503, _STOPPING, _RETRY)
@@ -113,7 +129,7 @@ class HubMiddleware:
         if facts.path.endswith("/health") or (facts.method == "GET" and "/hub/static/" in facts.path):
             level = logging.DEBUG
         if self._log.isEnabledFor(level):
-            who = facts.caller.user.name if facts.caller else ""
+            who = facts.caller.name if facts.caller else ""
             method = facts.method if facts.method.isalpha() else "?"
             url, client = loggable(facts.url), loggable(facts.client)
             line = f"{status} {method} {url} ({who}@{client}) {milliseconds:.1f}ms {facts.id}"

@@ -39,6 +39,8 @@ class RequestFacts:
     """The visitor's address."""
     nonce: str = ""
     """Allows this page's inline scripts in its Content-Security-Policy; empty on pages that have none."""
+    handler: str = ""
+    """What answers, by its place in our code; empty when nothing is at the address."""
     looked_up: bool = False
     caller: Caller | None = None
 

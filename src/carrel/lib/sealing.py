@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 KEY_LENGTH = 32
 
@@ -41,6 +43,8 @@ class Sealer:
 
     def open(self, text: str) -> Any:
         """Return what `seal` was given; raise NoKeys without keys, Unreadable with the wrong ones."""
+        from cryptography.fernet import InvalidToken
+
         try:
             return msgspec.json.decode(self._fernet.decrypt(text.encode()))
         except (InvalidToken, ValueError):
@@ -50,4 +54,7 @@ class Sealer:
     def _fernet(self) -> MultiFernet:
         if not self._keys:
             raise NoKeys("There are no keys.")
+        # Most hubs keep no auth state, and a start-up need not wait for it.
+        from cryptography.fernet import Fernet, MultiFernet
+
         return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in self._keys])

@@ -21,7 +21,7 @@ _SECRET_ARGUMENTS = frozenset(
     }
 )
 _ARGUMENT = re.compile(r"([^?&=]+)=([^&]*)")
-_LONGEST_LOGGED = 500
+_LONGEST_LOGGED = 200
 
 
 def safe_next(candidate: str, host: str, base_url: str) -> str | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_owner
+from carrel.core.metrics import done
 from carrel.core.servers import change, server_path
 from carrel.domain.causes.rule import End, Stage
-from carrel.domain.events import OrphanFound
+from carrel.domain.events import OrphanFound, Work
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.servers import Actual, Server
 from carrel.domain.transitions import Action, next_action
@@ -30,6 +31,8 @@ DOUBTS = 3
 #: …over at least so many seconds, with so many between two of them.
 DOUBT_SPAN = 30.0
 DOUBT_EVERY = 15.0
+#: What a poll found, as the metrics call it.
+_FOUND = {Life.ALIVE: "running", Life.DEAD: "stopped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,9 @@ class Poller:
         asked is left as it is.
         """
         driver = build_driver(self.ctx, server, await load_owner(self.ctx, server))
+        began = self.ctx.clock.monotonic()
         life, status = await drive.poll(driver)
+        done(self.ctx, Work.POLL, began, _FOUND.get(life, "unknown"))
         if life is Life.DEAD:
             await self._bury(server, driver, Evidence(stage=Stage.RUNNING, end=End.ENDED, status=status))
         elif not driver.knows_death:

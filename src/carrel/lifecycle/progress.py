@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from carrel.core.context import HubContext
 from carrel.core.servers import outcome
-from carrel.domain.events import ServerProgress
+from carrel.domain.events import ServerProgress, Work, WorkDone
 from carrel.domain.servers import Server
 from carrel.spawners.base import Spawner
 
@@ -23,7 +23,11 @@ def say(ctx: HubContext, server: Server, progress: int, message: str) -> None:
 
 
 def say_outcome(ctx: HubContext, server: Server) -> None:
-    """Publish how the start of `server` ended."""
+    """Publish how the start of `server` ended, and how long it took from the wish on."""
+    failure = server.failure
+    seconds = max(0.0, ctx.clock.now() - server.wished)
+    how = ("success", "") if failure is None else ("failure", failure.code)
+    ctx.bus.publish(WorkDone(Work.START, seconds, *how))
     ctx.progress.say(outcome(ctx, server))
 
 

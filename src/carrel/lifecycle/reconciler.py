@@ -16,7 +16,7 @@ from typing import Any
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_owner
 from carrel.core.servers import announce_change, reload_server
-from carrel.domain.events import Event, EventsMissed, ServerChanged
+from carrel.domain.events import Event, EventsMissed, RightsChanged, ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lib.backoff import Backoff
@@ -221,6 +221,8 @@ class Reconciler:
         async with self._ctx.store.write(durable=True) as tx:
             if await tx.servers.delete(server):
                 announce_change(tx, server)
+                # Those with whom it was shared depend on its owner.
+                tx.announce(RightsChanged(server.user_id))
         self._forget(server.id)
 
     def _forget(self, server_id: int) -> None:

@@ -9,21 +9,35 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from carrel.core.context import HubContext
+from carrel.core.metrics import timed
 from carrel.core.routes import route_of, started_elsewhere, wanted_routes
-from carrel.domain.events import Event, EventsMissed, HubsChanged, RouteMissing, RoutesDoubted, ServerChanged
+from carrel.domain.events import (
+    Event,
+    EventsMissed,
+    HubsChanged,
+    RouteMissing,
+    RoutesDoubted,
+    ServerChanged,
+    ServiceChanged,
+    Work,
+)
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.lib.clock import parse_iso
-from carrel.proxy.base import OutOfStep, ProxyError, as_route, differs
+from carrel.proxy.base import OutOfStep, ProxyError, Unreachable, as_route, differs
 from carrel.storage.base import StorageUnavailable
 
 _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
 _ROUNDS = 5
 _NUDGE_INTERVAL = 1.0
+#: How long a start waits for a data plane that does not answer, in seconds, and how often it tries.
+_PATIENCE = 15.0
+_RETRY = 0.5
 _CHANGE_LIMIT = 20.0
 _TABLE_LIMIT = 60.0
+_DOUBTS = RouteMissing | RoutesDoubted | HubsChanged | ServiceChanged | EventsMissed
 _log = logging.getLogger("carrel.routes")
 
 
@@ -48,18 +62,30 @@ class RouteKeeper:
         """
         route = route_of(server, self._ctx.settings.base_url)
         try:
-            async with self._lock:
-                self._ahead[route.spec] = route
-                try:
-                    await self._bounded(self._ctx.proxy.add_route(route.spec, route.target, route.data))
-                except OutOfStep:
-                    await self._put()
+            await self._add(route)
             yield
         except BaseException:
             self.nudge()
             raise
         finally:
             self._ahead.pop(route.spec, None)
+
+    async def _add(self, route: Route) -> None:
+        """Set a route, waiting for a data plane that is being started again."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _PATIENCE
+        while True:
+            try:
+                async with self._lock:
+                    self._ahead[route.spec] = route
+                    with timed(self._ctx, Work.ADD_ROUTE):
+                        await self._add_now(route)
+                return
+            except Unreachable:
+                if loop.time() > until:
+                    raise
+            self.nudge()
+            await asyncio.sleep(_RETRY)
 
     def nudge(self) -> None:
         """Have the table compared with the rows at once, or in a moment when that was just done."""
@@ -71,7 +97,8 @@ class RouteKeeper:
         async with self._lock:
             self._ahead.pop(spec, None)
             try:
-                await self._delete(spec)
+                with timed(self._ctx, Work.REMOVE_ROUTE):
+                    await self._delete(spec)
             except Exception as error:
                 _log.warning("Route %s stays until the next repair: %s", spec, error)
                 self.nudge()
@@ -79,6 +106,13 @@ class RouteKeeper:
     async def sync(self) -> None:
         """Make the table equal to the rows; raises ProxyError."""
         async with self._lock:
+            with timed(self._ctx, Work.CHECK_ROUTES):
+                await self._put()
+
+    async def _add_now(self, route: Route) -> None:
+        try:
+            await self._bounded(self._ctx.proxy.add_route(route.spec, route.target, route.data))
+        except OutOfStep:
             await self._put()
 
     async def _delete(self, spec: str) -> None:
@@ -136,7 +170,7 @@ class RouteKeeper:
         was set before this hub last set the table.
         """
         late = isinstance(event, ServerChanged) and event.server_id in self._starting
-        if late or isinstance(event, RouteMissing | RoutesDoubted | HubsChanged | EventsMissed):
+        if late or isinstance(event, _DOUBTS):
             self.nudge()
 
     async def run(self) -> None:
@@ -178,12 +212,13 @@ class RouteKeeper:
         try:
             return await resolve_within(call, limit)
         except TookTooLong:
-            raise ProxyError(f"the proxy did not answer within {limit:g} seconds") from None
+            raise Unreachable(f"the proxy did not answer within {limit:g} seconds") from None
 
 
 async def collect_activity(ctx: HubContext) -> None:
     """Note when each routed server was last used, as the data plane saw it."""
-    table = await ctx.proxy.get_all_routes()
+    with timed(ctx, Work.READ_ROUTES):
+        table = await ctx.proxy.get_all_routes()
     async with ctx.store.read() as tx:
         servers = await tx.servers.routed()
     for server in servers:

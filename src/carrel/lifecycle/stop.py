@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, load_owner
+from carrel.core.metrics import timed
 from carrel.core.servers import server_path
 from carrel.domain.causes.rule import Stage
-from carrel.domain.events import ClientEnded, RightsChanged
+from carrel.domain.events import ClientEnded, RightsChanged, Work
 from carrel.domain.failures import diagnose
 from carrel.domain.names import client_id
 from carrel.domain.servers import Actual, Failure, Server
@@ -58,7 +59,8 @@ class Stopper:
         row = await self.leases.acquire(server, take)
         if row is None:
             return
-        await self.finish(row, now=force or row.failure is not None)
+        with timed(self.ctx, Work.STOP):
+            await self.finish(row, now=force or row.failure is not None)
 
     async def finish(self, row: Server, driver: Spawner | None = None, *, now: bool) -> Server:
         """Clean up a run whose row says stopping under our lease, and write what it came to.

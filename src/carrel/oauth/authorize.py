@@ -16,7 +16,7 @@ from carrel.core.oauth import CodeRequest
 from carrel.domain.errors import Invalid
 from carrel.domain.oauth import OAuthClient
 from carrel.http.csrf import check_form
-from carrel.http.endpoint import get, post
+from carrel.http.endpoint import Answer, get, post
 from carrel.http.errors import login_url
 from carrel.http.pages import Pages
 from carrel.oauth.validator import LoadedValidator, absolute, relative, server_for
@@ -24,7 +24,16 @@ from carrel.oauth.validator import LoadedValidator, absolute, relative, server_f
 _ENDPOINT = "http://hub.invalid/authorize"
 
 
-@get("/oauth2/authorize")
+_PAGE = Answer("The page that asks.", str, "text/html")
+_REDIRECT = Answer("Back to the application, with a code or with why not; or to the log-in.")
+
+
+@get(
+    "/oauth2/authorize",
+    summary="Ask for somebody's consent",
+    responses={200: _PAGE, 302: _REDIRECT},
+    errors=(400, 404),
+)
 async def authorize(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
     """Send a logged-in visitor back with a code, after asking them where that is needed."""
     if visitor is None:
@@ -37,7 +46,14 @@ async def authorize(hub: HubContext, visitor: Caller | None, pages: Pages, reque
     )
 
 
-@post("/oauth2/authorize")
+@post(
+    "/oauth2/authorize",
+    summary="Give consent",
+    responses={200: _PAGE, 302: _REDIRECT},
+    errors=(400, 404),
+    body=dict[str, str],
+    takes="application/x-www-form-urlencoded",
+)
 async def confirm(hub: HubContext, visitor: Caller | None, request: Request) -> Response:
     """Send the visitor back with a code after they have agreed."""
     if visitor is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from carrel.core import oauth
 from carrel.core.context import HubContext
 from carrel.domain.errors import NotFound
-from carrel.http.endpoint import post
+from carrel.http.endpoint import Answer, post
 from carrel.lib.ids import new_token
 from carrel.oauth.validator import LoadedValidator, absolute, holds_secret, server_for
 
@@ -18,7 +19,17 @@ _ENDPOINT = "http://hub.invalid/token"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-@post("/oauth2/token", status=200)
+@post(
+    "/oauth2/token",
+    summary="Exchange a code for a token",
+    responses={
+        200: Answer("The token, as RFC 6749 section 5.1 has it.", dict[str, Any]),
+        400: Answer("What is wrong, as RFC 6749 section 5.2 has it.", dict[str, Any]),
+        401: Answer("The client's secret is wrong.", dict[str, Any]),
+    },
+    body=dict[str, str],
+    takes="application/x-www-form-urlencoded",
+)
 async def exchange(hub: HubContext, request: Request) -> Response:
     """Return a token for a good code, or the error of RFC 6749 §5.2."""
     form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))

@@ -16,6 +16,10 @@ class ProxyError(Exception):
     """The data plane does not answer or refuses; the text says which and why."""
 
 
+class Unreachable(ProxyError):
+    """Nothing answers: the data plane may be back in a moment."""
+
+
 class OutOfStep(ProxyError):
     """The data plane missed a change, or was restarted: nothing was done, and it waits for `put_routes`."""
 

@@ -12,7 +12,7 @@ from traitlets import Unicode, default
 
 from carrel.domain.routes import Route
 from carrel.lib.httpclient import Reply, send
-from carrel.proxy.base import OutOfStep, Proxy, ProxyError
+from carrel.proxy.base import OutOfStep, Proxy, ProxyError, Unreachable
 
 #: Routes without this mark were set by somebody else and are left alone.
 _MARK = "jupyterhub"
@@ -86,7 +86,7 @@ class ConfigurableHTTPProxy(Proxy):
         try:
             reply = await send(method, f"{self.api_url}{path}", headers=headers, body=payload)
         except (TimeoutError, OSError) as error:
-            raise ProxyError(f"no answer from {self.api_url} ({error})") from error
+            raise Unreachable(f"no answer from {self.api_url} ({error})") from error
         if reply.status == 403:
             raise TokenRefused(
                 f"{self.api_url} refuses our token: another hub's proxy listens there. Choose another port "

@@ -22,6 +22,7 @@ from typing import Any
 from carrel.authenticators.dummy import DummyAuthenticator
 from carrel.config.rights import read_rights
 from carrel.config.schema import Settings
+from carrel.config.services import read_services
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_hub_id, load_named_users
 from carrel.core.cache import CallerCache
@@ -29,6 +30,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.rights import load_rights
 from carrel.core.servers import ask_to_start, ask_to_stop, reload_server
+from carrel.core.service_records import load_services
 from carrel.core.tokens import new_record
 from carrel.domain.events import Event
 from carrel.domain.scopes import expand
@@ -246,6 +248,8 @@ class TrialHub:
         )
         await load_named_users(self.store, authenticator, self.clock)
         await load_rights(self.store, authenticator, self.clock, rights)
+        services = read_services(self.settings)[0]
+        await load_services(self.store, authenticator, self.clock, base_url, (rights, services))
         return ctx
 
 

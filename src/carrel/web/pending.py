@@ -8,12 +8,12 @@ from starlette.responses import Response
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.servers import count_ahead, find_server, get_server, may_read_log, waiting_text
-from carrel.domain.names import progress_path
+from carrel.domain.names import full_name, progress_path
 from carrel.domain.servers import Server
 from carrel.http.endpoint import get
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
-from carrel.web.visits import destination, go, spawn_url, wanted_next
+from carrel.web.visits import destination, go, spawn_url, stop_url, wanted_next
 
 
 @get("/hub/spawn-pending/{name:str}", "/hub/spawn-pending/{name:str}/{server_name:str}")
@@ -54,7 +54,7 @@ def not_running(
         status=424,
         server_user=server.user_name,
         server_name=server.name,
-        own=visitor is not None and visitor.user.name == server.user_name,
+        own=visitor is not None and visitor.is_user(server.user_name),
         failed=failure is not None,
         failure=failure,
         show_log=visitor is not None and may_read_log(visitor, server.user_name, server.name),
@@ -75,6 +75,14 @@ async def _progress(hub: HubContext, pages: Pages, request: Request, server: Ser
         steps=[step for step in steps if not (step.ready or step.failed)],
         waiting=waiting_text(ahead) if ahead else "",
         progress=max((step.progress for step in steps), default=0),
+        stop_url=stop_url(hub, server.user_name, server.name),
+        may_stop=_may_stop(request, server),
         progress_url=progress_path(hub.settings.base_url, server.user_name, server.name),
         ready_url=destination(hub, server, aim),
     )
+
+
+def _may_stop(request: Request, server: Server) -> bool:
+    visitor = facts_of(request.scope).caller
+    full = full_name(server.user_name, server.name)
+    return visitor is not None and visitor.may("delete:servers", server=full)

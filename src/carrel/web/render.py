@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,18 @@ from carrel.core.caller import Caller
 from carrel.domain.names import server_prefix
 from carrel.http.csrf import set_xsrf, xsrf_token
 from carrel.http.request import Connection, RequestFacts, facts_of, hub_of, nonce_of
+from carrel.web.menu import menu, services
 from carrel.web.static_files import StaticFile, read_static_files
+from carrel.web.times import duration, when
+
+#: What to do next, where the message does not say it.
+_HINTS = {
+    400: "Go back, change what it says there, and send it again.",
+    403: "Ask whoever runs this hub for the right to do it, or sign in as somebody who has it.",
+    405: "Nothing has been done. Go back and begin anew.",
+    409: "Somebody else may have been quicker. Look at how it is now.",
+    500: "If it happens again, tell whoever runs this hub the number below.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,7 @@ class Renderer:
             "status_code": status,
             "status_message": _phrase(status),
             "message": message,
+            "hint": "" if retry else _HINTS.get(status, ""),
             "retry_url": facts_of(connection.scope).url if retry else "",
         }
         try:
@@ -117,9 +129,10 @@ class Renderer:
     def _namespace(self, connection: Connection, token: str) -> dict[str, Any]:
         """Return the variables of every page, under the names that JupyterHub's templates use."""
         facts = facts_of(connection.scope)
-        authenticator = hub_of(connection).authenticator
+        hub, caller = hub_of(connection), facts.caller
+        authenticator = hub.authenticator
         hub_url = f"{self._settings.base_url}hub/"
-        user = self.person(facts.caller) if facts.caller else None
+        user = self.person(caller) if caller and not caller.service else None
         return {
             "base_url": hub_url,
             "prefix": self._settings.base_url,
@@ -131,6 +144,12 @@ class Renderer:
             "logo_url": f"{hub_url}logo",
             "xsrf": token,
             "csp_nonce": _Nonce(facts),
+            "menu": menu(hub, caller, facts.path) if caller else [],
+            "services": services(hub, caller) if caller else (),
+            "parsed_scopes": caller.scopes.held if caller else frozenset(),
+            "request_id": facts.id,
+            "when": partial(when, now=hub.clock.now()),
+            "duration": duration,
             "jupyterhub_version": JUPYTERHUB_VERSION,
             **self._extra(user),
         }

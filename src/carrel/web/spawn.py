@@ -13,18 +13,20 @@ from starlette.responses import Response
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.drivers import options_form, options_from_form
+from carrel.core.drivers import options_form, options_from_form, options_from_query
 from carrel.core.servers import ask_to_start, find_server
-from carrel.domain.errors import CarrelError, Invalid, NotFound
+from carrel.domain.errors import CarrelError, Invalid, NotFound, OverLimit
 from carrel.domain.names import full_name
 from carrel.domain.servers import Server
 from carrel.domain.users import User
-from carrel.http.csrf import StaleForm, check_form, is_foreign
+from carrel.http.csrf import is_foreign
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.lib.urls import first_argument, with_arguments
+from carrel.web.filling import fill_in
+from carrel.web.forms import read_form
 from carrel.web.visits import destination, go, pending_url, spawn_url, wanted_next
 
 _OWN_FIELDS = {"_xsrf", "next"}
@@ -48,8 +50,9 @@ async def visit_spawn(
     if is_foreign(request) or (form and not query):
         return _page(hub, pages, request, owner, server_name, form=form)
     try:
-        options = await _read_options(hub, owner, server_name, query) if query else None
+        options = await options_from_query(hub, owner, query, server_name) if query else None
     except Invalid as wrong:
+        form = fill_in(form, query, complete=False)
         return _page(hub, pages, request, owner, server_name, form=form, problem=wrong)
     return await _start(hub, caller, request, owner, server_name, options)
 
@@ -63,16 +66,19 @@ async def send_spawn(
         return go(login_url(request))
     owner = await _owner(hub, visitor, request, server_name)
     form = await options_form(hub, owner, server_name)
+    fields, problem = await read_form(request)
+    chosen = await _form_options(fields) or _query_options(request)
     try:
-        fields = await check_form(request)
-        elsewhere = await _already(hub, request, owner, server_name)
-        if elsewhere is not None:
-            return elsewhere
-        chosen = await _form_options(fields) or _query_options(request)
-        options = await _read_options(hub, owner, server_name, chosen) if form or chosen else None
-    except (StaleForm, Invalid) as wrong:
-        return _page(hub, pages, request, owner, server_name, form=form, problem=wrong)
-    return await _start(hub, visitor, request, owner, server_name, options, fields.get("next"))
+        if problem is None:
+            elsewhere = await _already(hub, request, owner, server_name)
+            if elsewhere is not None:
+                return elsewhere
+            options = await options_from_form(hub, owner, chosen, server_name) if form or chosen else None
+            return await _start(hub, visitor, request, owner, server_name, options, fields.get("next"))
+    except (Invalid, OverLimit) as wrong:
+        problem = wrong
+    form = fill_in(form, chosen)
+    return _page(hub, pages, request, owner, server_name, form=form, problem=problem)
 
 
 async def _start(
@@ -87,18 +93,6 @@ async def _start(
     shown = first_argument(facts_of(request.scope).query, "display_name") or ""
     server = await ask_to_start(hub, caller, owner.name, server_name, options, display_name=shown)
     return _to_pending(hub, request, server, wanted_next(hub, request, field))
-
-
-async def _read_options(
-    hub: HubContext, owner: User, server_name: str, chosen: Mapping[str, list[Any]]
-) -> dict[str, Any]:
-    """Return the options that a form stands for; raise Invalid with what the deployer's code says."""
-    try:
-        return await options_from_form(hub, owner, chosen, server_name)
-    except CarrelError:
-        raise
-    except Exception as error:
-        raise Invalid(str(error)) from error
 
 
 async def _already(hub: HubContext, request: Request, owner: User, server_name: str) -> Response | None:

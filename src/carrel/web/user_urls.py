@@ -17,7 +17,7 @@ from carrel.http.pages import Pages
 from carrel.http.request import RequestFacts, facts_of, header
 from carrel.lib.urls import first_argument, with_arguments
 from carrel.web.pending import not_running
-from carrel.web.visits import go, pending_url, spawn_url
+from carrel.web.visits import go, pending_url
 
 _HOPS = 4
 _FIRST_WAIT = 0.2
@@ -45,7 +45,7 @@ async def hub_url(
         return _gone(hub, name)
     if visitor is None:
         return go(login_url(request))
-    own = name == visitor.user.name
+    own = visitor.is_user(name)
     server = await _named(hub, name, rest)
     if server is None or not (own or visitor.may("access:servers", server=full_name(name, server.name))):
         # Whoever may not open a named server is not told that there is one.
@@ -61,19 +61,6 @@ async def hub_url(
         return go(with_arguments(pending_url(hub, server), next=aim))
     may_start = visitor.may("start:servers", server=full_name(name, server.name))
     return not_running(hub, pages, request, server, aim=aim, may_start=may_start)
-
-
-@route(["GET"], "/hub/user-redirect", "/hub/user-redirect/{rest:path}")
-async def user_redirect(hub: HubContext, caller: Caller, request: Request) -> Response:
-    """Lead everybody to the same page of their own server, starting it first when needed."""
-    facts, settings = facts_of(request.scope), hub.settings
-    server_name = settings.default_server_name if settings.allow_named_servers else ""
-    rest = facts.url.removeprefix(f"{settings.base_url}hub/user-redirect").lstrip("/")
-    aim = server_prefix(settings.base_url, caller.user.name, server_name) + rest
-    server = await find_server(hub, caller.user.name, server_name)
-    if server is not None and server.ready:
-        return go(aim)
-    return go(with_arguments(spawn_url(hub, caller.user.name, server_name), next=aim))
 
 
 async def _named(hub: HubContext, name: str, rest: str) -> Server | None:

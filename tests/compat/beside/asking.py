@@ -13,7 +13,10 @@ PAGES = {"Accept": "application/jupyterhub-pagination+json"}
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request. `$name` in path, body and headers stands for what an earlier reply was kept as."""
+    """One request. `$name` in path, body and headers stands for what an earlier reply was kept as.
+
+    `$stub` is the port of a server that answers everything.
+    """
 
     method: str
     path: str

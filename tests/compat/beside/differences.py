@@ -50,14 +50,6 @@ _ANYTHING = "status | body | json* | header.* | cookie.* | event*"
 
 #: JupyterHub has it, Carrel will: rows go when the endpoints come.
 NOT_YET: tuple[Difference, ...] = (
-    Difference("Services: `/services` and all below", "", _ANYTHING, "* /services*"),
-    Difference(
-        "Shares: `/shares`, `/share-codes`, `/users/NAME/shared`, `/groups/NAME/shared`, `/hub/accept-share`",
-        "",
-        _ANYTHING,
-        "* /shares* | * /share-codes* | * /users/*/shared* | * /groups/*/shared* | GET /hub/accept-share*",
-    ),
-    Difference("Metrics: `/metrics` and `/hub/metrics`", "", _ANYTHING, "* /metrics | * /hub/metrics"),
     Difference(
         "Pages for tokens and administration",
         "",
@@ -143,9 +135,11 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "json.message",
         "POST * | PATCH * | PUT * | DELETE *",
         "make users: * | names that are no texts | make admins | change a user: * | change a user who*"
-        " | make a token: * | a server, refused* | a server, changed* | a server, named, with odd bodies"
-        " | a server, reported active | a server, of a user reported active | shut down, refused | groups"
-        " | another proxy, refused | every method*",
+        " | make a token: * | make a service: a * | make a service: an unknown key"
+        " | make a service: bad UTF-8 | a server, refused* | a server, changed*"
+        " | a server, named, with odd bodies | a server, reported active | another proxy, refused"
+        " | a server, of a user reported active | shut down, refused | groups | every method*"
+        " | shares, a body: *",
     ),
     Difference(
         "What JupyterHub takes for something else is refused: a list or text in the place of an object, a"
@@ -163,7 +157,37 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "Carrel reads the body before it looks into the database.",
         "status | json.status | json.message",
         "PATCH /users/nemo | POST /users/nemo/activity | POST /groups/nobodies/users"
-        " | DELETE /groups/nobodies/users | PUT /groups/nobodies/properties",
+        " | DELETE /groups/nobodies/users | PUT /groups/nobodies/properties | POST /services/board",
+    ),
+    Difference(
+        "It is said why a service cannot be made",
+        "JupyterHub says that it failed.",
+        "json.message",
+        "POST /services/*",
+        "make a service: a scheme* | make a service: a client* | make a service: no redirect"
+        " | services' names that are none",
+    ),
+    Difference(
+        "A token makes no service that may do more than the token, though its owner may",
+        "Its holder would get what the token was kept from.",
+        _ANYTHING,
+        "* /services/made",
+        "make services with few rights",
+        "service maker",
+    ),
+    Difference(
+        "Names of services are escaped in their `prefix`",
+        "It is a path of the URL.",
+        "json.prefix",
+        "* /services/*",
+        "services' names",
+    ),
+    Difference(
+        "What is left out of a service's definition is its default, wherever the service is shown",
+        "JupyterHub's `/user` says null.",
+        "json.info | json.url | json.display",
+        "GET /user | GET /authorizations/token/*",
+        who="boss | admin",
     ),
     Difference(
         "A slash at the end of a path changes nothing; JupyterHub finds nothing there, or an empty name",
@@ -222,6 +246,19 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "a server, that fails | a server, named, failing | a server, named, slow to start",
     ),
     Difference(
+        "Errors of `/metrics` are JSON with the API's headers",
+        "It is below the API's address.",
+        "body | json* | header.*",
+        "* /metrics",
+    ),
+    Difference(
+        "`/metrics` refuses other methods as the rest of the API does",
+        "It is a page of JupyterHub's, with a form's rules.",
+        "status",
+        "POST /metrics | PUT /metrics | PATCH /metrics | DELETE /metrics | OPTIONS /metrics | TRACE /metrics",
+        "every method, /metrics *",
+    ),
+    Difference(
         "`/health` refuses other methods as the rest of the API does",
         "It is a page of JupyterHub's, with a form's rules.",
         _ANYTHING,
@@ -235,6 +272,33 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "TRACE *",
         "every method, /users/nemo/nothing * | every method, /nothing *"
         " | every method, /users/nemo/servers *",
+    ),
+    Difference(
+        "What there is to change about shares is a server's: without one it is 405, whoever asks",
+        "It says nothing about what there is.",
+        "status | json.status",
+        "* /shares/nemo | * /share-codes/nemo",
+    ),
+    Difference(
+        "What is shared comes with all that it brings along, and to the tokens of a group's members, too",
+        "A token may do what its owner may; in JupyterHub pages and tokens of one person differ here.",
+        "json.scopes",
+        "GET /user",
+        "shares, given and taken | shares, a group's, in its members' tokens",
+    ),
+    Difference(
+        "A share gives at most what the server's owner has by roles, whoever made it",
+        "An owner who loses a right has not got it to share; others' rights are for roles to give.",
+        "json.scopes",
+        "GET /user",
+        "shares, what the owner has not got",
+    ),
+    Difference(
+        "A scope that is taken back may be named without its filter",
+        "JupyterHub takes nothing then, and does not say so.",
+        "json.scopes",
+        "PATCH /shares/sharer/",
+        "shares, a scope without its filter, taken",
     ),
     Difference(
         "`GET /authorizations/token` without a token in the path is 405, whoever asks",
@@ -378,6 +442,13 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "Proxies other than configurable-http-proxy pass it on.",
         "status",
         "GET /hub/error/*",
+    ),
+    Difference(
+        "After log-in `next` leads to what is below the hub's `base_url` alone, not to the rest of the host",
+        "The rest is another application, maybe other people's.",
+        "header.location",
+        "GET /hub/login?next=%2Fhub%2Fhome",
+        who="ada's visit",
     ),
     Difference(
         "A form without its token is shown again",

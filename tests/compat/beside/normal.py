@@ -9,14 +9,17 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from prometheus_client.parser import text_string_to_metric_families
+
 Aspects = dict[str, Any]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _TIME_OF_CHP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _EXCESS = re.compile(r"(?<=requested scopes )\S+(?= not held)")
 _HEX = re.compile(r"\b[0-9a-f]{32}\b")
+_CODE = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])")
 _PORT = re.compile(r"(?<=127\.0\.0\.1:)\d+")
-_TOKEN_ID = re.compile(r"\ba\d+\b")
+_TOKEN_ID = re.compile(r"\b(?:a|sc_)\d+\b")
 _ANSWER_S_OWN = {"date", "content-length", "connection", "transfer-encoding", "keep-alive", "set-cookie"}
 #: Lists that mean sets: JupyterHub gives them in no order.
 _SETS = {"scopes", "roles", "groups", "users"}
@@ -39,6 +42,7 @@ def text(value: str) -> str:
         (_TIME, "<time>"),
         (_TIME_OF_CHP, "<milliseconds>"),
         (_HEX, "<secret>"),
+        (_CODE, "<code>"),
         (_PORT, "<port>"),
         (_TOKEN_ID, "<id>"),
     ):
@@ -89,7 +93,19 @@ def _body(content_type: str, body: bytes) -> Aspects:
         return dict(_leaves("event", json.loads(lines[-1]))) if lines else {"body": "no events"}
     if content_type.startswith("text/html"):
         return {"body": "a page"}
+    if content_type.startswith("text/plain; version="):
+        return _metrics(body.decode())
     return {"body": text(body.decode("utf-8", "replace"))[:200]}
+
+
+def _metrics(body: str) -> Aspects:
+    """Return each metric of the hub's with its type and labels; moments of creation are the library's."""
+    found: Aspects = {}
+    for family in text_string_to_metric_families(body):
+        if not family.name.endswith("_created"):
+            labels = {label for sample in family.samples for label in sample.labels}
+            found[f"metric.{family.name}"] = f"{family.type} {sorted(labels - {'le'})}"
+    return found
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -102,3 +102,23 @@ def _one_of_postgresql(element: OneOf, compiler: SQLCompiler, **kw: Any) -> str:
     column, bound = compiler.process(element.column, **kw), compiler.process(element.bound, **kw)
     kind = element.column.type.compile(dialect=compiler.dialect).split(" COLLATE")[0]
     return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({bound}::json))::{kind}[])"
+
+
+class Contains(ColumnElement[bool]):
+    """`column` has the text bound as `name` somewhere in it, character by character."""
+
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        self.column = column
+        self.bound: BindParameter[str] = bindparam(name)
+
+
+@compiles(Contains, "sqlite")
+def _contains_sqlite(element: Contains, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"instr({compiler.process(element.column, **kw)}, {compiler.process(element.bound, **kw)}) > 0"
+
+
+@compiles(Contains, "postgresql")
+def _contains_postgresql(element: Contains, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"strpos({compiler.process(element.column, **kw)}, {compiler.process(element.bound, **kw)}) > 0"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from carrel.domain.oauth import OAuthClient, OAuthCode
 from carrel.lib.clock import Timestamp
 from carrel.storage.sql.columns import to_json, to_scopes
-from carrel.storage.sql.engine import Link, Row, Value
+from carrel.storage.sql.engine import Link, OneOf, Row, Value
 from carrel.storage.sql.tables import oauth_clients, oauth_codes
 
 _CLIENT = upsert(oauth_clients).values({c: bindparam(c.name) for c in oauth_clients.c})
@@ -26,7 +28,11 @@ _GET_CLIENT = select(
     oauth_clients.c.description,
     oauth_clients.c.server_id,
 ).where(oauth_clients.c.client_id == bindparam("client_id"))
+_DESCRIPTIONS = select(oauth_clients.c.client_id, oauth_clients.c.description).where(
+    OneOf(oauth_clients.c.client_id, "client_ids")
+)
 _DELETE_CLIENTS = delete(oauth_clients).where(oauth_clients.c.server_id == bindparam("server_id"))
+_DELETE_CLIENT = delete(oauth_clients).where(oauth_clients.c.client_id == bindparam("client_id"))
 _ADD_CODE = insert(oauth_codes).values({c: bindparam(c.name) for c in oauth_codes.c})
 _TAKE_CODE = (
     delete(oauth_codes)
@@ -48,7 +54,7 @@ _PURGE_CODES = delete(oauth_codes).where(oauth_codes.c.expires <= bindparam("now
 
 
 class SqlOAuth:
-    """See `carrel.storage.base.OAuth`."""
+    """See `carrel.storage.repositories.OAuth`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -69,8 +75,15 @@ class SqlOAuth:
         rows = await self._link.rows(_GET_CLIENT, {"client_id": client_id})
         return _client(rows[0]) if rows else None
 
+    async def descriptions(self, client_ids: Iterable[str]) -> dict[str, str]:
+        rows = await self._link.rows(_DESCRIPTIONS, {"client_ids": to_json(sorted(client_ids))})
+        return {row[0]: row[1] for row in rows}
+
     async def delete_clients_of_server(self, server_id: int) -> int:
         return await self._link.change(_DELETE_CLIENTS, {"server_id": server_id})
+
+    async def delete_client(self, client_id: str) -> None:
+        await self._link.change(_DELETE_CLIENT, {"client_id": client_id})
 
     async def add_code(self, code: OAuthCode) -> None:
         values: dict[str, Value] = {

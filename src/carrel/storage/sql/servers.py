@@ -28,7 +28,7 @@ from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
 from carrel.lib.clock import Timestamp
 from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Link, OneOf, Row, Value
-from carrel.storage.sql.tables import ACTIVE, IN_FLIGHT, ROUTED, START_DUE, UNSETTLED, servers, users
+from carrel.storage.sql.tables import ACTIVE, IN_FLIGHT, READY, ROUTED, START_DUE, UNSETTLED, servers, users
 
 _SELECT = select(
     servers.c.id,
@@ -93,6 +93,7 @@ _COUNT_ACTIVE = select(
     func.count(),
     func.count(case((or_(servers.c.actual == literal_column("'starting'"), START_DUE), servers.c.id))),
 ).where(ACTIVE)
+_COUNT_READY = select(func.count()).where(ACTIVE, READY)
 
 
 def _ids(condition: ColumnElement[bool]) -> Select[tuple[int]]:
@@ -172,10 +173,13 @@ _TOUCH = (
         or_(servers.c.last_activity.is_(None), servers.c.last_activity < _AT),
     )
 )
+#: A page of servers asks for many: a look-up takes a fifth of the time of a call.
+_WANTED = {each.value: each for each in Wanted}
+_ACTUAL = {each.value: each for each in Actual}
 
 
 class SqlServers:
-    """See `carrel.storage.base.Servers`."""
+    """See `carrel.storage.repositories.Servers`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -270,6 +274,10 @@ class SqlServers:
         rows = await self._link.rows(_COUNT_ACTIVE, {})
         return int(rows[0][0]), int(rows[0][1])
 
+    async def count_ready(self) -> int:
+        rows = await self._link.rows(_COUNT_READY, {})
+        return int(rows[0][0])
+
     async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
         return await self._link.change(_RENEW, {"owner": owner, "expires": expires, "now": now})
 
@@ -308,8 +316,8 @@ def _server(row: Row) -> Server:
         user_name=user_name,
         name=name,
         created=created,
-        wanted=Wanted(wanted),
-        actual=Actual(actual),
+        wanted=_WANTED[wanted],
+        actual=_ACTUAL[actual],
         version=version,
         wanted_generation=wanted_generation,
         generation=generation,

@@ -28,7 +28,7 @@ _PURGE = delete(sessions).where(sessions.c.expires <= bindparam("now"))
 
 
 class SqlSessions:
-    """See `carrel.storage.base.Sessions`."""
+    """See `carrel.storage.repositories.Sessions`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

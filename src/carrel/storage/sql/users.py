@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -25,9 +26,9 @@ from carrel.domain.errors import Conflict, NotFound
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
-from carrel.storage.base import UserFilter
+from carrel.storage.repositories import UserFilter
 from carrel.storage.sql.columns import from_json, to_json
-from carrel.storage.sql.engine import Link, OneOf, Row, Value
+from carrel.storage.sql.engine import Contains, Link, OneOf, Row, Value
 from carrel.storage.sql.tables import ACTIVE, READY, group_members, groups, servers, users
 
 _SELECT = select(
@@ -69,6 +70,7 @@ _AT: BindParameter[float] = bindparam("at")
 _TOUCH = (
     update(users).values(last_activity=_AT).where(users.c.id == bindparam("key"), users.c.last_activity < _AT)
 )
+_COUNT = select(func.count()).select_from(users).where(users.c.last_activity >= bindparam("since"))
 _SORTS: Mapping[str, ColumnElement[Any]] = {
     "id": users.c.id,
     "name": users.c.name,
@@ -77,7 +79,7 @@ _SORTS: Mapping[str, ColumnElement[Any]] = {
 
 
 class SqlUsers:
-    """See `carrel.storage.base.Users`."""
+    """See `carrel.storage.repositories.Users`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -131,16 +133,22 @@ class SqlUsers:
     async def page(self, which: UserFilter, page: PageRequest) -> Page[User]:
         values: dict[str, Value] = {}
         if which.name_contains:
-            values["pattern"] = _pattern(which.name_contains)
+            values["part"] = which.name_contains.casefold()
         if which.names is not None:
             values |= {"names": to_json(which.names), "groups": to_json(which.groups)}
         shape = (bool(which.name_contains), which.names is not None, bool(which.groups), which.state)
         count = self._link.built((_filtered, "count", *shape), lambda: _count(which))
         order = (which.sort, which.descending)
         listing = self._link.built((_filtered, "rows", *shape, *order), lambda: _listing(which))
-        [(total,)] = await self._link.rows(count, values)
         rows = await self._link.rows(listing, {**values, "limit": page.limit, "offset": page.offset})
-        return Page(tuple(_user(row) for row in rows), page.offset, page.limit, total)
+        total = page.known_total(len(rows))
+        if total is None:
+            [(total,)] = await self._link.rows(count, values)
+        return Page(tuple(map(_user, rows)), page.offset, page.limit, total)
+
+    async def count(self, active_since: Timestamp = 0.0) -> int:
+        [(found,)] = await self._link.rows(_COUNT, {"since": active_since})
+        return int(found)
 
     async def touch(self, moments: Mapping[int, Timestamp]) -> None:
         # In one order, so that two hubs that write the same users cannot block each other for ever.
@@ -149,7 +157,7 @@ class SqlUsers:
 
 def _filtered(query: Select[*tuple[Any, ...]], which: UserFilter) -> Select[*tuple[Any, ...]]:
     if which.name_contains:
-        query = query.where(users.c.folded.like(bindparam("pattern"), escape="/"))
+        query = query.where(Contains(users.c.folded, "part"))
     if which.names is not None:
         query = query.where(_chosen(bool(which.groups)))
     if which.state is not None:
@@ -172,20 +180,22 @@ def _chosen(by_group: bool) -> ColumnElement[bool]:
 
 
 def _count(which: UserFilter) -> Select[*tuple[Any, ...]]:
+    if which.state == "inactive":
+        # Who is active is found by an index, who is not only by looking at everybody.
+        everybody, active = _count(replace(which, state=None)), _count(replace(which, state="active"))
+        return select(everybody.scalar_subquery() - active.scalar_subquery())
     return _filtered(select(func.count()).select_from(users), which)
 
 
 def _listing(which: UserFilter) -> Select[*tuple[Any, ...]]:
     key = _SORTS[which.sort]
-    query = _filtered(_SELECT, which).order_by(key.desc() if which.descending else key, users.c.id)
-    return query.limit(bindparam("limit")).offset(bindparam("offset"))
-
-
-def _pattern(part: str) -> str:
-    folded = part.casefold()
-    for special in "/%_":
-        folded = folded.replace(special, f"/{special}")
-    return f"%{folded}%"
+    # No two names are equal, and saying more than the name would keep the index for the search from serving.
+    ties = () if which.sort == "name" else (users.c.id,)
+    order = (key.desc() if which.descending else key, *ties)
+    # The page is found in an index alone: rows may be long, and those before it are only passed over.
+    page = _filtered(select(users.c.id), which).order_by(*order)
+    ids = page.limit(bindparam("limit")).offset(bindparam("offset")).correlate(None)
+    return _SELECT.where(users.c.id.in_(ids)).order_by(*order)
 
 
 def _user(row: Row) -> User:

@@ -19,6 +19,8 @@ from carrel.testing.conformance.store_people import TokensConformance, UsersConf
 from carrel.testing.conformance.store_records import NOW, add_user
 from carrel.testing.conformance.store_rights import GroupsConformance, RolesConformance
 from carrel.testing.conformance.store_servers import HubsConformance, OAuthConformance, ServersConformance
+from carrel.testing.conformance.store_services import ServicesConformance
+from carrel.testing.conformance.store_shares import ShareCodesConformance, SharesConformance
 
 
 class TransactionConformance:
@@ -76,6 +78,9 @@ class StoreConformance(
     ServersConformance,
     HubsConformance,
     OAuthConformance,
+    SharesConformance,
+    ShareCodesConformance,
+    ServicesConformance,
     TransactionConformance,
 ):
     """All of it."""

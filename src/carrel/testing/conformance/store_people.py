@@ -11,7 +11,8 @@ from carrel.domain.errors import Conflict, NotFound
 from carrel.domain.paging import PageRequest
 from carrel.domain.servers import Actual, Wanted
 from carrel.domain.tokens import Session
-from carrel.storage.base import Store, UserFilter
+from carrel.storage.base import Store
+from carrel.storage.repositories import UserFilter
 from carrel.testing.conformance.store_records import (
     NAMES,
     NOW,
@@ -123,6 +124,9 @@ class UsersConformance:
         assert await names(UserFilter()) == (5, list(NAMES))
         assert await names(UserFilter(), PageRequest(offset=1, limit=2)) == (5, list(NAMES[1:3]))
         assert await names(UserFilter(), PageRequest(offset=9)) == (5, [])
+        assert await names(UserFilter(), PageRequest(limit=5)) == (5, list(NAMES))
+        assert await names(UserFilter(), PageRequest(4, 2)) == (5, list(NAMES[4:]))
+        assert await names(UserFilter(), PageRequest(1, 2, counted=False)) == (3, list(NAMES[1:3]))
         assert await names(UserFilter(sort="name", descending=True)) == (5, sorted(NAMES, reverse=True))
         assert await names(UserFilter(sort="last_activity", descending=True), PageRequest(limit=2)) == (
             5,

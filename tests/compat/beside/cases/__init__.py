@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from tests.compat.beside.asking import Case
 from tests.compat.beside.cases import (
+    groups,
     hub,
     identity,
     lists,
     methods,
-    missing,
     named_servers,
     pages,
     servers,
+    services,
+    shares,
     tokens,
     users,
 )
 
-_NOUNS = (identity, hub, users, lists, tokens, servers, named_servers, missing, pages, methods)
+_NOUNS = (
+    identity, hub, users, lists, tokens, servers, named_servers, services, shares, groups, pages, methods
+)  # fmt: skip
 #: Every case.
 CASES: tuple[Case, ...] = tuple(case for noun in _NOUNS for case in noun.CASES) + users.LAST

@@ -1,8 +1,8 @@
-"""What JupyterHub has and Carrel had not at first: groups, services, shares."""
+"""Groups."""
 
 from __future__ import annotations
 
-from tests.compat.beside.asking import PAGES, Case, case, delete, get, patch, post, put
+from tests.compat.beside.asking import PAGES, Case, case, delete, get, post, put
 
 CASES: tuple[Case, ...] = (
     case(
@@ -52,45 +52,5 @@ CASES: tuple[Case, ...] = (
         delete("/groups/a%2Fb"),
         delete("/groups/%2Forg%2Fteam"),
         get("/groups/a%2Fb"),
-    ),
-    case(
-        "services",
-        get("/services"),
-        get("/services", "ada"),
-        get("/services", "nobody"),
-        get("/services/none"),
-        post("/services/culler", {"api_token": "0" * 31 + "1"}),
-        post("/services/culler", {}),
-        post("/services/wrong", {"command": ["x"]}),
-        get("/services/culler"),
-        get("/services/culler", "ada"),
-        delete("/services/culler", "ada"),
-        delete("/services/culler"),
-        delete("/services/culler"),
-    ),
-    case(
-        "shares",
-        post("/users", {"usernames": ["sharer"]}),
-        get("/shares/sharer"),
-        get("/shares/sharer", "ada"),
-        get("/shares/sharer", "nobody"),
-        get("/shares/nemo"),
-        get("/users/ada/shared"),
-        get("/users/ada/shared", "ada"),
-        get("/users/ada/shared", "bea"),
-        post("/users/sharer/server"),
-        get("/users/sharer", until=("json.servers..ready", True)),
-        post("/shares/sharer/", {"user": "ada"}),
-        post("/shares/sharer/", {"user": "nemo"}),
-        post("/shares/sharer/", {}),
-        get("/shares/sharer/"),
-        get("/users/ada/shared", "ada"),
-        patch("/shares/sharer/", {"user": "ada"}),
-        delete("/shares/sharer/"),
-        get("/share-codes/sharer"),
-        post("/share-codes/sharer/", {}),
-        get("/share-codes/sharer/"),
-        delete("/share-codes/sharer/"),
-        delete("/users/sharer"),
     ),
 )

@@ -1,0 +1,51 @@
+"""Metrics: what was done is told to whoever counts, and who may read the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.domain.errors import Forbidden
+from carrel.domain.events import Work, WorkDone
+from carrel.events.exposition import Exposition, Gauge, expose
+
+_DAY = 86400.0
+_PERIODS = {"24h": _DAY, "7d": 7 * _DAY, "30d": 30 * _DAY}
+
+
+@contextmanager
+def timed(ctx: HubContext, work: Work) -> Iterator[None]:
+    """Tell how long the block took; it has failed when it raises. One that is cancelled is not told of."""
+    began = ctx.clock.monotonic()
+    try:
+        yield
+    except Exception:
+        done(ctx, work, began, "failure")
+        raise
+    done(ctx, work, began)
+
+
+def done(ctx: HubContext, work: Work, began: float, status: str = "success") -> None:
+    """Tell how long work took that began at that moment of the monotonic clock."""
+    ctx.bus.publish(WorkDone(work, ctx.clock.monotonic() - began, status))
+
+
+async def read_metrics(ctx: HubContext, visitor: Caller | None) -> Exposition:
+    """Return this hub's metrics for Prometheus; a few counts in the database, however many users there are.
+
+    Raises Forbidden for who lacks `read:metrics`, unless `authenticate_prometheus` is off.
+    """
+    if ctx.settings.authenticate_prometheus and (visitor is None or not visitor.may("read:metrics")):
+        raise Forbidden("Access to metrics requires scope 'read:metrics'")
+    now = ctx.clock.now()
+    async with ctx.store.read() as tx:
+        users, running = await tx.users.count(), await tx.servers.count_ready()
+        active = [((period,), await tx.users.count(now - span)) for period, span in _PERIODS.items()]
+    gauges = (
+        Gauge("total_users", "How many users there are", (), (((), users),)),
+        Gauge("running_servers", "How many servers are ready", (), (((), running),)),
+        Gauge("active_users", "How many users were active in the period", ("period",), active),
+    )
+    return await expose(ctx.metrics, gauges, ctx.settings.metrics_prefix)
