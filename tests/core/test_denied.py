@@ -50,6 +50,7 @@ GUARDED: dict[str, tuple[Any, ...]] = {
     "groups.set_properties": ("class", {}),
     "routes.list_routes": (),
     "routes.repair": (),
+    "routes.move_proxy": ("http://127.0.0.1:1",),
     "server_records.create_server": ("ada", "lab"),
     "server_records.change_server": ("ada", "", ServerChanges(user_options={})),
     "servers.get_server": ("ada",),
