@@ -19,7 +19,7 @@ from carrel.domain.errors import Forbidden, NotFound
 from carrel.domain.paging import PageRequest
 from carrel.domain.scope_catalog import METASCOPES, SCOPES
 from carrel.domain.services import Service
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.hub import TrialHub
 
 PAGE = PageRequest()
@@ -55,6 +55,7 @@ GUARDED: dict[str, tuple[Any, ...]] = {
     "groups.set_properties": ("class", {}),
     "routes.list_routes": (),
     "routes.repair": (),
+    "routes.move_proxy": ("http://127.0.0.1:1",),
     "server_records.create_server": ("ada", "lab"),
     "server_records.change_server": ("ada", "", ServerChanges(user_options={})),
     "servers.get_server": ("ada",),

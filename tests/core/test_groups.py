@@ -15,7 +15,7 @@ from carrel.core.tokens import issue_token
 from carrel.core.users import UserChanges, change_user, create_users, delete_user, list_users
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.paging import PageRequest
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.hub import TrialHub, open_test_hub
 
 ALL = PageRequest(0, 200)

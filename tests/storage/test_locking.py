@@ -15,10 +15,10 @@ from sqlalchemy.sql.base import Executable
 from carrel.domain.paging import PageRequest
 from carrel.domain.tokens import Token
 from carrel.storage.base import StorageError
-from carrel.storage.repositories import UserFilter
 from carrel.storage.sql import facts, groups, oauth, roles, servers, sessions, signing_keys, tokens, users
 from carrel.storage.sql.engine import Statements
 from carrel.storage.sql.store import SqlStore
+from carrel.storage.users import UserFilter
 
 
 class SteppingClock:

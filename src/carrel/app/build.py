@@ -104,7 +104,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             callers=callers,
             activity=Activity(settings.activity_resolution),
             peers=this_hub(settings, hub_url(settings)),
-            sealer=Sealer(crypt_keys(settings, os.environ, needed=authenticator.enable_auth_state)),
+            sealer=Sealer(crypt_keys(settings, os.environ, needed=claim and authenticator.enable_auth_state)),
             catalog=rights.catalog,
             metrics=metrics,
         )

@@ -13,6 +13,9 @@ from carrel.http.request import Connection
 class Pages(Protocol):
     """Renders HTML pages."""
 
+    async def prepare(self, connection: Connection) -> None:
+        """Look up what every page shows to its visitor, who is known by now if anybody is."""
+
     def page(self, connection: Connection, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page made of `template` (`oauth.html`) with the hub's variables and `values`."""
 
@@ -26,9 +29,10 @@ def pages_of(connection: Connection) -> Pages | None:
     return pages
 
 
-def the_pages(connection: Connection) -> Pages:
-    """Return the renderer; raise LookupError in an application without pages."""
+async def the_pages(connection: Connection) -> Pages:
+    """Return the renderer, prepared for a request; raise LookupError in an application without pages."""
     pages = pages_of(connection)
     if pages is None:
         raise LookupError("The application has no pages.")
+    await pages.prepare(connection)
     return pages

@@ -12,7 +12,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Forbidden
 from carrel.domain.oauth import OFFLINE, USUAL_CLAIMS, write_scopes
-from carrel.http.endpoint import get, json_reply, route
+from carrel.http.endpoint import Answer, get, json_reply, route
 from carrel.lib.signing import ALGORITHM
 from carrel.oauth.addresses import issuer_of
 
@@ -39,7 +39,7 @@ _CLAIMS = (
 @get(
     "/hub/.well-known/openid-configuration",
     "/.well-known/openid-configuration",
-    summary="Say where the endpoints of the identity provider are.",
+    summary="Say where the endpoints of the identity provider are",
 )
 async def discover(request: Request) -> Response:
     """Return the provider's metadata (OpenID Connect Discovery 1.0)."""
@@ -74,13 +74,29 @@ def _metadata(issuer: str) -> dict[str, Any]:
     }
 
 
-@get("/oauth2/jwks", summary="Return the keys that signatures of the identity provider are checked with.")
+@get(
+    "/oauth2/jwks",
+    summary="Get the keys that signatures of the identity provider are checked with",
+    responses={200: Answer("A JSON Web Key Set.", dict[str, list[dict[str, str]]])},
+)
 async def keys(hub: HubContext) -> Response:
     """Return the published keys as a JSON Web Key Set (RFC 7517)."""
     return json_reply({"keys": await openid.published_keys(hub)}, headers=dict(_FOR_ALL))
 
 
-@route(("GET", "POST"), "/oauth2/userinfo", summary="Say who has signed in to an application.")
+_REFUSED = Answer("Why not, as RFC 6750 section 3 has it.", dict[str, str])
+
+
+@route(
+    ("GET", "POST"),
+    "/oauth2/userinfo",
+    summary="Say who has signed in to an application",
+    responses={
+        200: Answer("The claims that the token's scopes give.", dict[str, Any]),
+        401: _REFUSED,
+        403: _REFUSED,
+    },
+)
 async def user_info(hub: HubContext, visitor: Caller | None) -> Response:
     """Return what the access token lets its holder know of its owner, or the error of RFC 6750 §3."""
     if visitor is None or visitor.token is None:

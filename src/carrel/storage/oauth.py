@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from carrel.domain.oauth import ClientKind, Grant, OAuthClient, OAuthCode
-from carrel.domain.signing import SigningKey
 from carrel.lib.clock import Timestamp
 
 
@@ -50,13 +49,3 @@ class OAuth(Protocol):
     async def delete_grants_of_client(self, user_id: int, client_id: str) -> int: ...
     async def delete_grants_of_session(self, session_id: str) -> int: ...
     async def purge_grants(self, now: Timestamp) -> int: ...
-
-
-class SigningKeys(Protocol):
-    """The keys that all hubs of the database sign with."""
-
-    async def all(self) -> Sequence[SigningKey]:
-        """Return all keys, the oldest first."""
-
-    async def add(self, key: SigningKey) -> None: ...
-    async def delete(self, key_id: str) -> bool: ...

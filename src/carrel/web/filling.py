@@ -39,8 +39,13 @@ class _Filler(HTMLParser):
         self._option: tuple[int, _Attributes] | None = None
         """Where the option that is open was written: its text may be its value."""
         self._in_textarea = False
+        self._skipping = False
+        """What the textarea that is open held is left out."""
 
     def handle_starttag(self, tag: str, attrs: _Attributes) -> None:
+        if self._in_textarea:
+            self.handle_data(self.get_starttag_text() or "")
+            return
         name = dict(attrs).get("name") or ""
         if tag in {"option", "optgroup"}:
             self._close_option()
@@ -54,25 +59,29 @@ class _Filler(HTMLParser):
         if tag == "select":
             emptied = self._complete and "multiple" in dict(attrs)
             self._chosen = self._values.get(name, [] if emptied else None)
-        elif tag == "textarea" and name in self._values:
-            # A line break right after the tag is no part of the value.
-            self.written.append("\n" + escape(self._next(name), quote=False))
-            self._in_textarea = True
+        elif tag == "textarea":
+            self._in_textarea, self._skipping = True, name in self._values
+            if self._skipping:
+                # A line break right after the tag is no part of the value.
+                self.written.append("\n" + escape(self._next(name), quote=False))
 
     def handle_startendtag(self, tag: str, attrs: _Attributes) -> None:
         self.handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:
+        if self._in_textarea and tag != "textarea":
+            self.handle_data(f"</{tag}>")
+            return
         if tag in {"option", "optgroup", "select"}:
             self._close_option()
         if tag == "select":
             self._chosen = None
         if tag == "textarea":
-            self._in_textarea = False
+            self._in_textarea = self._skipping = False
         self.written.append(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
-        if not self._in_textarea:
+        if not self._skipping:
             self.written.append(data)
 
     def handle_entityref(self, name: str) -> None:

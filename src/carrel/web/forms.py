@@ -37,12 +37,18 @@ class Problems:
 async def read_form(request: Request) -> tuple[FormData, CarrelError | None]:
     """Return a form of one of our own pages, and what to tell when its token is out of date.
 
-    Raises Forbidden when another site sent it.
+    Raises Forbidden when another site sent it, and Invalid for what no field can hold.
     """
+    problem = None
     try:
-        return await check_form(request), None
+        form = await check_form(request)
     except StaleForm as stale:
-        return await request.form(), stale
+        form, problem = await request.form(), stale
+    for name, value in form.multi_items():
+        if isinstance(value, str) and "\0" in value:
+            # Nothing that people write has one, and PostgreSQL cannot even be asked for it.
+            raise Invalid(f"{name[:80]}: the character NUL stands in it")
+    return form, problem
 
 
 def text(form: FormData, name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.domain.services import Service, service_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,15 @@ class Entry:
     url: str
     current: bool = False
     """The visitor is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLink:
+    """A service in the menu, with the attributes that templates written for JupyterHub read."""
+
+    name: str
+    prefix: str
+    href: str
 
 
 def menu(hub: HubContext, caller: Caller, path: str) -> list[Entry]:
@@ -37,6 +47,7 @@ def sections(hub: HubContext, caller: Caller, current: str) -> list[Entry]:
     shown = (
         ("Users", "admin", "list:users"),
         ("Groups", "admin/groups", "list:groups"),
+        ("Services", "admin/services", "list:services"),
     )
     return [
         Entry(label, f"{hub.settings.base_url}hub/{page}", label == current)
@@ -45,9 +56,10 @@ def sections(hub: HubContext, caller: Caller, current: str) -> list[Entry]:
     ]
 
 
-def services(hub: HubContext, caller: Caller) -> Sequence[Entry]:
-    """Return the services that a visitor may open: none, as long as the hub has none."""
-    return ()
+def service_menu(hub: HubContext, services: Sequence[Service]) -> list[ServiceLink]:
+    """Return the links to services."""
+    prefixes = {each.name: service_prefix(hub.settings.base_url, each.name) for each in services}
+    return [ServiceLink(name, prefix, href=prefix) for name, prefix in prefixes.items()]
 
 
 def may_administrate(caller: Caller) -> bool:

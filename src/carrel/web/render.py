@@ -25,10 +25,11 @@ from starlette.responses import Response
 from carrel import JUPYTERHUB_VERSION
 from carrel.config.schema import Settings
 from carrel.core.caller import Caller
+from carrel.core.services import list_accessible
 from carrel.domain.names import server_prefix
 from carrel.http.csrf import set_xsrf, xsrf_token
 from carrel.http.request import Connection, RequestFacts, facts_of, hub_of, nonce_of
-from carrel.web.menu import menu, services
+from carrel.web.menu import menu, service_menu
 from carrel.web.static_files import StaticFile, read_static_files
 from carrel.web.times import duration, when
 
@@ -77,6 +78,12 @@ class Renderer:
             lstrip_blocks=True,
             undefined=self._undefined,
         )
+
+    async def prepare(self, connection: Connection) -> None:
+        """Look up the services that the visitor may open."""
+        facts = facts_of(connection.scope)
+        if facts.caller is not None:
+            facts.services = await list_accessible(hub_of(connection), facts.caller)
 
     def page(self, connection: Connection, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page made of `template` with the hub's variables and `values`."""
@@ -132,7 +139,7 @@ class Renderer:
             "xsrf": token,
             "csp_nonce": _Nonce(facts),
             "menu": menu(hub, caller, facts.path) if caller else [],
-            "services": services(hub, caller) if caller else (),
+            "services": service_menu(hub, facts.services),
             "parsed_scopes": caller.scopes.held if caller else frozenset(),
             "request_id": facts.id,
             "when": partial(when, now=hub.clock.now()),

@@ -26,7 +26,7 @@ from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.lib.urls import with_arguments
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.web.forms import Problems, lines, read_form, text, texts
 from carrel.web.menu import sections
 from carrel.web.paging import clamp, pager
@@ -175,6 +175,8 @@ def _search(request: Request) -> Search:
         search = msgspec.convert(dict(request.query_params), Search, strict=False)
     except msgspec.ValidationError as error:
         raise Invalid(f"The address of this list is wrong: {error}") from None
+    if "\0" in search.name_filter:
+        raise Invalid("name_filter: the character NUL stands in it")
     return replace(search, name_filter=search.name_filter.strip()[:255], offset=clamp(search.offset))
 
 

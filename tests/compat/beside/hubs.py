@@ -53,7 +53,8 @@ TOKENS: dict[str, tuple[str, list[str]]] = {
 SERVICES = {"caller": "1" * 32, "boss": "2" * 32, "board": "3" * 32}
 NOBODY = "nobody"
 STRANGER = "stranger"
-WHO = ("admin", *PEOPLE, *TOKENS, *SERVICES, NOBODY, STRANGER, "ada's cookie", "ada's page", "ada's visit")
+_BROWSERS = ("ada's cookie", "ada's page", "ada's visit", "admin's visit")
+WHO = ("admin", *PEOPLE, *TOKENS, *SERVICES, NOBODY, STRANGER, *_BROWSERS)
 
 
 def config() -> str:
@@ -102,17 +103,18 @@ class Side:
         for key, (owner, scopes) in TOKENS.items():
             body = {"scopes": scopes, "note": key}
             self._tokens[key] = self._must(Ask("POST", f"/users/{owner}/tokens", owner, body))["token"]
-        visitor = Visitor(base)
-        assert visitor.log_in("ada", PASSWORD, "/hub/home").status == 302
-        visitor.get("hub/home")
-        cookie = {"Cookie": visitor.cookie_header("hub/api/user")}
-        xsrf = visitor.cookie("_xsrf", f"{self._prefix}/hub/")
-        assert xsrf is not None
-        self._cookies = {
-            "ada's cookie": cookie,
-            "ada's page": cookie | {"X-XSRFToken": xsrf.value or ""},
-            "ada's visit": cookie | {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
-        }
+        for name in ("ada", "admin"):
+            visitor = Visitor(base)
+            assert visitor.log_in(name, PASSWORD, "/hub/home").status == 302
+            visitor.get("hub/home")
+            cookie = {"Cookie": visitor.cookie_header("hub/api/user")}
+            xsrf = visitor.cookie("_xsrf", f"{self._prefix}/hub/")
+            assert xsrf is not None
+            self._cookies |= {
+                f"{name}'s cookie": cookie,
+                f"{name}'s page": cookie | {"X-XSRFToken": xsrf.value or ""},
+                f"{name}'s visit": cookie | {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+            }
 
     def play(self, case: Case) -> list[Aspects]:
         """Return the replies to a case's requests."""

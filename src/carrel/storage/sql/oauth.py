@@ -100,7 +100,7 @@ _PURGE_GRANTS = delete(oauth_grants).where(oauth_grants.c.expires <= bindparam("
 
 
 class SqlOAuth:
-    """See `carrel.storage.repositories.OAuth`."""
+    """See `carrel.storage.oauth`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -26,7 +26,7 @@ _PURGE = delete(sessions).where(sessions.c.expires <= bindparam("now"))
 
 
 class SqlSessions:
-    """See `carrel.storage.repositories.Sessions`."""
+    """See `carrel.storage.sessions`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

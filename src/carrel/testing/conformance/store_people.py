@@ -12,7 +12,7 @@ from carrel.domain.paging import PageRequest
 from carrel.domain.servers import Actual, Wanted
 from carrel.domain.tokens import Session
 from carrel.storage.base import Store
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.conformance.store_records import (
     NAMES,
     NOW,
@@ -221,6 +221,14 @@ class TokensConformance:
             await tx.tokens.touch({left[1].id: NOW + 2})
             await tx.tokens.touch({left[1].id: NOW + 1})
             assert [token.last_activity for token in await tx.tokens.of_user(user.id)] == [NOW + 2]
+
+    async def test_clients_say_what_they_are(self, store: Store) -> None:
+        server = await add_server(store, await add_user(store))
+        client = client_of(server)
+        async with store.write() as tx:
+            await tx.oauth.put_client(client)
+            assert await tx.oauth.descriptions([]) == {}
+            assert await tx.oauth.descriptions([client.client_id, "none"]) == {client.client_id: "x"}
 
     async def test_sessions(self, store: Store) -> None:
         user, other = await add_user(store), await add_user(store, "bea")

@@ -212,7 +212,7 @@ class ServersConformance:
             await add_server(store, user, "free"),
         ]
         async with store.write() as tx:
-            assert await tx.servers.renew("me", expires=NOW + 15, now=NOW) == 1
+            assert await tx.servers.renew("me", expires=NOW + 15, now=NOW) == {(mine.id, 1)}
         async with store.read() as tx:
             renewed = await tx.servers.get_by_id(mine.id)
             assert renewed == replace(
