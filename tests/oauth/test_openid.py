@@ -37,6 +37,7 @@ async def _claims(browse: Browse, token: str, hub: TrialHub, **expected: Any) ->
     """Return what an id_token says, checked against the published keys as any application does it."""
     keys = KeySet.import_key_set((await (await browse("")).get(JWKS)).json())
     claims: dict[str, Any] = jwt.decode(token, keys, algorithms=["RS256"]).claims
+    wanted: dict[str, Any] = {name: {"essential": True, "value": value} for name, value in expected.items()}
     registry = jwt.JWTClaimsRegistry(
         now=lambda: int(hub.clock.now()),
         iss={"essential": True, "value": ISSUER},
@@ -45,7 +46,7 @@ async def _claims(browse: Browse, token: str, hub: TrialHub, **expected: Any) ->
         exp={"essential": True},
         iat={"essential": True},
         auth_time={"essential": True},
-        **{name: {"essential": True, "value": value} for name, value in expected.items()},
+        **wanted,
     )
     registry.validate(claims)
     return claims

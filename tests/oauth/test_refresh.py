@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -188,7 +189,7 @@ async def test_an_application_that_leaves_the_configuration_loses_everything(
 
 
 async def test_how_long_it_lasts_without_being_used() -> None:
-    limits = {"oauth_refresh_token_expires_in": 60.0, "oauth_access_token_expires_in": 10.0}
+    limits: dict[str, Any] = {"oauth_refresh_token_expires_in": 60.0, "oauth_access_token_expires_in": 10.0}
     async with open_test_hub(oauth_clients=[WIKI], work=False, **limits) as hub:
         await hub.make_user("ada")
         async with open_browsers(hub) as browse:

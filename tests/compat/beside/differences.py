@@ -325,6 +325,13 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "GET /hub/error/*",
     ),
     Difference(
+        "Who agrees to a client's wishes after their log-in has ended is sent to log in",
+        "They come back to the same question.",
+        "status | body | header.location",
+        "POST /hub/api/oauth2/authorize*",
+        who="nobody",
+    ),
+    Difference(
         "A form without its token is shown again",
         "It was most often left open for too long.",
         "status | body | header.location",
