@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from carrel.domain.oauth import OAuthCode
 from carrel.domain.signing import SigningKey
@@ -97,12 +98,13 @@ class OAuthConformance:
         user, other = await add_user(store), await add_user(store, "bea")
         async with store.write() as tx:
             await tx.oauth.put_client(client_of(await tx.servers.create(user.id, "", now=NOW)))
-            for key, changes in {
+            ways: dict[str, dict[str, Any]] = {
                 "alone": {},
                 "session": {"session_id": "s1"},
                 "old": {"expires": NOW},
                 "client": {},
-            }.items():
+            }
+            for key, changes in ways.items():
                 await tx.oauth.add_grant(grant_of(user, key, **changes))
             await tx.oauth.add_grant(grant_of(other, "another"))
         async with store.write() as tx:
