@@ -91,7 +91,7 @@ async def test_a_token_is_for_recognising_and_access_alone(hub: TrialHub) -> Non
     assert caller.scopes.names == {
         "read:users:name!user=root",
         "read:users:groups!user=root",
-        "access:servers!user=ada",
+        "access:servers!server=ada/",
     }
     assert isinstance(caller.token, Token)
     assert caller.token.client_id == client.client_id
@@ -225,7 +225,8 @@ async def test_a_service_is_a_client(hub: TrialHub) -> None:
     secret = await _served(hub, client)
     caller = await caller_of_token(hub.ctx, secret)
     assert caller is not None
-    assert "access:services!service=board" in caller.scopes.names or "access:services" in caller.scopes.names
+    assert "access:services!service=board" in caller.scopes.names
+    assert "access:services" not in caller.scopes.names
     assert "read:hub" in caller.scopes.names
     assert "admin:users" not in caller.scopes.names
     with pytest.raises(Forbidden):

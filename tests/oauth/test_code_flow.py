@@ -69,11 +69,16 @@ async def test_the_whole_way_with_proof(hub: TrialHub, browse: Browse) -> None:
     assert identity["name"] == "ada"
     assert identity["session_id"]
     assert set(identity["scopes"]) == {
-        "access:servers!user=ada",
+        "access:servers!server=ada/",
         "read:users:name!user=ada",
         "read:users:groups!user=ada",
     }
-    assert set(token["scope"].split()) >= {"access:servers!server=ada/", "access:servers!user=ada"}
+    # Neither does it open her other servers.
+    assert set(token["scope"].split()) == {
+        "access:servers!server=ada/",
+        "read:users:name!user",
+        "read:users:groups!user",
+    }
 
 
 async def test_old_clients_bring_no_proof(hub: TrialHub, browse: Browse) -> None:

@@ -115,7 +115,7 @@ def _may_ask(ctx: HubContext, caller: Caller, client: OAuthClient, may: Scopes, 
 
 def required_scopes(client: OAuthClient) -> tuple[str, ...]:
     """Return what a client gets whatever it asks for: who the visitor is, and that they may be there."""
-    return (*_IDENTITY, *client.access_scopes)
+    return (*_IDENTITY, *client.own_access)
 
 
 async def offered_scopes(ctx: HubContext, caller: Caller, wanted: Sequence[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ CODE_LIFETIME = 300.0
 #: A user's server, a service beside the hub, or another application that the configuration names.
 ClientKind = Literal["server", "service", "external"]
 
+_FILTER_OF: Mapping[ClientKind, str] = MappingProxyType({"server": "server", "service": "service"})
 _MARK = "oidc:"
 OPENID, PROFILE, EMAIL, GROUPS, OFFLINE = (
     f"{_MARK}{word}" for word in ("openid", "profile", "email", "groups", "offline_access")
@@ -59,6 +60,13 @@ class OAuthClient:
     def public(self) -> bool:
         """Whether it cannot keep a secret."""
         return not self.hashed_secret
+
+    @property
+    def own_access(self) -> tuple[str, ...]:
+        """Return the access that its visitors' tokens get: to it, and not to a user's other servers."""
+        if self.kind == "external":
+            return self.access_scopes
+        return tuple(scope for scope in self.access_scopes if f"!{_FILTER_OF[self.kind]}=" in scope)
 
     @property
     def redirect_uris(self) -> tuple[str, ...]:

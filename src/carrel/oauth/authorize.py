@@ -246,14 +246,15 @@ def _refuse(request: Request, error: OAuth2Error) -> Response:
     """Tell the client what was wrong, by way of the visitor's browser, where its address is a known one."""
     told = _told(error)
     if not error.redirect_uri:
-        raise Invalid(f"This link for signing in is not valid: {told['error_description']}")
+        raise Invalid(f"This link for signing in is not valid: {error.description or error.error}")
     redirect_uri = relative(error.redirect_uri)
     issuer = "" if redirect_uri.startswith("/") else issuer_of(request)
     return _redirect(redirect_uri, told, request.query_params.get("state"), issuer)
 
 
 def _told(error: OAuth2Error) -> dict[str, str]:
-    return {"error": error.error or "", "error_description": error.description or error.error or ""}
+    told = {"error": error.error or "invalid_request"}
+    return told | ({"error_description": error.description} if error.description else {})
 
 
 def _redirect(redirect_uri: str, answer: dict[str, str], state: str | None, issuer: str) -> Response:

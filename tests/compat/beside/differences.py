@@ -335,6 +335,13 @@ ROWS: tuple[Difference, ...] = (
         who="ada's visit",
     ),
     Difference(
+        "Who agrees to a client's wishes after their log-in has ended is sent to log in",
+        "They come back to the same question.",
+        "status | body | header.location",
+        "POST /hub/api/oauth2/authorize*",
+        who="nobody",
+    ),
+    Difference(
         "A form without its token is shown again",
         "It was most often left open for too long.",
         "status | body | header.location",
