@@ -20,7 +20,8 @@ from tests.compat.beside.cases import (
 )
 
 _NOUNS = (
-    identity, hub, users, lists, tokens, servers, named_servers, services, shares, groups, pages, oauth, methods
-)  # fmt: skip
+    *(identity, hub, users, lists, tokens, servers, named_servers),
+    *(services, shares, groups, pages, oauth, methods),
+)
 #: Every case.
 CASES: tuple[Case, ...] = tuple(case for noun in _NOUNS for case in noun.CASES) + users.LAST
