@@ -60,6 +60,11 @@ class Found:
     """How many clients there are at once with 100,000 users."""
     quick: bool = False
 
+    @property
+    def rounds(self) -> int:
+        """The number of rounds, which is the same for each hub."""
+        return max(map(len, (*self.beside.values(), *self.large.values())), default=0)
+
 
 def render(found: Found) -> str:
     """Return the page as Markdown."""
@@ -67,7 +72,7 @@ def render(found: Found) -> str:
         "# The speed of the API",
         f"By `make bench-api` on {datetime.datetime.now().astimezone().date()}; bench/README.md says how.",
         f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}. "
-        "Medians of the rounds.",
+        f"Medians of {found.rounds} rounds, which took the hubs in turn.",
     ]
     if found.quick:
         lines += ["", "One short round: it shows that the benchmark works, its figures are no use."]

@@ -106,12 +106,15 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/shutdown", None, (403, 403, 403, 403, 403, 202)),
     ("GET", "/proxy", None, (403, 403, 403, 403, 403, 200)),
     ("POST", "/proxy", None, (403, 403, 403, 403, 403, 200)),
+    ("PATCH", "/proxy", {}, (403, 403, 403, 403, 403, 200)),
 )
 
 #: What says nothing to who cannot say who they are.
 MUTE = {(method, path) for method, path, *_ in TABLE if path == "/user" or "authorizations" in path} | {
     ("POST", "/users/ada/tokens")
 }
+#: Said in other words.
+OTHERS = {("GET", "/metrics"): "Access to metrics requires scope 'read:metrics'"}
 #: What stands for the parts of a path, the longer ones first.
 PARTS = {
     "{name:str}/{value:str}": "jupyterhub-hub-login/0000",
@@ -140,9 +143,8 @@ async def test_who_may_do_what(
         assert reply.json()["status"] == reply.status_code
         assert reply.headers["content-type"].startswith("application/json")
     if caller in ("nobody", "stranger") and reply.status_code == 403:
-        assert reply.json()["message"] == (
-            None if (method, path) in MUTE else "Missing or invalid credentials."
-        )
+        usual = OTHERS.get((method, path), "Missing or invalid credentials.")
+        assert reply.json()["message"] == (None if (method, path) in MUTE else usual)
 
 
 def _endpoints() -> list[tuple[str, str, tuple[str, ...]]]:
@@ -181,6 +183,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/groups/{group:str}/users"): {"users": ["bea"]},
     ("DELETE", "/groups/{group:str}/users"): {"users": ["ada"]},
     ("PUT", "/groups/{group:str}/properties"): {},
+    ("PATCH", "/proxy"): {},
 }
 
 

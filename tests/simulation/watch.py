@@ -113,6 +113,10 @@ class Watcher:
         self._check_names()
 
     def _note(self, row: Row, old: Row | None) -> None:
+        spec = f"/user/{row.user_name}/"
+        if spec in self._unrouted and row.actual == "running" and (old is None or old.actual != "running"):
+            # Until now nobody could know that the route was wanted.
+            self._unrouted[spec] = self._world.loop.time()
         if old is None or (row.actual, row.wanted) != (old.actual, old.wanted):
             self._world.note("rows", f"{row} [{row.version}]")
 

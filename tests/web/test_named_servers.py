@@ -17,8 +17,8 @@ from tests.web.test_server_pages import FAILED, RUNNING, STARTING, STOPPING
 
 @pytest.fixture
 async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
-    """A hub with named servers; ada's default server runs."""
-    async with open_hub(tmp_path, allow_named_servers=True) as hub:
+    """A hub with named servers; ada's default server runs. Nobody works on servers: no need to wait."""
+    async with open_hub(tmp_path, allow_named_servers=True, slow_stop_timeout=0.0) as hub:
         await hub.server("ada", **RUNNING)
         yield hub
 

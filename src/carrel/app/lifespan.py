@@ -62,6 +62,9 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
         await stack.enter_async_context(run_workers(ctx, give_up=stopping.give_up))
+        measure = asyncio.create_task(ctx.metrics.watch_loop(), name="measure of the event loop")
+        measure.add_done_callback(_complain)
+        stack.callback(measure.cancel)
         gc.freeze()
         gc.enable()
         ctx.bus.publish(WorkDone(Work.START_HUB, time.monotonic() - began))
@@ -104,7 +107,6 @@ async def run_workers(
     if start_proxy:
         work |= {"routes": routes.run(), "proxy activity": _poll_activity(ctx), "purge": _purge(ctx)}
         work |= services.work()
-        work["event loop's measure"] = ctx.metrics.watch_loop()
     ctx.bus.listen(reconciler.heed)
     ctx.bus.listen(routes.heed)
     tasks = [asyncio.create_task(steps, name=name) for name, steps in work.items()]
@@ -281,6 +283,7 @@ async def _purge(ctx: HubContext) -> None:
                 await tx.sessions.purge(now)
                 await tx.oauth.purge_codes(now)
                 await tx.share_codes.purge(now)
+                await tx.oauth.purge_grants(now)
         except StorageUnavailable as error:
             _log.warning("Expired rows could not be removed, trying again later: %s", error)
         except Exception:

@@ -16,7 +16,7 @@ from carrel.domain.paging import Page, PageRequest
 from carrel.domain.servers import Server
 from carrel.domain.shares import DEFAULT_SCOPES, Receiver, Share, filtered, shared_names
 from carrel.storage.base import Transaction
-from carrel.storage.repositories import ShareFilter
+from carrel.storage.shares import ShareFilter
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ import re
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypedDict, Unpack
 
 import msgspec
@@ -162,7 +163,7 @@ class BoundHandler:
         self._handler = endpoint.handler
         self._status = endpoint.status
         self._scopes = endpoint.scopes
-        hints = typing.get_type_hints(endpoint.handler, include_extras=True)
+        hints = _hints(endpoint.handler)
         names = {name for path in endpoint.paths for name in _IN_BRACES.findall(path)}
         self._plain: list[tuple[str, Fill]] = []
         self._awaited: list[tuple[str, Fill]] = []
@@ -197,6 +198,11 @@ class BoundHandler:
         if isinstance(result, str):
             return Response(result, self._status, {"Content-Type": "text/plain"})
         return Response(_encode(result), self._status, media_type="application/json")
+
+
+@cache
+def _hints(handler: Handler) -> Mapping[str, Any]:
+    return typing.get_type_hints(handler, include_extras=True)
 
 
 def _plain(name: str, in_path: set[str], kind: Any, default: Any) -> Fill:

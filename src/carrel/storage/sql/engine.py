@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import BindParameter, ColumnElement, bindparam
@@ -63,7 +64,7 @@ class Statements:
         """Return the SQL of `statement`, which is known by its identity, with named parameters."""
         found = self._texts.get(statement)
         if found is None:
-            found = self._texts[statement] = self._compile(statement)
+            found = self._texts[statement] = _compile(statement, self._dialect)
         return found
 
     def built(self, key: tuple[object, ...], build: Callable[[], Executable]) -> Executable:
@@ -73,12 +74,15 @@ class Statements:
             found = self._built[key] = build()
         return found
 
-    def _compile(self, statement: Executable) -> str:
-        compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
-        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - narrows the type
-        if hidden := [name for name, value in compiled.params.items() if value is not None]:
-            raise ValueError(f"constants in a statement must be written out, not bound: {hidden}")
-        return compiled.string
+
+@lru_cache(1024)
+def _compile(statement: Executable, dialect: Dialect) -> str:
+    # Who opens store after store, as tests do, would otherwise spend a third of the time in here.
+    compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - narrows the type
+    if hidden := [name for name, value in compiled.params.items() if value is not None]:
+        raise ValueError(f"constants in a statement must be written out, not bound: {hidden}")
+    return compiled.string
 
 
 class OneOf(ColumnElement[bool]):

@@ -113,6 +113,7 @@ _RENEW = (
     update(servers)
     .values(lease_expires=bindparam("expires"))
     .where(servers.c.lease_owner == bindparam("owner"), servers.c.lease_expires > bindparam("now"))
+    .returning(servers.c.id, servers.c.fence)
 )
 _IDENTITY = ("id", "last_activity")
 _CREATE = (
@@ -179,7 +180,7 @@ _ACTUAL = {each.value: each for each in Actual}
 
 
 class SqlServers:
-    """See `carrel.storage.repositories.Servers`."""
+    """See `carrel.storage.servers`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -278,8 +279,9 @@ class SqlServers:
         rows = await self._link.rows(_COUNT_READY, {})
         return int(rows[0][0])
 
-    async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
-        return await self._link.change(_RENEW, {"owner": owner, "expires": expires, "now": now})
+    async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> set[tuple[int, int]]:
+        rows = await self._link.rows(_RENEW, {"owner": owner, "expires": expires, "now": now})
+        return {(row[0], row[1]) for row in rows}
 
     async def touch(self, moments: Mapping[int, Timestamp]) -> None:
         await self._link.change_many(_TOUCH, [{"key": key, "at": moments[key]} for key in sorted(moments)])
