@@ -10,6 +10,8 @@ for release in 6.1.1 '5.*'; do
   dev/cache-venv.sh "jupyterhub-${release%%.*}" "jupyterhub==$release" jupyterlab ||
     echo "== JupyterHub $release cannot be installed: tests that need it are skipped" >&2
 done
+dev/cache-venv.sh idle-culler jupyterhub-idle-culler ||
+  echo "== jupyterhub-idle-culler cannot be installed: tests that need it are skipped" >&2
 dev/cache-chp.sh || echo "== carrel-proxy is not compared with configurable-http-proxy" >&2
 export PATH="$PWD/.venv/bin:$PATH"
 exec .venv/bin/python -m pytest -ra "$@"
