@@ -182,6 +182,23 @@ async def test_who_the_client_is_may_stand_in_a_header(hub: TrialHub, browse: Br
     assert (broken.status_code, broken.json()["error"]) == (401, "invalid_client")
 
 
+async def test_what_is_no_text(hub: TrialHub, browse: Browse) -> None:
+    """Databases take no zero byte; nobody's log-in ends with an error of theirs."""
+    ada, server = await browse("ada"), await browse("")
+    for name in ("client_id", "scope", "nonce", "redirect_uri", "state"):
+        reply = await ada.get(_wish(**{name: "a\0b"}))
+        assert (reply.status_code, "location" in reply.headers) == (400, False)
+    for name in ("client_id", "client_secret", "code"):
+        reply = await _exchange(hub, server, "code", **{name: "a\0b"})
+        assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
+    reply = await server.post(TOKEN, data={"grant_type": "x", "code": "y"}, auth=("a\0b", "c"))
+    assert reply.status_code in {400, 401}
+    reply = await ada.get(_wish(scope=" ".join(f"read:users!user=u{number}" for number in range(500))))
+    assert "error=invalid_scope" in reply.headers["location"]
+    reply = await ada.get(_wish(nonce="n" * 1001))
+    assert "error=invalid_request" in reply.headers["location"]
+
+
 async def test_the_query_of_an_exchange_counts_for_nothing(hub: TrialHub, browse: Browse) -> None:
     """What stands in an address stands in logs."""
     code = await _code(await browse("ada"))

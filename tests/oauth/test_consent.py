@@ -56,6 +56,9 @@ async def test_who_agrees_is_sent_back_and_not_asked_again(hub: TrialHub, browse
     assert "code" in answer_of(await ada.get(wish()))
     assert (await ada.get(wish(scope="openid email"))).status_code == 200
     assert (await ada.get(wish(prompt="consent"))).status_code == 200
+    # Also when the access token is gone, but not the grant.
+    await hub.clock.advance(3600)
+    assert "code" in answer_of(await ada.get(wish()))
 
 
 async def test_who_refuses_is_sent_back_too(browse: Browse) -> None:

@@ -89,6 +89,8 @@ class OAuthConformance:
             await tx.oauth.add_grant(grant)
         async with store.write() as tx:
             assert await tx.oauth.get_grant("g1") == grant
+            assert await tx.oauth.grants_of_client(user.id, grant.client_id) == [grant]
+            assert await tx.oauth.grants_of_client(user.id, "another") == []
             assert not await tx.oauth.renew_grant(later, "wrong")
             assert await tx.oauth.renew_grant(later, "first")
             assert not await tx.oauth.renew_grant(later, "first")
