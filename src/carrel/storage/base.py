@@ -184,7 +184,7 @@ class Tokens(Protocol):
     async def delete_of_session(self, session_id: str) -> int: ...
     async def touch(self, moments: Mapping[int, Timestamp]) -> None: ...
     async def purge(self, now: Timestamp) -> int:
-        """Remove what has expired; return how many."""
+        """Remove what has expired and belongs to no grant; return how many."""
 
 
 class Sessions(Protocol):

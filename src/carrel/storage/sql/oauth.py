@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import bindparam, delete, false, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -86,6 +86,7 @@ _GET_GRANT = select(*_GRANT).where(oauth_grants.c.id == bindparam("id"))
 _GRANTS_OF_CLIENT = select(*_GRANT).where(
     oauth_grants.c.user_id == bindparam("user_id"), oauth_grants.c.client_id == bindparam("client_id")
 )
+_TOKENS_OF_GRANTS = select(oauth_grants.c.token_id).where(oauth_grants.c.user_id == bindparam("user_id"))
 _RENEW_GRANT = (
     update(oauth_grants)
     .values(hashed=bindparam("new"), expires=bindparam("until"), token_id=bindparam("token"))
@@ -189,6 +190,9 @@ class SqlOAuth:
     async def grants_of_client(self, user_id: int, client_id: str) -> Sequence[Grant]:
         values: dict[str, Value] = {"user_id": user_id, "client_id": client_id}
         return [_grant(row) for row in await self._link.rows(_GRANTS_OF_CLIENT, values)]
+
+    async def tokens_of_grants(self, user_id: int) -> Collection[int]:
+        return {row[0] for row in await self._link.rows(_TOKENS_OF_GRANTS, {"user_id": user_id})}
 
     async def renew_grant(self, grant: Grant, hashed: str) -> bool:
         values: dict[str, Value] = {
