@@ -106,6 +106,7 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/shutdown", None, (403, 403, 403, 403, 403, 202)),
     ("GET", "/proxy", None, (403, 403, 403, 403, 403, 200)),
     ("POST", "/proxy", None, (403, 403, 403, 403, 403, 200)),
+    ("PATCH", "/proxy", {}, (403, 403, 403, 403, 403, 200)),
 )
 
 #: What says nothing to who cannot say who they are.
@@ -182,6 +183,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/groups/{group:str}/users"): {"users": ["bea"]},
     ("DELETE", "/groups/{group:str}/users"): {"users": ["ada"]},
     ("PUT", "/groups/{group:str}/properties"): {},
+    ("PATCH", "/proxy"): {},
 }
 
 

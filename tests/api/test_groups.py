@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -12,6 +13,30 @@ from tests.api.conftest import Clients
 from tests.api.rig import API, client_of, statements
 
 GROUPS = f"{API}/groups"
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", "/org/team/", "a/users", "a/b/properties", "50%/x", "größe/ü", "a%2Fb"]
+)
+async def test_names_with_slashes_have_an_address(clients: Clients, name: str) -> None:
+    root, group = clients["root"], f"{GROUPS}/{quote(name, safe='')}"
+    assert (await root.post(group, json={"users": ["bea"]})).json()["name"] == name
+    assert (await root.get(group)).json()["users"] == ["bea"]
+    assert (await root.post(f"{group}/users", json={"users": ["ada"]})).json()["users"] == ["ada", "bea"]
+    assert (await root.put(f"{group}/properties", json={"a": 1})).json()["properties"] == {"a": 1}
+    assert (await root.get(f"{GROUPS}/{name}")).status_code in (404, 405)
+    assert (await clients["ada"].get(group)).status_code == 403
+    assert (await root.delete(group)).status_code == 204
+    assert (await root.get(group)).status_code == 404
+
+
+async def test_a_group_of_a_scope_is_the_one_that_was_asked_for(hub: TrialHub, clients: Clients) -> None:
+    for name in ("a", "a/b"):
+        await clients["root"].post(f"{GROUPS}/{quote(name, safe='')}")
+    token = await hub.token_of((await hub.find("root")).user, "groups!group=a")
+    async with client_of(build_web_app(hub.ctx), token) as client:
+        assert (await client.get(f"{GROUPS}/a")).status_code == 200
+        assert (await client.get(f"{GROUPS}/a%2Fb")).status_code == 404
 
 
 async def test_a_groups_life(clients: Clients) -> None:

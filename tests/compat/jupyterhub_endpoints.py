@@ -41,8 +41,3 @@ JUPYTERHUB: dict[str, str] = {
     "/authorizations/cookie/{name}": "GET",
     "/authorizations/cookie/{name}/{value}": "GET",
 }
-
-#: Those that are not there yet; an entry that is there has to go.
-MISSING: dict[str, str] = {
-    "/proxy": "PATCH",
-}

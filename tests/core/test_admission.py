@@ -11,7 +11,7 @@ from carrel.core.servers import ask_to_start, ask_to_stop, wait_until_settled, w
 from carrel.core.users import get_user, list_users
 from carrel.domain.errors import Invalid, NotFound, OverLimit, Unavailable
 from carrel.domain.paging import PageRequest
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.hub import TrialHub, open_test_hub
 
 

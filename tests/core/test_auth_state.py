@@ -16,7 +16,7 @@ from carrel.domain.identity import Identity
 from carrel.domain.paging import PageRequest
 from carrel.domain.users import User
 from carrel.lib.sealing import Sealer
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.hub import TrialHub, open_test_hub
 
 STATE = {"access_token": "s3cret"}

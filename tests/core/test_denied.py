@@ -19,7 +19,7 @@ from carrel.domain.errors import Forbidden, NotFound
 from carrel.domain.paging import PageRequest
 from carrel.domain.scope_catalog import METASCOPES, SCOPES
 from carrel.domain.services import Service
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.hub import TrialHub
 
 PAGE = PageRequest()
@@ -33,9 +33,14 @@ FREE = {
     "services.get_self": "everybody may know who they are",
     "services.list_accessible": "shows what the caller's access scopes open",
     "oauth.require_access": "asks for the scopes of the client, see test_groups.py",
-    "oauth.issue_code": "comes after require_access",
     "share_codes.look_at_code": "who knows a code is invited",
     "share_codes.accept_code": "who knows a code is invited",
+    "consent.allowed_scopes": "says what a client may ask for, and nothing of anybody",
+    "consent.issue_code": "comes after oauth.require_access",
+    "consent.needs_consent": "looks at the caller's own tokens",
+    "consent.offered_scopes": "says what the caller holds",
+    "consent.signed_in_at": "looks at the caller's own session",
+    "openid.user_info": "who has a token for it may know whose it is, see test_openid.py",
 }
 #: All others, with arguments that are about ada, her server or her class.
 GUARDED: dict[str, tuple[Any, ...]] = {
@@ -50,6 +55,7 @@ GUARDED: dict[str, tuple[Any, ...]] = {
     "groups.set_properties": ("class", {}),
     "routes.list_routes": (),
     "routes.repair": (),
+    "routes.move_proxy": ("http://127.0.0.1:1",),
     "server_records.create_server": ("ada", "lab"),
     "server_records.change_server": ("ada", "", ServerChanges(user_options={})),
     "servers.get_server": ("ada",),

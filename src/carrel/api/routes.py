@@ -59,6 +59,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     services.delete_service,
     proxy.list_routes,
     proxy.repair_routes,
+    proxy.move_proxy,
     authorizations.token_owner,
     authorizations.no_token,
     authorizations.cookie_owner,

@@ -20,7 +20,7 @@ from carrel.domain.errors import Forbidden, Invalid, Unauthenticated
 from carrel.domain.paging import Page
 from carrel.http.endpoint import Answer, delete, get, patch, post
 from carrel.lib.clock import Timestamp, parse_iso
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 
 _SORT_KEYS: dict[str, Literal["id", "name", "last_activity"]] = {
     "id": "id",

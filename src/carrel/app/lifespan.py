@@ -283,6 +283,7 @@ async def _purge(ctx: HubContext) -> None:
                 await tx.sessions.purge(now)
                 await tx.oauth.purge_codes(now)
                 await tx.share_codes.purge(now)
+                await tx.oauth.purge_grants(now)
         except StorageUnavailable as error:
             _log.warning("Expired rows could not be removed, trying again later: %s", error)
         except Exception:

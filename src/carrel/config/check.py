@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from carrel.config.oauth_clients import check_public_url, read_clients
 from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
 from carrel.config.services import read_services
@@ -99,6 +100,20 @@ def _cleanup(settings: Settings) -> Iterator[Finding]:
         yield "cleanup_proxy", text, False
 
 
+def _lifetimes(settings: Settings) -> Iterator[Finding]:
+    if settings.oauth_token_expires_in < 0:
+        text = f"it must be 0 or more, not {settings.oauth_token_expires_in:g}"
+        yield "oauth_token_expires_in", text, True
+    for name in ("oauth_access_token_expires_in", "oauth_refresh_token_expires_in"):
+        if getattr(settings, name) < 1:
+            yield name, f"it must be 1 or more, not {getattr(settings, name):g}", True
+
+
+def _oauth(settings: Settings) -> Iterator[Finding]:
+    yield from check_public_url(settings)
+    yield from read_clients(settings)[1]
+
+
 def _rights(settings: Settings) -> Iterator[Finding]:
     yield from read_rights(settings)[1]
 
@@ -119,4 +134,6 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _cleanup,
     _rights,
     _services,
+    _lifetimes,
+    _oauth,
 )

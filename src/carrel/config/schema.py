@@ -122,6 +122,34 @@ class Settings:
         60.0, "How often it is looked whether services with a url answer, in seconds; 0 means only at start."
     )
 
+    # Signing in elsewhere with accounts of this hub
+    public_url: str = setting(
+        "",
+        "The address that browsers use, such as https://hub.example.org/, with the base URL if there is one. "
+        "Other applications need it to be always the same. Unset, it is taken from the request.",
+    )
+    oauth_clients: list[dict[str, Any]] = setting(
+        [],
+        "Applications that sign their users in with accounts of this hub: dictionaries with client_id, "
+        "client_secret (or public: True), redirect_uris, name, allowed_scopes, access_scopes and confirm.",
+    )
+    oauth_require_pkce: bool = setting(
+        False, "Refuse servers and services whose log-in comes without a proof (PKCE) of who asked for it."
+    )
+    oauth_token_expires_in: float = setting(
+        0.0,
+        "How long the tokens are good that servers and services get at a log-in, in seconds; 0 means as long "
+        "as cookie_max_age_days says.",
+    )
+    oauth_access_token_expires_in: float = setting(
+        3600.0, "How long access tokens of applications in oauth_clients are good, in seconds."
+    )
+    oauth_refresh_token_expires_in: float = setting(
+        30 * 86400.0,
+        "How long applications in oauth_clients may stay away before their users have to log in again, in "
+        "seconds. What they were given ends with the log-in, unless they may ask for offline_access.",
+    )
+
     # Behaviour
     cleanup_servers: bool | None = setting(
         None, "Stop users' servers when the hub stops. Unset: on Ctrl-C yes, on SIGTERM no."
@@ -237,6 +265,7 @@ def printable(settings: Settings) -> dict[str, str]:
     for name in ("service_tokens", "api_tokens"):
         shown[name] = repr(dict.fromkeys(["***"] if getattr(settings, name) else [], "***"))
     shown["db_url"] = repr(without_password(settings.db_url))
+    shown["oauth_clients"] = repr(redact("oauth_clients", settings.oauth_clients))
     return shown
 
 

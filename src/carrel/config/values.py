@@ -15,7 +15,8 @@ SECRET_LENGTH = 32
 """Bytes that a cookie secret has at least."""
 
 _SECRET_NAME = re.compile(
-    r"secret|password|passwd|token|(^|_)keys?$|cookie|credential|db_url|^services$", re.IGNORECASE
+    r"secret|password|passwd|token|(^|_)keys?$|cookie|credential|db_url|oauth_clients|^services$",
+    re.IGNORECASE,
 )
 _SECRET_FORM = f"it must be {SECRET_LENGTH} bytes, or hex text as `openssl rand -hex 32` prints"
 _CLASS_SETTINGS = ("authenticator_class", "spawner_class", "proxy_class")

@@ -134,6 +134,8 @@ async def log_out(ctx: HubContext, caller: Caller) -> None:
             if caller.session_hash is not None:
                 await tx.sessions.delete(caller.session_hash)
             if caller.session_id is not None:
-                await tx.tokens.delete_of_session(caller.session_id)
+                # Tokens last: what is being exchanged at this moment ends as well.
                 await tx.oauth.delete_codes_of_session(caller.session_id)
+                await tx.oauth.delete_grants_of_session(caller.session_id)
+                await tx.tokens.delete_of_session(caller.session_id)
             tx.announce(RightsChanged(caller.user.id))

@@ -20,7 +20,7 @@ from carrel.domain.users import User
 from carrel.lib.awaiting import resolve
 from carrel.lib.clock import Clock
 from carrel.storage.base import Store, Transaction
-from carrel.storage.repositories import BearerKind
+from carrel.storage.roles import BearerKind
 
 _BEARERS: tuple[BearerKind, ...] = ("groups", "services")
 _log = logging.getLogger("carrel.rights")

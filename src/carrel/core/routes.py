@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.domain.errors import Invalid, Unavailable
 from carrel.domain.events import RoutesDoubted
 from carrel.domain.names import server_prefix, servers_prefix
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.domain.services import Service, service_prefix, service_target
-from carrel.proxy.base import OutOfStep, differs
+from carrel.proxy.base import OutOfStep, ProxyError, Unmovable, differs
 
 _MARKS = frozenset({"jupyterhub", "servers"})
 
@@ -64,6 +66,36 @@ async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, An
     caller.require("proxy")
     table = await ctx.proxy.get_all_routes()
     return {spec: route | {"data": _unmarked(route["data"])} for spec, route in table.items()}
+
+
+async def move_proxy(
+    ctx: HubContext, caller: Caller, api_url: str | None = None, auth_token: str | None = None
+) -> None:
+    """Have this hub steer a data plane at another address, or with another token, and give it all routes.
+
+    It holds until the hub ends. Raises Invalid for what is no address and for a data plane that cannot be
+    moved, Unavailable when nothing answers there; then all stays as it was.
+    """
+    caller.require("proxy")
+    if api_url is not None and not _is_address(api_url):
+        raise Invalid("api_url must be the address of a proxy's API, such as http://127.0.0.1:8001")
+    if api_url is not None or auth_token is not None:
+        try:
+            await ctx.proxy.move(api_url, auth_token)
+        except Unmovable as error:
+            raise Invalid(str(error)) from error
+        except ProxyError as error:
+            raise Unavailable(f"Nothing was changed: {error}") from error
+    await repair(ctx, caller)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return usable and not (parts.username or parts.password or parts.query or parts.fragment)
 
 
 def _unmarked(data: Mapping[str, Any]) -> dict[str, Any]:

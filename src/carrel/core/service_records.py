@@ -78,6 +78,8 @@ async def _put_client(tx: Transaction, service: Service, setting: ServiceSetting
             access_scopes=service_access_scopes(service.name)[1:],
             allowed_scopes=allowed,
             description=f"Service {service.name}",
+            kind="service",
+            confirm=not service.no_confirm,
         )
     )
 

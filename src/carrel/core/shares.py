@@ -16,7 +16,7 @@ from carrel.domain.paging import Page, PageRequest
 from carrel.domain.servers import Server
 from carrel.domain.shares import DEFAULT_SCOPES, Receiver, Share, filtered, shared_names
 from carrel.storage.base import Transaction
-from carrel.storage.repositories import ShareFilter
+from carrel.storage.shares import ShareFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,7 @@ async def share_server(
     _require(caller, "shares", owner, server)
     names = names_to_give(ctx, request.scopes, owner, server)
     _check_one(request)
-    if request.user is not None:
-        caller = await towards(ctx, caller, [owner, request.user])
+    caller = await towards(ctx, caller, [owner, *filter(None, [request.user])])
     async with ctx.store.write(durable=True) as tx:
         row = await server_to_share(ctx, tx, owner, server)
         refuse_excess(caller, names, owner, server)

@@ -132,6 +132,7 @@ async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id
         if token.client_id == HUB_CLIENT_ID:
             await tx.tokens.delete(token.id)
         else:
+            await tx.oauth.delete_grants_of_client(user.id, token.client_id)
             await tx.tokens.delete_of_client(user.id, token.client_id)
         tx.announce(RightsChanged(user.id))
 

@@ -29,7 +29,7 @@ from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
 from carrel.storage.base import Transaction
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 
 READ_ANY = (
     "read:users",

@@ -254,7 +254,7 @@ def _with_subscopes(scope: Scope, catalog: Catalog) -> Iterable[Scope]:
     names: Iterable[str] = catalog.closure[scope.name]
     if scope.filter == "server":
         # One server says nothing about its owner.
-        names = {name for name in names if name == scope.name or not name.startswith("read:users")}
+        names = frozenset(name for name in names if name == scope.name or not name.startswith("read:users"))
     return (Scope(name, scope.filter, scope.value) for name in names)
 
 

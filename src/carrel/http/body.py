@@ -68,7 +68,7 @@ def shorten(text: str, longest: int = SHOWN) -> str:
 
 def _refuse_odd(body: bytes) -> None:
     # Once more, and whole: the decoder above does not look into fields that its type does not have.
-    value = json.loads(body, object_pairs_hook=_without_twins, parse_constant=_no_number)
+    value = _STRICT.decode(body.decode())
     if _ODD.search(body) or body.count(b"[") + body.count(b"{") > _MOST_LEVELS:
         _look_through(value)
 
@@ -84,6 +84,9 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twin = next(name for number, name in enumerate(names) if name in names[:number])
         raise Invalid(f"The field {shorten(twin)!r} stands twice in the body")
     return found
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_without_twins, parse_constant=_no_number)
 
 
 def _look_through(value: Any) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from starlette.responses import Response
 
-from carrel.core.caller import Caller
 from carrel.http.request import Connection
 
 
@@ -23,11 +21,6 @@ class Pages(Protocol):
 
     def error(self, connection: Connection, status: int, message: str, *, retry: bool = False) -> Response:
         """Return the page for an error; `message` may be empty; `retry` offers the same page again."""
-
-    def oauth_confirmation(
-        self, connection: Connection, visitor: Caller, description: str, scopes: Sequence[str]
-    ) -> Response:
-        """Return the page that asks whether a server may know who is visiting it."""
 
 
 def pages_of(connection: Connection) -> Pages | None:

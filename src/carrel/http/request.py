@@ -42,6 +42,8 @@ class RequestFacts:
     """Allows this page's inline scripts in its Content-Security-Policy; empty on pages that have none."""
     handler: str = ""
     """What answers, by its place in our code; empty when nothing is at the address."""
+    form_target: str = ""
+    """The origin that a form of this page leads on to, where it is another one."""
     looked_up: bool = False
     caller: Caller | None = None
     services: Sequence[Service] = ()

@@ -229,7 +229,9 @@ class Starter:
         token = await tx.tokens.add(
             new_record(owner, driver.api_token, scopes, now=now, note=note, server_id=row.id)
         )
-        await tx.oauth.put_client(client_of_server(row, self.ctx.settings.base_url, token.hashed))
+        scopes_for_visitors = driver.oauth_client_allowed_scopes
+        allowed = () if callable(scopes_for_visitors) else scopes_for_visitors
+        await tx.oauth.put_client(client_of_server(row, self.ctx.settings.base_url, token.hashed, allowed))
         return row
 
     async def _run_driver(self, row: Server, driver: Spawner, course: Course, since: Timestamp) -> str:

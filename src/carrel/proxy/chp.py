@@ -44,6 +44,17 @@ class ConfigurableHTTPProxy(Proxy):
         await self.get_all_routes()
         return False
 
+    async def move(self, api_url: str | None, auth_token: str | None) -> None:
+        """Steer the proxy at another address, once it has answered there."""
+        before = self.api_url, self.auth_token
+        self.api_url = self.api_url if api_url is None else api_url.rstrip("/")
+        self.auth_token = self.auth_token if auth_token is None else auth_token
+        try:
+            await self.get_all_routes()
+        except BaseException:
+            self.api_url, self.auth_token = before
+            raise
+
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         await self._call("POST", route_path(routespec), marked(Route(routespec, target, data)))
 

@@ -19,20 +19,18 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from carrel.domain.events import Event
-from carrel.storage.repositories import (
-    Facts,
-    Groups,
-    Hubs,
-    OAuth,
-    Roles,
-    Servers,
-    Sessions,
-    ShareCodes,
-    Shares,
-    Tokens,
-    Users,
-)
+from carrel.storage.facts import Facts
+from carrel.storage.groups import Groups
+from carrel.storage.hubs import Hubs
+from carrel.storage.oauth import OAuth
+from carrel.storage.roles import Roles
+from carrel.storage.servers import Servers
 from carrel.storage.services import Services
+from carrel.storage.sessions import Sessions
+from carrel.storage.shares import ShareCodes, Shares
+from carrel.storage.signing_keys import SigningKeys
+from carrel.storage.tokens import Tokens
+from carrel.storage.users import Users
 
 
 class StorageError(Exception):
@@ -73,6 +71,8 @@ class Transaction(Protocol):
     def services(self) -> Services: ...
     @property
     def oauth(self) -> OAuth: ...
+    @property
+    def signing_keys(self) -> SigningKeys: ...
     @property
     def shares(self) -> Shares: ...
     @property

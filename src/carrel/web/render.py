@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from http import HTTPStatus
@@ -108,19 +108,6 @@ class Renderer:
             return self.page(connection, f"{status}.html", status=status, **values)
         except TemplateNotFound:
             return self.page(connection, "error.html", status=status, **values)
-
-    def oauth_confirmation(
-        self, connection: Connection, visitor: Caller, description: str, scopes: Sequence[str]
-    ) -> Response:
-        """Return the page that asks whether a server may know who is visiting it."""
-        return self.page(
-            connection,
-            "oauth.html",
-            user=self.person(visitor),
-            description=description,
-            scopes=list(scopes),
-            action=facts_of(connection.scope).url,
-        )
 
     def person(self, caller: Caller) -> Person:
         """Return the signed-in user for templates."""

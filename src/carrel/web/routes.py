@@ -11,6 +11,7 @@ from carrel.web import (
     metrics,
     pending,
     proxy_errors,
+    security,
     servers,
     services,
     shares,
@@ -65,6 +66,7 @@ def web_routes() -> list[Endpoint]:
         shares.accept_invitation,
         user_redirect.user_redirect,
         proxy_errors.proxy_error,
+        security.report_violation,
         static_files.static_file,
         static_files.logo,
     ]

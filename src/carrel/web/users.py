@@ -26,7 +26,7 @@ from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.lib.urls import with_arguments
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.web.forms import Problems, lines, read_form, text, texts
 from carrel.web.menu import sections
 from carrel.web.paging import clamp, pager

@@ -27,7 +27,8 @@ class Ask:
     """Sent as JSON; bytes as they are."""
     headers: Mapping[str, str] = field(default_factory=dict)
     keep: Mapping[str, str] = field(default_factory=dict)
-    """Name → where the value is in the reply's JSON, with dots (`token`, `0.name`)."""
+    """Name → where the value is: in the reply's JSON, with dots (`token`, `0.name`), or in its redirect
+    (`location?code`)."""
     until: tuple[str, Any] | None = None
     """Ask again until this aspect of the reply has this value."""
 

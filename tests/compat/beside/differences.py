@@ -7,60 +7,12 @@ A difference that no row allows fails the comparison, and so does a row that all
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import cache
-
 from tests.compat.beside.asking import Ask, Case
+from tests.compat.beside.difference import ANYTHING, Difference
+from tests.compat.beside.server_differences import OF_SERVERS
 
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One row; patterns are those of file names, several in a line are separated by ` | `."""
-
-    what: str
-    why: str
-    aspects: str
-    """Which aspects of a reply may differ."""
-    asks: str = "*"
-    """Which requests it concerns, as `METHOD PATH`."""
-    cases: str = "*"
-    who: str = "*"
-
-    def allows(self, case: Case, ask: Ask, aspect: str) -> bool:
-        """Tell whether this row allows that an aspect of a reply differs."""
-        return (
-            _fits(self.aspects, aspect)
-            and _fits(self.asks, ask.label)
-            and _fits(self.cases, case.name)
-            and _fits(self.who, ask.who)
-        )
-
-
-@cache
-def _patterns(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(" | "))
-
-
-def _fits(patterns: str, text: str) -> bool:
-    return any(fnmatchcase(text, pattern) for pattern in _patterns(patterns))
-
-
-_ANYTHING = "status | body | json* | header.* | cookie.* | event*"
-
-#: JupyterHub has it, Carrel will: rows go when the endpoints come.
-NOT_YET: tuple[Difference, ...] = (
-    Difference("Moving the proxy: `PATCH /proxy`", "", _ANYTHING, "PATCH /proxy"),
-    Difference(
-        "Reports of broken page policies: `/hub/security/csp-report`",
-        "",
-        _ANYTHING,
-        "* /hub/security/csp-report",
-    ),
-)
-
-#: What stays as it is.
-ON_PURPOSE: tuple[Difference, ...] = (
+ROWS: tuple[Difference, ...] = (
+    *OF_SERVERS,
     Difference(
         "Every reply has `Referrer-Policy`, `X-Content-Type-Options` and `X-Request-Id`; none has `Server`",
         "They protect, and lead to the line in the log; which software answers is nobody's business.",
@@ -81,7 +33,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "`HEAD` is answered like `GET`, without the body; JupyterHub answers 405",
         "RFC 9110, section 9.1: every server supports both.",
-        _ANYTHING,
+        ANYTHING,
         "HEAD *",
     ),
     Difference(
@@ -99,7 +51,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "A cookie alone does not read the API: it takes the XSRF token, or the browser's word for a visit",
         "JupyterHub asks for it only where the browser says that a script sent the request.",
-        _ANYTHING,
+        ANYTHING,
         "GET *",
         who="ada's cookie",
     ),
@@ -112,13 +64,13 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "A bad token beside a good cookie is nobody's",
         "Who means to be a program with few rights must not get all those of a person.",
-        _ANYTHING,
+        ANYTHING,
         cases="a bad token beside a good cookie",
     ),
     Difference(
         "`auth` in the body counts beside a cookie that lacks its XSRF token",
         "The password is proof enough, and the cookie adds nothing.",
-        _ANYTHING,
+        ANYTHING,
         "POST /users/ada/tokens",
         "log in by the body beside a token",
         "ada's cookie",
@@ -138,7 +90,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "make users: * | names that are no texts | make admins | change a user: * | change a user who*"
         " | make a token: * | make a service: a * | make a service: an unknown key"
         " | make a service: bad UTF-8 | a server, refused* | a server, changed*"
-        " | a server, named, with odd bodies | a server, reported active"
+        " | a server, named, with odd bodies | a server, reported active | another proxy, refused"
         " | a server, of a user reported active | shut down, refused | groups | every method*"
         " | shares, a body: *",
     ),
@@ -147,7 +99,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
         " text for a list of its letters, bytes that are no UTF-8, `true` for 1, a number as note, a date"
         " in words",
         "They are mistakes, and what comes of them surprises.",
-        _ANYTHING,
+        ANYTHING,
         cases="names of bad UTF-8 | names that are no texts | make admins"
         " | make a token: a number for the note"
         " | make a token: true for the expiry | make a token: a list | a server, of a user reported active"
@@ -171,7 +123,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "A token makes no service that may do more than the token, though its owner may",
         "Its holder would get what the token was kept from.",
-        _ANYTHING,
+        ANYTHING,
         "* /services/made",
         "make services with few rights",
         "service maker",
@@ -193,31 +145,31 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "A slash at the end of a path changes nothing; JupyterHub finds nothing there, or an empty name",
         "It is the same thing to whoever typed it.",
-        _ANYTHING,
+        ANYTHING,
         "* /users/ | * /user/ | * /users/nemo/ | * /users/nemo/tokens/",
     ),
     Difference(
         "A name in the path with a slash leads nowhere, for no user may have it",
         "Proxies read `%2F` as a slash.",
-        _ANYTHING,
+        ANYTHING,
         "* /users/a%2Fb*",
     ),
     Difference(
         "A user made by `POST /users/NAME` gets the name as log-in would write it, in small letters",
         "JupyterHub makes a user who can never log in.",
-        _ANYTHING,
+        ANYTHING,
         cases="a name in capitals",
     ),
     Difference(
         "Changing a user's name to the one that it is changes nothing",
         "JupyterHub takes the name away.",
-        _ANYTHING,
+        ANYTHING,
         cases="change a user: the same name",
     ),
     Difference(
         "A token that may do less than an admin makes no admins, though its owner is one",
         "Its holder would get what the token was kept from.",
-        _ANYTHING,
+        ANYTHING,
         "* /users/changer",
         "change a user: as who may make users",
     ),
@@ -262,7 +214,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "`/health` refuses other methods as the rest of the API does",
         "It is a page of JupyterHub's, with a form's rules.",
-        _ANYTHING,
+        ANYTHING,
         "* /health",
         "every method, /health *",
     ),
@@ -295,9 +247,9 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "shares, what the owner has not got",
     ),
     Difference(
-        "A scope that is taken back may be named without its filter",
+        "A scope that is taken back may be named without its filter, and with a foreign one is refused",
         "JupyterHub takes nothing then, and does not say so.",
-        "json.scopes",
+        "status | json*",
         "PATCH /shares/sharer/",
         "shares, a scope without its filter, taken",
     ),
@@ -321,73 +273,11 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "a server, from start to stop",
     ),
     Difference(
-        "A name that a server cannot have is refused with the rule",
-        "Whoever typed it wants to know what would do.",
-        "json.message",
-        "POST * | PUT * | PATCH *",
-        "a server, with the bad name * | a server, called * | a server, changed by a bad name",
-    ),
-    Difference(
-        "What a server is called is kept in Unicode's composed form",
-        "The same letters are then the same text; JupyterHub checks that form and keeps the other.",
-        "json*.display_name",
-        cases="a server, called an accent in two parts",
-    ),
-    Difference(
-        "Replies to `PATCH` of a server name no charset",
-        "JSON has none (RFC 8259).",
-        "header.content-type",
-        "PATCH /users/*/server*",
-    ),
-    Difference(
-        "Options that were changed are shown by the next request, too",
-        "JupyterHub asks an object in its memory.",
-        "json.user_options.*",
-        "GET /users/*/server*",
-        "a server, changed by * | a server, the default one, before it ever ran",
-    ),
-    Difference(
-        "A request changes all that it names or nothing",
-        "JupyterHub renames the server and then refuses the options.",
-        _ANYTHING,
-        "GET *",
-        "a server, changed by a good name and bad options",
-    ),
-    Difference(
-        "Giving a server another name takes the right to start a server of that name",
-        "Else a token for one server could take the place of another.",
-        _ANYTHING,
-        "PATCH *",
-        "a server, with a scope for one",
-        "lab alone",
-    ),
-    Difference(
-        "A default server is there, whatever became of the one before",
-        "JupyterHub answers 404 for one that was renamed, until somebody starts it.",
-        _ANYTHING,
-        "GET /users/*/server",
-        "a server, changed at rest",
-    ),
-    Difference(
-        "A user is removed with all of their servers",
-        "JupyterHub ends with 500 when there are named ones, and keeps the user.",
-        _ANYTHING,
-        "DELETE /users/srv-*",
-        "a server, *",
-    ),
-    Difference(
-        "The page of a server that does not run is 424 wherever it is shown",
-        "JupyterHub answers 200 where its start would have been watched.",
-        "status",
-        "GET /hub/spawn-pending/*",
-        "a server, on pages",
-    ),
-    Difference(
-        "The way to a start leads on to the server, and keeps no options",
-        "They have been taken; a second start would be another one.",
-        "status | header.location",
-        "GET /hub/spawn/* | GET /hub/user/*",
-        "a server, on pages",
+        "Reports of broken page policies need no XSRF token",
+        "Browsers send none with them.",
+        "status | body",
+        "POST /hub/security/csp-report",
+        who="ada's cookie",
     ),
     Difference(
         "Progress streams have `X-Accel-Buffering: no`",
@@ -428,7 +318,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "Programs that ask for a server without a route are answered 424 whoever they are",
         "They follow no redirect to a log-in page.",
-        _ANYTHING,
+        ANYTHING,
         "GET /hub/user/ada/api/contents",
     ),
     Difference(
@@ -445,13 +335,19 @@ ON_PURPOSE: tuple[Difference, ...] = (
         who="ada's visit",
     ),
     Difference(
+        "Who agrees to a client's wishes after their log-in has ended is sent to log in",
+        "They come back to the same question.",
+        "status | body | header.location",
+        "POST /hub/api/oauth2/authorize*",
+        who="nobody",
+    ),
+    Difference(
         "A form without its token is shown again",
         "It was most often left open for too long.",
         "status | body | header.location",
         "POST /hub/logout | POST /hub/spawn",
     ),
 )
-ROWS = (*NOT_YET, *ON_PURPOSE)
 
 
 def matching(case: Case, ask: Ask, aspect: str) -> list[Difference]:

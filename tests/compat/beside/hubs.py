@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from string import Template
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from tests.compat.beside.asking import NOTHING, Ask, Case
 from tests.compat.beside.normal import Aspects, aspects
@@ -132,7 +133,7 @@ class Side:
             found = aspects(status, headers, body)
             if ask.until is None or found.get(ask.until[0]) == ask.until[1] or time.monotonic() > deadline:
                 for name, where in ask.keep.items():
-                    kept[name] = _value_at(body, where)
+                    kept[name] = _value_at(dict(headers), body, where)
                 return found
             time.sleep(0.05)
 
@@ -228,8 +229,11 @@ def _fill(value: str, kept: dict[str, str]) -> str:
     return Template(value).safe_substitute(kept)
 
 
-def _value_at(body: bytes, where: str) -> str:
-    """Return what a reply has at a dotted path, or a word that fits nothing."""
+def _value_at(headers: dict[str, str], body: bytes, where: str) -> str:
+    """Return what a reply has at a dotted path or in its redirect, or a word that fits nothing."""
+    if where.startswith("location?"):
+        query = parse_qs(urlsplit(headers.get("Location", headers.get("location", ""))).query)
+        return query.get(where.removeprefix("location?"), ["nothing-kept"])[0]
     try:
         value = json.loads(body)
         for key in where.split("."):

@@ -59,7 +59,10 @@ def _header(name: str, value: str) -> str:
         return value.lower().replace("; ", ";")
     if name == "location":
         parts = urlsplit(value)
-        query = "&".join(f"{key}={value}" for key, value in parse_qsl(parts.query, keep_blank_values=True))
+        query = "&".join(
+            f"{key}={'<code>' if key == 'code' else value}"
+            for key, value in parse_qsl(parts.query, keep_blank_values=True)
+        )
         return text(parts.path + (f"?{query}" if query else ""))
     return text(value)
 
@@ -116,6 +119,10 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list) and value and not _is_set(path):
         for number, inner in enumerate(value):
             yield from _leaves(f"{path}.{number}", inner)
+    elif path == "json.access_token":
+        yield path, "<secret>"
+    elif path == "json.scope":
+        yield path, sorted(value.split())
     elif isinstance(value, list):
         yield path, sorted(text(str(inner)) for inner in value)
     else:

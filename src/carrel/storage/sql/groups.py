@@ -59,7 +59,7 @@ _OF_NAMES = (
 
 
 class SqlGroups:
-    """See `carrel.storage.repositories.Groups`."""
+    """See `carrel.storage.groups`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -180,7 +180,7 @@ _ACTUAL = {each.value: each for each in Actual}
 
 
 class SqlServers:
-    """See `carrel.storage.repositories.Servers`."""
+    """See `carrel.storage.servers`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column,
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.shares import ShareCode
 from carrel.lib.clock import Timestamp
-from carrel.storage.repositories import ShareFilter
+from carrel.storage.shares import ShareFilter
 from carrel.storage.sql.columns import to_json, to_scopes
 from carrel.storage.sql.engine import Link, Row, Value
 from carrel.storage.sql.shares import OWNERS, SERVER_COLUMNS, narrowed, read_page, shared_server
@@ -54,7 +54,7 @@ _CONDITIONS: Mapping[str, ColumnElement[bool]] = {
 
 
 class SqlShareCodes:
-    """See `carrel.storage.repositories.ShareCodes`."""
+    """See `carrel.storage.shares`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.shares import Receiver, ReceiverKind, Share, SharedServer
 from carrel.lib.clock import Timestamp
-from carrel.storage.repositories import ShareFilter
+from carrel.storage.shares import ShareFilter
 from carrel.storage.sql.columns import to_json, to_scopes
 from carrel.storage.sql.engine import Link, Row, Value
 from carrel.storage.sql.tables import READY, group_members, groups, servers, shares, users
@@ -79,7 +79,7 @@ _CONDITIONS: Mapping[str, ColumnElement[bool]] = {
 
 
 class SqlShares:
-    """See `carrel.storage.repositories.Shares`."""
+    """See `carrel.storage.shares`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -26,6 +26,7 @@ from carrel.storage.sql.services import SqlServices
 from carrel.storage.sql.sessions import SqlSessions
 from carrel.storage.sql.share_codes import SqlShareCodes
 from carrel.storage.sql.shares import SqlShares
+from carrel.storage.sql.signing_keys import SqlSigningKeys
 from carrel.storage.sql.sqlite import SqliteEngine
 from carrel.storage.sql.tokens import SqlTokens
 from carrel.storage.sql.users import SqlUsers
@@ -87,6 +88,10 @@ class SqlTransaction:
     @property
     def share_codes(self) -> SqlShareCodes:
         return SqlShareCodes(self._link)
+
+    @property
+    def signing_keys(self) -> SqlSigningKeys:
+        return SqlSigningKeys(self._link)
 
     @property
     def facts(self) -> SqlFacts:

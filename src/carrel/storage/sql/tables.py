@@ -19,9 +19,11 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    false,
     literal_column,
     or_,
     text,
+    true,
 )
 
 from carrel.domain.servers import Actual, Wanted
@@ -230,7 +232,7 @@ sessions = Table(
     metadata,
     Column("hashed", Text, primary_key=True),
     _user(),
-    Column("session_id", Text, nullable=False),
+    Column("session_id", Text, nullable=False, index=True),
     Column("created", Double, nullable=False),
     Column("expires", Double, nullable=False, index=True),
     Index("ix_sessions_user_id", "user_id"),
@@ -246,6 +248,10 @@ oauth_clients = Table(
     Column("allowed_scopes", Text, nullable=False),
     Column("description", Text, nullable=False),
     Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), index=True),
+    # With defaults, here and below, so that hubs of the release before can add rows.
+    Column("kind", Text, nullable=False, server_default="server", index=True),
+    Column("confirm", Boolean, nullable=False, server_default=true()),
+    Column("other_redirect_uris", Text, nullable=False, server_default="[]"),
 )
 
 oauth_codes = Table(
@@ -262,6 +268,12 @@ oauth_codes = Table(
     Column("expires", Double, nullable=False, index=True),
     Column("code_challenge", Text, nullable=False),
     Column("code_challenge_method", Text, nullable=False),
+    Column("nonce", Text, nullable=False, server_default=""),
+    Column("auth_time", Double, nullable=False, server_default="0"),
+    Column("spent", Boolean, nullable=False, server_default=false()),
+    # Not foreign keys: both are never used twice, and may be gone.
+    Column("token_id", Integer),
+    Column("grant_id", Text),
     Index("ix_oauth_codes_user_id", "user_id"),
 )
 
@@ -328,6 +340,31 @@ service_tokens = Table(
     Column("generated", Boolean, nullable=False),
     UniqueConstraint("prefix", "hashed"),
     sqlite_autoincrement=True,
+)
+
+oauth_grants = Table(
+    "oauth_grants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("hashed", Text, nullable=False),
+    Column(
+        "client_id", ForeignKey("oauth_clients.client_id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    _user(),
+    Column("session_id", Text, index=True),
+    Column("scopes", Text, nullable=False),
+    Column("auth_time", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Column("token_id", Integer, nullable=False),
+    Index("ix_oauth_grants_user_id", "user_id"),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("private", Text, nullable=False),
+    Column("created", Double, nullable=False),
 )
 
 facts = Table(

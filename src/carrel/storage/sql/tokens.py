@@ -63,7 +63,7 @@ _TOUCH = (
 
 
 class SqlTokens:
-    """See `carrel.storage.repositories.Tokens`."""
+    """See `carrel.storage.tokens`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -26,10 +26,10 @@ from carrel.domain.errors import Conflict, NotFound
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
-from carrel.storage.repositories import UserFilter
 from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Contains, Link, OneOf, Row, Value
 from carrel.storage.sql.tables import ACTIVE, READY, group_members, groups, servers, users
+from carrel.storage.users import UserFilter
 
 _SELECT = select(
     users.c.id, users.c.name, users.c.admin, users.c.created, users.c.last_activity, users.c.user_info
@@ -79,7 +79,7 @@ _SORTS: Mapping[str, ColumnElement[Any]] = {
 
 
 class SqlUsers:
-    """See `carrel.storage.repositories.Users`."""
+    """See `carrel.storage.users`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

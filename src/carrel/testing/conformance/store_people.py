@@ -12,7 +12,7 @@ from carrel.domain.paging import PageRequest
 from carrel.domain.servers import Actual, Wanted
 from carrel.domain.tokens import Session
 from carrel.storage.base import Store
-from carrel.storage.repositories import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.conformance.store_records import (
     NAMES,
     NOW,
@@ -241,6 +241,8 @@ class TokensConformance:
                 await tx.sessions.add(session)
         async with store.write() as tx:
             assert await tx.sessions.find("hash1") == made[1]
+            assert await tx.sessions.with_id("sid1") == made[1]
+            assert await tx.sessions.with_id("nobody's") is None
             assert await tx.sessions.purge(NOW) == 1
             assert await tx.sessions.delete("hash1")
             assert not await tx.sessions.delete("hash1")

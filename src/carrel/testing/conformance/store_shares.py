@@ -10,7 +10,7 @@ from carrel.domain.paging import PageRequest
 from carrel.domain.servers import Actual, Wanted
 from carrel.domain.shares import Receiver, Share, ShareCode, SharedServer
 from carrel.storage.base import Store
-from carrel.storage.repositories import ShareFilter
+from carrel.storage.shares import ShareFilter
 from carrel.testing.conformance.store_records import NOW, add_server, add_user
 
 ALL = PageRequest()

@@ -10,6 +10,7 @@ from tests.compat.beside.cases import (
     lists,
     methods,
     named_servers,
+    oauth,
     pages,
     servers,
     services,
@@ -19,7 +20,8 @@ from tests.compat.beside.cases import (
 )
 
 _NOUNS = (
-    identity, hub, users, lists, tokens, servers, named_servers, services, shares, groups, pages, methods
-)  # fmt: skip
+    *(identity, hub, users, lists, tokens, servers, named_servers),
+    *(services, shares, groups, pages, oauth, methods),
+)
 #: Every case.
 CASES: tuple[Case, ...] = tuple(case for noun in _NOUNS for case in noun.CASES) + users.LAST
