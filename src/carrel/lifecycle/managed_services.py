@@ -56,9 +56,13 @@ class ManagedServices:
     async def _end_forgotten(self) -> None:
         peers = self._ctx.peers
         owners = frozenset({peers.owner, *(hub.owner for hub in peers.others)})
-        for name, process in await asyncio.to_thread(forgotten, self._ctx.hub.hub_id, self._names, owners):
-            _log.warning("Service %s is gone and its process %d still runs: ending it", name, process.pid)
-            await end(process, name)
+        try:
+            found = await asyncio.to_thread(forgotten, self._ctx.hub.hub_id, self._names, owners)
+            for name, process in found:
+                _log.warning("Service %s is gone and its process %d still runs: ending it", name, process.pid)
+                await end(process, name)
+        except Exception:
+            _log.exception("What is left of services that are no more could not be ended")
 
     async def stop(self) -> None:
         """End them and let another hub take over; never fails."""

@@ -147,7 +147,10 @@ def labelled(hub_id: str) -> Iterator[tuple[Process, Mapping[str, str]]]:
         # What a service starts inherits its labels, and ends with its group.
         if env.get(HUB_LABEL) == hub_id and env.get(PID_LABEL) == str(pid) and SERVICE_LABEL in env:
             process = find(pid)
-            if process is not None and is_alive(process):
+            # Looked at once more: the number may have become another's meanwhile.
+            if process is not None and is_alive(
+                process, {HUB_LABEL: hub_id, SERVICE_LABEL: env[SERVICE_LABEL]}
+            ):
                 yield process, env
 
 
