@@ -6,7 +6,7 @@ SEEDS ?= 1000
 FROM ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check chaos replicas sim bench bench-leaks bench-proxy
+.PHONY: help run test check chaos replicas sim bench bench-api bench-leaks bench-proxy
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench-leaks: ## ten minutes of hostile traffic at the data plane: make bench-lea
 
 bench-proxy: ## measure carrel-proxy beside other proxies: make bench-proxy [ARGS="--only carrel get"]
 	@dev/bench-proxy.sh $(ARGS)
+
+bench-api: ## measure the API's speed beside JupyterHub: make bench-api [ARGS="--only carrel 100k"]
+	@dev/bench-api.sh $(ARGS)
 
 bench: ## measure Carrel beside JupyterHub: make bench [ARGS=--quick]
 	@dev/bench.sh $(ARGS)

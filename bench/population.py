@@ -5,52 +5,113 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tests.rigs.systems import System
 
-USERS = 10_000
-RUNNING = 1_000
+#: Adds rows to a table; the names of the columns are the first row's.
+Insert = Callable[[str, Iterable[Mapping[str, object]]], None]
+
+_FEW = 1000
 
 
-def populate(system: System, directory: Path, port: int) -> None:
-    """Add users, the first of whom have running servers behind `port`; the hub made its tables and ended."""
-    fill = _fill_carrel if system.is_carrel else _fill_jupyterhub
-    name = "carrel.sqlite" if system.is_carrel else "jupyterhub.sqlite"
-    with closing(sqlite3.connect(directory / name)) as database, database:
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many users there are, how many of them have a running server, and how many are in a group."""
+
+    users: int = 10_000
+    running: int = 1_000
+    members: int = 0
+
+    def ids(self, last: int) -> range:
+        """Return the users' ids when the last one before them is `last`."""
+        return range(last + 1, last + 1 + self.users)
+
+
+def name_of(number: int) -> str:
+    """Return the name of the user with an id."""
+    return f"old-{number}"
+
+
+def database_of(system: System) -> str:
+    """Return the name of a hub's own database file."""
+    return "carrel.sqlite" if system.is_carrel else "jupyterhub.sqlite"
+
+
+def populate(system: System, directory: Path, port: int, size: Size | None = None) -> None:
+    """Add users, some of whom have running servers behind `port`; the hub made its tables and ended."""
+    size = size or Size()
+    with closing(sqlite3.connect(directory / database_of(system))) as database, database:
         (last,) = database.execute("SELECT coalesce(max(id), 0) FROM users").fetchone()
-        fill(database, range(last + 1, last + 1 + USERS), port)
+
+        def insert(table: str, rows: Iterable[Mapping[str, object]]) -> None:
+            rows = iter(rows)
+            while some := list(islice(rows, _FEW)):
+                marks = ", ".join("?" * len(some[0]))
+                statement = f"INSERT INTO {table} ({', '.join(some[0])}) VALUES ({marks})"
+                database.executemany(statement, [tuple(row.values()) for row in some])
+
+        if system.is_carrel:
+            fill_carrel(insert, size, size.ids(last), port)
+        else:
+            _fill_jupyterhub(insert, size, size.ids(last), port)
+            _give_usual_role(database)
 
 
-def _fill_carrel(database: sqlite3.Connection, ids: range, port: int) -> None:
+def point_at(system: System, directory: Path, port: int) -> None:
+    """Have the running servers behind another port."""
+    with closing(sqlite3.connect(directory / database_of(system))) as database, database:
+        if system.is_carrel:
+            database.execute("UPDATE servers SET url = ? WHERE url <> ''", (f"http://127.0.0.1:{port}",))
+        else:
+            database.execute("UPDATE servers SET port = ? WHERE base_url LIKE '/user/%'", (port,))
+
+
+def fill_carrel(insert: Insert, size: Size, ids: range, port: int) -> None:
+    """Add the rows of Carrel's tables; a boolean is one on every database."""
     now = time.time()
-    people = [(number, f"old-{number}", f"old-{number}", 0, now, now) for number in ids]
-    columns = "id, name, folded, admin, created, last_activity"
-    database.executemany(f"INSERT INTO users ({columns}) VALUES (?, ?, ?, ?, ?, ?)", people)
+    user = {"admin": False, "created": now}
+    people = (
+        user | {"id": n, "name": name_of(n), "folded": name_of(n), "last_activity": now - n} for n in ids
+    )
+    insert("users", people)
     row = {
-        "user_id": 0, "name": "", "created": now, "wanted": "running", "actual": "running", "version": 4,
+        "name": "", "created": now, "wanted": "running", "actual": "running", "version": 4,
         "wanted_generation": 1, "generation": 1, "fence": 2, "state": json.dumps({"running": True}),
         "user_options": "{}", "display_name": "", "url": f"http://127.0.0.1:{port}", "started": now,
         "last_activity": now,
     }  # fmt: skip
-    _insert(database, "servers", [row | {"user_id": number} for number in ids[:RUNNING]])
+    insert("servers", (row | {"user_id": n} for n in spread(ids, size.running)))
+    if size.members:
+        insert("groups", [{"id": n, "name": f"course-{n}", "properties": "{}"} for n in range(1, 21)])
+        members = spread(ids, size.members)
+        insert("group_members", ({"group_id": 1 + n % 20, "user_id": n} for n in members))
 
 
-def _fill_jupyterhub(database: sqlite3.Connection, ids: range, port: int) -> None:
+def _fill_jupyterhub(insert: Insert, size: Size, ids: range, port: int) -> None:
     now = time.strftime("%Y-%m-%d %H:%M:%S.000000", time.gmtime())
     user = {"admin": 0, "created": now, "last_activity": now}
-    people = [user | {"id": n, "name": f"old-{n}", "cookie_id": f"cookie-{n}"} for n in ids]
-    _insert(database, "users", people)
+    insert("users", (user | {"id": n, "name": name_of(n), "cookie_id": f"cookie-{n}"} for n in ids))
     server = {"proto": "http", "ip": "127.0.0.1", "port": port, "cookie_name": "c"}
-    running = ids[:RUNNING]
-    _insert(database, "servers", [server | {"id": n, "base_url": f"/user/old-{n}/"} for n in running])
+    running = spread(ids, size.running)
+    insert("servers", (server | {"id": n, "base_url": f"/user/{name_of(n)}/"} for n in running))
     spawner = {"state": json.dumps({"running": True}), "name": "", "started": now, "last_activity": now}
     spawner |= {"user_options": "{}"}
-    _insert(database, "spawners", [spawner | {"id": n, "user_id": n, "server_id": n} for n in running])
+    insert("spawners", (spawner | {"id": n, "user_id": n, "server_id": n} for n in running))
 
 
-def _insert(database: sqlite3.Connection, table: str, rows: list[dict[str, object]]) -> None:
-    names = list(rows[0])
-    statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-    database.executemany(statement, [tuple(row[name] for name in names) for row in rows])
+def _give_usual_role(database: sqlite3.Connection) -> None:
+    """Let everybody have JupyterHub's role `user`, as who is made over the API has."""
+    database.execute(
+        "INSERT INTO user_role_map (user_id, role_id) SELECT users.id, roles.id FROM users, roles "
+        "WHERE roles.name = 'user' AND users.id NOT IN (SELECT user_id FROM user_role_map)"
+    )
+
+
+def spread(ids: range, count: int) -> Sequence[int]:
+    """Return `count` of the ids, equally far from each other."""
+    return ids[:: len(ids) // count][:count] if count else ids[:0]

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from carrel.app.web_app import build_web_app
+from carrel.domain.services import Service
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.api.rig import client_of
 
@@ -18,10 +19,12 @@ Clients = dict[str, httpx.AsyncClient]
 @pytest.fixture
 async def hub() -> AsyncIterator[TrialHub]:
     """A running hub with ada, whose server runs and who is in class, bea, and root, who is an admin."""
-    async with open_test_hub() as hub:
+    async with open_test_hub(allow_named_servers=True) as hub:
         for name in ("ada", "bea", "root"):
             await hub.make_user(name, admin=name == "root")
         await hub.make_group("class", "ada")
+        async with hub.ctx.store.write() as tx:
+            await tx.services.put(Service(0, "board", url="http://127.0.0.1:1", from_config=False))
         await hub.start("ada")
         yield hub
 

@@ -165,7 +165,7 @@ BAD = (
     ),
     ("POST", "/users/ada/activity", '{"last_activity": "2999-01-01T00:00:00Z"}', "future"),
     ("POST", "/users/bea/server", "{", "Invalid JSON in body of request"),
-    ("POST", "/users/bea/server", "[1]", "JSON object"),
+    ("POST", "/users/bea/server", "[1]", "object"),
     ("POST", "/users/bea/server", '{"user_options": 3}', "user_options"),
     ("DELETE", "/users/ada/server", '{"remove": true}', "default server"),
     ("POST", "/users/ada/tokens", '{"expires_in": "soon"}', "expires_in"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +15,18 @@ from tests.api.rig import API, client_of
 
 CALLERS = ("nobody", "stranger", "bea", "server", "ada", "root")
 MOMENT = {"last_activity": "2020-01-01T00:00:00Z"}
+Row = tuple[str, str, Any, tuple[int, ...]]
+
+
+def _server_rows(path: str, statuses: tuple[int, ...]) -> Iterator[Row]:
+    """Yield what may be asked of a server, and how who may ask is answered: ada and root."""
+    for method, status in zip(("GET", "POST", "PUT", "PATCH", "DELETE"), statuses, strict=True):
+        body: Any = {"user_options": {}} if method == "PATCH" else None
+        yield method, path, body, (403, 403, 404, 403, status, status)
+
+
 #: Method, path and body; then the status for each of CALLERS.
-TABLE: tuple[tuple[str, str, Any, tuple[int, ...]], ...] = (
+TABLE: tuple[Row, ...] = (
     ("GET", "/", None, (200, 200, 200, 200, 200, 200)),
     ("GET", "/health", None, (200, 200, 200, 200, 200, 200)),
     ("GET", "/openapi.json", None, (200, 200, 200, 200, 200, 200)),
@@ -33,6 +44,11 @@ TABLE: tuple[tuple[str, str, Any, tuple[int, ...]], ...] = (
     ("GET", "/users/ada/server", None, (403, 403, 404, 403, 200, 200)),
     ("POST", "/users/ada/server", None, (403, 403, 404, 403, 400, 400)),
     ("DELETE", "/users/ada/server", None, (403, 403, 404, 403, 204, 204)),
+    ("PUT", "/users/ada/server", None, (403, 403, 404, 403, 409, 409)),
+    ("PATCH", "/users/ada/server", {"user_options": {}}, (403, 403, 404, 403, 400, 400)),
+    *_server_rows("/users/ada/servers/", (200, 400, 409, 400, 204)),
+    *_server_rows("/users/ada/servers/lab", (404, 201, 201, 404, 404)),
+    ("GET", "/users/ada/servers/lab/progress", None, (403, 403, 404, 403, 404, 404)),
     ("GET", "/users/ada/server/progress", None, (403, 403, 404, 403, 200, 200)),
     ("GET", "/users/ada/tokens", None, (403, 403, 404, 403, 200, 200)),
     ("POST", "/users/ada/tokens", None, (403, 403, 403, 403, 201, 201)),
@@ -48,7 +64,40 @@ TABLE: tuple[tuple[str, str, Any, tuple[int, ...]], ...] = (
     ("POST", "/groups/class/users", {"users": ["bea"]}, (403, 403, 403, 403, 403, 200)),
     ("DELETE", "/groups/class/users", {"users": ["ada"]}, (403, 403, 403, 403, 403, 200)),
     ("PUT", "/groups/class/properties", {"a": 1}, (403, 403, 403, 403, 403, 200)),
+    ("GET", "/shares/ada", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/shares/ada/", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/shares/ada/lab", None, (403, 403, 404, 403, 404, 404)),
+    ("POST", "/shares/ada/", {"user": "bea"}, (403, 403, 403, 403, 403, 200)),
+    ("POST", "/shares/ada/lab", {"user": "bea"}, (403, 403, 403, 403, 403, 404)),
+    ("PATCH", "/shares/ada/", {"user": "bea"}, (403, 403, 403, 403, 403, 200)),
+    ("PATCH", "/shares/ada/lab", {"user": "bea"}, (403, 403, 403, 403, 403, 404)),
+    ("DELETE", "/shares/ada/", None, (403, 403, 403, 403, 403, 204)),
+    ("DELETE", "/shares/ada/lab", None, (403, 403, 403, 403, 403, 404)),
+    ("GET", "/users/ada/shared", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/users/ada/shared/root/", None, (403, 403, 404, 403, 404, 404)),
+    ("GET", "/users/ada/shared/root/lab", None, (403, 403, 404, 403, 404, 404)),
+    ("DELETE", "/users/ada/shared/root/", None, (403, 403, 404, 403, 404, 404)),
+    ("DELETE", "/users/ada/shared/root/lab", None, (403, 403, 404, 403, 404, 404)),
+    ("GET", "/groups/class/shared", None, (403, 403, 403, 403, 403, 200)),
+    ("GET", "/groups/class/shared/root/", None, (403, 403, 403, 403, 403, 404)),
+    ("GET", "/groups/class/shared/root/lab", None, (403, 403, 403, 403, 403, 404)),
+    ("DELETE", "/groups/class/shared/root/", None, (403, 403, 403, 403, 403, 404)),
+    ("DELETE", "/groups/class/shared/root/lab", None, (403, 403, 403, 403, 403, 404)),
+    ("GET", "/share-codes/ada", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/share-codes/ada/", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/share-codes/ada/lab", None, (403, 403, 404, 403, 404, 404)),
+    ("POST", "/share-codes/ada/", None, (403, 403, 403, 403, 403, 200)),
+    ("POST", "/share-codes/ada/lab", None, (403, 403, 403, 403, 403, 404)),
+    ("DELETE", "/share-codes/ada/", None, (403, 403, 403, 403, 403, 204)),
+    ("DELETE", "/share-codes/ada/lab", None, (403, 403, 403, 403, 403, 404)),
     ("POST", "/users/ada/admin-access", None, (403, 403, 404, 403, 403, 403)),
+    ("GET", "/services", None, (403, 403, 403, 403, 403, 200)),
+    ("GET", "/services/board", None, (403, 403, 403, 403, 403, 200)),
+    ("GET", "/services/ghost", None, (403, 403, 403, 403, 403, 404)),
+    ("POST", "/services/new", {"admin": False}, (403, 403, 403, 403, 403, 201)),
+    ("POST", "/services/board", {"admin": False}, (403, 403, 403, 403, 403, 409)),
+    ("DELETE", "/services/board", None, (403, 403, 403, 403, 403, 200)),
+    ("DELETE", "/services/ghost", None, (403, 403, 403, 403, 403, 404)),
     ("GET", "/authorizations/token/0000", None, (403, 403, 404, 404, 404, 404)),
     ("POST", "/authorizations/token", None, (404, 404, 404, 404, 404, 404)),
     ("POST", "/authorizations/token/0000", None, (404, 404, 404, 404, 404, 404)),
@@ -57,12 +106,15 @@ TABLE: tuple[tuple[str, str, Any, tuple[int, ...]], ...] = (
     ("POST", "/shutdown", None, (403, 403, 403, 403, 403, 202)),
     ("GET", "/proxy", None, (403, 403, 403, 403, 403, 200)),
     ("POST", "/proxy", None, (403, 403, 403, 403, 403, 200)),
+    ("PATCH", "/proxy", {}, (403, 403, 403, 403, 403, 200)),
 )
 
 #: What says nothing to who cannot say who they are.
 MUTE = {(method, path) for method, path, *_ in TABLE if path == "/user" or "authorizations" in path} | {
     ("POST", "/users/ada/tokens")
 }
+#: Said in other words.
+OTHERS = {("GET", "/metrics"): "Access to metrics requires scope 'read:metrics'"}
 #: What stands for the parts of a path, the longer ones first.
 PARTS = {
     "{name:str}/{value:str}": "jupyterhub-hub-login/0000",
@@ -70,6 +122,9 @@ PARTS = {
     "{secret:str}": "0000",
     "{token_id:str}": "a1",
     "{group:str}": "class",
+    "{owner:str}": "root",
+    "{server:str}": "lab",
+    "{service:str}": "board",
     "{name:str}": "ada",
 }
 
@@ -88,9 +143,8 @@ async def test_who_may_do_what(
         assert reply.json()["status"] == reply.status_code
         assert reply.headers["content-type"].startswith("application/json")
     if caller in ("nobody", "stranger") and reply.status_code == 403:
-        assert reply.json()["message"] == (
-            None if (method, path) in MUTE else "Missing or invalid credentials."
-        )
+        usual = OTHERS.get((method, path), "Missing or invalid credentials.")
+        assert reply.json()["message"] == (None if (method, path) in MUTE else usual)
 
 
 def _endpoints() -> list[tuple[str, str, tuple[str, ...]]]:
@@ -129,6 +183,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/groups/{group:str}/users"): {"users": ["bea"]},
     ("DELETE", "/groups/{group:str}/users"): {"users": ["ada"]},
     ("PUT", "/groups/{group:str}/properties"): {},
+    ("PATCH", "/proxy"): {},
 }
 
 
@@ -175,7 +230,11 @@ async def test_each_scope_it_names_will_do(
 
 
 #: Endpoints that answer with what a filter leaves, or make what it names; all others refuse the wrong filter.
-FILTERED: dict[tuple[str, str], str] = {("GET", "/users"): "ada", ("GET", "/groups"): "class"}
+FILTERED: dict[tuple[str, str], str] = {
+    ("GET", "/users"): "ada",
+    ("GET", "/groups"): "class",
+    ("GET", "/services"): "board",
+}
 
 
 @pytest.mark.parametrize("condition", ["user=bea", "group=other", "server=bea/", "service=ada"])
@@ -204,18 +263,20 @@ async def test_a_scope_for_others_is_refused(
     assert group.members == ("ada",)
 
 
-@pytest.mark.parametrize("condition", ["user=ada", "group=class"])
+@pytest.mark.parametrize("condition", ["user=ada", "group=class", "service=board"])
 @pytest.mark.parametrize(("method", "path", "scopes"), _endpoints())
 async def test_a_scope_for_the_right_one_will_do(
     hub: TrialHub, method: str, path: str, scopes: tuple[str, ...], condition: str
 ) -> None:
     """By name or by the group that ada is in; what is about nobody in particular takes no filter."""
-    if path.endswith("/admin-access"):
+    if path.endswith("/admin-access") or (method, path) == ("GET", "/services"):
         return
     root = (await hub.find("root")).user
     about_group = "{group:str}" in path or (method, path) == ("GET", "/groups")
     about_user = "{name:str}" in path or (method, path) == ("GET", "/users")
-    fits = about_user or (about_group and condition.startswith("group"))
+    kind = condition.partition("=")[0]
+    fits = (about_user and kind != "service") or (about_group and kind == "group")
+    fits = fits or ("{service:str}" in path and kind == "service")
     method, url, body = _request(method, path)
     for scope in scopes:
         token = await hub.token_of(root, f"{scope}!{condition}")

@@ -32,6 +32,15 @@ USER_FIELDS = {
     "auth_state": "admin:auth_state",
 }
 GROUP_FIELDS = {"users": "read:groups", "properties": "read:groups", "roles": "read:roles:groups"}
+#: Path, the scopes of which one must do, and what kind of thing it is about.
+READS = (
+    ("/users/{}/server", "read:servers", "server"),
+    ("/users/{}/tokens", "read:tokens", "user"),
+    ("/users/{}/shared", "read:users:shares", "user"),
+    ("/shares/{}", "read:shares", "user"),
+    ("/shares/{}/", "read:shares", "server"),
+    ("/share-codes/{}/", "read:shares", "server"),
+)
 #: Method, path, body, the scopes of which one must do, and what kind of thing it is about.
 WRITES: tuple[tuple[str, str, Any, str, str], ...] = (
     ("POST", "/users/{}/activity", MOMENT, "users:activity", "user"),
@@ -39,6 +48,9 @@ WRITES: tuple[tuple[str, str, Any, str, str], ...] = (
     ("DELETE", "/users/{}/server", None, "delete:servers", "server"),
     ("PATCH", "/users/{}", {}, "admin:users", "user"),
     ("DELETE", "/users/{}", None, "delete:users", "user"),
+    ("POST", "/share-codes/{}/", {}, "shares", "server"),
+    ("DELETE", "/share-codes/{}/", None, "shares", "server"),
+    ("DELETE", "/shares/{}/", None, "shares", "server"),
     ("POST", "/groups/{}/users", {"users": []}, "groups", "group"),
     ("DELETE", "/groups/{}/users", {"users": ["ada"]}, "groups", "group"),
     ("PUT", "/groups/{}/properties", {}, "groups", "group"),
@@ -88,9 +100,9 @@ async def _check_users(client: httpx.AsyncClient, world: World, held: set[Atom])
                 assert (field in model) == world.may(held, needed, "user", name), (name, field)
             if "groups" in model:
                 assert set(model["groups"]) == world.groups_of(name)
-        for path, needed, kind in (("server", "read:servers", "server"), ("tokens", "read:tokens", "user")):
-            reply = await client.get(f"{API}/users/{name}/{path}")
-            assert (reply.status_code == 200) == _holds(world, held, needed, kind, name), (name, path)
+        for path, needed, kind in READS:
+            reply = await client.get(API + path.format(name))
+            assert (reply.status_code == 200) == _holds(world, held, needed, kind, name), path.format(name)
 
 
 async def _check_groups(client: httpx.AsyncClient, world: World, held: set[Atom]) -> None:
@@ -106,6 +118,8 @@ async def _check_groups(client: httpx.AsyncClient, world: World, held: set[Atom]
             model = reply.json()
             for field, needed in GROUP_FIELDS.items():
                 assert (field in model) == world.may(held, needed, "group", name), (name, field)
+            reply = await client.get(f"{API}/groups/{name}/shared")
+            assert (reply.status_code == 200) == world.may(held, "read:groups:shares", "group", name), name
             assert set(model.get("users", world.members[name])) == world.members[name]
 
 

@@ -56,7 +56,7 @@ def test_every_error_has_its_code_and_lines(error: Exception, code: int) -> None
 
 
 def test_serve_runs_the_hub_with_the_settings(capsys: Output) -> None:
-    Path("jupyterhub_config.py").write_text("c.JupyterHub.port = 9000\nc.JupyterHub.services = []")
+    Path("jupyterhub_config.py").write_text("c.JupyterHub.port = 9000\nc.JupyterHub.upgrade_db = True")
     seen: list[Settings] = []
 
     def run_hub(settings: Settings) -> int:
@@ -67,7 +67,7 @@ def test_serve_runs_the_hub_with_the_settings(capsys: Output) -> None:
     assert seen[0].port == 9000
     log = capsys.readouterr().err
     assert "the configuration is jupyterhub_config.py" in log
-    assert "jupyterhub_config.py:2: JupyterHub.services: not used by this version" in log
+    assert "jupyterhub_config.py:2: JupyterHub.upgrade_db: not used by this version" in log
 
 
 def test_token_prints_the_token_alone(capsys: Output) -> None:

@@ -41,21 +41,3 @@ JUPYTERHUB: dict[str, str] = {
     "/authorizations/cookie/{name}": "GET",
     "/authorizations/cookie/{name}/{value}": "GET",
 }
-
-#: Those that are not there yet; an entry that is there has to go.
-MISSING: dict[str, str] = {
-    "/users/{name}/server": "PATCH",
-    "/users/{name}/servers/{server}": "GET POST PUT PATCH DELETE",
-    "/users/{name}/servers/{server}/progress": "GET",
-    "/users/{name}/shared": "GET",
-    "/users/{name}/shared/{owner}/{server}": "GET DELETE",
-    "/groups/{group}/shared": "GET",
-    "/groups/{group}/shared/{owner}/{server}": "GET DELETE",
-    "/shares/{owner}": "GET",
-    "/shares/{owner}/{server}": "GET POST PATCH DELETE",
-    "/share-codes/{owner}": "GET",
-    "/share-codes/{owner}/{server}": "GET POST DELETE",
-    "/services": "GET",
-    "/services/{service}": "GET POST DELETE",
-    "/proxy": "PATCH",
-}

@@ -69,7 +69,8 @@ class Lesson:
 def lesson(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lesson]:
     singleuser: Singleuser = request.param
     directory: Path = tmp_path_factory.mktemp("compat")
-    with HubProcess(under_test(), directory, class_config(directory, singleuser.command())) as hub:
+    config = class_config(directory, singleuser.command()) + "c.JupyterHub.allow_named_servers = True\n"
+    with HubProcess(under_test(), directory, config) as hub:
         yield Lesson(hub, singleuser.program)
 
 
@@ -131,6 +132,45 @@ def test_jupyterlab_knows_its_hub(lesson: Lesson) -> None:
     assert config["hubUser"] == "ada"
     assert config["hubPrefix"] == "/hub/"
     assert config["hubServerUser"] == "ada"
+
+
+@pytest.fixture
+def alike(lesson: Lesson) -> Iterator[dict[str, str]]:
+    """Ada's server gpu and the one of ada-gpu, both running: whose they are, by their paths."""
+    hub, paths = lesson.hub, {"ada": "users/ada/servers/gpu", "ada-gpu": "users/ada-gpu/server"}
+
+    def are_ready() -> bool:
+        return all(hub.api("GET", path, token=lesson.token).json()["ready"] for path in paths.values())
+
+    def others() -> set[int]:
+        return {pid for pid in hub.servers() if _prefix(pid) != "/user/ada/"}
+
+    for name, path in paths.items():
+        hub.visitor().log_in(name, PASSWORD, "/hub/home")
+        assert hub.api("POST", path, token=lesson.token).status in {201, 202}
+    until(are_ready, "both servers to be ready", 60, every=0.2)
+    yield {"ada": "user/ada/gpu/", "ada-gpu": "user/ada-gpu/"}
+    for path in paths.values():
+        hub.api("DELETE", path, token=lesson.token)
+    until(lambda: not others(), "both servers to end", 30)
+
+
+def _prefix(pid: int) -> str:
+    return processes.environment(pid).get("JUPYTERHUB_SERVICE_PREFIX", "")
+
+
+def test_servers_whose_names_are_alike_tell_their_visitors_apart(
+    lesson: Lesson, alike: dict[str, str]
+) -> None:
+    for name, place in alike.items():
+        visitor = lesson.hub.visitor()
+        visitor.log_in(name, PASSWORD, "/hub/home")
+        assert visitor.follow(f"{place}lab").status == 200
+        # The second time by the cookie, whose name is the server's client id.
+        assert visitor.get(f"{place}api/contents").status == 200
+    ada = lesson.hub.visitor()
+    ada.log_in("ada", PASSWORD, "/hub/home")
+    assert ada.follow("user/ada-gpu/lab").status in {403, 404}
 
 
 def test_logging_out_at_the_server_logs_out_of_the_hub(lesson: Lesson) -> None:

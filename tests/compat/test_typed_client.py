@@ -172,6 +172,31 @@ async def test_groups(api: HubApi) -> None:
         await api.call(groups.get("class"))
 
 
+async def test_shares(api: HubApi) -> None:
+    for name in ("rosa", "simon"):
+        await api.call(users.create(name))
+    await api.start_server("rosa")
+    share = await api.call(shares.grant("rosa", user="simon"))
+    assert (share.user.name if share.user else "", share.server.name, share.server.ready) == (
+        "simon",
+        "",
+        True,
+    )
+    assert [found.scopes async for found in api.each(shares.of_server("rosa"))] == [share.scopes]
+    assert [found.scopes async for found in api.each(shares.of_server("rosa", ""))] == [share.scopes]
+    assert len([found async for found in api.each(shares.with_user("simon"))]) == 1
+    await api.call(shares.revoke("rosa", user="simon"))
+    await api.call(shares.revoke_all("rosa"))
+    assert [found async for found in api.each(shares.of_server("rosa", ""))] == []
+    code = await api.call(shares.create_code("rosa", expires_in=600))
+    assert code.code
+    assert code.accept_url == f"/hub/accept-share?code={code.code}"
+    assert [found.id async for found in api.each(shares.codes("rosa"))] == [code.id]
+    await api.call(shares.revoke_codes("rosa", code_id=code.id))
+    assert [found async for found in api.each(shares.codes("rosa", ""))] == []
+    await api.stop_server("rosa")
+
+
 @only_jupyterhub
 async def test_named_servers_shares_and_services(api: HubApi) -> None:
     for name in ("olga", "peter"):

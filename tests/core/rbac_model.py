@@ -7,6 +7,7 @@ slow and has no cleverness to be wrong in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 Atom = tuple[str, str, str]
 """A scope's name, its filter's kind and value; both empty for none."""
@@ -60,13 +61,25 @@ def _closure(name: str, kind: str) -> set[str]:
     found = {name}
     for each in INCLUDES.get(name, "").split():
         # One server says nothing of its owner.
-        if not (kind == "server" and each == "read:users:name"):
+        if not (kind == "server" and each.startswith("read:users")):
             found |= _closure(each, kind)
     return found
 
 
+@dataclass(frozen=True)
+class Gift:
+    """Scopes that were shared of somebody's default server, with a user or a group."""
+
+    owner: str
+    kind: str
+    """`user` or `group`."""
+    receiver: str
+    scopes: tuple[str, ...]
+    """Without filters."""
+
+
 class World:
-    """Users, groups and roles, all in plain sight."""
+    """Users, groups, roles and shares, all in plain sight."""
 
     def __init__(self) -> None:
         self.admins: set[str] = set()
@@ -76,12 +89,24 @@ class World:
         """Role → scopes as written."""
         self.of_user: dict[str, set[str]] = {}
         self.of_group: dict[str, set[str]] = {}
+        self.gifts: list[Gift] = []
 
     def groups_of(self, user: str) -> set[str]:
         return {group for group, members in self.members.items() if user in members}
 
     def held(self, user: str) -> set[Atom]:
-        """Return what a user has: as everybody, by their roles, and by their groups' roles."""
+        """Return what a user has: by roles, and what owners share with them of what those have by roles."""
+        atoms = self.by_roles(user)
+        mine = {("user", user), *(("group", group) for group in self.groups_of(user))}
+        for gift in self.gifts:
+            if (gift.kind, gift.receiver) in mine:
+                owned = self.by_roles(gift.owner)
+                given = expand([f"{scope}!server={gift.owner}/" for scope in gift.scopes], user)
+                atoms |= {atom for atom in given if self.covers(owned, atom)}
+        return atoms
+
+    def by_roles(self, user: str) -> set[Atom]:
+        """Return what a user has as everybody, by their roles, and by their groups' roles."""
         names = set(self.of_user.get(user, ()))
         for group in self.groups_of(user):
             names |= self.of_group.get(group, set())

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from hypothesis import strategies as st
 
 from carrel.domain.roles import Role
+from carrel.domain.shares import Receiver
+from carrel.storage.base import Transaction
 from carrel.testing.hub import TrialHub, open_test_hub
-from tests.core.rbac_model import World
+from tests.core.rbac_model import Gift, World
 
 USERS = ("ada", "bea", "eve", "root")
 GROUPS = ("one", "two")
@@ -17,20 +19,33 @@ ROLES = ("role-a", "role-b", "role-c")
 _FOR_USERS = (
     "admin:users", "users", "list:users", "read:users", "read:users:name", "read:users:groups", "tokens",
     "read:users:activity", "read:roles:users", "delete:users", "servers", "read:servers", "read:tokens",
-    "admin:servers", "access:servers", "users:activity",
+    "admin:servers", "access:servers", "users:activity", "shares", "read:shares", "users:shares",
+    "read:users:shares",
 )  # fmt: skip
 _FOR_GROUPS = ("admin:groups", "groups", "list:groups", "read:groups", "read:groups:name", "delete:groups",
-               "read:roles:groups")  # fmt: skip
+               "read:roles:groups", "groups:shares", "read:groups:shares")  # fmt: skip
 _OWN = [f"{name}!user" for name in _FOR_USERS]
 _BY_GROUP = [f"{name}!group={group}" for name in (*_FOR_USERS, *_FOR_GROUPS) for group in GROUPS]
 _BY_USER = [f"{name}!user={user}" for name in _FOR_USERS for user in USERS]
-_BY_SERVER = [f"{name}!server={user}/" for name in ("servers", "read:servers") for user in USERS]
+#: What one server can be shared with.
+SHARED = ("access:servers", "servers", "read:servers", "admin:servers", "shares", "users")
+_BY_SERVER = [f"{name}!server={user}/" for name in ("servers", "read:servers", "shares") for user in USERS]
 _PLAIN = [*_FOR_USERS, *_FOR_GROUPS, "read:roles", "read:hub", "self"]
 
 #: Scopes as somebody writes them.
 written = st.one_of(*map(st.sampled_from, (_PLAIN, _OWN, _BY_GROUP, _BY_USER, _BY_SERVER)))
 #: The same without names of users, who may be renamed.
 nameless = st.one_of(*map(st.sampled_from, (_PLAIN, _OWN, _BY_GROUP)))
+
+
+_receivers = st.one_of(*map(st.sampled_from, ([("user", u) for u in USERS], [("group", g) for g in GROUPS])))
+_scopes_shared = st.lists(st.sampled_from(SHARED), min_size=1, max_size=2, unique=True)
+gifts = st.builds(
+    lambda owner, receiver, scopes: Gift(owner, receiver[0], receiver[1], tuple(scopes)),
+    st.sampled_from(USERS),
+    _receivers,
+    _scopes_shared,
+)
 
 
 @st.composite
@@ -44,7 +59,23 @@ def worlds(draw: st.DrawFn, scopes: st.SearchStrategy[str] = written) -> World:
     world.roles = {role: draw(st.lists(scopes, max_size=3)) for role in ROLES}
     world.of_user = {user: draw(some_roles) for user in USERS}
     world.of_group = {group: draw(some_roles) for group in GROUPS}
+    # One for each owner and receiver, as in the database.
+    found = draw(st.lists(gifts, max_size=3))
+    world.gifts = list({(gift.owner, gift.kind, gift.receiver): gift for gift in found}.values())
     return world
+
+
+async def _share(tx: Transaction, world: World, now: float) -> None:
+    users = {user.name: user.id for user in await tx.users.named(USERS)}
+    for gift in world.gifts:
+        [server] = await tx.servers.of_users([users[gift.owner]])
+        if gift.kind == "user":
+            receiver = Receiver("user", users[gift.receiver], gift.receiver)
+        else:
+            group = await tx.groups.get(gift.receiver)
+            assert group is not None
+            receiver = Receiver("group", group.id, group.name)
+        await tx.shares.put(server.id, receiver, gift.scopes, now=now)
 
 
 @asynccontextmanager
@@ -62,4 +93,5 @@ async def open_world(world: World) -> AsyncIterator[TrialHub]:
                 await tx.roles.give(role_id, "groups", [g for g in GROUPS if name in world.of_group[g]])
             for caller in callers.values():
                 await tx.servers.create(caller.user.id, "", now=hub.clock.now())
+            await _share(tx, world, hub.clock.now())
         yield hub

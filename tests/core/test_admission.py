@@ -11,7 +11,7 @@ from carrel.core.servers import ask_to_start, ask_to_stop, wait_until_settled, w
 from carrel.core.users import get_user, list_users
 from carrel.domain.errors import Invalid, NotFound, OverLimit, Unavailable
 from carrel.domain.paging import PageRequest
-from carrel.storage.base import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.hub import TrialHub, open_test_hub
 
 
@@ -113,7 +113,7 @@ async def test_named_servers_have_a_limit(limit: Any) -> None:
         await hub.start()
         for name in ("one", "two"):
             await _ask(hub, name)
-        with pytest.raises(Invalid, match="ada has 2 named servers"):
+        with pytest.raises(Invalid, match="User ada already has the maximum of 2 named servers"):
             await _ask(hub, "three")
         await _ask(hub, "two")
         await hub.make_user("root", admin=True)

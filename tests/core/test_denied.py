@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 
 import carrel.core
+from carrel.config.services import ServiceSetting
+from carrel.core.server_records import ServerChanges
+from carrel.core.shares import ShareRequest
 from carrel.core.users import UserChanges
 from carrel.domain.errors import Forbidden, NotFound
 from carrel.domain.paging import PageRequest
 from carrel.domain.scope_catalog import METASCOPES, SCOPES
-from carrel.storage.base import UserFilter
+from carrel.domain.services import Service
+from carrel.storage.users import UserFilter
 from carrel.testing.hub import TrialHub
 
 PAGE = PageRequest()
@@ -26,12 +30,22 @@ FREE = {
     "login.log_out": "everybody may end their own session",
     "users.get_self": "everybody may know who they are",
     "users.owner_of_token": "who has a token may know whose it is",
+    "services.get_self": "everybody may know who they are",
+    "services.list_accessible": "shows what the caller's access scopes open",
     "oauth.require_access": "asks for the scopes of the client, see test_groups.py",
-    "oauth.issue_code": "comes after require_access",
+    "share_codes.look_at_code": "who knows a code is invited",
+    "share_codes.accept_code": "who knows a code is invited",
+    "consent.allowed_scopes": "says what a client may ask for, and nothing of anybody",
+    "consent.issue_code": "comes after oauth.require_access",
+    "consent.needs_consent": "looks at the caller's own tokens",
+    "consent.offered_scopes": "says what the caller holds",
+    "consent.signed_in_at": "looks at the caller's own session",
+    "openid.user_info": "who has a token for it may know whose it is, see test_openid.py",
 }
 #: All others, with arguments that are about ada, her server or her class.
 GUARDED: dict[str, tuple[Any, ...]] = {
     "activity_reports.report": ("ada", None, {}),
+    "applications.list_holdings": ("ada",),
     "groups.list_groups": (PAGE,),
     "groups.get_group": ("class",),
     "groups.create_groups": (["fresh"],),
@@ -41,10 +55,30 @@ GUARDED: dict[str, tuple[Any, ...]] = {
     "groups.set_properties": ("class", {}),
     "routes.list_routes": (),
     "routes.repair": (),
+    "routes.move_proxy": ("http://127.0.0.1:1",),
+    "server_records.create_server": ("ada", "lab"),
+    "server_records.change_server": ("ada", "", ServerChanges(user_options={})),
     "servers.get_server": ("ada",),
     "servers.look_at_server": ("ada",),
     "servers.ask_to_start": ("ada",),
     "servers.ask_to_stop": ("ada",),
+    "shares.list_shares": ("ada", None, PAGE),
+    "shares.share_server": ("ada", "", ShareRequest(user="bea")),
+    "shares.unshare_server": ("ada", "", ShareRequest(user="bea")),
+    "shares.unshare_all": ("ada", ""),
+    "shares.shared_with_user": ("ada", PAGE),
+    "shares.shared_with_group": ("class", PAGE),
+    "shares.get_share_of_user": ("ada", "root", ""),
+    "shares.get_share_of_group": ("class", "root", ""),
+    "shares.give_up_share_of_user": ("ada", "root", ""),
+    "shares.give_up_share_of_group": ("class", "root", ""),
+    "share_codes.list_codes": ("ada", "", PAGE),
+    "share_codes.make_code": ("ada", ""),
+    "share_codes.revoke_codes": ("ada", ""),
+    "services.list_services": (),
+    "services.get_service": ("board",),
+    "services.create_service": (ServiceSetting("fresh"),),
+    "services.delete_service": ("board",),
     "tokens.issue_token": ("ada",),
     "tokens.list_tokens": ("ada",),
     "tokens.get_token": ("ada", "a1"),
@@ -81,6 +115,8 @@ def test_every_use_case_is_here() -> None:
 async def test_who_holds_nothing_of_it_is_refused(hub: TrialHub, name: str, condition: str | None) -> None:
     await hub.make_group("class", "ada")
     await hub.make_group("other", "root")
+    async with hub.ctx.store.write() as tx:
+        await tx.services.put(Service(0, "board", from_config=False))
     user = (await hub.make_user("bea")).user
     scopes = ["(no_scope)"] if condition is None else [f"{s}!{condition}" for s in SCOPES.keys() - METASCOPES]
     caller = hub.caller_of(user, *scopes)
@@ -89,6 +125,9 @@ async def test_who_holds_nothing_of_it_is_refused(hub: TrialHub, name: str, cond
     except (Forbidden, NotFound):
         return
     # A list is the only thing that a filter may leave less of.
+    if name == "services.list_services":
+        assert answer == []
+        return
     assert name in ("users.list_users", "groups.list_groups")
     assert not {"ada", "class"} & {
         item.user.name if name.startswith("users") else item.group.name for item in answer.items

@@ -15,7 +15,7 @@ from carrel.core.tokens import issue_token
 from carrel.core.users import UserChanges, change_user, create_users, delete_user, list_users
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.paging import PageRequest
-from carrel.storage.base import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.hub import TrialHub, open_test_hub
 
 ALL = PageRequest(0, 200)
@@ -115,7 +115,7 @@ async def test_a_tutor_visits_the_servers_of_the_class_alone(hub: TrialHub) -> N
             client = await tx.oauth.get_client(f"jupyterhub-user-{name}")
         assert client is not None
         if name == "ada":
-            assert not await require_access(hub.ctx, session, client)
+            assert not (await require_access(hub.ctx, session, client)).own
         else:
             with pytest.raises(Forbidden):
                 await require_access(hub.ctx, session, client)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from carrel.authenticators.login import Refusal
 from carrel.core.access import caller_of_session, caller_of_token
 from carrel.core.caller import Caller
+from carrel.core.consent import CodeRequest, issue_code
 from carrel.core.login import LoggedIn, log_in, log_out, open_session
-from carrel.core.oauth import CodeRequest, get_client, issue_code, take_code
+from carrel.core.oauth import get_client
 from carrel.domain.identity import Identity
+from carrel.lib.ids import digest
 from carrel.testing.hub import TrialHub, open_test_hub
 
 DAY = 86400.0
@@ -70,7 +72,8 @@ async def test_a_log_out_ends_codes_that_are_on_their_way(hub: TrialHub) -> None
     assert client is not None
     code = await issue_code(hub.ctx, ada, CodeRequest(client, client.redirect_uri, ()))
     await log_out(hub.ctx, ada)
-    assert await take_code(hub.ctx, code) is None
+    async with hub.ctx.store.write() as tx:
+        assert await tx.oauth.take_code(digest(code)) is None
 
 
 async def test_the_authenticators_word_on_admins_counts(hub: TrialHub) -> None:

@@ -11,18 +11,23 @@ from hypothesis import strategies as st
 
 from carrel.core.access import caller_of_token, rights_of, towards
 from carrel.core.caller import Caller
+from carrel.core.context import HubContext
 from carrel.core.groups import add_members, create_groups, delete_group, remove_members, set_properties
+from carrel.core.share_codes import accept_code, make_code
+from carrel.core.shares import ShareRequest, share_server
 from carrel.core.tokens import NewToken, issue_token
 from carrel.core.users import UserChanges, change_user, create_users, delete_user
 from carrel.domain.errors import CarrelError
 from carrel.domain.roles import scopes_of_user
+from carrel.testing.factories import a_caller
 from carrel.testing.hub import TrialHub
 from tests.core.rbac_model import World
-from tests.core.rbac_worlds import GROUPS, ROLES, USERS, nameless, open_world, worlds
+from tests.core.rbac_worlds import GROUPS, ROLES, SHARED, USERS, nameless, open_world, worlds
 
 _NEW = ("new", "ada", "root", "fresh")
 _names, _groups = st.sampled_from((*USERS, "new", "fresh")), st.sampled_from((*GROUPS, "three"))
 _some_groups = st.lists(_groups, max_size=2, unique=True)
+_shared = st.lists(st.sampled_from(SHARED), max_size=2)
 #: Which call, and what about.
 steps = st.one_of(
     st.tuples(st.just("create group"), _groups, _names),
@@ -47,27 +52,47 @@ steps = st.one_of(
         st.just("token"), _names, st.one_of(st.none(), st.just(["inherit"]), st.lists(nameless, max_size=2))
     ),
 )
+#: The same where servers are shared, and people join groups with which they are.
+sharing = st.one_of(
+    st.tuples(st.just("share"), _names, _names, _shared),
+    st.tuples(st.just("share with group"), _names, _groups, _shared),
+    st.tuples(st.just("invite"), _names, _names, _shared),
+    st.tuples(st.just("add"), _groups, _names),
+    st.tuples(st.just("token"), _names, st.just(["inherit"])),
+)
 #: With one of these there is something to try.
 mighty = st.sampled_from(
     ("groups", "admin:groups", "admin:users", "tokens", "groups!group=one", "admin:users!group=one")
+)
+generous = st.sampled_from(("shares", "shares!group=one", "shares!server=ada/", "groups", "groups!group=one"))
+some = settings(
+    max_examples=40, deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck)
 )
 Scope = tuple[str, str, Any]
 """A scope's name, its filter's kind, and its value with users by their ids, which no renaming changes."""
 
 
-@settings(max_examples=40, deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck))
+@some
 @given(worlds(nameless), mighty, st.lists(nameless, max_size=2), st.lists(steps, min_size=2, max_size=8))
 def test_nobody_gains_what_the_caller_did_not_have(
     world: World, first: str, more: list[str], calls: list[tuple[Any, ...]]
 ) -> None:
-    # Eve is no admin, and neither is she who holds a token of an admin's that may do less.
-    async def play() -> None:
-        async with open_world(world) as hub:
-            for owner in ("eve", "root"):
-                secret = await hub.token_of((await hub.find(owner)).user, first, *more)
-                await _attack(hub, secret, calls)
+    asyncio.run(_play(world, [first, *more], calls))
 
-    asyncio.run(play())
+
+@some
+@given(worlds(nameless), generous, st.lists(nameless, max_size=1), st.lists(sharing, min_size=2, max_size=8))
+def test_nobody_shares_what_they_do_not_have(
+    world: World, first: str, more: list[str], calls: list[tuple[Any, ...]]
+) -> None:
+    asyncio.run(_play(world, [first, "read:users:name", *more], calls))
+
+
+async def _play(world: World, scopes: list[str], calls: list[tuple[Any, ...]]) -> None:
+    # Eve is no admin, and neither is she who holds a token of an admin's that may do less.
+    for owner in ("eve", "root"):
+        async with open_world(world) as hub:
+            await _attack(hub, await hub.token_of((await hub.find(owner)).user, *scopes), calls)
 
 
 async def _attack(hub: TrialHub, secret: str, calls: list[tuple[Any, ...]]) -> None:
@@ -108,6 +133,15 @@ async def _call(hub: TrialHub, caller: Caller, step: tuple[Any, ...]) -> list[st
     return [done.secret] if isinstance(done, NewToken) else []
 
 
+async def _invite(ctx: HubContext, caller: Caller, owner: str, guest: str, scopes: list[str]) -> None:
+    """Make a code and have somebody accept it."""
+    made = await make_code(ctx, caller, owner, "", scopes)
+    async with ctx.store.read() as tx:
+        user = await tx.users.get(guest)
+    if user is not None:
+        await accept_code(ctx, a_caller(user), made.secret)
+
+
 CALLS: Mapping[str, Callable[..., Awaitable[Any]]] = {
     "create group": lambda ctx, caller, group, user: create_groups(ctx, caller, [group], [user]),
     "add": lambda ctx, caller, group, user: add_members(ctx, caller, group, [user]),
@@ -117,6 +151,13 @@ CALLS: Mapping[str, Callable[..., Awaitable[Any]]] = {
     "create user": lambda ctx, caller, user, admin: create_users(ctx, caller, [user], admin=admin),
     "delete user": delete_user,
     "change": change_user,
+    "share": lambda ctx, caller, owner, user, scopes: share_server(
+        ctx, caller, owner, "", ShareRequest(user=user, scopes=scopes)
+    ),
+    "share with group": lambda ctx, caller, owner, group, scopes: share_server(
+        ctx, caller, owner, "", ShareRequest(group=group, scopes=scopes)
+    ),
+    "invite": _invite,
     "token": lambda ctx, caller, user, scopes: issue_token(ctx, caller, user, scopes=scopes),
 }
 

@@ -8,7 +8,7 @@ from carrel.core.access import caller_of_token
 from carrel.core.tokens import issue_token, list_tokens, revoke_token
 from carrel.domain.errors import Forbidden, Invalid, NotFound
 from carrel.domain.roles import scopes_of_user
-from carrel.testing.hub import TrialHub
+from carrel.testing.hub import TrialHub, open_test_hub
 
 
 async def test_a_token_speaks_for_its_owner(hub: TrialHub) -> None:
@@ -143,3 +143,13 @@ async def test_a_token_gives_nothing_that_its_maker_lacks(hub: TrialHub, scopes:
 async def test_nobody_can_make_tokens_for_nobody(hub: TrialHub) -> None:
     with pytest.raises(Forbidden, match="User ghost not found or no permissions"):
         await issue_token(hub.ctx, await hub.find("root"), "ghost")
+
+
+async def test_the_longest_lifetime_is_the_usual_one_too() -> None:
+    async with open_test_hub(token_expires_in_max_seconds=3600) as hub:
+        ada = await hub.make_user("ada")
+        made = await issue_token(hub.ctx, ada, "ada")
+        assert made.token.expires == hub.clock.now() + 3600
+        assert (await issue_token(hub.ctx, ada, "ada", expires_in=60)).token.expires == hub.clock.now() + 60
+        with pytest.raises(Invalid, match="must not exceed 3600"):
+            await issue_token(hub.ctx, ada, "ada", expires_in=3601)

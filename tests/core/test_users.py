@@ -11,7 +11,7 @@ from carrel.core.access import caller_of_token
 from carrel.core.users import UserChanges, change_user, create_users, delete_user, get_user, list_users
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.paging import PageRequest
-from carrel.storage.base import UserFilter
+from carrel.storage.users import UserFilter
 from carrel.testing.hub import TrialHub, open_test_hub
 
 ALL = PageRequest(0, 200)

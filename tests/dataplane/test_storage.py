@@ -120,12 +120,13 @@ async def test_every_change_is_in_the_file_at_once(path: Path, clock: FakeClock)
             assert stored(path) == content_of(table)
 
 
-@settings(max_examples=150, deadline=None, database=None)
-@given(before=STEPS, steps=STEPS, data=st.data())
-def test_any_cut_gives_the_table_after_the_last_complete_change(
-    before: list[Step], steps: list[Step], data: st.DataObject
-) -> None:
-    async def check(path: Path) -> None:
+#: How many examples; the many take a while.
+EXAMPLES = pytest.mark.parametrize("examples", [40, pytest.param(200, marks=pytest.mark.seeds)])
+
+
+@EXAMPLES
+def test_any_cut_gives_the_table_after_the_last_complete_change(examples: int) -> None:
+    async def check(path: Path, before: list[Step], steps: list[Step], data: st.DataObject) -> None:
         clock = FakeClock()
         async with opened(path, clock) as table:
             for step in before:
@@ -144,14 +145,18 @@ def test_any_cut_gives_the_table_after_the_last_complete_change(
             table.add("/after", target(4))
             assert stored(path) == content_of(table)
 
-    with TemporaryDirectory() as directory:
-        asyncio.run(check(Path(directory) / "routes"))
+    @settings(max_examples=examples, deadline=None, database=None)
+    @given(before=STEPS, steps=STEPS, data=st.data())
+    def holds(before: list[Step], steps: list[Step], data: st.DataObject) -> None:
+        with TemporaryDirectory() as directory:
+            asyncio.run(check(Path(directory) / "routes", before, steps, data))
+
+    holds()
 
 
-@settings(max_examples=100, deadline=None, database=None)
-@given(steps=st.lists(st.tuples(STEPS, st.integers(0, 5)), max_size=6))
-def test_changes_while_the_file_is_replaced_are_not_lost(steps: list[tuple[list[Step], int]]) -> None:
-    async def check(path: Path) -> None:
+@EXAMPLES
+def test_changes_while_the_file_is_replaced_are_not_lost(examples: int) -> None:
+    async def check(path: Path, steps: list[tuple[list[Step], int]]) -> None:
         clock = FakeClock()
         async with opened(path, clock) as table:
             for group, turns in steps:
@@ -165,10 +170,15 @@ def test_changes_while_the_file_is_replaced_are_not_lost(steps: list[tuple[list[
             await at_rest(clock)
             assert stored(path) == content_of(table)
 
-    with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(storage, "_MANY", 1)
-        patch.setattr(storage, "_SLICE", 1)
-        asyncio.run(check(Path(directory) / "routes"))
+    @settings(max_examples=examples, deadline=None, database=None)
+    @given(steps=st.lists(st.tuples(STEPS, st.integers(0, 5)), max_size=6))
+    def holds(steps: list[tuple[list[Step], int]]) -> None:
+        with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(storage, "_MANY", 1)
+            patch.setattr(storage, "_SLICE", 1)
+            asyncio.run(check(Path(directory) / "routes", steps))
+
+    holds()
 
 
 async def test_many_changes_become_a_snapshot(path: Path, clock: FakeClock) -> None:

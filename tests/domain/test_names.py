@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carrel.domain.errors import Invalid
-from carrel.domain.names import check_server_name, check_user_name, client_id, escape, server_prefix
+from carrel.domain.names import (
+    check_display_name,
+    check_server_name,
+    check_user_name,
+    client_id,
+    escape,
+    server_prefix,
+)
 from carrel.domain.paging import Page
 
 
@@ -51,7 +59,36 @@ def test_paths_and_ids() -> None:
     assert server_prefix("/", "a b@c") == "/user/a%20b@c/"
     assert server_prefix("/hub1/", "ada", "gpu") == "/hub1/user/ada/gpu/"
     assert client_id("a b@c") == "jupyterhub-user-a%20b%40c"
-    assert client_id("ada", "gpu") == "jupyterhub-user-ada-gpu"
+    assert client_id("ada", "gpu") == "jupyterhub-user-ada!gpu"
+
+
+def test_no_two_servers_have_one_client_id() -> None:
+    users, servers = ("ada", "ada-gpu", "ada!gpu", "ada%21gpu", "a!b"), ("", "gpu", "a-gpu", "gpu-a", "!gpu")
+    ids = {client_id(user, server) for user in users for server in servers}
+    assert len(ids) == len(users) * len(servers)
+    # RFC 6265: a cookie's name is a token.
+    assert all(re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", each, re.ASCII) for each in ids)
+
+
+@pytest.mark.parametrize("name", ["GPU", "Äpfel & Birnen", "🚀 2", "x" * 255, "a'b\"c<d>"])
+def test_what_a_server_may_be_called(name: str) -> None:
+    assert check_display_name(name) == name
+
+
+def test_a_display_name_is_written_in_one_way() -> None:
+    assert check_display_name("Zu\u0308rich") == "Zürich"
+
+
+@pytest.mark.parametrize("name", ["", " a", "a ", "a  b", "a\tb", "a\nb", "a\u200bb", "a\u00a0b", "x" * 256])
+def test_what_a_server_may_not_be_called(name: str) -> None:
+    with pytest.raises(Invalid, match="Invalid display_name"):
+        check_display_name(name)
+
+
+def test_a_long_name_is_not_repeated_in_full() -> None:
+    with pytest.raises(Invalid) as refused:
+        check_server_name("X" * 1_000_000)
+    assert len(str(refused.value)) < 300
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
 from carrel.core.context import HubContext
 from carrel.core.tokens import new_record
-from carrel.domain.events import RouteMissing
+from carrel.domain.events import RightsChanged, RouteMissing
+from carrel.domain.roles import USER, Role
 from carrel.domain.servers import Server
 from carrel.domain.users import User
 from carrel.events.bus import Bus
@@ -89,13 +90,30 @@ class Hub:
             await tx.tokens.add(new_record(user, secret, ("inherit",), now=self.clock.now()))
         return secret
 
-    async def server(self, name: str, **changes: Any) -> Server:
+    async def may(self, name: str, *scopes: str) -> User:
+        """Return a user who has a role with `scopes` beside the usual one."""
+        user = await self.user(name)
+        async with self.ctx.store.write() as tx:
+            await tx.roles.put(USER)
+            role = await tx.roles.put(Role(f"of-{name}", "", scopes))
+            await tx.roles.grant(role, [user.id])
+            tx.announce(RightsChanged(user.id))
+        return user
+
+    async def group(self, name: str, *members: str) -> None:
+        """Make a group with users in it."""
+        ids = [(await self.user(member)).id for member in members]
+        async with self.ctx.store.write() as tx:
+            group = await tx.groups.create(name)
+            await tx.groups.add(group.id, ids)
+
+    async def server(self, name: str, server_name: str = "", **changes: Any) -> Server:
         """Return the user's server, after writing `changes` to its row."""
         user = await self.user(name)
         async with self.ctx.store.write() as tx:
-            server = await tx.servers.get(user.id, "")
+            server = await tx.servers.get(user.id, server_name)
             if server is None:
-                server = await tx.servers.create(user.id, "", now=self.clock.now())
+                server = await tx.servers.create(user.id, server_name, now=self.clock.now())
             saved = await tx.servers.save(replace(server, **changes)) if changes else server
         assert saved is not None
         return saved
@@ -110,6 +128,10 @@ class Browser(httpx.AsyncClient):
         marker = 'name="_xsrf" value="'
         start = text.index(marker) + len(marker)
         return text[start : text.index('"', start)]
+
+    async def send_form(self, page: str, /, **fields: Any) -> httpx.Response:
+        """Send a form of a page back to it, with its token."""
+        return await self.post(page, data={"_xsrf": await self.xsrf(page), **fields})
 
     async def log_in(self, name: str = "ada", password: str = PASSWORD, **extra: str) -> httpx.Response:
         fields = {"username": name, "password": password, "_xsrf": await self.xsrf(), **extra}

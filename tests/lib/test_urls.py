@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
 from hypothesis import given
@@ -144,6 +144,18 @@ def test_secrets_do_not_reach_the_log(name: str) -> None:
     shown = loggable(f"/hub/x?a=1&{name}=canary&b=2")
     assert "canary" not in shown
     assert shown.endswith("&b=2")
+
+
+@pytest.mark.parametrize("name", ["code", "state", "token", "_xsrf", "refresh_token", "STATE"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_neither_does_an_address_inside_an_address(name: str, depth: int) -> None:
+    inner = f"/hub/authorize?a=1&{name}=canary/%3D&b=2"
+    for _ in range(depth):
+        inner = quote(inner, safe="")
+    shown = loggable(f"/hub/login?next={inner}&c=3")
+    assert "canary" not in shown
+    assert shown.count("[secret]") == 1
+    assert shown.endswith("&c=3")
 
 
 @given(st.text())

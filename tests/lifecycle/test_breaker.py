@@ -66,7 +66,7 @@ def test_after_the_pause_one_is_let_through() -> None:
     refusal = breaker.refusal("a")
     assert refusal is not None
     assert refusal.code == "circuit-open"
-    assert "The image is gone." in refusal.message
+    assert f"cause {BROKEN.code}." in refusal.message
     assert "in 1 seconds" in refusal.hint
     clock.block(1)
     assert breaker.refusal("a") is None
@@ -131,7 +131,8 @@ async def test_starts_fail_fast_and_say_why(broken: TrialHub) -> None:
     assert server.failure is not None
     assert server.failure.code == "circuit-open"
     assert "FakeSpawner" in server.failure.message
-    assert "no room" in server.failure.message
+    assert "cause start-error" in server.failure.message
+    assert "no room" not in server.failure.message, "another person's failure may name their files"
     assert len(broken.world.calls) == before
 
 
@@ -156,11 +157,11 @@ async def test_it_closes_by_itself(broken: TrialHub) -> None:
 
 
 async def test_kinds(hub: TrialHub) -> None:
-    from carrel.core.drivers import build_driver
+    from carrel.core.drivers import Owner, build_driver
 
-    user = (await hub.find("ada")).user
+    owner = Owner((await hub.find("ada")).user)
     row = await hub.ask_start(options={"profile": "big"})
-    assert kind_of(build_driver(hub.ctx, row, user)) == "FakeSpawner: big"
+    assert kind_of(build_driver(hub.ctx, row, owner)) == "FakeSpawner: big"
     assert USERS <= FAILURES
 
 

@@ -91,6 +91,22 @@ async def test_one_that_was_taken_over_is_forgotten_when_it_is_renewed(idle: Tri
     assert (await idle.server()).display_name == ""
 
 
+async def test_one_that_has_run_out_is_not_renewed_together_with_one_that_was_just_taken(
+    idle: TrialHub,
+) -> None:
+    peer = Peer(idle, "a")
+    leases = Leases(peer.ctx, "a")
+    row = await _held(peer, leases)
+    await idle.clock.advance(TERM + 1)
+    async with peer.ctx.store.write() as tx:
+        other = await tx.servers.create(1, "other", now=0.0)
+        # Written, and not yet counted: whoever wrote it has not had its next turn.
+        assert await tx.servers.save(leases.take(other, 1e12)) is not None
+    await leases.renew()
+    with pytest.raises(LeaseLost):
+        leases.check(row)  # type: ignore[arg-type]
+
+
 async def test_a_wall_clock_that_leaps_ends_a_lease_too(idle: TrialHub) -> None:
     peer = Peer(idle, "a")
     leases = Leases(peer.ctx, "a")

@@ -145,7 +145,7 @@ async def _hold_deadlines(hub: TrialHub) -> int:
 @pytest.mark.parametrize(
     ("count", "at_once"),
     # The large one starts no process either, but takes a minute.
-    [(500, 30), pytest.param(10_000, 400, marks=[pytest.mark.real, pytest.mark.timeout(600)])],
+    [(200, 30), pytest.param(10_000, 400, marks=[pytest.mark.real, pytest.mark.timeout(600)])],
 )
 async def test_of_chaotic_starts_none_is_pending_past_its_deadline(count: int, at_once: int) -> None:
     spawner = {"start_timeout": 60, "http_timeout": 20}

@@ -68,6 +68,27 @@ def _hang(hub: TrialHub) -> None:
     hub.world.script = Script(start_delay=1e6, leave_on_error=True)
 
 
+async def test_a_start_waits_for_a_data_plane_that_is_started_again(hub: TrialHub) -> None:
+    hub.proxy.away = True
+    await hub.ask_start()
+    await hub.clock.advance(5)
+    assert (await hub.server()).actual is Actual.STARTING
+    hub.proxy.away = False
+    await hub.clock.advance(1)
+    assert (await hub.server()).actual is Actual.RUNNING
+    assert hub.proxy.specs() == {"/user/ada/"}
+
+
+async def test_a_start_does_not_wait_for_ever_for_a_data_plane(hub: TrialHub) -> None:
+    hub.proxy.away = True
+    await hub.ask_start()
+    await hub.clock.advance(20)
+    server = await hub.server()
+    assert server.actual is Actual.FAILED
+    assert server.failure is not None
+    assert server.failure.code == "no-route"
+
+
 def _never_answer(hub: TrialHub) -> None:
     hub.probe.answers = False
 

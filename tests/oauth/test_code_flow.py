@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -68,15 +69,20 @@ async def test_the_whole_way_with_proof(hub: TrialHub, browse: Browse) -> None:
     assert identity["name"] == "ada"
     assert identity["session_id"]
     assert set(identity["scopes"]) == {
-        "access:servers!user=ada",
+        "access:servers!server=ada/",
         "read:users:name!user=ada",
         "read:users:groups!user=ada",
     }
-    assert set(token["scope"].split()) >= {"access:servers!server=ada/", "access:servers!user=ada"}
+    # Neither does it open her other servers.
+    assert set(token["scope"].split()) == {
+        "access:servers!server=ada/",
+        "read:users:name!user",
+        "read:users:groups!user",
+    }
 
 
 async def test_old_clients_bring_no_proof(hub: TrialHub, browse: Browse) -> None:
-    code = await _code(await browse("ada"), scope="identify user")
+    code = await _code(await browse("ada"), scope="identify")
     assert (await _exchange(hub, await browse(""), code)).status_code == 200
 
 
@@ -117,11 +123,81 @@ async def test_a_bad_exchange(
     assert [token.client_id for token in tokens] == ["jupyterhub"]
 
 
-async def test_a_code_is_good_once(hub: TrialHub, browse: Browse) -> None:
+async def test_a_code_is_good_once_and_used_twice_ends_what_it_gave(hub: TrialHub, browse: Browse) -> None:
     code, server = await _code(await browse("ada")), await browse("")
-    assert (await _exchange(hub, server, code)).status_code == 200
+    token = (await _exchange(hub, server, code)).json()["access_token"]
+    assert await caller_of_token(hub.ctx, token) is not None
     again = await _exchange(hub, server, code)
     assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
+    assert await caller_of_token(hub.ctx, token) is None
+
+
+async def test_somebody_without_the_secret_ends_nothing(hub: TrialHub, browse: Browse) -> None:
+    code, server = await _code(await browse("ada")), await browse("")
+    token = (await _exchange(hub, server, code)).json()["access_token"]
+    assert (await _exchange(hub, server, code, client_secret="guess")).status_code == 401
+    assert await caller_of_token(hub.ctx, token) is not None
+
+
+async def test_one_code_used_by_many_at_once(hub: TrialHub, browse: Browse) -> None:
+    """At most one gets a token, and whoever came second has ended it."""
+    code, server = await _code(await browse("ada")), await browse("")
+    replies = await asyncio.gather(*(_exchange(hub, server, code) for _ in range(8)))
+    tokens = [reply.json()["access_token"] for reply in replies if reply.status_code == 200]
+    assert len(tokens) == 1
+    assert {reply.status_code for reply in replies} == {200, 400}
+    assert await caller_of_token(hub.ctx, tokens[0]) is None
+
+
+async def test_a_proof_without_a_challenge_is_refused(hub: TrialHub, browse: Browse) -> None:
+    """Somebody has taken the challenge out of the request on its way."""
+    code = await _code(await browse("ada"))
+    reply = await _exchange(hub, await browse(""), code, code_verifier=VERIFIER)
+    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_a_code_is_nothing_after_the_log_out(hub: TrialHub, browse: Browse) -> None:
+    ada = await browse("ada")
+    code, given = await _code(ada), await _code(ada)
+    token = (await _exchange(hub, await browse(""), given)).json()["access_token"]
+    page = await ada.get("/hub/logout")
+    assert page.status_code == 200
+    assert (await _exchange(hub, await browse(""), code)).json()["error"] == "invalid_grant"
+    assert await caller_of_token(hub.ctx, token) is None
+
+
+async def test_who_the_client_is_may_stand_in_a_header(hub: TrialHub, browse: Browse) -> None:
+    server, secret = await browse(""), hub.world.servers[1, 1].env["JUPYTERHUB_API_TOKEN"]
+    form = {"grant_type": "authorization_code", "redirect_uri": CALLBACK}
+    for auth, status in (((CLIENT, secret), 200), ((CLIENT, "wrong"), 401), (("ghost", secret), 401)):
+        code = await _code(await browse("ada"))
+        reply = await server.post(TOKEN, data=form | {"code": code}, auth=auth)
+        assert reply.status_code == status
+        assert ("Basic" in reply.headers.get("www-authenticate", "")) is (status == 401)
+    both = await server.post(
+        TOKEN, data=form | {"code": code, "client_secret": secret}, auth=(CLIENT, secret)
+    )
+    assert (both.status_code, both.json()["error"]) == (400, "invalid_request")
+    broken = await server.post(TOKEN, data=form | {"code": code}, headers={"Authorization": "Basic !"})
+    assert (broken.status_code, broken.json()["error"]) == (401, "invalid_client")
+
+
+async def test_the_query_of_an_exchange_counts_for_nothing(hub: TrialHub, browse: Browse) -> None:
+    """What stands in an address stands in logs."""
+    code = await _code(await browse("ada"))
+    form = {
+        "client_id": CLIENT,
+        "client_secret": hub.world.servers[1, 1].env["JUPYTERHUB_API_TOKEN"],
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": CALLBACK,
+    }
+    reply = await (await browse("")).post(f"{TOKEN}?{urlencode(form)}")
+    assert "access_token" not in reply.json()
+    doubled = urlencode([*form.items(), ("client_id", "other")]).encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    reply = await (await browse("")).post(TOKEN, content=doubled, headers=headers)
+    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
 
 
 async def test_a_code_is_spent_by_a_wrong_proof(hub: TrialHub, browse: Browse) -> None:
@@ -164,9 +240,13 @@ async def test_an_old_code(hub: TrialHub, browse: Browse) -> None:
         {"redirect_uri": "javascript:alert(1)"},
         {"client_id": "jupyterhub-user-ghost"},
         {"client_id": None},
-        {"response_type": "token"},
-        {"response_type": None},
-        {"code_challenge": "x" * 43, "code_challenge_method": "S1024"},
+        {"redirect_uri": "/user/ada/../ada/oauth_callback"},
+        {"redirect_uri": CALLBACK.upper()},
+        {"redirect_uri": "/user/ada%2Foauth_callback"},
+        {"redirect_uri": f"http://path-only.invalid.evil.example{CALLBACK}"},
+        {"redirect_uri": f"http://ada@hub.test{CALLBACK}"},
+        {"redirect_uri": f"/\\evil.example{CALLBACK}"},
+        {"redirect_uri": ""},
     ],
 )
 async def test_a_bad_wish_is_not_answered_by_a_redirect(browse: Browse, changes: Any) -> None:
@@ -174,6 +254,45 @@ async def test_a_bad_wish_is_not_answered_by_a_redirect(browse: Browse, changes:
     assert reply.status_code == 400, reply.headers
     assert "location" not in reply.headers
     assert "Traceback" not in reply.text
+
+
+@pytest.mark.parametrize("name", ["client_id", "redirect_uri", "response_type", "scope", "state"])
+async def test_a_parameter_that_comes_twice(browse: Browse, name: str) -> None:
+    """Which one counts must not depend on who reads it."""
+    ada = await browse("ada")
+    for wish in (_wish(scope=""), _wish(**{"scope": "", name: "evil"})):
+        twice = f"{wish}&{name}={quote('/user/ada/oauth_callback')}"
+        reply = await ada.get(twice)
+        assert (reply.status_code, "location" in reply.headers) == (400, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "code token"}, "unauthorized_client"),
+        ({"response_type": None}, "invalid_request"),
+        ({"code_challenge": "x" * 43, "code_challenge_method": "S1024"}, "invalid_request"),
+        ({"code_challenge": "", "code_challenge_method": "S256"}, "invalid_request"),
+        ({"code_challenge": "short", "code_challenge_method": "S256"}, "invalid_request"),
+        ({"scope": "admin:users"}, "invalid_scope"),
+        ({"scope": "read:users!user"}, "invalid_scope"),
+        ({"scope": "openid"}, "invalid_scope"),
+        ({"scope": "no:such"}, "invalid_scope"),
+        ({"scope": "identify user"}, "invalid_scope"),
+        ({"response_mode": "fragment"}, "invalid_request"),
+        ({"request": "e30.e30."}, "request_not_supported"),
+        ({"request_uri": "https://evil.example/"}, "request_uri_not_supported"),
+    ],
+)
+async def test_what_else_is_wrong_is_told_to_the_client(browse: Browse, changes: Any, error: str) -> None:
+    reply = await (await browse("ada")).get(_wish(**changes))
+    assert reply.status_code == 302, reply.text
+    target = urlsplit(reply.headers["location"])
+    assert (target.netloc, target.path) == ("", CALLBACK)
+    answer = parse_qs(target.query)
+    assert (answer["error"], answer["state"]) == ([error], ["s+/=é&"])
+    assert "code" not in answer
 
 
 async def test_somebody_who_may_not_visit(browse: Browse) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from carrel.domain.routes import Route
 from carrel.lib.listen import PortInUse
-from carrel.proxy.base import OutOfStep, ProxyError
+from carrel.proxy.base import OutOfStep, ProxyError, Unmovable
 from carrel.proxy.chp import ConfigurableHTTPProxy
 from carrel.proxy.embedded import CarrelProxy
 from carrel.testing.conformance.proxy import OTHER, TARGET, ProxyConformance, route, targets
@@ -307,3 +307,28 @@ async def test_two_hubs_with_different_rows_each_set_their_own(
             assert await targets(hub) == {wanted.spec: TARGET}
     assert [await proxy.start(), await other.start()] == [True, False]
     await other.close()
+
+
+async def test_one_that_somebody_else_runs_can_be_elsewhere(tmp_path: Path) -> None:
+    here, there = _free_ports(2), _free_ports(2)
+    (tmp_path / "there").mkdir()
+    async with _running(tmp_path, here) as own, _running(tmp_path / "there", there) as other:
+        proxy = _driver(tmp_path, here, should_start=False, auth_token=own.auth_token)
+        await proxy.start()
+        await proxy.add_route("/user/ada/", TARGET, {})
+        for place, token in ((f"http://127.0.0.1:{free_port()}", None), (other.api_url, "wrong")):
+            with pytest.raises(ProxyError):
+                await proxy.move(place, token)
+        # What did not answer has changed nothing.
+        assert await targets(proxy) == {"/user/ada/": TARGET}
+        await proxy.move(f"{other.api_url}/", other.auth_token)
+        assert await proxy.get_all_routes() == {}
+        assert await proxy.start()
+        await proxy.put_routes({"/user/bea/": Route("/user/bea/", OTHER)})
+        assert await targets(other) == {"/user/bea/": OTHER}
+        assert await targets(own) == {"/user/ada/": TARGET}
+
+
+async def test_the_hubs_own_stays_where_it_is() -> None:
+    with pytest.raises(Unmovable, match="should_start"):
+        await CarrelProxy().move("http://127.0.0.1:1", None)

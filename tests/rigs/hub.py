@@ -22,10 +22,18 @@ class HubProcess:
     As a context manager it starts the hub and leaves no process behind.
     """
 
-    def __init__(self, system: System, directory: Path, config: str, *, name: str = "jupyterhub_config.py"):
+    def __init__(
+        self,
+        system: System,
+        directory: Path,
+        config: str,
+        *,
+        name: str = "jupyterhub_config.py",
+        base_url: str = "/",
+    ) -> None:
         self.system = system
         self.directory = directory
-        self.ports = Ports()
+        self.ports = Ports(base_url=base_url)
         self.config_file = directory / name
         self.log_file = directory / "hub.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -33,12 +41,12 @@ class HubProcess:
 
     @property
     def public_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.public}/"
+        return f"http://127.0.0.1:{self.ports.public}{self.ports.base_url}"
 
     @property
     def hub_api_url(self) -> str:
         """The API on the hub's own port, as servers reach it."""
-        return f"http://127.0.0.1:{self.ports.hub}/hub/api"
+        return f"http://127.0.0.1:{self.ports.hub}{self.ports.base_url}hub/api"
 
     @property
     def pid(self) -> int:

@@ -42,6 +42,7 @@ class Ports:
     public: int = field(default_factory=free_port)
     hub: int = field(default_factory=free_port)
     proxy_api: int = field(default_factory=free_port)
+    base_url: str = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class System:
         """Return the head of a configuration file: `c`, the addresses, and what this program needs."""
         return (
             "c = get_config()\n"
-            f"c.JupyterHub.bind_url = 'http://127.0.0.1:{ports.public}/'\n"
+            f"c.JupyterHub.bind_url = 'http://127.0.0.1:{ports.public}{ports.base_url}'\n"
             f"c.JupyterHub.hub_port = {ports.hub}\n"
             f"c.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:{ports.proxy_api}'\n"
             f"{self.config}\n"

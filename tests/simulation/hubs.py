@@ -34,7 +34,12 @@ from tests.simulation.world import EPOCH, Line, Refused, World
 #: Time-outs short enough that a run of some minutes meets all of them, and longer than a lease.
 TIMES = {"Spawner": {"start_timeout": 25, "http_timeout": 8, "poll_interval": 6}}
 #: By how many starts run at once: one that is never counted out stops all the others, where that is one.
-SETTINGS = [some_settings(TIMES, concurrent_spawn_limit=limit) for limit in (1, 2, 100)]
+SETTINGS = [
+    some_settings(
+        TIMES, concurrent_spawn_limit=limit, allow_named_servers=True, named_server_limit_per_user=1
+    )
+    for limit in (1, 2, 100)
+]
 
 
 class SimClock:

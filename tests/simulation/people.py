@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from carrel.core.context import HubContext
 from carrel.core.routes import repair
+from carrel.core.server_records import ServerChanges, change_server
 from carrel.core.servers import ask_to_start, ask_to_stop, change, find_server, wait_until_settled
 from carrel.core.users import create_users, delete_user
 from carrel.domain.errors import Conflict, Invalid, NotFound
@@ -23,6 +24,9 @@ from tests.simulation.database import user_name
 from tests.simulation.hubs import Host
 from tests.simulation.world import EPOCH, World
 
+Names = tuple[str, ...]
+#: What a named server may be called: a user has one of them at a time, as the hub's limit says.
+NAMES: Names = ("lab", "gpu")
 #: Longer than any run: who waits so long waits for ever.
 _FOR_EVER = 1e6
 #: How soon people try again when a hub does not answer, in seconds.
@@ -48,6 +52,7 @@ class People:
     def __init__(self, world: World, hosts: Sequence[Host]) -> None:
         self._world = world
         self._hosts = hosts
+        self._profile = world.plan.profile
         self.wishes: list[Wish] = []
         self._at_the_door: set[tuple[int, str, int]] = set()
         self._waiting: list[tuple[asyncio.Task[None], Host, int]] = []
@@ -88,7 +93,7 @@ class People:
 
     def allowed(self, server: int) -> set[str]:
         """Return what a server's row may want: the last answered wish, or one that may have come later."""
-        mine = [wish for wish in self.wishes if wish.server == server and wish.outcome != "refused"]
+        mine = [wish for wish in self.wishes if self._is_about(wish, server) and wish.outcome != "refused"]
         answered = [wish for wish in mine if wish.outcome != "unknown"]
         standing = [
             wish
@@ -100,10 +105,16 @@ class People:
             possible.append({"stopped", "deleted"})
         return set().union(*possible)
 
+    def _is_about(self, wish: Wish, server: int) -> bool:
+        """Tell whether a wish may change what a row wants: a user's removal is about all of theirs."""
+        if wish.op == "remove":
+            return self._profile.owner(wish.server) == self._profile.owner(server)
+        return wish.server == server and wish.op != "rename"
+
     async def _ask(self, ctx: HubContext, wish: Wish) -> None:
-        name = user_name(wish.server)
+        name = user_name(self._profile.owner(wish.server))
         try:
-            row = await _ACTIONS[wish.op](ctx, name)
+            row = await _ACTIONS[wish.op](ctx, name, NAMES if self._profile.has_name(wish.server) else ("",))
         except (Invalid, NotFound):
             # A removal that gives up has asked for the end of the server all the same.
             wish.outcome = "unknown" if wish.op == "remove" else "refused"
@@ -135,29 +146,56 @@ async def _repair(ctx: HubContext) -> None:
         await repair(ctx, _ADMIN)
 
 
-async def _start(ctx: HubContext, name: str) -> Server | None:
+async def _find(ctx: HubContext, user: str, names: Names) -> Server | None:
+    """Return the one server of a user that has one of these names."""
+    for name in names:
+        found = await find_server(ctx, user, name)
+        if found is not None:
+            return found
+    return None
+
+
+async def _start(ctx: HubContext, user: str, names: Names) -> Server | None:
     async with ctx.store.read() as tx:
-        user = await tx.users.get(name)
-    if user is None:
-        await create_users(ctx, _ADMIN, [name])
-    return await ask_to_start(ctx, _ADMIN, name)
+        known = await tx.users.get(user)
+    if known is None:
+        await create_users(ctx, _ADMIN, [user])
+    found = await _find(ctx, user, names)
+    return await ask_to_start(ctx, _ADMIN, user, names[0] if found is None else found.name)
 
 
-async def _stop(ctx: HubContext, name: str) -> Server | None:
-    return await ask_to_stop(ctx, _ADMIN, name)
+async def _stop(ctx: HubContext, user: str, names: Names) -> Server | None:
+    found = await _find(ctx, user, names)
+    return await ask_to_stop(ctx, _ADMIN, user, names[0] if found is None else found.name)
 
 
-async def _delete(ctx: HubContext, name: str) -> Server | None:
-    found = await find_server(ctx, name)
+async def _delete(ctx: HubContext, user: str, names: Names) -> Server | None:
+    found = await _find(ctx, user, names)
+    if found is not None and found.name:
+        return await ask_to_stop(ctx, _ADMIN, user, found.name, remove=True)
     return (
         None if found is None else await change(ctx, found.id, partial(ask_stop, delete=True), durable=True)
     )
 
 
-async def _remove(ctx: HubContext, name: str) -> Server | None:
-    await delete_user(ctx, _ADMIN, name)
+async def _remove(ctx: HubContext, user: str, _names: Names) -> Server | None:
+    await delete_user(ctx, _ADMIN, user)
     return None
 
 
-_ACTIONS = {"start": _start, "stop": _stop, "delete": _delete, "remove": _remove}
+async def _rename(ctx: HubContext, user: str, names: Names) -> Server | None:
+    found = await _find(ctx, user, names)
+    if found is None:
+        return None
+    other = next(name for name in names if name != found.name)
+    return await change_server(ctx, _ADMIN, user, found.name, ServerChanges(name=other))
+
+
+_ACTIONS: dict[str, Callable[[HubContext, str, Names], Awaitable[Server | None]]] = {
+    "start": _start,
+    "stop": _stop,
+    "delete": _delete,
+    "remove": _remove,
+    "rename": _rename,
+}
 _MEANS = {"start": {"running"}, "stop": {"stopped"}, "delete": {"deleted"}, "remove": {"stopped", "deleted"}}

@@ -93,6 +93,16 @@ class Profile:
     """Ready callbacks run in a drawn order instead of asyncio's."""
     noisy: bool = True
     """Latencies are drawn instead of constant."""
+    named: bool = False
+    """All servers but the first have names, which change; the second is another one of the first user."""
+
+    def owner(self, server: int) -> int:
+        """Return the number of the user whose a server is."""
+        return 0 if self.named and server == 1 else server
+
+    def has_name(self, server: int) -> bool:
+        """Tell whether a server is a named one."""
+        return self.named and server > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +145,8 @@ def draw_profile(seed: int, hubs: int = 0) -> Profile:
     """Return the scene of a seed, with so many hubs if a number is given."""
     draw = random.Random(f"{seed}:profile")
     hubs = hubs or draw.choice((1, 1, 2, 3))
-    return Profile(hubs, nodes=2 if hubs > 1 and draw.random() < 0.3 else 1)
+    nodes = 2 if hubs > 1 and draw.random() < 0.3 else 1
+    return Profile(hubs, nodes=nodes, named=draw.random() < 0.5)
 
 
 def draw_plan(seed: int, profile: Profile | None = None) -> Plan:
@@ -180,7 +191,12 @@ def _wishes(draw: random.Random, profile: Profile, server: int, peaceful: bool) 
         found.append(Item("wish", round(moment, 3), draw.randrange(profile.hubs), op=op, server=server))
         # Wishes that come close together meet what the one before has left half done.
         moment += draw.choice((0.01, 0.3, 3, 12)) * (0.5 + draw.random())
-        op = draw.choice(("stop", "stop", "stop", "delete", "remove")) if op == "start" else "start"
+        if profile.has_name(server) and draw.random() < 0.4:
+            op = "rename"
+        elif op == "start":
+            op = draw.choice(("stop", "stop", "stop", "delete", "remove"))
+        else:
+            op = "start"
     return [item for item in found if item.at < TROUBLE]
 
 

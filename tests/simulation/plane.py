@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from carrel.domain.routes import Route
-from carrel.proxy.base import OutOfStep, Proxy, ProxyError, differs
+from carrel.proxy.base import OutOfStep, Proxy, Unreachable, differs
 from tests.simulation.world import PATIENCE, Call, Line, Refused, World
 
 T = TypeVar("T")
@@ -109,4 +109,4 @@ class SimProxy(Proxy):
         except Behind as error:
             raise OutOfStep("the simulated data plane missed a change") from error
         except (TimeoutError, Refused) as error:
-            raise ProxyError(f"the simulated data plane: {error}") from error
+            raise Unreachable(f"the simulated data plane: {error}") from error

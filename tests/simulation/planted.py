@@ -12,13 +12,15 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
-from carrel.core import servers
+from carrel.core import server_records, servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver
+from carrel.core.drivers import build_driver, load_owner
 from carrel.core.routes import wanted_routes
 from carrel.domain import transitions
+from carrel.domain.errors import NotFound
 from carrel.domain.servers import Actual, Server
+from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.lifecycle import drive, poll, routes, stop, turns
 from carrel.lifecycle.drive import Life
@@ -73,11 +75,11 @@ async def _stop_unawaited(driver: Spawner, *, now: bool, limit: float) -> None:
 
 
 async def _start_before_intent(self: Starter, server: Server) -> None:
-    async with self.ctx.store.read() as tx:
-        user = await tx.users.get_by_id(server.user_id)
-    if user is None:
+    try:
+        owner = await load_owner(self.ctx, server)
+    except NotFound:
         return
-    early = build_driver(self.ctx, replace(server, generation=server.wanted_generation), user)
+    early = build_driver(self.ctx, replace(server, generation=server.wanted_generation), owner)
     url = await drive.start(early, (), _nothing, Course(), late=lambda _: None)
     begun = await self._begin(server)
     if begun is not None:
@@ -131,6 +133,14 @@ def _listen_only(self: Hearing) -> None:
 
 _TAKE, _STOP, _SAVE, _POLL = Leases.take, drive.stop, SqlServers.save, drive.poll
 
+
+async def _whatever_it_does(tx: Transaction, user: User, server_name: str) -> Server:
+    server = await tx.servers.get(user.id, server_name)
+    if server is None:
+        raise NotFound
+    return server
+
+
 FAULTS: dict[str, tuple[Patch, ...]] = {
     "checkpoint skipped": ((Spawner, "save_state", _nothing),),
     "deadline only in the coroutine": ((Leases, "take", _take_without_deadline),),
@@ -145,6 +155,7 @@ FAULTS: dict[str, tuple[Patch, ...]] = {
     "unknown is dead": ((drive, "poll", _poll_in_doubt_dead),),
     "token outlives its server": tuple((place, "drop_rights", _keep_rights) for place in (stop, poll)),
     "repair by rows alone": ((people, "repair", _repair_by_rows_alone),),
+    "renamed while it runs": ((server_records, "_at_rest", _whatever_it_does),),
     "writes not fenced": ((Leases, "_write", _write_unfenced),),
     "leases never end": ((transitions, "_held_by_another", _held_for_ever),),
     "leases not looked at": ((Leases, "check", lambda _self, _row: None),),

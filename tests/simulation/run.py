@@ -98,7 +98,7 @@ class Stage:
             "apart": self._part,
             "nudge": self._nudge,
             "repair": lambda host, _item: self._people.repair(host),
-            "exit": lambda _host, item: self._exit(user_name(item.server)),
+            "exit": lambda _host, item: self._exit(item.server),
             "outage": lambda _host, item: world.fall_out(item.op, item.value),
             "plane": lambda _host, _item: self._plane.restart(),
         }
@@ -138,7 +138,7 @@ class Stage:
 
     def _nudge(self, host: Host, item: Item) -> None:
         if host.ctx is not None:
-            host.ctx.bus.publish(RouteMissing(user_name(item.server), ""))
+            host.ctx.bus.publish(RouteMissing(user_name(self._world.plan.profile.owner(item.server)), ""))
 
     def _calm(self) -> None:
         """End the failures: nobody dies any more, and clocks are set."""
@@ -146,8 +146,8 @@ class Stage:
             host.owner.dies_at = None
             host.clock.skew = 0.0
 
-    def _exit(self, name: str) -> None:
-        row = self._watcher.row(name)
+    def _exit(self, server: int) -> None:
+        row = self._watcher.row(server)
         for process in self._machine.alive():
             if row is not None and process.key == (row.id, row.generation):
                 self._machine.end(process, hard=True)
@@ -191,7 +191,7 @@ class Stage:
     def _insist(self) -> None:
         """Ask once more where the answer was an error, or that too much has failed lately."""
         for server in range(self._world.plan.profile.servers):
-            row = self._watcher.row(user_name(server))
+            row = self._watcher.row(server)
             refused = row is not None and row.wanted_generation == row.generation and row.failure
             if (refused and "circuit-open" in refused) or self._people.is_unanswered(server):
                 self._ask(server)
@@ -200,7 +200,7 @@ class Stage:
         found = self._watcher.unrest()
         found += [("waits_for_ever", name) for name in self._people.waiting()]
         for server in range(self._world.plan.profile.servers):
-            row = self._watcher.row(user_name(server))
+            row = self._watcher.row(server)
             wanted, allowed = "deleted" if row is None else row.wanted, self._people.allowed(server)
             if wanted not in allowed:
                 found.append(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from carrel.testing.simloop import Owner
+from tests.simulation.database import user_name
 from tests.simulation.machine import Machine, Process, RunKey
 from tests.simulation.plane import Plane
 from tests.simulation.world import EPOCH, World
@@ -32,6 +33,7 @@ class Row(NamedTuple):
 
     id: int
     user_name: str
+    name: str
     wanted: str
     actual: str
     version: int
@@ -46,10 +48,13 @@ class Row(NamedTuple):
     failure: str | None
     tokens: int
 
+    @property
+    def spec(self) -> str:
+        """The path of its route."""
+        return f"/user/{self.user_name}/{self.name}/" if self.name else f"/user/{self.user_name}/"
+
     def __str__(self) -> str:
-        return (
-            f"server {self.id} ({self.user_name}) {self.actual}, wanted {self.wanted}, run {self.generation}"
-        )
+        return f"server {self.id} ({self.spec}) {self.actual}, wanted {self.wanted}, run {self.generation}"
 
 
 _ELSEWHERE = {"user_name": "u.name", "lease_expires": "coalesce(s.lease_expires, 0)"}
@@ -82,9 +87,12 @@ class Watcher:
         """Let go of the database."""
         self._database.close()
 
-    def row(self, user_name: str) -> Row | None:
-        """Return a user's row as it was at the last commit."""
-        return next((row for row in self.rows.values() if row.user_name == user_name), None)
+    def row(self, server: int) -> Row | None:
+        """Return the row of a server of the plan as it was at the last commit."""
+        profile = self._world.plan.profile
+        owner, named = user_name(profile.owner(server)), profile.has_name(server)
+        found = (row for row in self.rows.values() if row.user_name == owner and bool(row.name) == named)
+        return next(found, None)
 
     # At every commit
 
@@ -102,8 +110,13 @@ class Watcher:
                 if old is not None:
                     self._check_change(row, old)
                     self._check_writer(row, old, writer)
+        self._check_names()
 
     def _note(self, row: Row, old: Row | None) -> None:
+        spec = f"/user/{row.user_name}/"
+        if spec in self._unrouted and row.actual == "running" and (old is None or old.actual != "running"):
+            # Until now nobody could know that the route was wanted.
+            self._unrouted[spec] = self._world.loop.time()
         if old is None or (row.actual, row.wanted) != (old.actual, old.wanted):
             self._world.note("rows", f"{row} [{row.version}]")
 
@@ -121,11 +134,19 @@ class Watcher:
             for process in self._known(row.id):
                 fail("left_alive", f"{row}, and {process.handle} of run {process.generation} lives")
 
+    def _check_names(self) -> None:
+        """A user may have one named server, however many hubs were asked for one at once."""
+        owners = [row.user_name for row in self.rows.values() if row.name]
+        for owner in {name for name in owners if owners.count(name) > 1}:
+            self._world.fail("beyond_the_limit", f"{owner} has more than one named server")
+
     def _check_change(self, row: Row, old: Row) -> None:
         fail = self._world.fail
         for name in ("generation", "wanted_generation", "fence", "version"):
             if getattr(row, name) < getattr(old, name):
                 fail(f"{name}_fell", f"{row}: from {getattr(old, name)} to {getattr(row, name)}")
+        if row.name != old.name and old.actual not in AT_REST:
+            fail("renamed_at_work", f"{row} was {old.spec} and {old.actual}")
         if row.version == old.version and _versioned(row) != _versioned(old):
             fail("version_stood", f"{row} was written without a new version")
         if row.actual in PENDING and row.actual != old.actual and row.lease_owner is None:
@@ -186,7 +207,7 @@ class Watcher:
         self._world.fail("needless_kill", f"{process.handle} was asked to end although {row}")
 
     def _routed(self, spec: str, target: str) -> None:
-        row = next((row for row in self.rows.values() if spec == f"/user/{row.user_name}/"), None)
+        row = next((row for row in self.rows.values() if spec == row.spec), None)
         self._unrouted.pop(spec, None)
         if target or row is None or row.wanted != "running" or not row.url:
             return
@@ -217,7 +238,7 @@ class Watcher:
     def check_unrouted(self) -> None:
         """A route that was taken away by mistake must soon be back; call it when nothing fails."""
         for spec, since in self._unrouted.items():
-            row = next((row for row in self.rows.values() if spec == f"/user/{row.user_name}/"), None)
+            row = next((row for row in self.rows.values() if spec == row.spec), None)
             running = row is not None and row.actual == row.wanted == "running"
             if running and self._world.loop.time() - max(since, self._world.plan.trouble) > _UNROUTED:
                 self._world.fail("unrouted", f"{spec} was taken away at {since:.1f} although {row}")
@@ -250,9 +271,7 @@ class Watcher:
 
     def _odd_routes(self) -> list[tuple[str, str]]:
         wanted = {
-            f"/user/{row.user_name}/": {row.url}
-            for row in self.rows.values()
-            if row.actual == row.wanted == "running"
+            row.spec: {row.url} for row in self.rows.values() if row.actual == row.wanted == "running"
         } | {"/": {f"http://hub{number}" for number in range(len(self.clocks))}}
         present = {
             spec: {route["target"], *route["data"].get("alternatives", ())}

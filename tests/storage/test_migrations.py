@@ -23,10 +23,10 @@ from carrel.storage.migrate import Schema
 from carrel.storage.sql.store import SqlStore
 from carrel.storage.sql.tables import REVISION, metadata
 
-NEXT = """
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "next", "0003"
+revision, down_revision = "next", "{REVISION}"
 def upgrade():
     with op.batch_alter_table("users", recreate="always") as batch:
         batch.add_column(sa.Column("shoe_size", sa.Integer()))
@@ -111,7 +111,7 @@ async def test_postgresql_gets_the_tables_as_described(postgres_url: str, tmp_pa
 async def test_an_older_database_is_copied_and_upgraded(tmp_path: Path) -> None:
     await fill(store_in(tmp_path))
     upgraded = store_in(tmp_path, next_schema(tmp_path))
-    with pytest.raises(SchemaMismatch, match="older schema 0003: start the hub once"):
+    with pytest.raises(SchemaMismatch, match=f"older schema {REVISION}: start the hub once"):
         await upgraded.open(claim=False)
     await upgraded.open()
     async with upgraded.write() as tx:
@@ -120,8 +120,8 @@ async def test_an_older_database_is_copied_and_upgraded(tmp_path: Path) -> None:
         # Rebuilding the users' table must not have cascaded into theirs.
         assert await tx.servers.get(ada.id, "") is not None
     await upgraded.close()
-    with closing(sqlite3.connect(tmp_path / "c.sqlite.backup-0003")) as copy:
-        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
+    with closing(sqlite3.connect(tmp_path / f"c.sqlite.backup-{REVISION}")) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
         assert copy.execute("SELECT name FROM users").fetchall() == [("ada",)]
     with pytest.raises(SchemaMismatch, match="newer Carrel"):
         await store_in(tmp_path).open()

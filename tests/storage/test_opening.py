@@ -15,6 +15,7 @@ import pytest
 from carrel.lib.clock import SystemClock
 from carrel.storage.base import SchemaMismatch, StorageError
 from carrel.storage.sql.store import SqlStore
+from carrel.storage.sql.tables import REVISION
 
 FILE = "carrel.sqlite"
 
@@ -87,7 +88,7 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     await store.open()
     await store.close()
     run_sql(tmp_path / FILE, "UPDATE alembic_version SET version_num = '9999'", "DELETE FROM facts")
-    with pytest.raises(SchemaMismatch, match=r"newer Carrel .*9999.*0003"):
+    with pytest.raises(SchemaMismatch, match=rf"newer Carrel .*9999.*{REVISION}"):
         await store.open()
 
 

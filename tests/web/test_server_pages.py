@@ -115,7 +115,10 @@ async def test_a_link_of_another_site_starts_nothing(tmp_path: Path, site: str) 
 
 
 def form_of(spawner: Any) -> str:
-    return '<label for="size">Size</label><select id="size" name="size"><option>big</option></select>'
+    return (
+        '<label for="size">Size</label><select id="size" name="size"><option>big</option></select>'
+        '<label for="note">Note</label><input id="note" name="note" value="nothing">'
+    )
 
 
 def read_form(form: dict[str, list[str]]) -> dict[str, Any]:
@@ -134,9 +137,11 @@ async def test_a_form_is_shown_checked_and_kept(tmp_path: Path) -> None:
         assert '<select id="size"' in page.text
         assert (await wish_of(hub)).wanted is Wanted.STOPPED
         token = page.text.partition('name="_xsrf" value="')[2].partition('"')[0]
-        wrong = await browser.post("/hub/spawn/ada", data={"_xsrf": token, "size": "small"})
+        fields = {"_xsrf": token, "size": "small", "note": "<mine>"}
+        wrong = await browser.post("/hub/spawn/ada", data=fields)
         assert wrong.status_code == 400
         assert "There is only &lt;big&gt;" in wrong.text
+        assert 'value="&lt;mine&gt;"' in wrong.text
         stale = await browser.post("/hub/spawn/ada", data={"_xsrf": "old", "size": "big"})
         assert stale.status_code == 403
         assert "out of date" in stale.text
@@ -150,8 +155,9 @@ async def test_a_form_is_shown_checked_and_kept(tmp_path: Path) -> None:
 async def test_options_in_a_link_start_at_once(tmp_path: Path) -> None:
     async with open_hub(tmp_path, plugins=OPTIONS) as hub, hub.browser() as browser:
         await browser.log_in()
-        wrong = await browser.get("/hub/spawn?opt-size=small")
+        wrong = await browser.get("/hub/spawn?opt-size=small&opt-note=kept")
         assert wrong.status_code == 400
+        assert 'value="kept"' in wrong.text
         assert "There is only &lt;big&gt;" in wrong.text
         await browser.get("/hub/spawn?opt-size=big")
         assert (await wish_of(hub)).user_options == {"size": "big"}
@@ -185,7 +191,7 @@ async def test_what_runs_is_not_started_again(tmp_path: Path) -> None:
 
 
 async def test_the_pending_page_of_a_start_that_waits_says_where_it_stands(tmp_path: Path) -> None:
-    due = {"wanted": Wanted.RUNNING, "wanted_generation": 1}
+    due: Row = {"wanted": Wanted.RUNNING, "wanted_generation": 1}
     async with open_hub(tmp_path) as hub, hub.browser() as browser:
         await browser.log_in()
         for place, name in enumerate(("bea", "cleo", "ada")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -13,6 +14,7 @@ from carrel.web import render
 from tests.http.hub import Browser, Hub, open_hub
 from tests.http.test_errors import POLYGLOTS, assert_harmless
 from tests.web.test_server_pages import FAILED, OPTIONS, RUNNING, STARTING, STOPPING
+from tests.web.test_shares import invitation
 
 TEMPLATES = Path(render.__file__).parent / "templates"
 
@@ -81,6 +83,35 @@ async def every_page(hub: Hub, browser: Browser) -> dict[str, str]:
         pages[f"user {name}"] = (await browser.get("/hub/user/ada/lab?redirects=9")).text
     await hub.server("ada", wanted=Wanted.STOPPED, actual=Actual.STOPPED, failure=None)
     pages["not running"] = (await browser.get("/hub/user/ada/lab")).text
+    pages["share"] = (await browser.get(await invitation(hub, "bea"))).text
+    await hub.user("root", admin=True)
+    await hub.group("class", "ada", "root")
+    await hub.server("ada", "gpu", **FAILED)
+    pages["token"] = (await browser.get("/hub/token")).text
+    pages["token wrong"] = (await browser.send_form("/hub/token", scopes="none")).text
+    pages["token made"] = (await browser.send_form("/hub/token", note="x")).text
+    pages["home named"] = (await browser.get("/hub/home")).text
+    pages["remove server"] = (await browser.get("/hub/remove/ada/gpu")).text
+    async with hub.browser() as root:
+        await root.log_in("root")
+        for name, path in {
+            "admin": "/hub/admin?done=asked",
+            "admin empty": "/hub/admin?name_filter=none",
+            "add": "/hub/admin/add",
+            "user": "/hub/admin/users/ada?done=saved",
+            "delete": "/hub/admin/users/ada/delete",
+            "groups": "/hub/admin/groups",
+            "group": "/hub/admin/groups/group?name=class",
+            "delete group": "/hub/admin/groups/delete?name=class",
+            "services": "/hub/admin/services",
+        }.items():
+            reply = await root.get(path)
+            assert reply.status_code == 200, path
+            pages[name] = reply.text
+        for name, path in {"add": "/hub/admin/add", "group": "/hub/admin/groups"}.items():
+            pages[f"{name} wrong"] = (await root.send_form(path, names="a/b", name="\u200b")).text
+        wrong = {"save": "1", "name": "a/b", "groups": "none"}
+        pages["user wrong"] = (await root.send_form("/hub/admin/users/ada", **wrong)).text
     pages["error"] = (await browser.get("/hub/error/503")).text
     pages["404"] = (await browser.get("/hub/user/nobody/")).text
     pages["confirm logout"] = (
@@ -91,9 +122,10 @@ async def every_page(hub: Hub, browser: Browser) -> dict[str, str]:
 
 
 async def test_every_page_is_made_for_everybody(tmp_path: Path) -> None:
-    async with open_hub(tmp_path, plugins=OPTIONS) as hub, hub.browser() as browser:
+    opened = open_hub(tmp_path, plugins=OPTIONS, allow_named_servers=True)
+    async with opened as hub, hub.browser() as browser:
         pages = await every_page(hub, browser)
-        assert len(pages) >= 17
+        assert len(pages) >= 34
         for name, html in pages.items():
             page = Reader(html)
             assert len(page.titles) == 1, name
@@ -139,7 +171,10 @@ async def test_nothing_that_a_visitor_sends_becomes_markup(tmp_path: Path, polyg
         ]
         await browser.log_in()
         await hub.server("ada")
+        invited = await invitation(hub, "bea")
         replies += [
+            await browser.get(invited, params={"next": aim, "code": polyglot}),
+            await browser.get(f"{invited}&{urlencode({'next': aim, 'x': polyglot})}"),
             await browser.get("/hub/spawn", params={"next": aim, "x": polyglot}),
             await browser.get("/hub/user/ada/lab", params={"x": polyglot}),
             await browser.get("/hub/logout", params={"next": aim}, headers={"Sec-Fetch-Site": "cross-site"}),
@@ -176,6 +211,29 @@ async def test_deployers_extend_pages_and_add_variables(tmp_path: Path) -> None:
         home = (await browser.get("/hub/home")).text
         assert "<i>Welcome</i>" in home
         assert "Down on Sunday" not in home
+
+
+async def test_old_overrides_of_the_frame_still_work(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "home.html").write_text(
+        '{% extends "page.html" %}{% block main %}<h1>{{ user.name }}</h1>'
+        "{% if 'admin-ui' in parsed_scopes %}<p>may administrate</p>{% endif %}"
+        "{% for service in services %}{{ service.href }}{{ service.prefix }}{{ service.name }}{% endfor %}"
+        '<a href="{{ prefix }}user/x">{{ base_url }}</a>{% endblock %}'
+    )
+    async with (
+        open_hub(tmp_path, template_paths=["mine"]) as hub,
+        hub.browser() as ada,
+        hub.browser() as root,
+    ):
+        await hub.user("root", admin=True)
+        await ada.log_in("ada")
+        await root.log_in("root")
+        mine = (await ada.get("/hub/home")).text
+        assert "<h1>ada</h1>" in mine
+        assert "may administrate" not in mine
+        assert 'id="logout"' in mine
+        assert "may administrate" in (await root.get("/hub/home")).text
 
 
 async def test_static_files_are_kept_by_their_content(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from typing import NoReturn
 from starlette.requests import Request
 
 from carrel.api.models import UserModel, user_model
+from carrel.api.services import ServiceModel, service_model
 from carrel.core.access import caller_of_session
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.services import ServiceWithRoles
 from carrel.core.users import get_self, owner_of_token
 from carrel.domain.errors import Forbidden, NotFound
 from carrel.http.endpoint import get, post
@@ -17,9 +19,11 @@ from carrel.http.sessions import LOGIN_COOKIE, unsign
 
 
 @get("/authorizations/token/{secret:str}", summary="Whose token is this")
-async def token_owner(hub: HubContext, visitor: Caller | None, secret: str) -> UserModel:
+async def token_owner(hub: HubContext, visitor: Caller | None, secret: str) -> UserModel | ServiceModel:
     """Return the owner of a token: name and groups, and what else the caller may see."""
     asking, record = await owner_of_token(hub, _with_token(visitor), secret)
+    if isinstance(record, ServiceWithRoles):
+        return service_model(asking, record, hub.settings.base_url)
     return user_model(asking, record, hub.settings.base_url)
 
 

@@ -12,7 +12,7 @@ from carrel.core.caller import Caller
 from carrel.core.groups import GroupWithRoles
 from carrel.core.servers import may_read_log
 from carrel.core.users import UserWithServers
-from carrel.domain.names import escape, full_name, server_prefix
+from carrel.domain.names import full_name, progress_path, server_prefix
 from carrel.domain.servers import Failure, Server, never_started
 from carrel.domain.tokens import Token
 from carrel.lib.clock import Timestamp, isoformat
@@ -129,10 +129,9 @@ def server_model(server: Server, base_url: str, caller: Caller, ahead: int | Non
     """
     full = full_name(server.user_name, server.name)
     state = caller.may("admin:server_state", server=full)
+    pending = server.pending
     # A start counts as activity, and begins when it is asked for.
-    started = server.wished or None if server.pending == "spawn" else server.started
-    progress = f"{base_url}hub/api/users/{escape(server.user_name)}/"
-    progress += f"servers/{escape(server.name)}/progress" if server.name else "server/progress"
+    started = server.wished or None if pending == "spawn" else server.started
     failure = server.failure and failure_model(server.failure, caller, server.user_name, server.name)
     return ServerModel(
         name=server.name,
@@ -140,12 +139,12 @@ def server_model(server: Server, base_url: str, caller: Caller, ahead: int | Non
         display_name=server.display_name,
         last_activity=moment(max(server.last_activity or 0.0, started or 0.0) or None),
         started=moment(started),
-        pending=server.pending,
+        pending=pending,
         ready=server.ready,
         stopped=not server.active,
         url=server_prefix(base_url, server.user_name, server.name),
         user_options=dict(server.user_options),
-        progress_url=progress,
+        progress_url=progress_path(base_url, server.user_name, server.name),
         state=dict(server.state) if state else UNSET,
         failure=failure or UNSET,
         queue_position=UNSET if ahead is None else ahead,
@@ -170,9 +169,10 @@ def fill_user(
         caller = replace(caller, groups_of={user.name: record.groups})
     model.servers = _servers(caller, record, base_url, include_stopped)
     whole = caller.may("read:users", user=user.name)
-    if any(caller.may(scope, user=user.name) for scope in _NAMING):
+    known = caller.may("read:users:name", user=user.name)
+    if known or any(caller.may(scope, user=user.name) for scope in _NAMING):
         model.name = user.name
-    if caller.may("read:users:name", user=user.name):
+    if known:
         model.admin, model.user_info = user.admin, dict(user.user_info) or None
     if caller.may("read:users:groups", user=user.name):
         model.groups = list(record.groups)
@@ -182,7 +182,7 @@ def fill_user(
         model.roles = [*(["admin"] if user.admin else []), "user", *record.roles]
         model.admin = user.admin
     if caller.may("admin:auth_state", user=user.name):
-        model.auth_state = None
+        model.auth_state = None if record.auth_state is None else dict(record.auth_state)
     if whole:
         model.created = isoformat(user.created)
         default = next((server for server in record.servers if not server.name), None)

@@ -62,8 +62,9 @@ def page_request(request: Request) -> PageRequest:
     As in JupyterHub, a minus sign is overlooked. Raises Invalid for what is no whole number.
     """
     offset = _number(request, "offset", 0)
-    limit = _number(request, "limit", _DEFAULT_LIMIT if _wants_pages(request) else _MAX_LIMIT)
-    return PageRequest(offset, min(max(1, limit), _MAX_LIMIT))
+    counted = _wants_pages(request)
+    limit = _number(request, "limit", _DEFAULT_LIMIT if counted else _MAX_LIMIT)
+    return PageRequest(offset, min(max(1, limit), _MAX_LIMIT), counted)
 
 
 def paged(request: Request, page: Page[Any]) -> Response:
@@ -75,17 +76,19 @@ def paged_model(request: Request, items: Any, page: Page[Any]) -> Any:
     """Return a list or an object in the form that the client accepts; `page` says which part it is."""
     if not _wants_pages(request):
         return items
+    return {"items": items, "_pagination": pagination(request, page)}
+
+
+def pagination(request: Request, page: Page[Any]) -> PaginationModel:
+    """Return which part of a list a page is, and where the next one is."""
     following = page.next_offset
     link = None
     if following is not None:
         query = parse_qs(request.url.query, keep_blank_values=True)
         query |= {"offset": [str(following)], "limit": [str(page.limit)]}
         url = f"{request.url.scheme}://{request.url.netloc}{request.url.path}?{urlencode(query, doseq=True)}"
-        link = {"offset": following, "limit": page.limit, "url": url}
-    return {
-        "items": items,
-        "_pagination": {"offset": page.offset, "limit": page.limit, "total": page.total, "next": link},
-    }
+        link = NextModel(following, page.limit, url)
+    return PaginationModel(page.offset, page.limit, page.total, link)
 
 
 def _wants_pages(request: Request) -> bool:

@@ -12,8 +12,9 @@ from carrel.api.paging import PAGES, PageModel, page_request, paged_model, pages
 from carrel.core import routes
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.domain.errors import Invalid
 from carrel.domain.paging import Page
-from carrel.http.endpoint import Answer, get, json_reply, post
+from carrel.http.endpoint import Answer, get, json_reply, patch, post
 
 
 class RouteModel(Struct):
@@ -53,4 +54,29 @@ async def list_routes(hub: HubContext, caller: Caller, request: Request) -> Resp
 async def repair_routes(hub: HubContext, caller: Caller) -> Response:
     """Make the data plane's table equal to the rows, now."""
     await routes.repair(hub, caller)
+    return Response(media_type="application/json")
+
+
+class ProxyPlace(Struct):
+    """The body of PATCH /proxy; what is absent stays as it is."""
+
+    api_url: str | None = None
+    """Where the proxy's API is, without `/api/routes`."""
+    auth_token: str | None = None
+
+
+@patch(
+    "/proxy",
+    summary="Move the proxy",
+    scopes=("proxy",),
+    responses={200: Answer("The proxy is steered at the new place and has all routes; the answer is empty.")},
+    errors=(503,),
+    example={"api_url": "http://127.0.0.1:8001"},
+)
+async def move_proxy(hub: HubContext, caller: Caller, data: ProxyPlace | None = None) -> Response:
+    """Steer a proxy at another address or with another token from now on, until the hub ends."""
+    caller.require("proxy")
+    if data is None:
+        raise Invalid("need JSON body")
+    await routes.move_proxy(hub, caller, data.api_url, data.auth_token)
     return Response(media_type="application/json")

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from carrel.api import authorizations, groups, info, metrics, openapi, proxy, servers, shutdown, tokens, users
+from carrel.api import (
+    authorizations,
+    groups,
+    info,
+    metrics,
+    openapi,
+    proxy,
+    servers,
+    services,
+    share_codes,
+    shares,
+    shutdown,
+    tokens,
+    users,
+)
 from carrel.http.endpoint import Endpoint
 
 # The two that every single-user server asks come first: routes are tried in this order.
@@ -21,6 +35,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     users.admin_access,
     servers.get_server,
     servers.start_server,
+    servers.create_server,
+    servers.change_server,
     servers.stop_server,
     servers.watch_server,
     tokens.list_tokens,
@@ -35,8 +51,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     groups.add_members,
     groups.remove_members,
     groups.set_properties,
+    *shares.ENDPOINTS,
+    *share_codes.ENDPOINTS,
+    services.list_services,
+    services.get_service,
+    services.create_service,
+    services.delete_service,
     proxy.list_routes,
     proxy.repair_routes,
+    proxy.move_proxy,
     authorizations.token_owner,
     authorizations.no_token,
     authorizations.cookie_owner,

@@ -1,4 +1,4 @@
-"""A user's default server: start, stop, look, watch."""
+"""A user's servers, the default one and named ones: start, stop, look, watch, change."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from carrel.api.models import FailureModel, ServerModel, failure_model, server_model
-from carrel.core import servers
+from carrel.core import server_records, servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.drivers import ready_event
+from carrel.core.server_records import ServerChanges
 from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
-from carrel.domain.names import full_name
+from carrel.domain.names import server_label
 from carrel.domain.servers import Server
-from carrel.http.body import decoder, read
-from carrel.http.endpoint import Answer, delete, get, json_reply, post
+from carrel.http.endpoint import Answer, delete, get, json_reply, patch, post, put
 
 _KEEP_ALIVE = 8.0
-_decode = decoder(Any)
 _STREAM = "`data: JSON` and a blank line for each step, and a blank line now and then while there is none."
+#: With an empty name at its end JupyterHub means the default server, too.
+_PATHS = (
+    "/users/{name:str}/server",
+    "/users/{name:str}/servers/{server:str}",
+    "/users/{name:str}/servers/",
+)
+_PROGRESS = ("/users/{name:str}/server/progress", "/users/{name:str}/servers/{server:str}/progress")
 
 
 class StartBody(Struct):
@@ -58,16 +63,30 @@ class StepModel(Struct):
     failure: FailureModel | UnsetType = UNSET
 
 
-@get("/users/{name:str}/server", summary="Get a server", scopes=("read:servers",))
-async def get_server(hub: HubContext, caller: Caller, name: str) -> ServerModel:
-    """Return the user's default server."""
-    server = await servers.look_at_server(hub, caller, name)
-    ahead = await servers.count_ahead(hub, server) if server.waiting else None
-    return server_model(server, hub.settings.base_url, caller, ahead)
+class ServerBody(Struct, forbid_unknown_fields=True):
+    """The body of PATCH; what is absent stays as it is."""
+
+    name: str | UnsetType | None = UNSET
+    display_name: str | UnsetType | None = UNSET
+    user_options: dict[str, Any] | UnsetType = UNSET
+
+
+class StopBody(Struct):
+    """The body of DELETE."""
+
+    remove: bool = False
+    """Remove a named server for good, once it has stopped."""
+
+
+@get(*_PATHS, summary="Get a server", scopes=("read:servers",))
+async def get_server(hub: HubContext, caller: Caller, name: str, server: str = "") -> ServerModel:
+    """Return a server, whether it runs or not."""
+    found = await servers.look_at_server(hub, caller, name, server)
+    return await _model(hub, caller, found)
 
 
 @post(
-    "/users/{name:str}/server",
+    *_PATHS,
     summary="Start a server",
     scopes=("start:servers",),
     responses={
@@ -79,59 +98,106 @@ async def get_server(hub: HubContext, caller: Caller, name: str) -> ServerModel:
     body=StartBody | None,
     example={"user_options": {"profile": "small"}},
 )
-async def start_server(hub: HubContext, caller: Caller, name: str, request: Request) -> Response:
-    """Start the user's default server: 201 when it is ready in time, 202 while it is on its way.
+async def start_server(
+    hub: HubContext, caller: Caller, name: str, server: str = "", data: dict[str, Any] | None = None
+) -> Response:
+    """Start a server: 201 when it is ready in time, 202 while it is on its way.
 
-    The body holds the options, or an object with `user_options`; nothing means those of the last time.
+    The body holds the options, or an object with `user_options` and `display_name`; nothing means the options
+    of the last time. A named server that does not exist is created.
     """
-    server = await servers.ask_to_start(hub, caller, name, options=_options(await read(request)))
-    settled = await servers.wait_until_settled(hub, server, hub.settings.slow_spawn_timeout)
+    display_name, options = _described(data)
+    row = await servers.ask_to_start(hub, caller, name, server, options, display_name=display_name)
+    settled = await servers.wait_until_settled(hub, row, hub.settings.slow_spawn_timeout)
     if settled is not None and settled.pending is None and not settled.ready:
         failure = settled.failure
         message = failure.message if failure else "The server did not start."
         answer: dict[str, Any] = {"status": 500, "message": message}
         if failure:
-            answer["failure"] = failure_model(failure, caller, name)
+            answer["failure"] = failure_model(failure, caller, name, server)
         return json_reply(answer, 500)
     ready = settled is not None and settled.ready
     return Response(b"", 201 if ready else 202, {"Content-Type": "text/plain"})
 
 
+@put(
+    *_PATHS,
+    summary="Create a server",
+    status=201,
+    scopes=("start:servers",),
+    body=StartBody | None,
+    errors=(409,),
+    example={"display_name": "The big one", "user_options": {"profile": "large"}},
+)
+async def create_server(
+    hub: HubContext, caller: Caller, name: str, server: str = "", data: dict[str, Any] | None = None
+) -> ServerModel:
+    """Create a named server without starting it, and return it. The body is that of a start."""
+    display_name, options = _described(data)
+    made = await server_records.create_server(
+        hub, caller, name, server, display_name=display_name, options=options
+    )
+    return await _model(hub, caller, made)
+
+
+@patch(
+    *_PATHS,
+    summary="Change a server",
+    scopes=("start:servers",),
+    errors=(409,),
+    example={"name": "big", "display_name": "The big one"},
+)
+async def change_server(
+    hub: HubContext, caller: Caller, name: str, server: str = "", data: ServerBody | None = None
+) -> ServerModel:
+    """Rename a server that does not run, or change what it is called and its options; return it."""
+    given = {} if data is None else msgspec.structs.asdict(data)
+    changes = ServerChanges(**{key: value for key, value in given.items() if value is not UNSET})
+    return await _model(hub, caller, await server_records.change_server(hub, caller, name, server, changes))
+
+
 @delete(
-    "/users/{name:str}/server",
+    *_PATHS,
     summary="Stop a server",
     scopes=("delete:servers",),
     responses={
         204: Answer("It has stopped; the answer is empty."),
         202: Answer("It is on its way; the answer is empty."),
     },
-    body=dict[str, Any] | None,
+    example={"remove": True},
 )
-async def stop_server(hub: HubContext, caller: Caller, name: str, request: Request) -> Response:
-    """Stop the user's default server: 204 when it has stopped in time, 202 while it is on its way."""
-    if _object(await read(request)).get("remove"):
-        raise Invalid("Cannot delete the default server")
-    server = await servers.ask_to_stop(hub, caller, name)
-    if server is not None:
-        server = await servers.wait_until_settled(hub, server, hub.settings.slow_stop_timeout)
-    stopping = server is not None and server.pending is not None
-    return Response(status_code=202 if stopping else 204)
+async def stop_server(
+    hub: HubContext, caller: Caller, name: str, server: str = "", data: StopBody | None = None
+) -> Response:
+    """Stop a server, and remove it with `remove`: 204 when that is done in time, 202 while it goes on."""
+    remove = data is not None and data.remove
+    row = await servers.ask_to_stop(hub, caller, name, server, remove=remove)
+    if row is not None:
+        row = await servers.wait_until_settled(hub, row, hub.settings.slow_stop_timeout)
+    if row is not None and (row.pending is not None or row.leaving):
+        return Response(b"", 202, {"Content-Type": "text/plain"})
+    return Response(status_code=204)
 
 
 @get(
-    "/users/{name:str}/server/progress",
+    *_PROGRESS,
     summary="Watch a start",
     scopes=("read:servers",),
     responses={200: Answer(_STREAM, StepModel, "text/event-stream")},
     errors=(400,),
 )
-async def watch_server(hub: HubContext, caller: Caller, name: str) -> StreamingResponse:
+async def watch_server(hub: HubContext, caller: Caller, name: str, server: str = "") -> StreamingResponse:
     """Return the steps of the present start as server-sent events, up to its outcome."""
-    server = await servers.get_server(hub, caller, name)
-    if not server.ready and server.pending != "spawn" and server.failure is None:
-        raise Invalid(f"{full_name(name, server.name).rstrip('/')} is not starting")
+    row = await servers.get_server(hub, caller, name, server)
+    if not row.ready and row.pending != "spawn" and row.failure is None:
+        raise Invalid(f"{server_label(name, server)} is not starting...")
     headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(hub, server, caller), headers=headers)
+    return StreamingResponse(_events(hub, row, caller), headers=headers)
+
+
+async def _model(hub: HubContext, caller: Caller, server: Server) -> ServerModel:
+    ahead = await servers.count_ahead(hub, server) if server.waiting else None
+    return server_model(server, hub.settings.base_url, caller, ahead)
 
 
 async def _events(hub: HubContext, server: Server, caller: Caller) -> AsyncIterator[bytes]:
@@ -173,19 +239,13 @@ def _step_model(hub: HubContext, server: Server, step: ServerProgress, caller: C
     return model
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object of a body, an empty one for no body and for null."""
-    parsed = _decode(body) if body.strip() else None
-    if not isinstance(parsed, dict | None):
-        raise Invalid("Body must be a JSON object")
-    return parsed or {}
-
-
-def _options(body: bytes) -> dict[str, Any] | None:
-    parsed = _object(body)
-    if not isinstance(parsed.get("display_name", ""), str):
+def _described(body: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
+    """Return display name and options of a body; with neither of their names in it, all of it is options."""
+    body = body or {}
+    display_name = body.get("display_name", "")
+    if not isinstance(display_name, str):
         raise Invalid("display_name must be a string")
-    options = parsed.get("user_options") if parsed.keys() & {"user_options", "display_name"} else parsed
+    options = body.get("user_options") if body.keys() & {"user_options", "display_name"} else body
     if not isinstance(options, dict | None):
         raise Invalid("user_options must be an object or null")
-    return options or None
+    return display_name, options or None

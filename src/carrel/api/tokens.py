@@ -95,5 +95,5 @@ async def _log_in(hub: HubContext, request: Request, sent: Any) -> Caller:
 
 
 def _note(caller: Caller, owner: str) -> str:
-    others = "" if caller.user.name == owner else f" by user {caller.user.name}"
+    others = "" if caller.is_user(owner) else f" by {caller.kind} {caller.name}"
     return f"Requested via api{others}"

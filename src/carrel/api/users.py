@@ -12,14 +12,15 @@ from starlette.responses import Response
 from carrel.api.limits import MANY, Names
 from carrel.api.models import IdentityModel, UserModel, identity_model, user_model
 from carrel.api.paging import PAGES, PageModel, page_request, paged, pages_of
-from carrel.core import activity_reports, users
+from carrel.api.services import ServiceIdentityModel, service_identity
+from carrel.core import activity_reports, services, users
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Forbidden, Invalid, Unauthenticated
 from carrel.domain.paging import Page
 from carrel.http.endpoint import Answer, delete, get, patch, post
 from carrel.lib.clock import Timestamp, parse_iso
-from carrel.storage.base import UserFilter
+from carrel.storage.users import UserFilter
 
 _SORT_KEYS: dict[str, Literal["id", "name", "last_activity"]] = {
     "id": "id",
@@ -75,6 +76,7 @@ class UserChanges(Struct, forbid_unknown_fields=True):
     admin: bool | UnsetType = UNSET
     groups: Names | UnsetType = UNSET
     roles: Names | UnsetType = UNSET
+    auth_state: dict[str, Any] | UnsetType = UNSET
 
 
 class UserPage(PageModel[list[UserModel]]):
@@ -95,11 +97,13 @@ class ActivityReport(Struct):
 
 
 @get("/user", summary="Who am I")
-async def whoami(hub: HubContext, visitor: Caller | None) -> IdentityModel:
+async def whoami(hub: HubContext, visitor: Caller | None) -> IdentityModel | ServiceIdentityModel:
     """Return the caller with the scopes of the token or session in use."""
     caller = visitor
     if caller is None:
         raise Unauthenticated
+    if caller.service is not None:
+        return service_identity(caller, await services.get_self(hub, caller), hub.settings.base_url)
     record = await users.get_self(hub, caller)
     return identity_model(caller, record, hub.settings.base_url)
 
@@ -128,10 +132,8 @@ async def list_users(
         raise Invalid(f"Unrecognized state filter: {state[:40]!r}")
     which = UserFilter(name_filter, _STATES[state], None, key, sort.startswith("-"))
     found = await users.list_users(hub, caller, which, page_request(request))
-    models = tuple(
-        user_model(caller, record, hub.settings.base_url, include_stopped=_is_set(include_stopped_servers))
-        for record in found.items
-    )
+    base_url, stopped = hub.settings.base_url, _is_set(include_stopped_servers)
+    models = tuple(user_model(caller, record, base_url, include_stopped=stopped) for record in found.items)
     return paged(request, Page(models, found.offset, found.limit, found.total))
 
 
@@ -184,12 +186,13 @@ async def create_user(hub: HubContext, caller: Caller, name: str, data: NewUser 
     example={"name": "ada.lovelace", "groups": ["class"]},
 )
 async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChanges) -> UserModel:
-    """Rename a user, or change their admin flag, groups or roles."""
+    """Rename a user, or change their admin flag, groups, roles or what the authenticator keeps of them."""
     given = msgspec.structs.asdict(data)
     changes = users.UserChanges(**{key: value for key, value in given.items() if value is not UNSET})
     record = await users.change_user(hub, caller, name, changes)
     model = user_model(caller, record, hub.settings.base_url)
-    model.auth_state = None
+    if model.auth_state is UNSET:
+        model.auth_state = None
     return model
 
 

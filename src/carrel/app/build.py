@@ -12,20 +12,25 @@ from typing import TypeVar
 
 from carrel.app.hubs import this_hub
 from carrel.authenticators.base import Authenticator
+from carrel.config.oauth_clients import read_clients
 from carrel.config.plugins import check_plugins
 from carrel.config.rights import read_rights
 from carrel.config.schema import BadConfig, Problem, Settings
-from carrel.config.secrets import cookie_secret, own_secret
+from carrel.config.secrets import cookie_secret, crypt_keys, own_secret
+from carrel.config.services import read_services
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_cookie_secret, load_hub_id, load_named_users
 from carrel.core.cache import CallerCache
 from carrel.core.context import HubContext
+from carrel.core.oauth import load_clients
 from carrel.core.rights import load_rights
+from carrel.core.service_records import load_services
 from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
 from carrel.lib.registry import Kind, UnknownClass, find_class
+from carrel.lib.sealing import Sealer
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
@@ -99,12 +104,16 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             callers=callers,
             activity=Activity(settings.activity_resolution),
             peers=this_hub(settings, hub_url(settings)),
+            sealer=Sealer(crypt_keys(settings, os.environ, needed=claim and authenticator.enable_auth_state)),
             catalog=rights.catalog,
             metrics=metrics,
         )
         await load_named_users(store, authenticator, clock)
         if claim:
             await load_rights(store, authenticator, clock, rights)
+            services = read_services(settings)[0]
+            await load_services(store, authenticator, clock, settings.base_url, (rights, services))
+            await load_clients(store, read_clients(settings)[0])
         try:
             yield ctx
         finally:

@@ -14,6 +14,7 @@ from carrel.app.build import open_hub, runtime_directory
 from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
+from carrel.app.services import OwnServices
 from carrel.app.web_app import build_web_app
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
@@ -61,6 +62,9 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
         await stack.enter_async_context(run_workers(ctx, give_up=stopping.give_up))
+        measure = asyncio.create_task(ctx.metrics.watch_loop(), name="measure of the event loop")
+        measure.add_done_callback(_complain)
+        stack.callback(measure.cancel)
         gc.freeze()
         gc.enable()
         ctx.bus.publish(WorkDone(Work.START_HUB, time.monotonic() - began))
@@ -89,6 +93,7 @@ async def run_workers(
     """
     routes = RouteKeeper(ctx)
     reconciler = Reconciler(ctx, probe or HttpProbe(), routes, ctx.peers.owner, give_up)
+    services = OwnServices(ctx)
     others = OtherHubs(ctx)
     await others.join()
     if start_proxy:
@@ -101,7 +106,7 @@ async def run_workers(
     }
     if start_proxy:
         work |= {"routes": routes.run(), "proxy activity": _poll_activity(ctx), "purge": _purge(ctx)}
-        work["event loop's measure"] = ctx.metrics.watch_loop()
+        work |= services.work()
     ctx.bus.listen(reconciler.heed)
     ctx.bus.listen(routes.heed)
     tasks = [asyncio.create_task(steps, name=name) for name, steps in work.items()]
@@ -114,6 +119,7 @@ async def run_workers(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await services.stop()
         try:
             await ctx.activity.flush(ctx.store)
         except StorageUnavailable as error:
@@ -276,6 +282,8 @@ async def _purge(ctx: HubContext) -> None:
                 await tx.tokens.purge(now)
                 await tx.sessions.purge(now)
                 await tx.oauth.purge_codes(now)
+                await tx.share_codes.purge(now)
+                await tx.oauth.purge_grants(now)
         except StorageUnavailable as error:
             _log.warning("Expired rows could not be removed, trying again later: %s", error)
         except Exception:

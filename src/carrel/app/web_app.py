@@ -7,6 +7,7 @@ from carrel.core.context import HubContext
 from carrel.http.application import HubApplication
 from carrel.http.middleware import HubMiddleware
 from carrel.oauth.routes import ENDPOINTS as OAUTH_ENDPOINTS
+from carrel.oauth.routes import WELL_KNOWN
 from carrel.web.render import Renderer
 from carrel.web.routes import web_routes
 
@@ -16,6 +17,6 @@ def build_web_app(ctx: HubContext) -> HubMiddleware:
     base_url = ctx.settings.base_url
     below = base_url.rstrip("/")
     endpoints = [(f"{base_url}hub/api", endpoint) for endpoint in (*API_ENDPOINTS, *OAUTH_ENDPOINTS)]
-    endpoints += [(below, endpoint) for endpoint in web_routes()]
+    endpoints += [(below, endpoint) for endpoint in (*WELL_KNOWN, *web_routes())]
     application = HubApplication(ctx, Renderer(ctx.settings), endpoints)
     return HubMiddleware(application, base_url, observe=ctx.metrics.request)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from carrel.config.oauth_clients import check_public_url, read_clients
 from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
+from carrel.config.services import read_services
+from carrel.domain.errors import Invalid
+from carrel.domain.names import check_server_name
 
 _EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]*|\[[0-9A-Fa-f:.%]+\]")
@@ -75,9 +79,20 @@ def _spans(settings: Settings) -> Iterator[Finding]:
 
 
 def _named(settings: Settings) -> Iterator[Finding]:
-    if settings.allow_named_servers:
-        text = "named servers have no pages and no REST addresses in this version"
-        yield "allow_named_servers", text, False
+    if settings.default_server_name and not settings.allow_named_servers:
+        yield "default_server_name", "it has no effect without allow_named_servers = True", False
+    elif settings.default_server_name:
+        try:
+            check_server_name(settings.default_server_name)
+        except Invalid as error:
+            yield "default_server_name", str(error), False
+    policy = settings.allow_existing_invalid_named_servers
+    if policy == "autorename":
+        text = "servers are not renamed by themselves: they keep their names and may be started"
+        yield "allow_existing_invalid_named_servers", text, False
+    elif policy not in ("allow-start", "allow-delete"):
+        text = f"it must be 'allow-start' or 'allow-delete', not {policy!r}"
+        yield "allow_existing_invalid_named_servers", text, True
 
 
 def _metrics(settings: Settings) -> Iterator[Finding]:
@@ -92,8 +107,28 @@ def _cleanup(settings: Settings) -> Iterator[Finding]:
         yield "cleanup_proxy", text, False
 
 
+def _lifetimes(settings: Settings) -> Iterator[Finding]:
+    if settings.oauth_token_expires_in < 0:
+        text = f"it must be 0 or more, not {settings.oauth_token_expires_in:g}"
+        yield "oauth_token_expires_in", text, True
+    for name in ("oauth_access_token_expires_in", "oauth_refresh_token_expires_in"):
+        if getattr(settings, name) < 1:
+            yield name, f"it must be 1 or more, not {getattr(settings, name):g}", True
+
+
+def _oauth(settings: Settings) -> Iterator[Finding]:
+    yield from check_public_url(settings)
+    yield from read_clients(settings)[1]
+
+
 def _rights(settings: Settings) -> Iterator[Finding]:
     yield from read_rights(settings)[1]
+
+
+def _services(settings: Settings) -> Iterator[Finding]:
+    yield from read_services(settings)[1]
+    if settings.service_check_interval < 0:
+        yield "service_check_interval", "it must be 0 or more", True
 
 
 _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
@@ -106,4 +141,7 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _metrics,
     _cleanup,
     _rights,
+    _services,
+    _lifetimes,
+    _oauth,
 )

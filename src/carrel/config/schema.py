@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from traitlets.config import Config
 
+from carrel.lib.redaction import redact
+
 #: Sections of the configuration that hold the hub's own settings; the later one wins.
 HUB_SECTIONS = ("Application", "JupyterHub", "Carrel")
 
@@ -69,6 +71,11 @@ class Settings:
         "The file that holds the cookie secret; made when missing, readable by its owner only.",
     )
     cookie_max_age_days: float = setting(14.0, "How long a log-in lasts, in days.")
+    token_expires_in_max_seconds: int = setting(
+        0,
+        "How long a token that somebody asks for may live, in seconds, and how long it lives when nothing is "
+        "said; 0 means without end.",
+    )
 
     # Who and what
     authenticator_class: Any = setting(
@@ -97,6 +104,52 @@ class Settings:
     )
     extra_user_scopes: set[str] = setting(set(), "Scopes that every user has beside their usual ones.")
 
+    # Services
+    services: list[dict[str, Any]] = setting(
+        [],
+        "Services: dictionaries with name, url, command, api_token and others "
+        "(docs/how-to/services.md names all). They are there while they stand here.",
+    )
+    service_tokens: dict[str, str] = setting(
+        {}, "API tokens of services: a dictionary of tokens, each with the name of the service that has it."
+    )
+    api_tokens: dict[str, str] = setting(
+        {},
+        "API tokens of users: a dictionary of tokens, each with the user's name. Old: services have tokens"
+        " of their own, and `carrel token NAME` makes tokens for users.",
+    )
+    service_check_interval: float = setting(
+        60.0, "How often it is looked whether services with a url answer, in seconds; 0 means only at start."
+    )
+
+    # Signing in elsewhere with accounts of this hub
+    public_url: str = setting(
+        "",
+        "The address that browsers use, such as https://hub.example.org/, with the base URL if there is one. "
+        "Other applications need it to be always the same. Unset, it is taken from the request.",
+    )
+    oauth_clients: list[dict[str, Any]] = setting(
+        [],
+        "Applications that sign their users in with accounts of this hub: dictionaries with client_id, "
+        "client_secret (or public: True), redirect_uris, name, allowed_scopes, access_scopes and confirm.",
+    )
+    oauth_require_pkce: bool = setting(
+        False, "Refuse servers and services whose log-in comes without a proof (PKCE) of who asked for it."
+    )
+    oauth_token_expires_in: float = setting(
+        0.0,
+        "How long the tokens are good that servers and services get at a log-in, in seconds; 0 means as long "
+        "as cookie_max_age_days says.",
+    )
+    oauth_access_token_expires_in: float = setting(
+        3600.0, "How long access tokens of applications in oauth_clients are good, in seconds."
+    )
+    oauth_refresh_token_expires_in: float = setting(
+        30 * 86400.0,
+        "How long applications in oauth_clients may stay away before their users have to log in again, in "
+        "seconds. What they were given ends with the log-in, unless they may ask for offline_access.",
+    )
+
     # Behaviour
     cleanup_servers: bool | None = setting(
         None, "Stop users' servers when the hub stops. Unset: on Ctrl-C yes, on SIGTERM no."
@@ -109,6 +162,11 @@ class Settings:
     )
     default_url: Any = setting(
         "", "Where a visit to the hub's root leads: a path, or a callable that takes the handler."
+    )
+    user_redirect_hook: Any = setting(
+        None,
+        "A callable that says where /hub/user-redirect/PATH leads: it takes the path, the request, the user "
+        "and the base URL, and returns a URL, or None for the user's own server. It may be a coroutine.",
     )
     concurrent_spawn_limit: int = setting(
         100, "How many starts run at once, on each hub; further ones wait their turn. 0 means no limit."
@@ -131,6 +189,16 @@ class Settings:
         0,
         "How many named servers a user may have, 0 for any number; or a callable that takes an object with "
         "the asking user as `current_user`, and returns the number.",
+    )
+    default_server_name: str = setting(
+        "",
+        "The named server that /hub/user-redirect leads to, where there are named servers; empty means the "
+        "one without a name.",
+    )
+    allow_existing_invalid_named_servers: str = setting(
+        "allow-start",
+        "What may be done with servers whose names are from before the present rule: 'allow-start', or "
+        "'allow-delete' for stopping and removing alone.",
     )
     activity_resolution: float = setting(
         30.0, "Activity is written when it moves by at least this many seconds."
@@ -193,7 +261,11 @@ def printable(settings: Settings) -> dict[str, str]:
     """Return every setting as text that may be shown: no cookie secret, no database password."""
     shown = {name: repr(getattr(settings, name)) for name in setting_fields()}
     shown["cookie_secret"] = "'<set>'" if settings.cookie_secret else "b''"
+    shown["services"] = repr([redact("service", dict(each)) for each in settings.services])
+    for name in ("service_tokens", "api_tokens"):
+        shown[name] = repr(dict.fromkeys(["***"] if getattr(settings, name) else [], "***"))
     shown["db_url"] = repr(without_password(settings.db_url))
+    shown["oauth_clients"] = repr(redact("oauth_clients", settings.oauth_clients))
     return shown
 
 

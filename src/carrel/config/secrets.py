@@ -1,19 +1,26 @@
-"""The cookie secret: from a setting, the environment, or a file that only its owner can read."""
+"""Secrets: what signs cookies, and the keys that encrypt what authenticators keep about users."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.config.values import SECRET_LENGTH
+from carrel.lib.sealing import KEY_LENGTH
 
 #: The environment variable that holds the secret as hex text.
 SECRET_VARIABLE = "JPY_COOKIE_SECRET"  # noqa: S105 - the name, not the secret
 
+#: The environment variable that holds keys, with semicolons between them.
+KEY_VARIABLE = "JUPYTERHUB_CRYPT_KEY"
+_KEY_SETTING = "CryptKeeper.keys"
+_BASE64_LENGTH = 44
 _REMEDY = "write it with `openssl rand -hex 32`"
 
 
@@ -70,6 +77,40 @@ def read_secret_file(settings: Settings) -> bytes:
         text = f"{path} holds {len(secret)} bytes and needs {SECRET_LENGTH}: {_REMEDY}"
         raise _bad(settings, text)
     return secret
+
+
+def crypt_keys(settings: Settings, environ: Mapping[str, str], *, needed: bool) -> list[bytes]:
+    """Return the keys for secrets in the database, of the configuration or environment; the first encrypts.
+
+    Each is 32 bytes, or these as hex or base64 text. Raises BadConfig for one that is not, and when none is
+    there though they are `needed`.
+    """
+    given = settings.plugins.get("CryptKeeper", {}).get("keys")
+    name = KEY_VARIABLE if given is None else _KEY_SETTING
+    if given is None:
+        given = [text for text in environ.get(KEY_VARIABLE, "").split(";") if text.strip()]
+    keys = [_read_key(key) for key in (given if isinstance(given, list | tuple) else [None])]
+    place = settings.locations.get(name, "")
+    if None in keys:
+        text = f"every key has 32 bytes, as bytes, hex or base64 text: {_REMEDY}"
+        raise BadConfig([Problem(name, text, place)])
+    if needed and not keys:
+        text = f"it takes a key to encrypt with: set {KEY_VARIABLE} or c.{_KEY_SETTING}; {_REMEDY}"
+        raise BadConfig([Problem("Authenticator.enable_auth_state", text)])
+    return [key for key in keys if key is not None]
+
+
+def _read_key(key: object) -> bytes | None:
+    """Return a key as bytes, None for what is none."""
+    raw = key.strip().encode() if isinstance(key, str) else key
+    if not isinstance(raw, bytes):
+        return None
+    with contextlib.suppress(ValueError):
+        if len(raw) == 2 * KEY_LENGTH:
+            raw = bytes.fromhex(raw.decode())
+        elif len(raw) == _BASE64_LENGTH:
+            raw = base64.urlsafe_b64decode(raw)
+    return raw if len(raw) == KEY_LENGTH else None
 
 
 def _decode(text: str) -> bytes:

@@ -14,7 +14,10 @@ from traitlets.config.loader import DeferredConfig, DeferredConfigList, Deferred
 SECRET_LENGTH = 32
 """Bytes that a cookie secret has at least."""
 
-_SECRET_NAME = re.compile(r"secret|password|passwd|token|(^|_)keys?$|cookie|credential|db_url", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"secret|password|passwd|token|(^|_)keys?$|cookie|credential|db_url|oauth_clients|^services$",
+    re.IGNORECASE,
+)
 _SECRET_FORM = f"it must be {SECRET_LENGTH} bytes, or hex text as `openssl rand -hex 32` prints"
 _CLASS_SETTINGS = ("authenticator_class", "spawner_class", "proxy_class")
 
@@ -37,6 +40,8 @@ def read_value(field: Field[Any], default: Any, raw: Any) -> Any:
         return raw if callable(raw) else _text(raw)
     if field.name == "named_server_limit_per_user" and callable(raw):
         return raw
+    if field.name == "user_redirect_hook":
+        return _callable_or_none(raw)
     if field.name == "log_level":
         return _log_level(raw)
     if field.type == "bytes":
@@ -143,6 +148,13 @@ def _mapping(raw: Any) -> dict[str, Any]:
     raise Unfit("it must be a dictionary with text keys")
 
 
+def _names_by_text(raw: Any) -> dict[str, str]:
+    found = _mapping(raw)
+    if all(isinstance(value, str) for value in found.values()):
+        return found
+    raise Unfit("it must be a dictionary of texts, such as {'TOKEN': 'NAME'}")
+
+
 def _secret(raw: Any) -> bytes:
     if isinstance(raw, str):
         try:
@@ -179,6 +191,12 @@ def _log_level(raw: Any) -> int | str:
     )
 
 
+def _callable_or_none(raw: Any) -> Any:
+    if raw is None or callable(raw):
+        return raw
+    raise Unfit(f"it must be a callable or None, not {describe('hook', raw)}")
+
+
 def _class(raw: Any) -> Any:
     if isinstance(raw, type) or (isinstance(raw, str) and raw.strip()):
         return str(raw) if isinstance(raw, str) else raw
@@ -199,4 +217,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "list[dict[str, Any]]": _entries,
     "set[str]": _set_of_texts,
     "dict[str, Any]": _mapping,
+    "dict[str, str]": _names_by_text,
 }

@@ -10,7 +10,8 @@ from carrel.domain.causes.rule import End, Stage
 from carrel.domain.errors import Invalid, OverLimit, Unavailable
 from carrel.domain.events import Work, WorkDone
 from carrel.domain.failures import Evidence, diagnose
-from carrel.domain.names import check_server_name
+from carrel.domain.names import check_server_name, shortened
+from carrel.domain.services import Service
 from carrel.domain.users import User
 from carrel.lib.awaiting import resolve_within
 from carrel.storage.base import Transaction
@@ -25,35 +26,50 @@ _REASONS = {"starting": "throttled", "active": "too-many-users"}
 class Asking:
     """Who asks for a named server, with the one attribute of JupyterHub's handler that callables read."""
 
-    current_user: User
+    current_user: User | Service
+
+
+def require_named_servers(ctx: HubContext) -> None:
+    """Raise Invalid where there are no named servers."""
+    if not ctx.settings.allow_named_servers:
+        raise Invalid("Named servers are not enabled.")
 
 
 async def named_server_limit(ctx: HubContext, caller: Caller) -> int:
     """Return how many named servers a user may have when `caller` asks, 0 for any number.
 
-    Raises Invalid where there are no named servers, Unavailable when the deployer's callable fails.
+    Raises Unavailable when the deployer's callable fails.
     """
-    if not ctx.settings.allow_named_servers:
-        raise Invalid("Named servers are not enabled.")
     limit = ctx.settings.named_server_limit_per_user
-    if not callable(limit):
-        return int(limit)
+    if not callable(limit) or not ctx.settings.allow_named_servers:
+        return int(limit) if not callable(limit) else 0
     try:
-        return int(await resolve_within(limit(Asking(caller.user)), _CALL_LIMIT) or 0)
+        return int(await resolve_within(limit(Asking(caller.owner)), _CALL_LIMIT) or 0)
     except Exception as error:
         raise Unavailable(f"JupyterHub.named_server_limit_per_user cannot tell the limit: {error}") from error
 
 
 async def admit_name(tx: Transaction, user: User, name: str, limit: int) -> None:
-    """Return when `user` may have one more server of this name; raise Invalid otherwise."""
+    """Return when `user` may have one more server, of this name; raise Invalid otherwise."""
+    if limit > 0:
+        named = [server for server in await tx.servers.of_users([user.id]) if server.name]
+        if len(named) >= limit:
+            raise Invalid(
+                f"User {user.name} already has the maximum of {limit} named servers."
+                "  One must be deleted before a new server can be created"
+            )
     check_server_name(name)
-    if limit <= 0:
-        return
-    named = [server for server in await tx.servers.of_users([user.id]) if server.name]
-    if len(named) >= limit:
-        raise Invalid(
-            f"{user.name} has {len(named)} named servers, and {limit} are allowed: remove one first."
-        )
+
+
+def admit_old_name(ctx: HubContext, name: str) -> None:
+    """Return when a server of this name, which exists, may be started; raise Invalid otherwise."""
+    if ctx.settings.allow_existing_invalid_named_servers == "allow-delete" and name:
+        try:
+            check_server_name(name)
+        except Invalid:
+            raise Invalid(
+                f"Starting invalid server_name {shortened(name)} is disabled, contact your administrator"
+            ) from None
 
 
 async def admit_start(ctx: HubContext, tx: Transaction) -> None:

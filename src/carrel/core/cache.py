@@ -13,15 +13,16 @@ from carrel.domain.events import (
     RightsChanged,
     RolesChanged,
     ServerChanged,
+    ServiceChanged,
 )
 from carrel.domain.servers import Server
-from carrel.domain.tokens import HUB_CLIENT_ID
+from carrel.domain.tokens import HUB_CLIENT_ID, Token
 from carrel.lib.clock import Timestamp
 
 _CAPACITY = 20_000
 _ROWS_LAST = 1.0
-#: A user's id, an OAuth client's, or that of a group whose members matter.
-_Key = int | str | tuple[str, str]
+#: A user's id, an OAuth client's, a service's, or a group whose members matter.
+_Key = int | str | tuple[str, str | int]
 #: How old the last proof that no event was missed may be, in seconds: what a change on another hub takes to
 #: be heeded here, at most.
 _TRUSTED = 1.0
@@ -40,8 +41,8 @@ class CallerCache:
         self._proved: float | None = None
         self._entries: dict[str, tuple[Caller, Timestamp | None]] = {}
         self._groups: dict[_Key, set[str]] = {}
-        """What goes together: the digests of each user (by id), of each OAuth client, and of all whose
-        scopes depend on who is in a group."""
+        """What goes together: the digests of each user (by id), with those of whom they share servers with,
+        of each service, of each OAuth client, and of all whose scopes depend on who is in a group."""
         self.epoch = 0
         self.servers = ServerCache()
 
@@ -77,6 +78,8 @@ class CallerCache:
             self._drop_group(event.user_id)
         elif isinstance(event, ClientEnded):
             self._drop_group(event.client_id)
+        elif isinstance(event, ServiceChanged):
+            self._drop_group(_of_service(event.service_id))
         elif isinstance(event, GroupChanged):
             self._drop_group(_of_group(event.name))
 
@@ -134,11 +137,16 @@ class ServerCache:
 
 
 def _groups(caller: Caller) -> tuple[_Key, ...]:
-    watched = tuple(_of_group(name) for name in caller.watches)
-    token = caller.token
-    if token is None or token.client_id == HUB_CLIENT_ID:
-        return (caller.user.id, *watched)
-    return (caller.user.id, token.client_id, *watched)
+    watched = (*caller.owners, *(_of_group(name) for name in caller.watches))
+    service, token = caller.service, caller.token
+    owner: _Key = caller.owner.id if service is None else _of_service(service.id)
+    if not isinstance(token, Token) or token.client_id == HUB_CLIENT_ID:
+        return (owner, *watched)
+    return (owner, token.client_id, *watched)
+
+
+def _of_service(service_id: int) -> _Key:
+    return "service", service_id
 
 
 def _of_group(name: str) -> _Key:

@@ -16,6 +16,7 @@ from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Clock
+from carrel.lib.sealing import Sealer
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
@@ -41,5 +42,7 @@ class HubContext:
     metrics: Metrics = field(default_factory=Metrics)
     chance: Callable[[], float] = random.random
     """Returns numbers from 0 to 1, for what is spread over time and for nothing secret."""
+    sealer: Sealer = field(default_factory=Sealer)
+    """Encrypts what authenticators keep about users."""
     catalog: Catalog = BUILT_IN
     """The scopes that exist, the configuration's own among them."""

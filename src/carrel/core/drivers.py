@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from carrel.core.auth_state import load_auth_state
 from carrel.core.context import HubContext
-from carrel.domain.errors import NotFound, Unavailable
-from carrel.domain.names import client_id
+from carrel.domain.errors import CarrelError, Conflict, Invalid, NotFound, Unavailable
+from carrel.domain.names import client_id, server_label
 from carrel.domain.scopes import access_scopes
-from carrel.domain.servers import Server
+from carrel.domain.servers import Server, never_started
 from carrel.domain.users import User
 from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.spawners.base import Spawner
 from carrel.spawners.run import Run, make_spawner
-from carrel.spawners.views import UserView
+from carrel.spawners.views import GroupView, UserView
+from carrel.storage.base import Transaction
 
 #: How long the deployer's functions for forms and pages may take, in seconds.
 _CALL_LIMIT = 30.0
 _log = logging.getLogger("carrel.core")
 
 
-def build_driver(ctx: HubContext, server: Server, user: User) -> Spawner:
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a server is, and the groups that they are in."""
+
+    user: User
+    groups: tuple[str, ...] = ()
+
+
+def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
     """Return a driver for `server`, with the checkpoint of its row loaded.
 
     Raises TraitError when the configuration has a value that the spawner does not take.
     """
+    user = owner.user
     run = Run(
         user=UserView(
             id=user.id,
             name=user.name,
             base_url=ctx.settings.base_url,
             admin=user.admin,
+            groups=tuple(map(GroupView, owner.groups)),
+            load_auth_state=partial(load_auth_state, ctx, user),
             settings={"cookie_options": {}},
         ),
         hub=ctx.hub,
@@ -52,10 +67,11 @@ def build_driver(ctx: HubContext, server: Server, user: User) -> Spawner:
     return make_spawner(ctx.spawner_class, run, ctx.settings.plugins)
 
 
-async def options_form(ctx: HubContext, user: User) -> str:
+async def options_form(ctx: HubContext, user: User, server_name: str = "") -> str:
     """Return the HTML of the form that a user fills in before a start; empty when there is none."""
     try:
-        return str(await resolve_within(_formless(ctx, user).get_options_form(), _CALL_LIMIT))
+        driver = await _formless(ctx, user, server_name)
+        return str(await resolve_within(driver.get_options_form(), _CALL_LIMIT))
     except Exception as error:
         _log.exception("options_form failed for %s", user.name)
         raise Unavailable(
@@ -63,19 +79,38 @@ async def options_form(ctx: HubContext, user: User) -> str:
         ) from error
 
 
-async def options_from_form(ctx: HubContext, user: User, form: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return the options that a filled-in form stands for; raises what the deployer's code raises."""
+async def options_from_form(
+    ctx: HubContext, user: User, form: Mapping[str, list[Any]], server_name: str = ""
+) -> dict[str, Any]:
+    """Return what a filled-in form stands for; raise Invalid with what the deployer's code says."""
+    driver = await _formless(ctx, user, server_name)
+    return await _read_options("options_from_form", lambda: driver.run_options_from_form(dict(form)))
+
+
+async def options_from_query(
+    ctx: HubContext, user: User, arguments: Mapping[str, list[Any]], server_name: str = ""
+) -> dict[str, Any]:
+    """Return what a link's arguments stand for, as `options_from_form` does for a form."""
+    driver = await _formless(ctx, user, server_name)
+    return await _read_options("options_from_query", lambda: driver.options_from_query(dict(arguments)))
+
+
+async def _read_options(setting: str, read: Callable[[], Any]) -> dict[str, Any]:
     try:
-        reading = _formless(ctx, user).run_options_from_form(dict(form))
-        return dict(await resolve_within(reading, _CALL_LIMIT))
+        return dict(await resolve_within(read(), _CALL_LIMIT))
     except TookTooLong as error:
-        raise Unavailable(f"The options cannot be read: options_from_form: {_said(error)}") from error
+        raise Unavailable(f"The options cannot be read: {setting}: {_said(error)}") from error
+    except CarrelError:
+        raise
+    except Exception as error:
+        _log.info("%s refused: %s", setting, _said(error))
+        raise Invalid(_said(error)) from error
 
 
 async def ready_event(ctx: HubContext, server: Server, event: dict[str, Any]) -> dict[str, Any]:
     """Return the last step of a start as the deployer's `progress_ready_hook` leaves it."""
     try:
-        driver = build_driver(ctx, server, await load_user(ctx, server))
+        driver = build_driver(ctx, server, await load_owner(ctx, server))
         hook = driver.progress_ready_hook
         if hook is None:
             return event
@@ -89,13 +124,35 @@ async def ready_event(ctx: HubContext, server: Server, event: dict[str, Any]) ->
     return changed
 
 
-async def load_user(ctx: HubContext, server: Server) -> User:
+async def rename_in_driver(ctx: HubContext, server: Server, name: str) -> None:
+    """Tell the driver of a server at rest that it is about to be named `name`.
+
+    Raises Conflict with what the driver says when it refuses, Unavailable when it takes too long.
+    """
+    if ctx.spawner_class.rename is Spawner.rename:
+        return
+    try:
+        driver = build_driver(ctx, server, await load_owner(ctx, server))
+        await resolve_within(driver.rename(server.name, name), _CALL_LIMIT)
+    except TookTooLong as error:
+        raise Unavailable(f"The server cannot be renamed: {error}") from error
+    except Exception as error:
+        _log.exception("The spawner refuses to rename %s", server_label(server.user_name, server.name))
+        raise Conflict(f"The server cannot be renamed: {_said(error)}") from error
+
+
+async def load_owner(ctx: HubContext, server: Server) -> Owner:
     """Return the owner of a server; raise NotFound when the row went with its owner."""
     async with ctx.store.read() as tx:
-        user = await tx.users.get_by_id(server.user_id)
+        return await owner_in(tx, server)
+
+
+async def owner_in(tx: Transaction, server: Server) -> Owner:
+    """Return the owner of a server as a transaction sees them; raise NotFound when they are gone."""
+    user = await tx.users.get_by_id(server.user_id)
     if user is None:
         raise NotFound(f"The owner of server {server.id} is gone")
-    return user
+    return Owner(user, await tx.groups.of_user(user.id))
 
 
 def log_directory(ctx: HubContext) -> Path:
@@ -107,6 +164,7 @@ def _said(error: Exception) -> str:
     return str(error).strip() or type(error).__name__
 
 
-def _formless(ctx: HubContext, user: User) -> Spawner:
+async def _formless(ctx: HubContext, user: User, server_name: str) -> Spawner:
     """Return a driver that belongs to no server yet, for asking about its form."""
-    return build_driver(ctx, Server(id=0, user_id=user.id, user_name=user.name, name="", created=0.0), user)
+    server = replace(never_started(user), name=server_name)
+    return build_driver(ctx, server, await load_owner(ctx, server))

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from carrel.core.access import given_by
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.roles import refuse_gain
@@ -83,7 +84,8 @@ async def delete_group(ctx: HubContext, caller: Caller, name: str) -> None:
 async def add_members(ctx: HubContext, caller: Caller, name: str, users: Sequence[str]) -> GroupWithRoles:
     """Add users to a group and return it; those who are in it already stay.
 
-    Raises Invalid for an unknown user, and Forbidden when the group's roles give them what the caller lacks.
+    Raises Invalid for an unknown user, and Forbidden when the group's roles, or what is shared with it, give
+    them what the caller lacks.
     """
     caller.require("groups", group=name)
     async with ctx.store.write(durable=True) as tx:
@@ -124,7 +126,7 @@ async def set_groups(
         caller.require("groups", group=name)
         group = await tx.groups.get(name)
         if group is None:
-            raise Invalid(f"No such group: {name[:80]}")
+            raise Invalid(f"No such group: {name[:80]}", field="groups")
         if name in present:
             await _leave(tx, group, {user.id})
         else:
@@ -157,6 +159,11 @@ async def ensure_group(tx: Transaction, name: str) -> Group:
 def announce_members(tx: Transaction, name: str, user_ids: Collection[int]) -> None:
     """Tell every hub that users have joined or left a group, once they have."""
     tx.announce(GroupChanged(name))
+    announce_rights(tx, user_ids)
+
+
+def announce_rights(tx: Transaction, user_ids: Collection[int]) -> None:
+    """Tell every hub that what users may do has changed, once it has."""
     if len(user_ids) > _MANY:
         tx.announce(RolesChanged())
         return
@@ -170,7 +177,8 @@ async def _join(
     present = await tx.groups.member_ids(group.id)
     new = [user for user in users if user.id not in present]
     roles = (await tx.roles.of_bearers("groups", [group.name])).get(group.name, ())
-    await refuse_gain(ctx, tx, caller, new, roles)
+    shared = await given_by(ctx, tx, await tx.shares.of_group(group.id)) if new else ()
+    await refuse_gain(ctx, tx, caller, new, roles, shared)
     ids = [user.id for user in new]
     await tx.groups.add(group.id, ids)
     announce_members(tx, group.name, ids)
@@ -193,7 +201,7 @@ async def _find_users(ctx: HubContext, tx: Transaction, names: Sequence[str]) ->
     found = {user.name: user for user in await tx.users.named(wanted)}
     for name in wanted:
         if name not in found:
-            raise Invalid(f"No such user: {name[:80]}")
+            raise Invalid(f"No such user: {name[:80]}", field="users")
     return [found[name] for name in wanted]
 
 

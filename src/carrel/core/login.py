@@ -9,6 +9,7 @@ from typing import Any
 from carrel.authenticators.login import Refusal, check_login
 from carrel.authenticators.policy import refuse_credentials
 from carrel.core.access import rights_of
+from carrel.core.auth_state import keep_auth_state
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.groups import sync_groups
@@ -90,7 +91,7 @@ async def _find(ctx: HubContext, name: str) -> User | None:
 async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
     """Return a new session of the user that `identity` names, who is created when new.
 
-    Raises Invalid and Conflict for groups and roles of the authenticator that cannot be.
+    Raises Invalid and Conflict for groups, roles and state of the authenticator that cannot be.
     """
     now = ctx.clock.now()
     secret, session_id = new_secret(), new_token()
@@ -102,6 +103,9 @@ async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
             await tx.users.set_admin(user.id, identity.admin)
         if identity.user_info is not None and identity.user_info != user.user_info:
             await tx.users.set_info(user.id, identity.user_info)
+        await keep_auth_state(
+            ctx, tx, user, identity.auth_state if ctx.authenticator.enable_auth_state else None
+        )
         if identity.groups is not None:
             await sync_groups(tx, user, identity.groups)
         if roles is not None:
@@ -130,6 +134,8 @@ async def log_out(ctx: HubContext, caller: Caller) -> None:
             if caller.session_hash is not None:
                 await tx.sessions.delete(caller.session_hash)
             if caller.session_id is not None:
-                await tx.tokens.delete_of_session(caller.session_id)
+                # Tokens last: what is being exchanged at this moment ends as well.
                 await tx.oauth.delete_codes_of_session(caller.session_id)
+                await tx.oauth.delete_grants_of_session(caller.session_id)
+                await tx.tokens.delete_of_session(caller.session_id)
             tx.announce(RightsChanged(caller.user.id))

@@ -1,4 +1,4 @@
-"""What the OAuth provider does to the database: clients of servers, codes, and the tokens they turn into."""
+"""The clients of the OAuth provider: servers, services and other applications, and who may visit them."""
 
 from __future__ import annotations
 
@@ -8,41 +8,103 @@ from dataclasses import dataclass
 from carrel.core.access import towards
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.tokens import new_record
 from carrel.domain.errors import Forbidden, NotFound
+from carrel.domain.events import ClientEnded
 from carrel.domain.names import client_id, server_prefix
-from carrel.domain.oauth import CODE_LIFETIME, OAuthClient, OAuthCode
+from carrel.domain.oauth import USUAL_CLAIMS, OAuthClient, with_own_filters
 from carrel.domain.scopes import access_scopes
 from carrel.domain.servers import Server
-from carrel.domain.tokens import Token
-from carrel.lib.ids import digest, new_secret
-
-_DAY = 86400.0
-_IDENTITY = ("read:users:name!user", "read:users:groups!user")
+from carrel.storage.base import Store, Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class CodeRequest:
-    """What a visitor's browser asked for at the authorize page, already validated."""
+class Visit:
+    """Somebody who may visit a client."""
 
     client: OAuthClient
-    redirect_uri: str
-    scopes: tuple[str, ...]
-    code_challenge: str = ""
-    code_challenge_method: str = ""
+    owner: str = ""
+    """Whose server it is; empty for services and other applications."""
+    own: bool = False
+    """Whether it is the visitor's own server."""
 
 
-def client_of_server(server: Server, base_url: str, token_hash: str) -> OAuthClient:
+def client_of_server(
+    server: Server, base_url: str, token_hash: str, allowed: Sequence[str] = ()
+) -> OAuthClient:
     """Return the OAuth client of a server; its secret is the server's API token."""
     prefix = server_prefix(base_url, server.user_name, server.name)
-    return OAuthClient(
-        client_id=client_id(server.user_name, server.name),
-        hashed_secret=token_hash,
-        redirect_uri=f"{prefix}oauth_callback",
-        access_scopes=access_scopes(server.user_name, server.name),
-        description=f"Server at {prefix}",
-        server_id=server.id,
+    return with_own_filters(
+        OAuthClient(
+            client_id=client_id(server.user_name, server.name),
+            hashed_secret=token_hash,
+            redirect_uri=f"{prefix}oauth_callback",
+            access_scopes=access_scopes(server.user_name, server.name),
+            allowed_scopes=tuple(allowed),
+            description=f"Server at {prefix}",
+            server_id=server.id,
+        )
     )
+
+
+def client_of_service(
+    name: str,
+    token_hash: str,
+    redirect_uri: str,
+    *,
+    client: str = "",
+    allowed: Sequence[str] = (),
+    confirm: bool = True,
+) -> OAuthClient:
+    """Return the OAuth client of a service; its secret is the service's API token."""
+    return with_own_filters(
+        OAuthClient(
+            client_id=client or f"service-{name}",
+            hashed_secret=token_hash,
+            redirect_uri=redirect_uri,
+            access_scopes=("access:services", f"access:services!service={name}"),
+            allowed_scopes=(*allowed, *USUAL_CLAIMS),
+            description=f"JupyterHub service {name}",
+            kind="service",
+            confirm=confirm,
+        )
+    )
+
+
+async def register_client(tx: Transaction, client: OAuthClient) -> None:
+    """Add a client, or replace the one with its id; what was given to its visitors stays good.
+
+    When its address or secret has changed, that ends: it may be somebody else's now.
+    """
+    known = await tx.oauth.get_client(client.client_id)
+    moved = known is not None and (known.hashed_secret, known.redirect_uris) != (
+        client.hashed_secret,
+        client.redirect_uris,
+    )
+    if moved:
+        await remove_client(tx, client.client_id)
+    await tx.oauth.put_client(client)
+
+
+async def remove_client(tx: Transaction, client: str) -> bool:
+    """Remove a client and all that was given to its visitors, at once; tell whether there was one."""
+    # The client first, so that no code is exchanged between the two.
+    known = await tx.oauth.delete_client(client)
+    await tx.tokens.delete_all_of_client(client)
+    tx.announce(ClientEnded(client))
+    return known
+
+
+async def load_clients(store: Store, clients: Sequence[OAuthClient]) -> None:
+    """Make the external clients those of the configuration; safe to repeat at every start."""
+    async with store.read() as tx:
+        known = {client.client_id: client for client in await tx.oauth.clients("external")}
+    if known == {client.client_id: client for client in clients}:
+        return
+    async with store.write(durable=True) as tx:
+        for gone in known.keys() - {client.client_id for client in clients}:
+            await remove_client(tx, gone)
+        for client in clients:
+            await register_client(tx, client)
 
 
 async def get_client(ctx: HubContext, wanted: str) -> OAuthClient | None:
@@ -51,14 +113,18 @@ async def get_client(ctx: HubContext, wanted: str) -> OAuthClient | None:
         return await tx.oauth.get_client(wanted)
 
 
-async def require_access(ctx: HubContext, caller: Caller, client: OAuthClient) -> bool:
-    """Return whether the client is one of the caller's own servers, which needs no confirmation.
+async def require_access(ctx: HubContext, caller: Caller, client: OAuthClient) -> Visit:
+    """Return what the caller visits.
 
     Raises Forbidden when the caller may not visit it at all, or has only a token: what the code is worth
     would be the user's, and not the token's. Raises NotFound when its server is gone.
     """
     if caller.token is not None:
         raise Forbidden("Log in with a browser to visit a server; its own API takes the token.")
+    if client.kind != "server":
+        if client.access_scopes and not any(map(caller.covers, client.access_scopes)):
+            raise Forbidden("You do not have permission to access this application.")
+        return Visit(client)
     async with ctx.store.read() as tx:
         server = None if client.server_id is None else await tx.servers.get_by_id(client.server_id)
     if server is None:
@@ -66,67 +132,4 @@ async def require_access(ctx: HubContext, caller: Caller, client: OAuthClient) -
     visitor = await towards(ctx, caller, [server.user_name])
     if not any(map(visitor.covers, client.access_scopes)):
         raise Forbidden("You do not have permission to access this server.")
-    return server.user_id == caller.user.id
-
-
-async def issue_code(ctx: HubContext, caller: Caller, request: CodeRequest) -> str:
-    """Return a fresh authorization code, good once and for five minutes."""
-    code = new_secret()
-    record = OAuthCode(
-        hashed=digest(code),
-        client_id=request.client.client_id,
-        user_id=caller.user.id,
-        session_id=caller.session_id,
-        redirect_uri=request.redirect_uri,
-        scopes=request.scopes,
-        expires=ctx.clock.now() + CODE_LIFETIME,
-        code_challenge=request.code_challenge,
-        code_challenge_method=request.code_challenge_method,
-    )
-    async with ctx.store.write() as tx:
-        await tx.oauth.add_code(record)
-    return code
-
-
-async def take_code(ctx: HubContext, code: str) -> OAuthCode | None:
-    """Return what a code stands for and spend it; None when unknown, spent or expired."""
-    async with ctx.store.write(durable=True) as tx:
-        record = await tx.oauth.take_code(digest(code))
-    if record is None or ctx.clock.now() >= record.expires:
-        return None
-    return record
-
-
-def token_lifetime(ctx: HubContext) -> float:
-    """Return how long a token that a client gets is good, in seconds: as long as a log-in."""
-    return ctx.settings.cookie_max_age_days * _DAY
-
-
-async def redeem(ctx: HubContext, client: OAuthClient, code: OAuthCode, secret: str) -> Token:
-    """Store `secret` as a token of the code's user, limited to what `granted` says.
-
-    Raises NotFound when the user is gone.
-    """
-    now = ctx.clock.now()
-    async with ctx.store.write(durable=True) as tx:
-        user = await tx.users.get_by_id(code.user_id)
-        if user is None:
-            raise NotFound("No such user")
-        return await tx.tokens.add(
-            new_record(
-                user,
-                secret,
-                granted(client, code.scopes),
-                now=now,
-                note=f"OAuth client {client.client_id}",
-                expires=now + token_lifetime(ctx),
-                client_id=client.client_id,
-                session_id=code.session_id,
-            )
-        )
-
-
-def granted(client: OAuthClient, asked: Sequence[str]) -> tuple[str, ...]:
-    """Return what a client gets: who the visitor is, access, and of what it asked for what it may have."""
-    allowed = [scope for scope in asked if scope in client.allowed_scopes]
-    return tuple(dict.fromkeys((*_IDENTITY, *client.access_scopes, *allowed)))
+    return Visit(client, server.user_name, server.user_id == caller.user.id)

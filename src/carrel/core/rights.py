@@ -19,7 +19,8 @@ from carrel.domain.scope_catalog import Catalog
 from carrel.domain.users import User
 from carrel.lib.awaiting import resolve
 from carrel.lib.clock import Clock
-from carrel.storage.base import BearerKind, Store, Transaction
+from carrel.storage.base import Store, Transaction
+from carrel.storage.roles import BearerKind
 
 _BEARERS: tuple[BearerKind, ...] = ("groups", "services")
 _log = logging.getLogger("carrel.rights")
@@ -75,7 +76,7 @@ async def sync_roles(tx: Transaction, user: User, roles: Sequence[RoleSetting]) 
             found = [member.id for member in await tx.users.named(each.users)]
             await _set_users(tx, role_id, found, managed=True)
         await tx.roles.grant(role_id, [user.id], managed=True)
-        if role != stored.get(each.name) or (each.users, each.groups) != (None, None):
+        if role != stored.get(each.name) or (each.users, each.groups, each.services) != (None, None, None):
             tx.announce(RolesChanged())
     wanted = {each.name for each in roles}
     for role in held:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from carrel.core.access import rights_of
@@ -16,20 +16,31 @@ from carrel.storage.base import Transaction
 
 
 async def refuse_gain(
-    ctx: HubContext, tx: Transaction, caller: Caller, users: Sequence[User], roles: Sequence[Role]
+    ctx: HubContext,
+    tx: Transaction,
+    caller: Caller,
+    users: Sequence[User],
+    roles: Sequence[Role],
+    shared: Collection[str] = (),
 ) -> None:
-    """Return when `roles` give `users` nothing new that the caller lacks; raise Forbidden otherwise."""
-    if caller.is_admin or not roles:
+    """Return when `roles` give `users` nothing new that the caller lacks; raise Forbidden otherwise.
+
+    The same for scopes that they would get by shares.
+    """
+    gifts = [(f"Role {role.name}", known(role.scopes, ctx.catalog)) for role in roles]
+    if shared:
+        gifts.append(("A share", sorted(shared)))
+    if caller.is_admin or not gifts:
         return
     for user in users:
         held = (await rights_of(ctx, tx, user)).scopes
-        for role in roles:
-            given = expand(known(role.scopes, ctx.catalog), user.name, catalog=ctx.catalog)
+        for what, scopes in gifts:
+            given = expand(scopes, user.name, catalog=ctx.catalog)
             new = [scope for scope in given if not held.covers(scope)]
             giver = replace(caller, groups_of=await tx.groups.of_names(users_named(new)))
             extra = sorted(scope for scope in new if not giver.covers(scope))
             if extra:
-                raise Forbidden(f"Role {role.name} gives {extra[0]}, which you do not have to give")
+                raise Forbidden(f"{what} gives {extra[0]}, which you do not have to give")
 
 
 async def set_roles(

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.domain.errors import Invalid, Unavailable
 from carrel.domain.events import RoutesDoubted
 from carrel.domain.names import server_prefix, servers_prefix
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
-from carrel.proxy.base import OutOfStep, differs
+from carrel.domain.services import Service, service_prefix, service_target
+from carrel.proxy.base import OutOfStep, ProxyError, Unmovable, differs
 
 _MARKS = frozenset({"jupyterhub", "servers"})
 
@@ -23,6 +26,13 @@ def route_of(server: Server, base_url: str) -> Route:
     return Route(spec, server.url, {"user": server.user_name, "server_name": server.name})
 
 
+def route_of_service(service: Service, base_url: str) -> Route:
+    """Return the route of a service that has a URL."""
+    return Route(
+        service_prefix(base_url, service.name), service_target(service.url), {"service": service.name}
+    )
+
+
 async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
     """Return every route that should exist, by its path; the hub's own catches what no server's does.
 
@@ -31,6 +41,7 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
     """
     async with ctx.store.read() as tx:
         servers = await tx.servers.routed()
+        services = [service for service in await tx.services.all() if service.url]
         hubs = [] if ctx.store.single_hub else await tx.hubs.alive(ctx.clock.now())
     base_url = ctx.settings.base_url
     first, *others = dict.fromkeys([hub.url for hub in hubs] or [ctx.proxy.hub_url])
@@ -39,7 +50,8 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
         hub = Route(hub.spec, hub.target, {**hub.data, "alternatives": others})
     # One that starts has its address already and must not be visited yet, one that stops no longer.
     routes = (route_of(server, base_url) for server in servers if server.ready)
-    return {hub.spec: hub} | {route.spec: route for route in routes}
+    of_services = (route_of_service(service, base_url) for service in services)
+    return {hub.spec: hub} | {route.spec: route for route in (*of_services, *routes)}
 
 
 async def started_elsewhere(ctx: HubContext) -> dict[str, int]:
@@ -54,6 +66,36 @@ async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, An
     caller.require("proxy")
     table = await ctx.proxy.get_all_routes()
     return {spec: route | {"data": _unmarked(route["data"])} for spec, route in table.items()}
+
+
+async def move_proxy(
+    ctx: HubContext, caller: Caller, api_url: str | None = None, auth_token: str | None = None
+) -> None:
+    """Have this hub steer a data plane at another address, or with another token, and give it all routes.
+
+    It holds until the hub ends. Raises Invalid for what is no address and for a data plane that cannot be
+    moved, Unavailable when nothing answers there; then all stays as it was.
+    """
+    caller.require("proxy")
+    if api_url is not None and not _is_address(api_url):
+        raise Invalid("api_url must be the address of a proxy's API, such as http://127.0.0.1:8001")
+    if api_url is not None or auth_token is not None:
+        try:
+            await ctx.proxy.move(api_url, auth_token)
+        except Unmovable as error:
+            raise Invalid(str(error)) from error
+        except ProxyError as error:
+            raise Unavailable(f"Nothing was changed: {error}") from error
+    await repair(ctx, caller)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return usable and not (parts.username or parts.password or parts.query or parts.fragment)
 
 
 def _unmarked(data: Mapping[str, Any]) -> dict[str, Any]:

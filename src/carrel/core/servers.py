@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from carrel.core.admission import admit_name, admit_start, named_server_limit
+from carrel.core.admission import (
+    admit_name,
+    admit_old_name,
+    admit_start,
+    named_server_limit,
+    require_named_servers,
+)
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Conflict, Invalid, NotFound
 from carrel.domain.events import ServerChanged, ServerProgress
-from carrel.domain.names import full_name, server_prefix
+from carrel.domain.names import check_display_name, full_name, server_label, server_prefix, shortened
 from carrel.domain.servers import Actual, Server, Wanted, never_started
 from carrel.domain.transitions import ask_start, ask_stop
+from carrel.domain.users import User
 from carrel.storage.base import StorageContended, Transaction
 
 _ATTEMPTS = 10
@@ -57,14 +65,25 @@ async def find_server(ctx: HubContext, user_name: str, server_name: str = "") ->
         return None if user is None else await tx.servers.get(user.id, server_name)
 
 
+async def find_servers(ctx: HubContext, user: User) -> list[Server]:
+    """Return all servers of a user that have a row, the default one first, for the hub's own use."""
+    async with ctx.store.read() as tx:
+        rows = await tx.servers.of_users([user.id])
+    return list(map(ctx.activity.of_server, rows))
+
+
 async def ask_to_start(
     ctx: HubContext,
     caller: Caller,
     user_name: str,
     server_name: str = "",
     options: Mapping[str, Any] | None = None,
+    *,
+    display_name: str = "",
 ) -> Server:
     """Record that a server is wanted and return its row; `options` None keeps the last ones.
+
+    A named server that does not exist is created, and called by its name unless a `display_name` is given.
 
     May be repeated: while a start is pending, every caller gets the same one. Raises Invalid when the server
     runs already, is stopping or may not have this name, OverLimit when a limit of the deployer's refuses it.
@@ -76,31 +95,36 @@ async def ask_to_start(
         if user is None:
             raise NotFound
         server = await tx.servers.get(user.id, server_name)
+        if server_name:
+            require_named_servers(ctx)
         if server is None:
-            if server_name:
-                await admit_name(tx, user, server_name, named_limit)
-            server = await _create(ctx, tx, user.id, server_name)
+            server = await make_server(ctx, tx, user, server_name, named_limit)
+            display_name = display_name or server_name
+        else:
+            admit_old_name(ctx, server_name)
         _refuse_start(server)
         wish = ask_start(server, ctx.clock.now())
         if wish.waiting and not server.waiting:
             await admit_start(ctx, tx)
-        if options is not None and wish is not server:
-            wish = replace(wish, user_options=dict(options))
+        if wish is not server:
+            wish = described(wish, display_name, options)
         saved = server if wish is server else await tx.servers.save(wish)
         if saved is not None:
             announce_change(tx, saved)
     ctx.activity.user(user.id, ctx.clock.now(), user.last_activity)
     if saved is None:
-        return await ask_to_start(ctx, caller, user_name, server_name, options)
+        return await ask_to_start(ctx, caller, user_name, server_name, options, display_name=display_name)
     return saved
 
 
 async def ask_to_stop(
-    ctx: HubContext, caller: Caller, user_name: str, server_name: str = ""
+    ctx: HubContext, caller: Caller, user_name: str, server_name: str = "", *, remove: bool = False
 ) -> Server | None:
-    """Record that a server should stop and return its row, or None when the user has no such server.
+    """Record that a server should stop and return its row; None for a default server that never started.
 
-    A pending start is cancelled. May be repeated.
+    A pending start is cancelled. With `remove` a named server goes for good once it has stopped. May be
+    repeated. Raises NotFound when there is no such server, Invalid for removing a default one and where there
+    are no named servers.
     """
     caller.require("delete:servers", user=user_name, server=full_name(user_name, server_name))
     async with ctx.store.read() as tx:
@@ -108,7 +132,15 @@ async def ask_to_stop(
         if user is None:
             raise NotFound
         server = await tx.servers.get(user.id, server_name)
-    return None if server is None else await change(ctx, server.id, ask_stop, durable=True)
+    if server_name:
+        require_named_servers(ctx)
+    elif remove:
+        raise Invalid("Cannot delete the default server")
+    if server is None:
+        if server_name:
+            raise NotFound(f"{user_name} has no server named '{shortened(server_name)}'")
+        return None
+    return await change(ctx, server.id, partial(ask_stop, delete=remove), durable=True)
 
 
 async def change(
@@ -146,14 +178,17 @@ async def change(
 
 
 async def wait_until_settled(ctx: HubContext, server: Server, timeout: float) -> Server | None:
-    """Return the row once nothing is pending, or as it is after `timeout` seconds; None when gone."""
+    """Return the row once nothing is pending, or as it is after `timeout` seconds; None when gone.
+
+    Of one that is to be removed nothing is pending when it is gone.
+    """
     current: Server | None = server
     with ctx.bus.watch(ServerChanged, server_id=server.id) as watch:
         try:
             async with asyncio.timeout(timeout):
                 while True:
                     current = await reload_server(ctx, server.id)
-                    if current is None or current.pending is None:
+                    if current is None or (current.pending is None and not current.leaving):
                         return current
                     await watch.next_within(_patience(ctx))
         except TimeoutError:
@@ -231,19 +266,31 @@ def announce_change(tx: Transaction, server: Server) -> None:
     tx.announce(ServerChanged(server.id, server.user_name, server.name))
 
 
-async def _create(ctx: HubContext, tx: Transaction, user_id: int, server_name: str) -> Server:
-    """Return a new server, or the one that another hub has made at the same moment."""
+async def make_server(ctx: HubContext, tx: Transaction, user: User, server_name: str, limit: int) -> Server:
+    """Return a new server, or the one that another hub has made at the same moment.
+
+    Raises Invalid for a name that cannot be, and when the user has `limit` named servers already.
+    """
+    if server_name:
+        await admit_name(tx, user, server_name, limit)
     try:
-        return await tx.servers.create(user_id, server_name, now=ctx.clock.now())
+        return await tx.servers.create(user.id, server_name, now=ctx.clock.now())
     except Conflict:
-        found = await tx.servers.get(user_id, server_name)
+        found = await tx.servers.get(user.id, server_name)
         if found is None:
             raise
         return found
 
 
+def described(server: Server, display_name: str, options: Mapping[str, Any] | None) -> Server:
+    """Return `server` with what is given: what a named one is called on pages, and its options."""
+    if display_name and server.name:
+        server = replace(server, display_name=check_display_name(display_name))
+    return server if options is None else replace(server, user_options=dict(options))
+
+
 def _refuse_start(server: Server) -> None:
-    label = full_name(server.user_name, server.name).rstrip("/")
+    label = server_label(server.user_name, server.name)
     if server.ready:
         raise Invalid(f"{label} is already running")
     if server.wanted is Wanted.DELETED:

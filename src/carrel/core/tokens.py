@@ -52,17 +52,18 @@ async def issue_token(
 ) -> NewToken:
     """Return a new token of a user, with `scopes`, those of `roles`, or else what the role `token` says.
 
-    Raises Invalid when that goes beyond the owner's or the caller's scopes, a role does not exist, both are
-    given, or `expires_in` (seconds) is not positive, and Forbidden for an unknown user and for one whose
+    Without `expires_in` (seconds) it lives as long as `token_expires_in_max_seconds` says. Raises Invalid
+    when that goes beyond the owner's or the caller's scopes, a role does not exist, both are given, or the
+    lifetime is not positive or longer than allowed, and Forbidden for an unknown user and for one whose
     tokens the caller may not make.
     """
     if not caller.may("tokens", user=user_name):
-        raise _no_user(user_name)
-    _check_lifetime(expires_in)
+        raise _no_user(caller, user_name)
+    expires_in = _lifetime(ctx, expires_in)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
-            raise _no_user(user_name)
+            raise _no_user(caller, user_name)
         granted = await _granted(tx, scopes, roles)
         rights = await rights_of(ctx, tx, user)
         await _check_scopes(ctx, tx, caller, user, rights, granted)
@@ -131,6 +132,7 @@ async def revoke_token(ctx: HubContext, caller: Caller, user_name: str, token_id
         if token.client_id == HUB_CLIENT_ID:
             await tx.tokens.delete(token.id)
         else:
+            await tx.oauth.delete_grants_of_client(user.id, token.client_id)
             await tx.tokens.delete_of_client(user.id, token.client_id)
         tx.announce(RightsChanged(user.id))
 
@@ -153,17 +155,26 @@ async def _granted(
     return tuple(dict.fromkeys(scope for name in roles for scope in found[name]))
 
 
-def _check_lifetime(expires_in: float | None) -> None:
+def _lifetime(ctx: HubContext, expires_in: float | None) -> float | None:
+    """Return how long a token may live, in seconds; None for one without end."""
+    longest = ctx.settings.token_expires_in_max_seconds
     if expires_in is None:
-        return
+        return longest or None
     if expires_in <= 0:
-        raise Invalid(f"expires_in must be a positive integer or null, not {expires_in}")
+        raise Invalid(f"expires_in must be a positive integer or null, not {expires_in}", field="expires_in")
+    if longest and expires_in > longest:
+        raise Invalid(f"token expires_in: {expires_in} must not exceed {longest}", field="expires_in")
     if expires_in > _LONGEST_LIFE:
-        raise Invalid("expires_in is more than a thousand years: leave it out for a token without end")
+        raise Invalid(
+            "expires_in is more than a thousand years: leave it out for a token without end",
+            field="expires_in",
+        )
+    return expires_in
 
 
-def _no_user(user_name: str) -> Forbidden:
-    return Forbidden(f"User {user_name[:80]} not found or no permissions to generate tokens")
+def _no_user(caller: Caller, user_name: str) -> Forbidden:
+    # JupyterHub puts the caller's kind before the user's name, and clients compare words.
+    return Forbidden(f"{caller.kind.title()} {user_name[:80]} not found or no permissions to generate tokens")
 
 
 def _no_token(user_name: str, token_id: str) -> NotFound:
@@ -175,12 +186,19 @@ async def _check_scopes(
 ) -> None:
     """Return when a token with `scopes` can do nothing that its owner or its maker may not; raise Invalid."""
     owned = rights.scopes
-    wanted = owned.names if INHERIT in scopes else expand(scopes, owner.name, catalog=ctx.catalog)
+    try:
+        wanted = owned.names if INHERIT in scopes else expand(scopes, owner.name, catalog=ctx.catalog)
+    except Invalid as error:
+        raise Invalid(str(error), field="scopes") from None
     groups = await tx.groups.of_names(users_named(wanted))
     extra = sorted(scope for scope in wanted if not owned.covers(scope, groups))
     if extra:
-        raise Invalid(f"Not assigning requested scopes {','.join(extra)} not held by User {owner.name}")
+        raise Invalid(
+            f"Not assigning requested scopes {','.join(extra)} not held by User {owner.name}", field="scopes"
+        )
     maker = replace(caller, groups_of=groups)
     extra = sorted(scope for scope in wanted if not maker.covers(scope))
     if extra:
-        raise Invalid(f"Not assigning scopes that the caller does not have: {', '.join(extra[:5])}")
+        raise Invalid(
+            f"Not assigning scopes that the caller does not have: {', '.join(extra[:5])}", field="scopes"
+        )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
+from carrel.core import services
 from carrel.core.access import caller_of_token
+from carrel.core.auth_state import keep_auth_state, load_auth_state
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.groups import set_groups
 from carrel.core.roles import set_roles
 from carrel.core.servers import announce_change, change, wait_until_settled
+from carrel.core.services import ServiceWithRoles
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
@@ -22,7 +28,8 @@ from carrel.domain.scopes import Scopes
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
-from carrel.storage.base import Transaction, UserFilter
+from carrel.storage.base import Transaction
+from carrel.storage.users import UserFilter
 
 READ_ANY = (
     "read:users",
@@ -44,6 +51,8 @@ class UserWithServers:
     """Of the servers that wait for their start, by id: how many starts are ahead."""
     groups: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    auth_state: Mapping[str, Any] | None = field(default=None, repr=False)
+    """Only where a single user is asked for, by somebody who may know it."""
 
 
 async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServers:
@@ -53,7 +62,15 @@ async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServer
         user = await tx.users.get(name)
         if user is None:
             raise NotFound
-        return (await _complete(ctx, tx, [user]))[0]
+        record = (await _complete(ctx, tx, [user]))[0]
+    return await _with_auth_state(ctx, caller, record)
+
+
+async def _with_auth_state(ctx: HubContext, caller: Caller, record: UserWithServers) -> UserWithServers:
+    """Return the record with what the authenticator keeps, if the caller may know it."""
+    if not caller.may("admin:auth_state", user=record.user.name):
+        return record
+    return replace(record, auth_state=await load_auth_state(ctx, record.user))
 
 
 async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
@@ -87,7 +104,9 @@ def _own_record(
     return UserWithServers(ctx.activity.of_user(caller.user), servers, ahead, caller.groups, caller.roles)
 
 
-async def owner_of_token(ctx: HubContext, caller: Caller, secret: str) -> tuple[Caller, UserWithServers]:
+async def owner_of_token(
+    ctx: HubContext, caller: Caller, secret: str
+) -> tuple[Caller, UserWithServers | ServiceWithRoles]:
     """Return a token's owner, and the caller as one who may know name and groups of that owner.
 
     Holding a token is proof enough. Raises NotFound for an unknown token.
@@ -95,8 +114,15 @@ async def owner_of_token(ctx: HubContext, caller: Caller, secret: str) -> tuple[
     owner = await caller_of_token(ctx, secret)
     if owner is None:
         raise NotFound
-    shown = {f"{scope}!user={owner.user.name}" for scope in IDENTIFY_SCOPES}
-    return replace(caller, scopes=Scopes(caller.scopes.names | shown)), await get_self(ctx, owner)
+    if owner.service is not None:
+        shown = {f"read:services:name!service={owner.name}"}
+        return _seeing(caller, shown), await services.get_self(ctx, owner)
+    shown = {f"{scope}!user={owner.name}" for scope in IDENTIFY_SCOPES}
+    return _seeing(caller, shown), await get_self(ctx, owner)
+
+
+def _seeing(caller: Caller, scopes: Set[str]) -> Caller:
+    return replace(caller, scopes=Scopes(caller.scopes.names | scopes))
 
 
 async def list_users(
@@ -135,7 +161,8 @@ async def create_users(
     bad = [name for name in wanted if not _is_good(ctx, name)]
     if bad:
         raise Invalid(
-            f"Invalid username{'s' if len(bad) > 1 else ''}: {', '.join(_short(name) for name in bad)}"
+            f"Invalid username{'s' if len(bad) > 1 else ''}: {', '.join(_short(name) for name in bad)}",
+            field="names",
         )
     await _welcome(ctx, wanted)
     created: list[User] = []
@@ -164,6 +191,8 @@ class UserChanges:
     admin: bool | None = None
     groups: Sequence[str] | None = None
     roles: Sequence[str] | None = None
+    auth_state: Mapping[str, Any] | None = field(default=None, repr=False)
+    """For the authenticator and for spawners; nothing else looks into it."""
 
 
 async def change_user(ctx: HubContext, caller: Caller, name: str, changes: UserChanges) -> UserWithServers:
@@ -178,7 +207,7 @@ async def change_user(ctx: HubContext, caller: Caller, name: str, changes: UserC
     if new_name is not None and new_name != name:
         new_name = ctx.authenticator.normalize_username(new_name)
         if not _is_good(ctx, new_name):
-            raise Invalid(f"Invalid username: {_short(new_name)!r}")
+            raise Invalid(f"Invalid username: {_short(new_name)!r}", field="name")
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
@@ -193,9 +222,12 @@ async def change_user(ctx: HubContext, caller: Caller, name: str, changes: UserC
             await _rename(tx, user, new_name)
         if changes.admin is not None:
             await tx.users.set_admin(user.id, changes.admin)
+        if changes.auth_state is not None:
+            await keep_auth_state(ctx, tx, user, changes.auth_state)
         tx.announce(RightsChanged(user.id))
         changed = await tx.users.get_by_id(user.id)
-        return (await _complete(ctx, tx, [user if changed is None else changed]))[0]
+        record = (await _complete(ctx, tx, [user if changed is None else changed]))[0]
+    return await _with_auth_state(ctx, caller, record)
 
 
 def _wants_admin(changes: UserChanges) -> bool | None:
@@ -223,9 +255,9 @@ def _refuse_for_admins(
 
 async def _rename(tx: Transaction, user: User, new_name: str) -> None:
     if any(server.active for server in await tx.servers.of_users([user.id])):
-        raise Invalid(f"Stop the servers of {user.name} before renaming")
+        raise Invalid(f"Stop the servers of {user.name} before renaming", field="name")
     if await tx.users.get(new_name) is not None:
-        raise Invalid(f"User {new_name} already exists, username must be unique")
+        raise Invalid(f"User {new_name} already exists, username must be unique", field="name")
     await tx.users.rename(user.id, new_name)
 
 
@@ -254,20 +286,20 @@ async def _complete(ctx: HubContext, tx: Transaction, users: Sequence[User]) -> 
 
 
 async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
-    """Stop a user's servers and remove the user.
+    """Stop and remove a user's servers, with what their driver keeps for them, and remove the user.
 
-    Raises Invalid for oneself, and when a server takes longer to stop than `slow_stop_timeout` (try again).
+    Raises Invalid for oneself, and when a server takes longer to go than `slow_stop_timeout` (try again).
     """
     caller.require("delete:users", user=name)
-    if name == caller.user.name:
+    if caller.is_user(name):
         raise Invalid("Cannot delete yourself!")
-    await _stop_servers(ctx, name)
+    await _remove_servers(ctx, name)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)
         if user is None:
             raise NotFound
         servers = await tx.servers.of_users([user.id])
-        if any(server.active for server in servers):
+        if any(server.active or server.leaving for server in servers):
             raise Invalid(f"{name}'s server is in the process of stopping, please wait.")
         await tx.users.delete(user.id)
         tx.announce(RightsChanged(user.id))
@@ -278,15 +310,15 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
     await ctx.authenticator.delete_user_now(name)
 
 
-async def _stop_servers(ctx: HubContext, name: str) -> None:
-    """Ask for the end of a user's servers and wait for it, though not for ever."""
+async def _remove_servers(ctx: HubContext, name: str) -> None:
+    """Ask for the end and removal of a user's servers and wait for it, though not for ever."""
     async with ctx.store.read() as tx:
         user = await tx.users.get(name)
-        servers = [] if user is None else [row for row in await tx.servers.of_users([user.id]) if row.active]
+        servers = [] if user is None else await tx.servers.of_users([user.id])
     for server in servers:
-        await change(ctx, server.id, ask_stop, durable=True)
-    for server in servers:
-        await wait_until_settled(ctx, server, ctx.settings.slow_stop_timeout)
+        await change(ctx, server.id, partial(ask_stop, delete=True), durable=True)
+    limit = ctx.settings.slow_stop_timeout
+    await asyncio.gather(*(wait_until_settled(ctx, server, limit) for server in servers))
 
 
 def _is_good(ctx: HubContext, name: str) -> bool:

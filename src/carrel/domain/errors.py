@@ -6,6 +6,7 @@ CarrelError
 ├── Invalid          the request itself is wrong
 ├── Unauthenticated  nobody has proved who is asking
 ├── Forbidden        we know who is asking, and the answer is no
+├── Unchangeable     it is there, and only the configuration can change it
 ├── OverLimit        a configured limit is reached; `retry_after` says when to come back
 └── Unavailable      a back end does not answer now
 """
@@ -26,7 +27,11 @@ class Conflict(CarrelError):
 
 
 class Invalid(CarrelError):
-    """The request is wrong whoever sends it."""
+    """The request is wrong whoever sends it; `field` names the part that is, where a form has several."""
+
+    def __init__(self, message: str = "", *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Unauthenticated(CarrelError):
@@ -35,6 +40,10 @@ class Unauthenticated(CarrelError):
 
 class Forbidden(CarrelError):
     """The caller is known and may not do this."""
+
+
+class Unchangeable(CarrelError):
+    """It is there and may be looked at; only the configuration can change it."""
 
 
 class OverLimit(CarrelError):

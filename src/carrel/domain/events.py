@@ -60,6 +60,13 @@ class ClientEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """A service has come, changed or gone, or one of its tokens has."""
+
+    service_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class RouteMissing:
     """The hub itself was asked for a page of a server: its route may be missing."""
 
@@ -144,6 +151,7 @@ Event = (
     | GroupChanged
     | RolesChanged
     | ClientEnded
+    | ServiceChanged
     | RouteMissing
     | RoutesDoubted
     | OrphanFound

@@ -77,6 +77,14 @@ def scopes_of_user(
     return reduce(scopes | expand(ADMIN.scopes, name)) if admin else scopes
 
 
+def scopes_of_service(
+    name: str, admin: bool, granted: Iterable[str] = (), catalog: Catalog = BUILT_IN
+) -> frozenset[str]:
+    """Return a service's expanded scopes; `granted` is what its roles say. It has nothing by itself."""
+    scopes = expand(granted, service=name, catalog=catalog)
+    return reduce(scopes | expand(ADMIN.scopes)) if admin else scopes
+
+
 def scopes_of_token(
     granted: Iterable[str],
     held: frozenset[str],

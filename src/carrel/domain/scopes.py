@@ -163,6 +163,11 @@ class Scopes:
         )
         """The groups on whose members some scope depends."""
 
+    @property
+    def held(self) -> Collection[str]:
+        """Return the bare names of the scopes that are held for anything at all."""
+        return self._index.keys()
+
     def grant(self, scope: str) -> Grant | None:
         """Return to what the scope of this bare name applies; None when it is not held at all."""
         return self._index.get(scope)
@@ -246,10 +251,10 @@ def _split(text: str) -> Scope:
 
 
 def _with_subscopes(scope: Scope, catalog: Catalog) -> Iterable[Scope]:
-    names = catalog.closure[scope.name]
-    if scope.filter == "server" and scope.name != "read:users:name":
+    names: Iterable[str] = catalog.closure[scope.name]
+    if scope.filter == "server":
         # One server says nothing about its owner.
-        names = names - {"read:users:name"}
+        names = frozenset(name for name in names if name == scope.name or not name.startswith("read:users"))
     return (Scope(name, scope.filter, scope.value) for name in names)
 
 

@@ -94,16 +94,23 @@ class Server:
     @property
     def active(self) -> bool:
         """Something of it may exist in the world, or is about to."""
-        return self.pending is not None or self.actual in (Actual.STARTING, Actual.RUNNING, Actual.STOPPING)
+        return self.actual in (Actual.STARTING, Actual.RUNNING, Actual.STOPPING) or self.waiting
 
     @property
     def pending(self) -> str | None:
         """Return `spawn`, `stop` or None, as JupyterHub's API says it."""
+        if self.actual is Actual.RUNNING:
+            return None if self.wanted is Wanted.RUNNING else "stop"
+        if self.actual is Actual.STARTING:
+            return "spawn" if self.wanted is Wanted.RUNNING else "stop"
         if self.actual is Actual.STOPPING:
             return "stop"
-        if self.wanted is Wanted.RUNNING:
-            return "spawn" if self.waiting or self.actual is Actual.STARTING else None
-        return "stop" if self.actual in (Actual.STARTING, Actual.RUNNING) else None
+        return "spawn" if self.waiting else None
+
+    @property
+    def leaving(self) -> bool:
+        """It is to be removed: once it is at rest its row goes."""
+        return self.wanted is Wanted.DELETED
 
     @property
     def waiting(self) -> bool:

@@ -7,7 +7,6 @@ life cycle publish `WorkDone`.
 from __future__ import annotations
 
 import asyncio
-import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -116,10 +115,11 @@ class Metrics:
 
     async def watch_loop(self) -> None:
         """Measure the event loop until cancelled: how late it comes back to who asked for a moment."""
-        last = time.perf_counter()
+        clock = asyncio.get_running_loop().time
+        last = clock()
         while True:
             await asyncio.sleep(_RESOLUTION)
-            now = time.perf_counter()
+            now = clock()
             late = now - last - _RESOLUTION
             self.loop.add((), max(late, _RESOLUTION))
             last = now

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -13,10 +15,15 @@ from starlette.routing import Route, Router
 from carrel.core.context import HubContext
 from carrel.http.endpoint import BoundHandler, Endpoint
 from carrel.http.errors import answer, answer_error
+from carrel.http.identify import identify
 from carrel.http.openapi import ApiDescription
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of, hub_of, is_api
 from carrel.storage.base import StorageUnavailable
+
+#: Stands for an escaped slash in a group's name while the path is matched: no name may hold this character.
+_SLASH = "\ufdd0"
+_MARKED = "carrel.slashes"
 
 
 @dataclass(slots=True)
@@ -43,10 +50,15 @@ class HubApplication:
             for path in endpoint.paths:
                 tables.setdefault(prefix + path, _Methods()).add(endpoint)
         routes = [Route(path, table) for path, table in tables.items()]
+        # Identity providers name groups by paths; no other name holds a slash.
+        self._groups = f"{hub.settings.base_url}hub/api/groups/"
         self._router = Router(routes, redirect_slashes=False, default=self._miss)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         scope["app"] = self
+        raw = scope.get("raw_path", b"")
+        if b"%" in raw and scope["path"].startswith(self._groups):
+            scope = {**scope, "path": _marked(raw.decode("latin-1")), _MARKED: True}
         await self._router(scope, receive, send)
 
     async def _miss(self, scope: Any, receive: Any, send: Any) -> None:
@@ -57,7 +69,17 @@ class HubApplication:
         if path.endswith("/") and path != "/":
             await self._router({**scope, "path": path.rstrip("/")}, receive, send)
         else:
-            await answer(Request(scope, receive), 404, None)(scope, receive, send)
+            request = Request(scope, receive)
+            # The page has the visitor's menu. It must be there without a database, too.
+            if not _of_the_api(request):
+                with suppress(StorageUnavailable):
+                    await identify(request)
+            await answer(request, 404, None)(scope, receive, send)
+
+
+def _marked(raw: str) -> str:
+    """Return a path, decoded but for the slashes within its parts."""
+    return "/".join(unquote(part).replace("/", _SLASH) for part in raw.partition("?")[0].split("/"))
 
 
 async def _handle(handler: BoundHandler, request: Request) -> Response:
@@ -81,6 +103,9 @@ class _Methods:
         self._handlers.update(dict.fromkeys(endpoint.methods, handler))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope.get(_MARKED):
+            names = scope["path_params"].items()
+            scope["path_params"] = {key: value.replace(_SLASH, "/") for key, value in names}
         request = Request(scope, receive)
         handler = self._handlers.get(scope["method"])
         if handler is None and scope["method"] == "OPTIONS" and _of_the_api(request):

@@ -18,6 +18,7 @@ import re
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypedDict, Unpack
 
 import msgspec
@@ -34,7 +35,7 @@ Handler = Callable[..., Awaitable[Any]]
 Fill = Callable[[Request], Any]
 
 _encode = msgspec.json.Encoder().encode
-_SURROUNDINGS: dict[str, Fill] = {"hub": hub_of, "pages": the_pages, "request": lambda request: request}
+_SURROUNDINGS: dict[str, Fill] = {"hub": hub_of, "request": lambda request: request}
 _CALLERS: dict[str, Fill] = {"caller": require_caller, "visitor": identify}
 _IN_BRACES = re.compile(r"\{(\w+)")
 
@@ -162,17 +163,22 @@ class BoundHandler:
         self._handler = endpoint.handler
         self._status = endpoint.status
         self._scopes = endpoint.scopes
-        hints = typing.get_type_hints(endpoint.handler, include_extras=True)
+        hints = _hints(endpoint.handler)
         names = {name for path in endpoint.paths for name in _IN_BRACES.findall(path)}
         self._plain: list[tuple[str, Fill]] = []
         self._awaited: list[tuple[str, Fill]] = []
+        pages: list[tuple[str, Fill]] = []
         for name, parameter in inspect.signature(endpoint.handler).parameters.items():
             if name in _CALLERS:
                 self._awaited.append((name, _CALLERS[name]))
+            elif name == "pages":
+                pages = [(name, the_pages)]
             elif name == "data":
                 self._awaited.append((name, _body(hints[name], parameter.default)))
             else:
                 self._plain.append((name, _plain(name, names, hints.get(name, str), parameter.default)))
+        # What stands on every page depends on who is there.
+        self._awaited += pages
 
     async def __call__(self, request: Request) -> Response:
         """Return the answer to `request`; raises domain errors."""
@@ -194,16 +200,22 @@ class BoundHandler:
         return Response(_encode(result), self._status, media_type="application/json")
 
 
+@cache
+def _hints(handler: Handler) -> Mapping[str, Any]:
+    return typing.get_type_hints(handler, include_extras=True)
+
+
 def _plain(name: str, in_path: set[str], kind: Any, default: Any) -> Fill:
     if name in _SURROUNDINGS:
         return _SURROUNDINGS[name]
     if name in in_path:
-        return lambda request: _in_path(request, name)
+        return lambda request: _in_path(request, name, default)
     return _argument(name, kind, default)
 
 
-def _in_path(request: Request, name: str) -> Any:
-    value = request.path_params[name]
+def _in_path(request: Request, name: str, default: Any) -> Any:
+    # A path without it, where a handler has several, leaves it at its default.
+    value = request.path_params.get(name, default)
     if isinstance(value, str) and "\0" in value:
         # No name has one, and PostgreSQL cannot even be asked.
         raise NotFound

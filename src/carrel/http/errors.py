@@ -19,6 +19,7 @@ from carrel.domain.errors import (
     OverLimit,
     Unauthenticated,
     Unavailable,
+    Unchangeable,
 )
 from carrel.http.body import shorten
 from carrel.http.csrf import StaleForm
@@ -33,6 +34,7 @@ _STATUS: dict[type[CarrelError], int] = {
     Invalid: 400,
     Unauthenticated: 403,
     Forbidden: 403,
+    Unchangeable: 405,
     OverLimit: 429,
     Unavailable: 503,
 }
@@ -76,6 +78,8 @@ def answer_expected(request: Request, error: CarrelError) -> Response:
     response = answer(request, status_of(error), str(error) or None, retry=retry, code=code)
     if isinstance(error, OverLimit):
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if isinstance(error, Unchangeable):
+        response.headers["Allow"] = "GET"
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = _RETRY_AFTER
     return response

@@ -48,8 +48,9 @@ class ReplyHeaders:
 
 def page_policy(facts: RequestFacts) -> str:
     """Return the Content-Security-Policy of a page: our own files, and scripts with this page's nonce."""
+    target = f" {facts.form_target}" if facts.form_target else ""
     nonce = f" 'nonce-{facts.nonce}'" if facts.nonce else ""
     return (
         f"default-src 'self'; script-src 'self'{nonce}; style-src 'self'; img-src 'self' data:; "
-        "object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+        f"object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'{target}"
     )

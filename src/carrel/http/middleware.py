@@ -129,7 +129,7 @@ class HubMiddleware:
         if facts.path.endswith("/health") or (facts.method == "GET" and "/hub/static/" in facts.path):
             level = logging.DEBUG
         if self._log.isEnabledFor(level):
-            who = facts.caller.user.name if facts.caller else ""
+            who = facts.caller.name if facts.caller else ""
             method = facts.method if facts.method.isalpha() else "?"
             url, client = loggable(facts.url), loggable(facts.client)
             line = f"{status} {method} {url} ({who}@{client}) {milliseconds:.1f}ms {facts.id}"

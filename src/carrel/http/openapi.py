@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import types
 import typing
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -190,8 +191,13 @@ def _answers(endpoint: Endpoint) -> dict[int, Answer]:
     if kind is NoReturn or (isinstance(kind, type) and issubclass(kind, Response)):
         return dict(endpoint.responses)
     empty = kind is None or kind is type(None)
-    by_itself = Answer("Done; the answer is empty.") if empty else Answer("Done.", kind)
+    by_itself = Answer("Done; the answer is empty.") if empty else Answer("Done.", _alternatives(kind))
     return {endpoint.status: by_itself, **endpoint.responses}
+
+
+def _alternatives(kind: Any) -> Any:
+    """Return the members of a union: msgspec describes no union of untagged Structs."""
+    return typing.get_args(kind) if isinstance(kind, types.UnionType) else kind
 
 
 def _responses(endpoint: Endpoint, operation: _Operation, schemas: _Schemas) -> dict[str, Any]:

@@ -32,6 +32,7 @@ ERRORS = {
     400: "The request is wrong: the message names the field, the argument, or what stands in the way.",
     403: "Nobody has proved who is asking, or they may not do this.",
     404: "There is no such thing, or the caller may not know that there is.",
+    405: "This one is not to be changed so.",
     409: "It exists already, or its state forbids this.",
     413: "The body is too large.",
     415: "The body is compressed.",

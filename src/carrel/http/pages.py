@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from starlette.responses import Response
 
-from carrel.core.caller import Caller
 from carrel.http.request import Connection
 
 
@@ -15,16 +13,14 @@ from carrel.http.request import Connection
 class Pages(Protocol):
     """Renders HTML pages."""
 
+    async def prepare(self, connection: Connection) -> None:
+        """Look up what every page shows to its visitor, who is known by now if anybody is."""
+
     def page(self, connection: Connection, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page made of `template` (`oauth.html`) with the hub's variables and `values`."""
 
     def error(self, connection: Connection, status: int, message: str, *, retry: bool = False) -> Response:
         """Return the page for an error; `message` may be empty; `retry` offers the same page again."""
-
-    def oauth_confirmation(
-        self, connection: Connection, visitor: Caller, description: str, scopes: Sequence[str]
-    ) -> Response:
-        """Return the page that asks whether a server may know who is visiting it."""
 
 
 def pages_of(connection: Connection) -> Pages | None:
@@ -33,9 +29,10 @@ def pages_of(connection: Connection) -> Pages | None:
     return pages
 
 
-def the_pages(connection: Connection) -> Pages:
-    """Return the renderer; raise LookupError in an application without pages."""
+async def the_pages(connection: Connection) -> Pages:
+    """Return the renderer, prepared for a request; raise LookupError in an application without pages."""
     pages = pages_of(connection)
     if pages is None:
         raise LookupError("The application has no pages.")
+    await pages.prepare(connection)
     return pages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.domain.services import Service
 
 #: Any request or websocket: handlers and dependencies take this.
 Connection = HTTPConnection
@@ -41,8 +42,12 @@ class RequestFacts:
     """Allows this page's inline scripts in its Content-Security-Policy; empty on pages that have none."""
     handler: str = ""
     """What answers, by its place in our code; empty when nothing is at the address."""
+    form_target: str = ""
+    """The origin that a form of this page leads on to, where it is another one."""
     looked_up: bool = False
     caller: Caller | None = None
+    services: Sequence[Service] = ()
+    """Those that the visitor of a page may open."""
 
     @property
     def url(self) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 #: Seconds since 1970-01-01 UTC, as a float: what records and tables hold.
 Timestamp = float
+#: In UTC, as everything here.
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 
 
 class Clock(Protocol):
@@ -39,8 +41,8 @@ class SystemClock:
 
 def isoformat(moment: Timestamp) -> str:
     """Return `moment` as JupyterHub writes it: UTC, microseconds, `Z`."""
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")
-    return text.replace("+00:00", "Z")
+    # Without a time zone it takes two thirds of the time, and a page of users has hundreds.
+    return (_EPOCH + timedelta(seconds=moment)).isoformat("T", "microseconds") + "Z"
 
 
 def parse_iso(text: str) -> Timestamp:

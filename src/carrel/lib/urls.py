@@ -18,9 +18,17 @@ _SECRET_ARGUMENTS = frozenset(
         "auth_token",
         "client_secret",
         "code_verifier",
+        "refresh_token",
+        "id_token",
+        "id_token_hint",
     }
 )
 _ARGUMENT = re.compile(r"([^?&=]+)=([^&]*)")
+#: An argument of an address that is itself an argument, such as `next`, however often it was escaped.
+_INNER = re.compile(
+    rf"(%(?:25)*(?:3F|26)(?:{'|'.join(sorted(_SECRET_ARGUMENTS))})%(?:25)*3D)(?:(?!%(?:25)*26)[^&])+",
+    re.IGNORECASE,
+)
 _LONGEST_LOGGED = 200
 
 
@@ -67,7 +75,7 @@ def loggable(url: str) -> str:
     """Return a path and query fit for one line of a log: secrets blanked, escaped, cut to a sane length."""
     cut = url if len(url) <= _LONGEST_LOGGED else f"{url[:_LONGEST_LOGGED]}…"
     path, mark, query = cut.partition("?")
-    text = path + mark + _ARGUMENT.sub(_blank, query)
+    text = path + mark + _INNER.sub(r"\1[secret]", _ARGUMENT.sub(_blank, query))
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 

@@ -34,6 +34,7 @@ class _Kind:
     closed_until: float | None = None
     """While it is set, starts are refused: until then all, and afterwards all but one each pause."""
     last: str = ""
+    """The cause of the last failure: its code alone, for the sentence may name what is another person's."""
 
 
 class Breaker:
@@ -82,7 +83,7 @@ class Breaker:
             # What failed longest ago: people may choose the names of profiles.
             self._kinds.pop(next(iter(self._kinds)))
         known.failures.append((now, user_id))
-        known.last = failure.message
+        known.last = failure.code
         recent = [whose for moment, whose in known.failures if moment > now - WINDOW]
         was_open = known.closed_until is not None
         if was_open or (len(recent) >= FAILURES and len(set(recent)) >= USERS):

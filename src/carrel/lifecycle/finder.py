@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver
+from carrel.core.drivers import Owner, build_driver
 from carrel.domain.servers import Server
 from carrel.domain.users import User
 from carrel.lib.awaiting import resolve_within
@@ -54,7 +54,7 @@ class Finder:
             self._next = None
             async with self._ctx.store.read() as tx:
                 known = await tx.servers.tracked()
-            seeker = build_driver(self._ctx, stand_in(0, 0, ""), User(0, "", admin=False, created=0.0))
+            seeker = build_driver(self._ctx, stand_in(0, 0, ""), Owner(User(0, "", admin=False, created=0.0)))
             found: Sequence[Orphan] = await resolve_within(seeker.find_orphans(known), drive.CALL_LIMIT)
             return found
 

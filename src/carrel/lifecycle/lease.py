@@ -149,25 +149,15 @@ class Leases:
         # Where no other hub can be, one that was late has lost nothing.
         since = 0.0 if self._ctx.store.single_hub else now
         async with self._ctx.store.write() as tx:
-            count = await tx.servers.renew(self.owner, expires=now + TERM, now=since)
-            kept = set(before) if count >= len(before) else await self._kept(tx, before, now + TERM)
+            kept = await tx.servers.renew(self.owner, expires=now + TERM, now=since)
         for server_id, held in before.items():
             if self._held.get(server_id) is not held:
                 continue
-            if server_id in kept:
+            # By their fences: one that was taken anew a moment ago is not known here yet.
+            if (server_id, held.fence) in kept:
                 self._held[server_id] = _Held(held.fence, began + TERM, now + TERM)
             else:
                 del self._held[server_id]
-
-    async def _kept(self, tx: Transaction, before: dict[int, _Held], expires: Timestamp) -> set[int]:
-        """Return which leases are still the rows': some have just been given up, or taken over."""
-        kept = set()
-        for server_id, held in before.items():
-            row = await tx.servers.get_by_id(server_id)
-            lease = None if row is None else row.lease
-            if lease is not None and (lease.fence, lease.expires) == (held.fence, expires):
-                kept.add(server_id)
-        return kept
 
     def _forget(self, server: Server) -> None:
         held = self._held.get(server.id)

@@ -12,7 +12,7 @@ import logging
 from dataclasses import replace
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_user
+from carrel.core.drivers import Owner, build_driver, load_owner
 from carrel.core.servers import reload_server
 from carrel.domain.events import OrphanFound
 from carrel.domain.servers import Actual, Server
@@ -81,12 +81,12 @@ class OrphanKeeper:
     async def _driver(self, orphan: Orphan, row: Server | None) -> Spawner:
         if row is None:
             name = orphan.user_name
-            user = User(0, name, admin=False, created=0.0)
+            owner = Owner(User(0, name, admin=False, created=0.0))
             server = stand_in(orphan.server_id, orphan.generation, name)
         else:
             server = replace(row, generation=orphan.generation, state={}, url="")
-            user = await load_user(self._ctx, row)
-        return build_driver(self._ctx, server, user)
+            owner = await load_owner(self._ctx, row)
+        return build_driver(self._ctx, server, owner)
 
     def _refuse(self, orphan: Orphan) -> None:
         sighting = (orphan.server_id, orphan.generation, repr(orphan.state))

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field, replace
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_user
+from carrel.core.drivers import build_driver, load_owner
 from carrel.core.metrics import done
 from carrel.core.servers import change, server_path
 from carrel.domain.causes.rule import End, Stage
@@ -58,7 +58,7 @@ class Poller:
         One that has ended becomes failed, with its exit status and its last lines; one that cannot be
         asked is left as it is.
         """
-        driver = build_driver(self.ctx, server, await load_user(self.ctx, server))
+        driver = build_driver(self.ctx, server, await load_owner(self.ctx, server))
         began = self.ctx.clock.monotonic()
         life, status = await drive.poll(driver)
         done(self.ctx, Work.POLL, began, _FOUND.get(life, "unknown"))
@@ -102,7 +102,7 @@ class Poller:
         row = await self.leases.acquire(server, take)
         if row is None:
             return
-        driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
+        driver = build_driver(self.ctx, row, await load_owner(self.ctx, row))
         life = await self._life(row, driver)
         url = row.url or _endpoint(driver)
         if life is Life.DEAD or not url:
@@ -139,7 +139,7 @@ class Poller:
 
         row = await self.leases.acquire(server, take)
         if row is not None:
-            driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
+            driver = build_driver(self.ctx, row, await load_owner(self.ctx, row))
             await self.starter.clear_away(row, driver, late(row))
 
     async def _bury(self, server: Server, driver: Spawner, seen: Evidence) -> None:

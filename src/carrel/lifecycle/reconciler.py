@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_user
-from carrel.core.servers import reload_server
-from carrel.domain.events import Event, EventsMissed, ServerChanged
+from carrel.core.drivers import build_driver, load_owner
+from carrel.core.servers import announce_change, reload_server
+from carrel.domain.events import Event, EventsMissed, RightsChanged, ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lib.backoff import Backoff
@@ -216,10 +216,13 @@ class Reconciler:
         return _loop_time() >= self._poll_due.get(server_id, 0.0)
 
     async def _delete(self, server: Server) -> None:
-        driver = build_driver(self._ctx, server, await load_user(self._ctx, server))
+        driver = build_driver(self._ctx, server, await load_owner(self._ctx, server))
         await drive.hook(driver, "delete_forever", driver.delete_forever)
         async with self._ctx.store.write(durable=True) as tx:
-            await tx.servers.delete(server)
+            if await tx.servers.delete(server):
+                announce_change(tx, server)
+                # Those with whom it was shared depend on its owner.
+                tx.announce(RightsChanged(server.user_id))
         self._forget(server.id)
 
     def _forget(self, server_id: int) -> None:

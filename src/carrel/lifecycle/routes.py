@@ -18,21 +18,26 @@ from carrel.domain.events import (
     RouteMissing,
     RoutesDoubted,
     ServerChanged,
+    ServiceChanged,
     Work,
 )
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.lib.clock import parse_iso
-from carrel.proxy.base import OutOfStep, ProxyError, as_route, differs
+from carrel.proxy.base import OutOfStep, ProxyError, Unreachable, as_route, differs
 from carrel.storage.base import StorageUnavailable
 
 _CHECK_INTERVAL = 5.0
 _SYNC_EVERY = 12
 _ROUNDS = 5
 _NUDGE_INTERVAL = 1.0
+#: How long a start waits for a data plane that does not answer, in seconds, and how often it tries.
+_PATIENCE = 15.0
+_RETRY = 0.5
 _CHANGE_LIMIT = 20.0
 _TABLE_LIMIT = 60.0
+_DOUBTS = RouteMissing | RoutesDoubted | HubsChanged | ServiceChanged | EventsMissed
 _log = logging.getLogger("carrel.routes")
 
 
@@ -57,16 +62,30 @@ class RouteKeeper:
         """
         route = route_of(server, self._ctx.settings.base_url)
         try:
-            async with self._lock:
-                self._ahead[route.spec] = route
-                with timed(self._ctx, Work.ADD_ROUTE):
-                    await self._add(route)
+            await self._add(route)
             yield
         except BaseException:
             self.nudge()
             raise
         finally:
             self._ahead.pop(route.spec, None)
+
+    async def _add(self, route: Route) -> None:
+        """Set a route, waiting for a data plane that is being started again."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _PATIENCE
+        while True:
+            try:
+                async with self._lock:
+                    self._ahead[route.spec] = route
+                    with timed(self._ctx, Work.ADD_ROUTE):
+                        await self._add_now(route)
+                return
+            except Unreachable:
+                if loop.time() > until:
+                    raise
+            self.nudge()
+            await asyncio.sleep(_RETRY)
 
     def nudge(self) -> None:
         """Have the table compared with the rows at once, or in a moment when that was just done."""
@@ -90,7 +109,7 @@ class RouteKeeper:
             with timed(self._ctx, Work.CHECK_ROUTES):
                 await self._put()
 
-    async def _add(self, route: Route) -> None:
+    async def _add_now(self, route: Route) -> None:
         try:
             await self._bounded(self._ctx.proxy.add_route(route.spec, route.target, route.data))
         except OutOfStep:
@@ -151,7 +170,7 @@ class RouteKeeper:
         was set before this hub last set the table.
         """
         late = isinstance(event, ServerChanged) and event.server_id in self._starting
-        if late or isinstance(event, RouteMissing | RoutesDoubted | HubsChanged | EventsMissed):
+        if late or isinstance(event, _DOUBTS):
             self.nudge()
 
     async def run(self) -> None:
@@ -193,7 +212,7 @@ class RouteKeeper:
         try:
             return await resolve_within(call, limit)
         except TookTooLong:
-            raise ProxyError(f"the proxy did not answer within {limit:g} seconds") from None
+            raise Unreachable(f"the proxy did not answer within {limit:g} seconds") from None
 
 
 async def collect_activity(ctx: HubContext) -> None:

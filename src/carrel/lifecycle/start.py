@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver
+from carrel.core.drivers import build_driver, owner_in
 from carrel.core.oauth import client_of_server
 from carrel.core.servers import announce_change, server_path, wait_until_settled
 from carrel.core.tokens import new_record
 from carrel.domain.causes.rule import Stage
+from carrel.domain.errors import NotFound
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.servers import Actual, Failure, Server
@@ -189,20 +190,21 @@ class Starter:
         """Write the intent, or at once why nothing can be started; None when there is nothing to start."""
         began, refusal, row = self.ctx.clock.monotonic(), None, None
         async with self.ctx.store.write(durable=True) as tx:
-            user = await tx.users.get_by_id(server.user_id)
-            if user is None:
+            try:
+                owner = await owner_in(tx, server)
+            except NotFound:
                 return None
             node = self.ctx.peers.node if self.ctx.spawner_class.bound_to_node else ""
             intent = replace(_answered(server), state={}, url="", failure=None, node=node)
             try:
-                driver = build_driver(self.ctx, intent, user)
+                driver = build_driver(self.ctx, intent, owner)
                 kind = kind_of(driver)
-                refusal = self.breaker.refusal(kind, always=user.admin)
+                refusal = self.breaker.refusal(kind, always=owner.user.admin)
             except Exception as error:
                 _log.exception("No driver can be built for %s", server_path(self.ctx, server))
                 refusal = diagnose(Course().raised(error))
             if refusal is None:
-                row = await self._write_intent(tx, user, intent, driver)
+                row = await self._write_intent(tx, owner.user, intent, driver)
                 if row is not None:
                     announce_change(tx, row)
         if refusal is not None:
@@ -227,7 +229,9 @@ class Starter:
         token = await tx.tokens.add(
             new_record(owner, driver.api_token, scopes, now=now, note=note, server_id=row.id)
         )
-        await tx.oauth.put_client(client_of_server(row, self.ctx.settings.base_url, token.hashed))
+        scopes_for_visitors = driver.oauth_client_allowed_scopes
+        allowed = () if callable(scopes_for_visitors) else scopes_for_visitors
+        await tx.oauth.put_client(client_of_server(row, self.ctx.settings.base_url, token.hashed, allowed))
         return row
 
     async def _run_driver(self, row: Server, driver: Spawner, course: Course, since: Timestamp) -> str:
@@ -235,7 +239,7 @@ class Starter:
         options = driver.run_apply_user_options
         hooks = [
             drive.Step(Stage.HOOK, "pre_spawn_start", lambda: before(driver.user, driver)),
-            drive.Step(Stage.HOOK, "auth_state_hook", lambda: driver.run_auth_state_hook(None)),
+            drive.Step(Stage.HOOK, "auth_state_hook", lambda: _tell_auth_state(driver)),
             drive.Step(Stage.OPTIONS, "apply_user_options", lambda: options(driver.user_options)),
             drive.Step(Stage.HOOK, "pre_spawn_hook", driver.run_pre_spawn_hook),
         ]
@@ -303,6 +307,11 @@ def _is_kept(row: Server, driver: Spawner, current: Server | None) -> bool:
 def _allowed(driver: Spawner) -> float:
     """Return how long a start may take in all, by what its driver is set to now."""
     return float(driver.start_timeout) + float(driver.http_timeout) + _MARGIN
+
+
+async def _tell_auth_state(driver: Spawner) -> None:
+    """Hand the driver what the authenticator keeps about the owner."""
+    await driver.run_auth_state_hook(await driver.user.get_auth_state())
 
 
 def _answered(server: Server) -> Server:

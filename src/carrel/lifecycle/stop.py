@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_user
+from carrel.core.drivers import build_driver, load_owner
 from carrel.core.metrics import timed
 from carrel.core.servers import server_path
 from carrel.domain.causes.rule import Stage
@@ -70,7 +70,7 @@ class Stopper:
         failure = row.failure
         try:
             if driver is None:
-                driver = build_driver(self.ctx, row, await load_user(self.ctx, row))
+                driver = build_driver(self.ctx, row, await load_owner(self.ctx, row))
                 if failure is not None and failure.code != CANNOT_STOP and not failure.log:
                     failure = replace(failure, log=clean_log(driver, await drive.logs(driver)))
             if not drive.state_of(driver, row.state):

@@ -16,8 +16,16 @@ class ProxyError(Exception):
     """The data plane does not answer or refuses; the text says which and why."""
 
 
+class Unreachable(ProxyError):
+    """Nothing answers: the data plane may be back in a moment."""
+
+
 class OutOfStep(ProxyError):
     """The data plane missed a change, or was restarted: nothing was done, and it waits for `put_routes`."""
+
+
+class Unmovable(ProxyError):
+    """A driver's data plane is where it is; the text says why."""
 
 
 class Proxy(LoggingConfigurable):
@@ -56,6 +64,14 @@ class Proxy(LoggingConfigurable):
 
     async def close(self) -> None:
         """Give back connections; the hub calls it last."""
+
+    async def move(self, api_url: str | None, auth_token: str | None) -> None:
+        """Steer a data plane at another address, or with another token, from now on; None changes nothing.
+
+        Raises Unmovable for a driver that cannot, and ProxyError when nothing answers there: then all stays
+        as it was.
+        """
+        raise Unmovable(f"{type(self).__name__} cannot be moved while the hub runs: change its configuration")
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         """Send requests below `routespec` to `target`, replacing what was there; raises ProxyError."""

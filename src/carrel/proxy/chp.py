@@ -12,7 +12,7 @@ from traitlets import Unicode, default
 
 from carrel.domain.routes import Route
 from carrel.lib.httpclient import Reply, send
-from carrel.proxy.base import OutOfStep, Proxy, ProxyError
+from carrel.proxy.base import OutOfStep, Proxy, ProxyError, Unreachable
 
 #: Routes without this mark were set by somebody else and are left alone.
 _MARK = "jupyterhub"
@@ -43,6 +43,17 @@ class ConfigurableHTTPProxy(Proxy):
         """Check that the proxy answers; its table may hold anything."""
         await self.get_all_routes()
         return False
+
+    async def move(self, api_url: str | None, auth_token: str | None) -> None:
+        """Steer the proxy at another address, once it has answered there."""
+        before = self.api_url, self.auth_token
+        self.api_url = self.api_url if api_url is None else api_url.rstrip("/")
+        self.auth_token = self.auth_token if auth_token is None else auth_token
+        try:
+            await self.get_all_routes()
+        except BaseException:
+            self.api_url, self.auth_token = before
+            raise
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         await self._call("POST", route_path(routespec), marked(Route(routespec, target, data)))
@@ -75,7 +86,7 @@ class ConfigurableHTTPProxy(Proxy):
         try:
             reply = await send(method, f"{self.api_url}{path}", headers=headers, body=payload)
         except (TimeoutError, OSError) as error:
-            raise ProxyError(f"no answer from {self.api_url} ({error})") from error
+            raise Unreachable(f"no answer from {self.api_url} ({error})") from error
         if reply.status == 403:
             raise TokenRefused(
                 f"{self.api_url} refuses our token: another hub's proxy listens there. Choose another port "

@@ -24,7 +24,7 @@ from carrel.lib.control_groups import set_apart
 from carrel.lib.httpclient import Reply
 from carrel.lib.ids import new_token
 from carrel.lib.listen import PortInUse
-from carrel.proxy.base import ProxyError
+from carrel.proxy.base import ProxyError, Unmovable
 from carrel.proxy.chp import ConfigurableHTTPProxy, TokenRefused, marked, route_path
 from carrel.proxy.ledger import Ledger
 
@@ -109,6 +109,17 @@ class CarrelProxy(ConfigurableHTTPProxy):
             await asyncio.to_thread(self._process.wait)
             self._process = None
         return True
+
+    async def move(self, api_url: str | None, auth_token: str | None) -> None:
+        """Steer another data plane, of those that somebody else runs."""
+        if self.should_start:
+            raise Unmovable(
+                "The hub runs the data plane itself: set c.CarrelProxy.should_start = False first"
+            )
+        async with self._turn:
+            await super().move(api_url, auth_token)
+            self._pid = 0
+            self._ledger.lost()
 
     async def add_route(self, routespec: str, target: str, data: Mapping[str, Any]) -> None:
         route = Route(routespec, target, data)

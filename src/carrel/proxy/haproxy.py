@@ -21,12 +21,12 @@ from traitlets import Float, Instance, Int, Unicode, default
 from carrel.domain.routes import Route
 from carrel.lib.clock import Clock, SystemClock, isoformat
 from carrel.lib.process_table import Process
-from carrel.proxy.base import Proxy, ProxyError
+from carrel.proxy.base import Proxy, ProxyError, Unreachable
 from carrel.proxy.engine_process import EngineProcess, find_program, wait_for_port
 from carrel.proxy.haproxy_activity import ActivityRecord
 from carrel.proxy.haproxy_config import ACTIVITY_TABLE, Hub, Layout, configuration
 from carrel.proxy.haproxy_entries import key_of, place_of, row_of, told_by, value_of
-from carrel.proxy.haproxy_socket import NoAnswer, RuntimeSocket
+from carrel.proxy.haproxy_socket import RuntimeSocket
 from carrel.proxy.stored import write_atomically
 
 _PID = re.compile(r"^Pid: (\d+)$", re.MULTILINE)
@@ -241,7 +241,7 @@ class HAProxyProxy(Proxy):
     async def _running(self) -> int | None:
         try:
             found = _PID.search(await self._runtime().ask("show info"))
-        except NoAnswer:
+        except Unreachable:
             return None
         return int(found[1]) if found else None
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from carrel.proxy.base import ProxyError
+from carrel.proxy.base import ProxyError, Unreachable
 
 _LIMIT = 10.0
 #: HAProxy reads a line into one buffer, 16 KiB unless its configuration says otherwise.
 _LONGEST_LINE = 8000
-
-
-class NoAnswer(ProxyError):
-    """Nothing listens at the socket, or it went away."""
 
 
 class RuntimeSocket:
@@ -23,7 +19,7 @@ class RuntimeSocket:
         self._address = address
 
     async def ask(self, command: str) -> str:
-        """Return what HAProxy answers; raise NoAnswer."""
+        """Return what HAProxy answers; raise Unreachable."""
         try:
             async with asyncio.timeout(_LIMIT):
                 reader, writer = await self._connect()
@@ -33,7 +29,9 @@ class RuntimeSocket:
                 finally:
                     writer.close()
         except (TimeoutError, OSError) as error:
-            raise NoAnswer(f"HAProxy does not answer at {self._address} ({error or 'too slow'})") from error
+            raise Unreachable(
+                f"HAProxy does not answer at {self._address} ({error or 'too slow'})"
+            ) from error
 
     async def tell(self, commands: Iterable[str]) -> None:
         """Send commands that are silent when they succeed; raise ProxyError with what HAProxy says otherwise.

@@ -212,6 +212,13 @@ class Spawner(LoggingConfigurable):
         """Forget a server that has ended."""
         self.server.ip, self.server.port = "", 0
 
+    async def rename(self, old_name: str, new_name: str) -> None:
+        """Move what a server at rest keeps under its name; it is about to get another one.
+
+        What is raised is told to whoever asked, and the server keeps its name. May be called the other way
+        round when the new name turns out to be taken.
+        """
+
     async def delete_forever(self) -> None:
         """Remove what a stopped server left behind; it is deleted. May be repeated."""
 

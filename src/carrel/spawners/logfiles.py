@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 from pathlib import Path
 
 _MOST_READ = 256 * 1024
@@ -38,6 +39,20 @@ def read_tail(path: Path, lines: int) -> str:
     # The first line is half a line then, and a secret in it may not be known as one.
     whole = found[1:] if begin and len(found) > 1 else found
     return "\n".join(whole[-lines:]) if lines > 0 else ""
+
+
+def bound_log(path: Path, largest: int) -> None:
+    """Set aside what is in a log that has grown beyond `largest` bytes, and let its writer go on in it.
+
+    What is written in the same moment may be lost. The writer must append, as those of `open_log` do.
+    """
+    try:
+        if path.stat().st_size <= largest:
+            return
+        shutil.copyfile(path, _previous(path))
+        os.truncate(path, 0)
+    except FileNotFoundError:
+        pass
 
 
 def remove_logs(path: Path) -> None:

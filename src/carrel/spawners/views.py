@@ -48,6 +48,17 @@ async def _no_auth_state() -> AuthState:
     return None
 
 
+class GroupView(str):
+    """A group's name; drivers ask `group.name` of it, as of JupyterHub's groups."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """Return the name."""
+        return str(self)
+
+
 @dataclass(slots=True)
 class UserView:
     """Whose server it is, as JupyterHub's `spawner.user`."""
@@ -57,7 +68,7 @@ class UserView:
     base_url: str
     """The hub's base URL, `/`."""
     admin: bool = False
-    groups: tuple[str, ...] = ()
+    groups: tuple[GroupView, ...] = ()
     load_auth_state: Callable[[], Awaitable[AuthState]] = _no_auth_state
     settings: Mapping[str, Any] = field(default_factory=dict)
 

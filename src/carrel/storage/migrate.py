@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
@@ -108,13 +109,10 @@ class Schema:
         if self.revision != REVISION:
             self.upgrade_sqlite(connection, "", None)
             return
-        dialect = SQLiteDialect()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for table in metadata.sorted_tables:
-                connection.execute(str(CreateTable(table).compile(dialect=dialect)))
-                for index in sorted(table.indexes, key=lambda index: str(index.name)):
-                    connection.execute(str(CreateIndex(index).compile(dialect=dialect)))
+            for statement in _sqlite_tables():
+                connection.execute(statement)
             connection.execute(_VERSION_TABLE)
             connection.execute("INSERT INTO alembic_version VALUES (?)", (self.revision,))
             connection.execute(_TELL_USABLE.format(self.usable_since))
@@ -175,6 +173,18 @@ class Schema:
         config.set_main_option("script_location", str(self.directory).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         return config
+
+
+@cache
+def _sqlite_tables() -> tuple[str, ...]:
+    """Return what makes all tables and indexes of an SQLite database."""
+    dialect = SQLiteDialect()
+    statements: list[str] = []
+    for table in metadata.sorted_tables:
+        statements.append(str(CreateTable(table).compile(dialect=dialect)))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
+    return tuple(statements)
 
 
 @contextmanager

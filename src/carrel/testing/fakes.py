@@ -12,7 +12,7 @@ from traitlets import Integer
 
 from carrel.domain.routes import Route
 from carrel.lib.clock import Clock, SystemClock
-from carrel.proxy.base import OutOfStep, Proxy, ProxyError
+from carrel.proxy.base import OutOfStep, Proxy, ProxyError, Unreachable
 from carrel.spawners.base import Spawner
 from carrel.spawners.reports import Orphan
 
@@ -188,6 +188,8 @@ class FakeProxy(Proxy):
         self.calls: list[tuple[str, str]] = []
         self.failures: dict[str, int] = {}
         """How many of the next calls of a method fail, by its name."""
+        self.away = False
+        """Whether nothing answers."""
         self._fresh = True
         self._behind = False
 
@@ -251,6 +253,8 @@ class FakeProxy(Proxy):
 
     def _note(self, call: str, routespec: str = "") -> None:
         self.calls.append((call, routespec))
+        if self.away:
+            raise Unreachable("the fake proxy is away")
         if self.failures.get(call, 0) > 0:
             self.failures[call] -= 1
             raise ProxyError(f"the fake proxy was told to fail at {call}")

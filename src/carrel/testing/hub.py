@@ -20,15 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from carrel.authenticators.dummy import DummyAuthenticator
+from carrel.config.oauth_clients import read_clients
 from carrel.config.rights import read_rights
 from carrel.config.schema import Settings
+from carrel.config.services import read_services
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_hub_id, load_named_users
 from carrel.core.cache import CallerCache
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.oauth import load_clients
 from carrel.core.rights import load_rights
 from carrel.core.servers import ask_to_start, ask_to_stop, reload_server
+from carrel.core.service_records import load_services
 from carrel.core.tokens import new_record
 from carrel.domain.events import Event
 from carrel.domain.scopes import expand
@@ -246,6 +250,9 @@ class TrialHub:
         )
         await load_named_users(self.store, authenticator, self.clock)
         await load_rights(self.store, authenticator, self.clock, rights)
+        services = read_services(self.settings)[0]
+        await load_services(self.store, authenticator, self.clock, base_url, (rights, services))
+        await load_clients(self.store, read_clients(self.settings)[0])
         return ctx
 
 

@@ -1,22 +1,35 @@
-"""The root, and the home page from which a user starts and stops their server."""
+"""The root, and the home page from which a user starts and stops their servers."""
 
 from __future__ import annotations
 
+import logging
+import re
+import unicodedata
+
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from carrel.core.admission import named_server_limit, require_named_servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.health import check_health
-from carrel.core.servers import ask_to_stop, find_server, server_path, wait_until_settled
-from carrel.http.csrf import check_form
+from carrel.core.servers import find_server, find_servers
+from carrel.domain.errors import CarrelError, Invalid, Unavailable
+from carrel.domain.names import check_display_name, check_server_name
+from carrel.domain.servers import never_started
 from carrel.http.endpoint import get, post
-from carrel.http.errors import login_url
+from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
-from carrel.web.visits import default_page, go, pending_url
+from carrel.lib.urls import with_arguments
+from carrel.web.forms import Problems, read_form, text
+from carrel.web.servers import server_line
+from carrel.web.visits import default_page, go, spawn_url
 
-_STOP_SECONDS = 5.0
+_OTHERS = re.compile(r"[^a-z0-9]+")
+_LONGEST_SLUG = 30
+_log = logging.getLogger("carrel.web")
 
 
 @get("/", "/hub", "/hub/")
@@ -35,31 +48,88 @@ async def root(hub: HubContext, visitor: Caller | None, request: Request) -> Res
 
 @get("/hub/home")
 async def home(hub: HubContext, caller: Caller, pages: Pages, request: Request) -> Response:
-    """Show the state of the user's server and the buttons that change it."""
-    server = await find_server(hub, caller.user.name)
+    """Show the state of the user's servers and the buttons that change it."""
+    return await _page(hub, caller, pages, request)
+
+
+@post("/hub/home")
+async def send_home(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
+    """Lead to the start of a named server that does not exist yet."""
+    if visitor is None:
+        return go(login_url(request))
+    form, problem = await read_form(request)
+    try:
+        if problem is None:
+            return go(await _address_of_new(hub, visitor, text(form, "server_name")))
+    except CarrelError as error:
+        problem = error
+    return await _page(hub, visitor, pages, request, form, problem)
+
+
+async def _address_of_new(hub: HubContext, caller: Caller, called: str) -> str:
+    """Return where a server that is to be called so is started; raise Invalid when it could not be added."""
+    require_named_servers(hub)
+    name = _slug(called)
+    try:
+        check_display_name(called)
+        check_server_name(name)
+    except Invalid as error:
+        raise Invalid(str(error), field="server_name") from None
+    if await find_server(hub, caller.user.name, name) is not None:
+        raise Invalid(f"You have a server {name} already.", field="server_name")
+    address = spawn_url(hub, caller.user.name, name)
+    return address if name == called else with_arguments(address, display_name=called)
+
+
+def _slug(called: str) -> str:
+    """Return a name for addresses, out of what somebody would like to call their server."""
+    plain = unicodedata.normalize("NFKD", called).encode("ascii", "ignore").decode().lower()
+    slug = _OTHERS.sub("-", plain).strip("-")
+    if slug[:1].isdigit():
+        slug = f"server-{slug}"
+    return slug[:_LONGEST_SLUG].rstrip("-")
+
+
+async def _page(
+    hub: HubContext,
+    caller: Caller,
+    pages: Pages,
+    request: Request,
+    form: FormData | None = None,
+    problem: CarrelError | None = None,
+) -> Response:
+    rows = await find_servers(hub, caller.user)
+    lines = [server_line(hub, caller, row) for row in rows]
+    default = next((line for line in lines if not line.name), None)
+    default = default or server_line(hub, caller, never_started(caller.user))
+    allowed, limit = hub.settings.allow_named_servers, await _limit(hub, caller)
+    named = [line for line in lines if line.name]
+    has_room = limit <= 0 or len(named) < limit
     return pages.page(
         request,
         "home.html",
-        server=server,
-        state=server.pending or server.actual.value if server else "stopped",
-        failure=server.failure if server else None,
-        url=server_path(hub, server) if server else "",
-        pending_url=pending_url(hub, server) if server else "",
+        status=200 if problem is None else status_of(problem),
+        default_server=default,
+        named_servers=named,
+        url=default.url if default.state == "running" else "",
+        allow_named_servers=allowed,
+        named_server_limit_per_user=limit,
+        may_add=allowed and has_room and caller.may("start:servers", user=caller.user.name),
+        server_name="" if form is None else text(form, "server_name"),
+        problems=Problems.of(problem),
     )
 
 
-@post("/hub/stop/{name:str}")
-async def stop(hub: HubContext, visitor: Caller | None, request: Request) -> Response:
-    """Stop a server and go home, or to the page that waits for the end of a slow one."""
-    if visitor is None:
-        return go(login_url(request))
-    await check_form(request)
-    server = await ask_to_stop(hub, visitor, request.path_params["name"])
-    if server is not None:
-        server = await wait_until_settled(hub, server, min(_STOP_SECONDS, hub.settings.slow_stop_timeout))
-    if server is not None and server.pending is not None:
-        return go(pending_url(hub, server))
-    return go(f"{hub.settings.base_url}hub/home")
+async def _limit(hub: HubContext, caller: Caller) -> int:
+    """Return how many named servers the user may have, 0 for any number."""
+    if not hub.settings.allow_named_servers:
+        return 0
+    try:
+        return await named_server_limit(hub, caller)
+    except Unavailable as error:
+        # The page is needed for other things, too; whoever adds a server is told.
+        _log.warning("%s", error)
+        return 0
 
 
 @get("/hub/health")

@@ -26,7 +26,8 @@ _FIELDS = ("username", "password", "otp")
 @get("/hub/login")
 async def show_login(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
     """Show the form, or send on whoever is signed in already."""
-    if visitor is not None:
+    # Some applications ask that people sign in anew.
+    if visitor is not None and "again" not in request.query_params:
         return go(wanted_next(hub, request) or default_page(hub, visitor))
     return _form(hub, pages, request)
 

@@ -8,21 +8,23 @@ from starlette.responses import Response
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.servers import count_ahead, find_server, get_server, may_read_log, waiting_text
-from carrel.domain.names import escape
+from carrel.domain.names import full_name, progress_path
 from carrel.domain.servers import Server
 from carrel.http.endpoint import get
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
-from carrel.web.visits import destination, go, spawn_url, wanted_next
+from carrel.web.visits import destination, go, spawn_url, stop_url, wanted_next
 
 
-@get("/hub/spawn-pending/{name:str}")
-async def spawn_pending(hub: HubContext, caller: Caller, pages: Pages, request: Request) -> Response:
+@get("/hub/spawn-pending/{name:str}", "/hub/spawn-pending/{name:str}/{server_name:str}")
+async def spawn_pending(
+    hub: HubContext, caller: Caller, pages: Pages, request: Request, name: str, server_name: str = ""
+) -> Response:
     """Show how far a start is; lead on when it is ready, explain when it has failed."""
-    name = request.path_params["name"]
-    if name == caller.user.name and await find_server(hub, name) is None:
+    own_default = name == caller.user.name and not server_name
+    if own_default and await find_server(hub, name) is None:
         return go(f"{hub.settings.base_url}hub/home")
-    server = await get_server(hub, caller, name)
+    server = await get_server(hub, caller, name, server_name)
     aim = wanted_next(hub, request)
     if server.ready:
         return go(destination(hub, server, aim))
@@ -30,36 +32,34 @@ async def spawn_pending(hub: HubContext, caller: Caller, pages: Pages, request: 
         return pages.page(request, "stop_pending.html", server=server)
     if server.pending == "spawn":
         return await _progress(hub, pages, request, server, aim)
-    if server.failure is None and name == caller.user.name:
+    if server.failure is None and own_default:
         return go(f"{hub.settings.base_url}hub/home")
-    return not_running(hub, pages, request, server, name, aim=aim)
+    return not_running(hub, pages, request, server, aim=aim)
 
 
 def not_running(
     hub: HubContext,
     pages: Pages,
     request: Request,
-    server: Server | None,
-    user_name: str,
+    server: Server,
     *,
     aim: str,
     may_start: bool = True,
 ) -> Response:
     """Return the page of a server that does not run, with why its last start failed and a start button."""
-    failure = server.failure if server else None
-    visitor = facts_of(request.scope).caller
-    may_read = visitor is not None and may_read_log(visitor, user_name)
+    failure, visitor = server.failure, facts_of(request.scope).caller
     return pages.page(
         request,
         "not_running.html",
         status=424,
-        server_user=user_name,
-        own=visitor is not None and visitor.user.name == user_name,
+        server_user=server.user_name,
+        server_name=server.name,
+        own=visitor is not None and visitor.is_user(server.user_name),
         failed=failure is not None,
         failure=failure,
-        show_log=may_read,
+        show_log=visitor is not None and may_read_log(visitor, server.user_name, server.name),
         may_start=may_start,
-        spawn_url=spawn_url(hub, user_name),
+        spawn_url=spawn_url(hub, server.user_name, server.name),
         next=aim,
     )
 
@@ -67,7 +67,6 @@ def not_running(
 async def _progress(hub: HubContext, pages: Pages, request: Request, server: Server, aim: str) -> Response:
     generation = max(server.generation, server.wanted_generation)
     steps = hub.progress.of(server.id, generation)
-    name = escape(server.user_name)
     ahead = await count_ahead(hub, server) if server.waiting else 0
     return pages.page(
         request,
@@ -76,6 +75,14 @@ async def _progress(hub: HubContext, pages: Pages, request: Request, server: Ser
         steps=[step for step in steps if not (step.ready or step.failed)],
         waiting=waiting_text(ahead) if ahead else "",
         progress=max((step.progress for step in steps), default=0),
-        progress_url=f"{hub.settings.base_url}hub/api/users/{name}/server/progress",
+        stop_url=stop_url(hub, server.user_name, server.name),
+        may_stop=_may_stop(request, server),
+        progress_url=progress_path(hub.settings.base_url, server.user_name, server.name),
         ready_url=destination(hub, server, aim),
     )
+
+
+def _may_stop(request: Request, server: Server) -> bool:
+    visitor = facts_of(request.scope).caller
+    full = full_name(server.user_name, server.name)
+    return visitor is not None and visitor.may("delete:servers", server=full)

@@ -11,8 +11,10 @@ from carrel.http.pages import Pages
 
 _MESSAGES = {
     404: "Nothing is served at this address.",
-    502: "The server behind this address gave no usable answer. It may be overloaded or stopping.",
-    503: "The server behind this address does not answer. It may be starting, or it may have stopped.",
+    502: "The server behind this address gave no usable answer. It may be overloaded or stopping. "
+    "The home page says how it is.",
+    503: "The server behind this address does not answer. It may be starting, or it may have stopped. "
+    "The home page says how it is.",
 }
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,22 @@ from starlette.responses import Response
 from carrel import JUPYTERHUB_VERSION
 from carrel.config.schema import Settings
 from carrel.core.caller import Caller
+from carrel.core.services import list_accessible
 from carrel.domain.names import server_prefix
 from carrel.http.csrf import set_xsrf, xsrf_token
 from carrel.http.request import Connection, RequestFacts, facts_of, hub_of, nonce_of
+from carrel.web.menu import menu, service_menu
 from carrel.web.static_files import StaticFile, read_static_files
+from carrel.web.times import duration, when
+
+#: What to do next, where the message does not say it.
+_HINTS = {
+    400: "Go back, change what it says there, and send it again.",
+    403: "Ask whoever runs this hub for the right to do it, or sign in as somebody who has it.",
+    405: "Nothing has been done. Go back and begin anew.",
+    409: "Somebody else may have been quicker. Look at how it is now.",
+    500: "If it happens again, tell whoever runs this hub the number below.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,12 @@ class Renderer:
             undefined=self._undefined,
         )
 
+    async def prepare(self, connection: Connection) -> None:
+        """Look up the services that the visitor may open."""
+        facts = facts_of(connection.scope)
+        if facts.caller is not None:
+            facts.services = await list_accessible(hub_of(connection), facts.caller)
+
     def page(self, connection: Connection, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page made of `template` with the hub's variables and `values`."""
         token = xsrf_token(connection)
@@ -83,25 +101,13 @@ class Renderer:
             "status_code": status,
             "status_message": _phrase(status),
             "message": message,
+            "hint": "" if retry else _HINTS.get(status, ""),
             "retry_url": facts_of(connection.scope).url if retry else "",
         }
         try:
             return self.page(connection, f"{status}.html", status=status, **values)
         except TemplateNotFound:
             return self.page(connection, "error.html", status=status, **values)
-
-    def oauth_confirmation(
-        self, connection: Connection, visitor: Caller, description: str, scopes: Sequence[str]
-    ) -> Response:
-        """Return the page that asks whether a server may know who is visiting it."""
-        return self.page(
-            connection,
-            "oauth.html",
-            user=self.person(visitor),
-            description=description,
-            scopes=list(scopes),
-            action=facts_of(connection.scope).url,
-        )
 
     def person(self, caller: Caller) -> Person:
         """Return the signed-in user for templates."""
@@ -117,9 +123,10 @@ class Renderer:
     def _namespace(self, connection: Connection, token: str) -> dict[str, Any]:
         """Return the variables of every page, under the names that JupyterHub's templates use."""
         facts = facts_of(connection.scope)
-        authenticator = hub_of(connection).authenticator
+        hub, caller = hub_of(connection), facts.caller
+        authenticator = hub.authenticator
         hub_url = f"{self._settings.base_url}hub/"
-        user = self.person(facts.caller) if facts.caller else None
+        user = self.person(caller) if caller and not caller.service else None
         return {
             "base_url": hub_url,
             "prefix": self._settings.base_url,
@@ -131,6 +138,12 @@ class Renderer:
             "logo_url": f"{hub_url}logo",
             "xsrf": token,
             "csp_nonce": _Nonce(facts),
+            "menu": menu(hub, caller, facts.path) if caller else [],
+            "services": service_menu(hub, facts.services),
+            "parsed_scopes": caller.scopes.held if caller else frozenset(),
+            "request_id": facts.id,
+            "when": partial(when, now=hub.clock.now()),
+            "duration": duration,
             "jupyterhub_version": JUPYTERHUB_VERSION,
             **self._extra(user),
         }

@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from carrel.http.endpoint import Endpoint
-from carrel.web import home, login, logout, metrics, pending, proxy_errors, spawn, static_files, user_urls
+from carrel.web import (
+    groups,
+    home,
+    login,
+    logout,
+    metrics,
+    pending,
+    proxy_errors,
+    security,
+    servers,
+    services,
+    shares,
+    spawn,
+    static_files,
+    tokens,
+    user_page,
+    user_redirect,
+    user_urls,
+    users,
+)
 
 
 def web_routes() -> list[Endpoint]:
@@ -11,9 +30,29 @@ def web_routes() -> list[Endpoint]:
     return [
         home.root,
         home.home,
-        home.stop,
+        home.send_home,
         home.health,
         metrics.metrics,
+        servers.stop,
+        servers.show_removal,
+        servers.send_removal,
+        tokens.show_tokens,
+        tokens.send_tokens,
+        users.show_users,
+        users.send_users,
+        users.show_add,
+        users.send_add,
+        user_page.show_user,
+        user_page.send_user,
+        user_page.show_removal,
+        user_page.send_removal,
+        services.show_services,
+        groups.show_groups,
+        groups.send_groups,
+        groups.show_group,
+        groups.send_group,
+        groups.show_removal,
+        groups.send_removal,
         login.show_login,
         login.send_login,
         logout.visit_logout,
@@ -23,8 +62,11 @@ def web_routes() -> list[Endpoint]:
         pending.spawn_pending,
         user_urls.public_url,
         user_urls.hub_url,
-        user_urls.user_redirect,
+        shares.show_invitation,
+        shares.accept_invitation,
+        user_redirect.user_redirect,
         proxy_errors.proxy_error,
+        security.report_violation,
         static_files.static_file,
         static_files.logo,
     ]

@@ -13,62 +13,72 @@ from starlette.responses import Response
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.drivers import options_form, options_from_form
+from carrel.core.drivers import options_form, options_from_form, options_from_query
 from carrel.core.servers import ask_to_start, find_server
-from carrel.domain.errors import CarrelError, Invalid, NotFound
+from carrel.domain.errors import CarrelError, Invalid, NotFound, OverLimit
 from carrel.domain.names import full_name
 from carrel.domain.servers import Server
 from carrel.domain.users import User
-from carrel.http.csrf import StaleForm, check_form, is_foreign
+from carrel.http.csrf import is_foreign
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
-from carrel.lib.urls import with_arguments
+from carrel.lib.urls import first_argument, with_arguments
+from carrel.web.filling import fill_in
+from carrel.web.forms import read_form
 from carrel.web.visits import destination, go, pending_url, spawn_url, wanted_next
 
 _OWN_FIELDS = {"_xsrf", "next"}
 _OPTION = "opt-"
 
 
-@get("/hub/spawn", "/hub/spawn/{name:str}")
-async def visit_spawn(hub: HubContext, caller: Caller, pages: Pages, request: Request) -> Response:
+@get("/hub/spawn", "/hub/spawn/{name:str}", "/hub/spawn/{name:str}/{server_name:str}")
+async def visit_spawn(
+    hub: HubContext, caller: Caller, pages: Pages, request: Request, server_name: str = ""
+) -> Response:
     """Start the server, show its options form, or lead to where it is already.
 
     A link of another site starts nothing: its visitor gets a button.
     """
-    owner = await _owner(hub, caller, request)
-    elsewhere = await _already(hub, request, owner)
+    owner = await _owner(hub, caller, request, server_name)
+    elsewhere = await _already(hub, request, owner, server_name)
     if elsewhere is not None:
         return elsewhere
-    form = await options_form(hub, owner)
+    form = await options_form(hub, owner, server_name)
     query = _query_options(request)
     if is_foreign(request) or (form and not query):
-        return _page(hub, pages, request, owner, form=form)
+        return _page(hub, pages, request, owner, server_name, form=form)
     try:
-        options = await _read_options(hub, owner, query) if query else None
+        options = await options_from_query(hub, owner, query, server_name) if query else None
     except Invalid as wrong:
-        return _page(hub, pages, request, owner, form=form, problem=wrong)
-    return await _start(hub, caller, request, owner, options)
+        form = fill_in(form, query, complete=False)
+        return _page(hub, pages, request, owner, server_name, form=form, problem=wrong)
+    return await _start(hub, caller, request, owner, server_name, options)
 
 
-@post("/hub/spawn", "/hub/spawn/{name:str}")
-async def send_spawn(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
+@post("/hub/spawn", "/hub/spawn/{name:str}", "/hub/spawn/{name:str}/{server_name:str}")
+async def send_spawn(
+    hub: HubContext, visitor: Caller | None, pages: Pages, request: Request, server_name: str = ""
+) -> Response:
     """Start the server with what the form says."""
     if visitor is None:
         return go(login_url(request))
-    owner = await _owner(hub, visitor, request)
-    form = await options_form(hub, owner)
+    owner = await _owner(hub, visitor, request, server_name)
+    form = await options_form(hub, owner, server_name)
+    fields, problem = await read_form(request)
+    chosen = await _form_options(fields) or _query_options(request)
     try:
-        fields = await check_form(request)
-        elsewhere = await _already(hub, request, owner)
-        if elsewhere is not None:
-            return elsewhere
-        chosen = await _form_options(fields) or _query_options(request)
-        options = await _read_options(hub, owner, chosen) if form or chosen else None
-    except (StaleForm, Invalid) as wrong:
-        return _page(hub, pages, request, owner, form=form, problem=wrong)
-    return await _start(hub, visitor, request, owner, options, fields.get("next"))
+        if problem is None:
+            elsewhere = await _already(hub, request, owner, server_name)
+            if elsewhere is not None:
+                return elsewhere
+            options = await options_from_form(hub, owner, chosen, server_name) if form or chosen else None
+            return await _start(hub, visitor, request, owner, server_name, options, fields.get("next"))
+    except (Invalid, OverLimit) as wrong:
+        problem = wrong
+    form = fill_in(form, chosen)
+    return _page(hub, pages, request, owner, server_name, form=form, problem=problem)
 
 
 async def _start(
@@ -76,26 +86,18 @@ async def _start(
     caller: Caller,
     request: Request,
     owner: User,
+    server_name: str,
     options: Mapping[str, Any] | None,
     field: Any = None,
 ) -> Response:
-    server = await ask_to_start(hub, caller, owner.name, options=options)
+    shown = first_argument(facts_of(request.scope).query, "display_name") or ""
+    server = await ask_to_start(hub, caller, owner.name, server_name, options, display_name=shown)
     return _to_pending(hub, request, server, wanted_next(hub, request, field))
 
 
-async def _read_options(hub: HubContext, owner: User, chosen: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """Return the options that a form stands for; raise Invalid with what the deployer's code says."""
-    try:
-        return await options_from_form(hub, owner, chosen)
-    except CarrelError:
-        raise
-    except Exception as error:
-        raise Invalid(str(error)) from error
-
-
-async def _already(hub: HubContext, request: Request, owner: User) -> Response | None:
+async def _already(hub: HubContext, request: Request, owner: User, server_name: str) -> Response | None:
     """Return the way to a server that runs or is about to change; None when it can be started."""
-    server = await find_server(hub, owner.name)
+    server = await find_server(hub, owner.name, server_name)
     if server is None:
         return None
     aim = wanted_next(hub, request)
@@ -109,10 +111,10 @@ def _to_pending(hub: HubContext, request: Request, server: Server, aim: str) -> 
     return go(with_arguments(page, next=aim) if aim else page)
 
 
-async def _owner(hub: HubContext, caller: Caller, request: Request) -> User:
+async def _owner(hub: HubContext, caller: Caller, request: Request, server_name: str) -> User:
     """Return whose server is meant; raises NotFound or Forbidden when the caller may not start it."""
     name = request.path_params.get("name", caller.user.name)
-    caller.require("start:servers", user=name, server=full_name(name, ""))
+    caller.require("start:servers", user=name, server=full_name(name, server_name))
     if name == caller.user.name:
         return caller.user
     async with hub.store.read() as tx:
@@ -127,17 +129,19 @@ def _page(
     pages: Pages,
     request: Request,
     owner: User,
+    server_name: str,
     *,
     form: str,
     problem: CarrelError | None = None,
 ) -> Response:
     query = facts_of(request.scope).query
-    action = spawn_url(hub, owner.name)
+    action = spawn_url(hub, owner.name, server_name)
     return pages.page(
         request,
         "spawn.html",
         status=200 if problem is None else status_of(problem),
         for_user=owner,
+        server_name=server_name,
         spawner_options_form=Markup(form),  # noqa: S704 - the deployer's own form
         error_message=str(problem or ""),
         url=f"{action}?{query}" if query else action,

@@ -10,14 +10,14 @@ from carrel.core.context import HubContext
 from carrel.core.servers import find_server
 from carrel.domain.events import RouteMissing
 from carrel.domain.names import full_name, server_prefix
-from carrel.domain.servers import Server
+from carrel.domain.servers import Server, never_started
 from carrel.http.endpoint import json_reply, route
 from carrel.http.errors import NoSuchPage, login_url
 from carrel.http.pages import Pages
 from carrel.http.request import RequestFacts, facts_of, header
 from carrel.lib.urls import first_argument, with_arguments
 from carrel.web.pending import not_running
-from carrel.web.visits import go, pending_url, spawn_url
+from carrel.web.visits import go, pending_url
 
 _HOPS = 4
 _FIRST_WAIT = 0.2
@@ -25,11 +25,10 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @route(_METHODS, "/user/{name:str}", "/user/{name:str}/{rest:path}")
-async def public_url(hub: HubContext, request: Request) -> Response:
+async def public_url(hub: HubContext, request: Request, name: str, rest: str = "") -> Response:
     """Answer programs at once; send people below /hub, where their browser shows the log-in cookie."""
-    name = request.path_params["name"]
     if _is_program(request):
-        await _mend_route(hub, name)
+        await _mend_route(hub, name, rest)
         return _gone(hub, name)
     facts = facts_of(request.scope)
     below = facts.url.removeprefix(hub.settings.base_url)
@@ -37,39 +36,37 @@ async def public_url(hub: HubContext, request: Request) -> Response:
 
 
 @route(_METHODS, "/hub/user/{name:str}", "/hub/user/{name:str}/{rest:path}")
-async def hub_url(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
+async def hub_url(
+    hub: HubContext, visitor: Caller | None, pages: Pages, request: Request, name: str, rest: str = ""
+) -> Response:
     """Lead to the server, wait for its route, or show that it does not run."""
-    name = request.path_params["name"]
     if _is_program(request):
-        await _mend_route(hub, name)
+        await _mend_route(hub, name, rest)
         return _gone(hub, name)
     if visitor is None:
         return go(login_url(request))
-    own = name == visitor.user.name
-    if not own and not visitor.may("access:servers", server=full_name(name, "")):
-        raise NoSuchPage
-    server = await find_server(hub, name)
-    if server is None and not own:
-        raise NoSuchPage
-    if server is not None and server.ready:
+    own = visitor.is_user(name)
+    server = await _named(hub, name, rest)
+    if server is None or not (own or visitor.may("access:servers", server=full_name(name, server.name))):
+        # Whoever may not open a named server is not told that there is one.
+        server = await find_server(hub, name)
+        if not own and (server is None or not visitor.may("access:servers", server=full_name(name, ""))):
+            raise NoSuchPage
+    if server is None:
+        server = never_started(visitor.user)
+    if server.ready:
         return await _follow(hub, pages, request, server)
     aim = _server_address(hub, facts_of(request.scope))
-    if server is not None and server.pending == "spawn":
+    if server.pending == "spawn":
         return go(with_arguments(pending_url(hub, server), next=aim))
-    may_start = visitor.may("start:servers", server=full_name(name, ""))
-    return not_running(hub, pages, request, server, name, aim=aim, may_start=may_start)
+    may_start = visitor.may("start:servers", server=full_name(name, server.name))
+    return not_running(hub, pages, request, server, aim=aim, may_start=may_start)
 
 
-@route(["GET"], "/hub/user-redirect", "/hub/user-redirect/{rest:path}")
-async def user_redirect(hub: HubContext, caller: Caller, request: Request) -> Response:
-    """Lead everybody to the same page of their own server, starting it first when needed."""
-    facts = facts_of(request.scope)
-    rest = facts.url.removeprefix(f"{hub.settings.base_url}hub/user-redirect").lstrip("/")
-    aim = server_prefix(hub.settings.base_url, caller.user.name) + rest
-    server = await find_server(hub, caller.user.name)
-    if server is not None and server.ready:
-        return go(aim)
-    return go(with_arguments(spawn_url(hub, caller.user.name), next=aim))
+async def _named(hub: HubContext, name: str, rest: str) -> Server | None:
+    """Return the named server that an address is of: the first part after the user may be one's name."""
+    first = rest.partition("/")[0]
+    return await find_server(hub, name, first) if first else None
 
 
 async def _follow(hub: HubContext, pages: Pages, request: Request, server: Server) -> Response:
@@ -102,8 +99,8 @@ def _is_program(request: Request) -> bool:
     return facts.method not in {"GET", "HEAD"} or asks_json or "/api/" in facts.path
 
 
-async def _mend_route(hub: HubContext, name: str) -> None:
-    server = await find_server(hub, name)
+async def _mend_route(hub: HubContext, name: str, rest: str) -> None:
+    server = await _named(hub, name, rest) or await find_server(hub, name)
     if server is not None and server.ready:
         hub.bus.publish(RouteMissing(server.user_name, server.name))
 

@@ -43,12 +43,26 @@ def default_page(hub: HubContext, caller: Caller | None) -> str:
 
 def pending_url(hub: HubContext, server: Server) -> str:
     """Return the page that shows a server's start."""
-    return f"{hub.settings.base_url}hub/spawn-pending/{escape(server.user_name)}"
+    return f"{hub.settings.base_url}hub/spawn-pending/{_segments(server.user_name, server.name)}"
 
 
-def spawn_url(hub: HubContext, user_name: str) -> str:
+def spawn_url(hub: HubContext, user_name: str, server_name: str = "") -> str:
     """Return the page that starts a user's server."""
-    return f"{hub.settings.base_url}hub/spawn/{escape(user_name)}"
+    return f"{hub.settings.base_url}hub/spawn/{_segments(user_name, server_name)}"
+
+
+def stop_url(hub: HubContext, user_name: str, server_name: str = "") -> str:
+    """Return where the form is sent that stops a user's server."""
+    return f"{hub.settings.base_url}hub/stop/{_segments(user_name, server_name)}"
+
+
+def removal_url(hub: HubContext, user_name: str, server_name: str) -> str:
+    """Return the page that asks whether a named server is really to go."""
+    return f"{hub.settings.base_url}hub/remove/{_segments(user_name, server_name)}"
+
+
+def _segments(user_name: str, server_name: str) -> str:
+    return f"{escape(user_name)}/{escape(server_name)}" if server_name else escape(user_name)
 
 
 def destination(hub: HubContext, server: Server, wanted: str) -> str:

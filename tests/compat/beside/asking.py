@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 #: No body at all; None is sent as JSON's null.
@@ -13,7 +13,10 @@ PAGES = {"Accept": "application/jupyterhub-pagination+json"}
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request. `$name` in path, body and headers stands for what an earlier reply was kept as."""
+    """One request. `$name` in path, body and headers stands for what an earlier reply was kept as.
+
+    `$stub` is the port of a server that answers everything.
+    """
 
     method: str
     path: str
@@ -24,7 +27,8 @@ class Ask:
     """Sent as JSON; bytes as they are."""
     headers: Mapping[str, str] = field(default_factory=dict)
     keep: Mapping[str, str] = field(default_factory=dict)
-    """Name → where the value is in the reply's JSON, with dots (`token`, `0.name`)."""
+    """Name → where the value is: in the reply's JSON, with dots (`token`, `0.name`), or in its redirect
+    (`location?code`)."""
     until: tuple[str, Any] | None = None
     """Ask again until this aspect of the reply has this value."""
 
@@ -48,6 +52,13 @@ class Case:
 def case(name: str, *asks: Ask) -> Case:
     """Return a case."""
     return Case(name, asks)
+
+
+def with_user(name: str, *asks: Ask) -> Case:
+    """Return a case with a user of its own, who is `pat` in the requests."""
+    mine = f"srv-{name.lower().replace(' ', '-')}"
+    own = (replace(ask, path=ask.path.replace("/pat", f"/{mine}")) for ask in asks)
+    return case(f"a server, {name}", post(f"/users/{mine}"), *own, delete(f"/users/{mine}"))
 
 
 def get(path: str, who: str = "admin", **details: Any) -> Ask:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.compat.beside.asking import Ask, Case
-from tests.compat.beside.differences import Difference, matching
+from tests.compat.beside.difference import Difference
+from tests.compat.beside.differences import matching
 from tests.compat.beside.hubs import Pair
 from tests.compat.beside.normal import Aspects
 

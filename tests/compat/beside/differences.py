@@ -7,89 +7,12 @@ A difference that no row allows fails the comparison, and so does a row that all
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import cache
-
 from tests.compat.beside.asking import Ask, Case
+from tests.compat.beside.difference import ANYTHING, Difference
+from tests.compat.beside.server_differences import OF_SERVERS
 
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One row; patterns are those of file names, several in a line are separated by ` | `."""
-
-    what: str
-    why: str
-    aspects: str
-    """Which aspects of a reply may differ."""
-    asks: str = "*"
-    """Which requests it concerns, as `METHOD PATH`."""
-    cases: str = "*"
-    who: str = "*"
-
-    def allows(self, case: Case, ask: Ask, aspect: str) -> bool:
-        """Tell whether this row allows that an aspect of a reply differs."""
-        return (
-            _fits(self.aspects, aspect)
-            and _fits(self.asks, ask.label)
-            and _fits(self.cases, case.name)
-            and _fits(self.who, ask.who)
-        )
-
-
-@cache
-def _patterns(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(" | "))
-
-
-def _fits(patterns: str, text: str) -> bool:
-    return any(fnmatchcase(text, pattern) for pattern in _patterns(patterns))
-
-
-_ANYTHING = "status | body | json* | header.* | cookie.* | event*"
-
-#: JupyterHub has it, Carrel will: rows go when the endpoints come.
-NOT_YET: tuple[Difference, ...] = (
-    Difference("Services: `/services` and all below", "", _ANYTHING, "* /services*"),
-    Difference(
-        "Shares: `/shares`, `/share-codes`, `/users/NAME/shared`, `/groups/NAME/shared`, `/hub/accept-share`",
-        "",
-        _ANYTHING,
-        "* /shares* | * /share-codes* | * /users/*/shared* | * /groups/*/shared* | GET /hub/accept-share*",
-    ),
-    Difference(
-        "Named servers: `/users/NAME/servers/SERVER` and its progress", "", _ANYTHING, "* /users/*/servers*"
-    ),
-    Difference(
-        "Changing a server that is at rest: `PUT` and `PATCH` of `/users/NAME/server`",
-        "",
-        _ANYTHING,
-        "PUT /users/*/server | PATCH /users/*/server",
-    ),
-    Difference(
-        "`auth_state` in `PATCH /users/NAME`",
-        "",
-        "status | json.*",
-        "* /users/changer",
-        "change a user: *auth_state",
-    ),
-    Difference("Moving the proxy: `PATCH /proxy`", "", _ANYTHING, "PATCH /proxy"),
-    Difference(
-        "Reports of broken page policies: `/hub/security/csp-report`",
-        "",
-        _ANYTHING,
-        "* /hub/security/csp-report",
-    ),
-    Difference(
-        "Pages for tokens and administration",
-        "",
-        _ANYTHING,
-        "GET /hub/token | GET /hub/admin",
-    ),
-)
-
-#: What stays as it is.
-ON_PURPOSE: tuple[Difference, ...] = (
+ROWS: tuple[Difference, ...] = (
+    *OF_SERVERS,
     Difference(
         "Every reply has `Referrer-Policy`, `X-Content-Type-Options` and `X-Request-Id`; none has `Server`",
         "They protect, and lead to the line in the log; which software answers is nobody's business.",
@@ -110,7 +33,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "`HEAD` is answered like `GET`, without the body; JupyterHub answers 405",
         "RFC 9110, section 9.1: every server supports both.",
-        _ANYTHING,
+        ANYTHING,
         "HEAD *",
     ),
     Difference(
@@ -128,7 +51,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "A cookie alone does not read the API: it takes the XSRF token, or the browser's word for a visit",
         "JupyterHub asks for it only where the browser says that a script sent the request.",
-        _ANYTHING,
+        ANYTHING,
         "GET *",
         who="ada's cookie",
     ),
@@ -141,13 +64,13 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "A bad token beside a good cookie is nobody's",
         "Who means to be a program with few rights must not get all those of a person.",
-        _ANYTHING,
+        ANYTHING,
         cases="a bad token beside a good cookie",
     ),
     Difference(
         "`auth` in the body counts beside a cookie that lacks its XSRF token",
         "The password is proof enough, and the cookie adds nothing.",
-        _ANYTHING,
+        ANYTHING,
         "POST /users/ada/tokens",
         "log in by the body beside a token",
         "ada's cookie",
@@ -165,15 +88,18 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "json.message",
         "POST * | PATCH * | PUT * | DELETE *",
         "make users: * | names that are no texts | make admins | change a user: * | change a user who*"
-        " | make a token: * | a server, refused* | a server, reported active"
-        " | a server, of a user reported active | shut down, refused | groups | every method*",
+        " | make a token: * | make a service: a * | make a service: an unknown key"
+        " | make a service: bad UTF-8 | a server, refused* | a server, changed*"
+        " | a server, named, with odd bodies | a server, reported active | another proxy, refused"
+        " | a server, of a user reported active | shut down, refused | groups | every method*"
+        " | shares, a body: *",
     ),
     Difference(
         "What JupyterHub takes for something else is refused: a list or text in the place of an object, a"
         " text for a list of its letters, bytes that are no UTF-8, `true` for 1, a number as note, a date"
         " in words",
         "They are mistakes, and what comes of them surprises.",
-        _ANYTHING,
+        ANYTHING,
         cases="names of bad UTF-8 | names that are no texts | make admins"
         " | make a token: a number for the note"
         " | make a token: true for the expiry | make a token: a list | a server, of a user reported active"
@@ -184,36 +110,66 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "Carrel reads the body before it looks into the database.",
         "status | json.status | json.message",
         "PATCH /users/nemo | POST /users/nemo/activity | POST /groups/nobodies/users"
-        " | DELETE /groups/nobodies/users | PUT /groups/nobodies/properties",
+        " | DELETE /groups/nobodies/users | PUT /groups/nobodies/properties | POST /services/board",
+    ),
+    Difference(
+        "It is said why a service cannot be made",
+        "JupyterHub says that it failed.",
+        "json.message",
+        "POST /services/*",
+        "make a service: a scheme* | make a service: a client* | make a service: no redirect"
+        " | services' names that are none",
+    ),
+    Difference(
+        "A token makes no service that may do more than the token, though its owner may",
+        "Its holder would get what the token was kept from.",
+        ANYTHING,
+        "* /services/made",
+        "make services with few rights",
+        "service maker",
+    ),
+    Difference(
+        "Names of services are escaped in their `prefix`",
+        "It is a path of the URL.",
+        "json.prefix",
+        "* /services/*",
+        "services' names",
+    ),
+    Difference(
+        "What is left out of a service's definition is its default, wherever the service is shown",
+        "JupyterHub's `/user` says null.",
+        "json.info | json.url | json.display",
+        "GET /user | GET /authorizations/token/*",
+        who="boss | admin",
     ),
     Difference(
         "A slash at the end of a path changes nothing; JupyterHub finds nothing there, or an empty name",
         "It is the same thing to whoever typed it.",
-        _ANYTHING,
+        ANYTHING,
         "* /users/ | * /user/ | * /users/nemo/ | * /users/nemo/tokens/",
     ),
     Difference(
         "A name in the path with a slash leads nowhere, for no user may have it",
         "Proxies read `%2F` as a slash.",
-        _ANYTHING,
+        ANYTHING,
         "* /users/a%2Fb*",
     ),
     Difference(
         "A user made by `POST /users/NAME` gets the name as log-in would write it, in small letters",
         "JupyterHub makes a user who can never log in.",
-        _ANYTHING,
+        ANYTHING,
         cases="a name in capitals",
     ),
     Difference(
         "Changing a user's name to the one that it is changes nothing",
         "JupyterHub takes the name away.",
-        _ANYTHING,
+        ANYTHING,
         cases="change a user: the same name",
     ),
     Difference(
         "A token that may do less than an admin makes no admins, though its owner is one",
         "Its holder would get what the token was kept from.",
-        _ANYTHING,
+        ANYTHING,
         "* /users/changer",
         "change a user: as who may make users",
     ),
@@ -239,8 +195,8 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "A start that failed is no activity of the server",
         "Nobody could use it.",
         "json.last_activity",
-        "GET /users/*/server",
-        "a server, that fails",
+        "* /users/*/server*",
+        "a server, that fails | a server, named, failing | a server, named, slow to start",
     ),
     Difference(
         "Errors of `/metrics` are JSON with the API's headers",
@@ -258,7 +214,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "`/health` refuses other methods as the rest of the API does",
         "It is a page of JupyterHub's, with a form's rules.",
-        _ANYTHING,
+        ANYTHING,
         "* /health",
         "every method, /health *",
     ),
@@ -267,7 +223,35 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "There is nothing that could support it.",
         "status | json.status",
         "TRACE *",
-        "every method, /users/nemo/nothing * | every method, /nothing *",
+        "every method, /users/nemo/nothing * | every method, /nothing *"
+        " | every method, /users/nemo/servers *",
+    ),
+    Difference(
+        "What there is to change about shares is a server's: without one it is 405, whoever asks",
+        "It says nothing about what there is.",
+        "status | json.status",
+        "* /shares/nemo | * /share-codes/nemo",
+    ),
+    Difference(
+        "What is shared comes with all that it brings along, and to the tokens of a group's members, too",
+        "A token may do what its owner may; in JupyterHub pages and tokens of one person differ here.",
+        "json.scopes",
+        "GET /user",
+        "shares, given and taken | shares, a group's, in its members' tokens",
+    ),
+    Difference(
+        "A share gives at most what the server's owner has by roles, whoever made it",
+        "An owner who loses a right has not got it to share; others' rights are for roles to give.",
+        "json.scopes",
+        "GET /user",
+        "shares, what the owner has not got",
+    ),
+    Difference(
+        "A scope that is taken back may be named without its filter",
+        "JupyterHub takes nothing then, and does not say so.",
+        "json.scopes",
+        "PATCH /shares/sharer/",
+        "shares, a scope without its filter, taken",
     ),
     Difference(
         "`GET /authorizations/token` without a token in the path is 405, whoever asks",
@@ -279,7 +263,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "Why a start failed is said in the answer",
         "JupyterHub says `Internal Server Error`.",
         "json.message | event.message | event.html_message | json*.failure.* | event.failure.*",
-        cases="a server, that fails",
+        cases="a server, that fails | a server, named, failing",
     ),
     Difference(
         "Asking for the progress of a server at rest is 400",
@@ -287,6 +271,13 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "status | json.status | json.message",
         "GET /users/*/server/progress",
         "a server, from start to stop",
+    ),
+    Difference(
+        "Reports of broken page policies need no XSRF token",
+        "Browsers send none with them.",
+        "status | body",
+        "POST /hub/security/csp-report",
+        who="ada's cookie",
     ),
     Difference(
         "Progress streams have `X-Accel-Buffering: no`",
@@ -327,7 +318,7 @@ ON_PURPOSE: tuple[Difference, ...] = (
     Difference(
         "Programs that ask for a server without a route are answered 424 whoever they are",
         "They follow no redirect to a log-in page.",
-        _ANYTHING,
+        ANYTHING,
         "GET /hub/user/ada/api/contents",
     ),
     Difference(
@@ -337,13 +328,26 @@ ON_PURPOSE: tuple[Difference, ...] = (
         "GET /hub/error/*",
     ),
     Difference(
+        "After log-in `next` leads to what is below the hub's `base_url` alone, not to the rest of the host",
+        "The rest is another application, maybe other people's.",
+        "header.location",
+        "GET /hub/login?next=%2Fhub%2Fhome",
+        who="ada's visit",
+    ),
+    Difference(
+        "Who agrees to a client's wishes after their log-in has ended is sent to log in",
+        "They come back to the same question.",
+        "status | body | header.location",
+        "POST /hub/api/oauth2/authorize*",
+        who="nobody",
+    ),
+    Difference(
         "A form without its token is shown again",
         "It was most often left open for too long.",
         "status | body | header.location",
         "POST /hub/logout | POST /hub/spawn",
     ),
 )
-ROWS = (*NOT_YET, *ON_PURPOSE)
 
 
 def matching(case: Case, ask: Ask, aspect: str) -> list[Difference]:

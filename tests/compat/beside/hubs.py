@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from string import Template
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from tests.compat.beside.asking import NOTHING, Ask, Case
 from tests.compat.beside.normal import Aspects, aspects
@@ -38,17 +39,37 @@ TOKENS: dict[str, tuple[str, list[str]]] = {
     "servers": ("admin", ["read:servers"]),
     "starter": ("admin", ["start:servers!user=ada", "delete:servers!user=ada"]),
     "user maker": ("admin", ["admin:users"]),
+    "service maker": ("admin", ["admin:services"]),
+    "service names": ("admin", ["read:services:name"]),
+    "board's reader": ("admin", ["read:services!service=board", "list:services!service=board"]),
+    "sharer": ("admin", ["shares!user=sharer", "read:users:name!user=ada", "read:groups:name!group=readers"]),
+    "sharer of one": ("admin", ["shares!server=sharer/", "read:users:name!user=ada"]),
+    "share reader": ("admin", ["read:shares!user=sharer"]),
+    "lab alone": ("admin", ["servers!server=srv-with-a-scope-for-one/lab"]),
     "ada's nothing": ("ada", ["read:users:name!user"]),
     "ada's reader": ("ada", ["read:users!user"]),
 }
+#: Services of both hubs' configuration, with their tokens: one may look around a little, one is an admin, one
+#: has a URL where nothing answers.
+SERVICES = {"caller": "1" * 32, "boss": "2" * 32, "board": "3" * 32}
 NOBODY = "nobody"
 STRANGER = "stranger"
-WHO = ("admin", *PEOPLE, *TOKENS, NOBODY, STRANGER, "ada's cookie", "ada's page", "ada's visit")
+_BROWSERS = ("ada's cookie", "ada's page", "ada's visit", "admin's visit")
+WHO = ("admin", *PEOPLE, *TOKENS, *SERVICES, NOBODY, STRANGER, *_BROWSERS)
 
 
 def config() -> str:
     """Return the configuration that both hubs run with."""
+    services = [
+        {"name": "caller", "api_token": SERVICES["caller"], "info": {"about": "calls"}},
+        {"name": "boss", "api_token": SERVICES["boss"], "admin": True, "display": False},
+        {"name": "board", "url": "http://127.0.0.1:1", "api_token": SERVICES["board"], "timeout": 1},
+    ]
+    scopes = ["list:users", "read:users:name!user", "access:services!service"]
+    roles = [{"name": "looks-around", "scopes": scopes, "services": ["caller"]}]
     return f"""
+c.JupyterHub.services = {services!r}
+c.JupyterHub.load_roles = {roles!r}
 c.JupyterHub.authenticator_class = 'dummy'
 c.DummyAuthenticator.password = {PASSWORD!r}
 c.Authenticator.allow_all = True
@@ -56,43 +77,49 @@ c.Authenticator.admin_users = {{'admin'}}
 c.JupyterHub.spawner_class = 'obliging.ObligingSpawner'
 c.JupyterHub.tornado_settings = {{'slow_spawn_timeout': 1, 'slow_stop_timeout': 5}}
 c.JupyterHub.log_level = 'WARN'
+c.CryptKeeper.keys = [32 * b'k']
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.named_server_limit_per_user = lambda handler: 3 if handler.current_user else 0
 """
 
 
 class Side:
     """One of the two hubs."""
 
-    def __init__(self, hub: HubProcess) -> None:
+    def __init__(self, hub: HubProcess, stub: int) -> None:
         self.hub = hub
+        self._prefix = hub.ports.base_url.rstrip("/")
+        self._stub = stub
         self._tokens: dict[str, str] = {}
         self._cookies: dict[str, dict[str, str]] = {}
         self._connection = http.client.HTTPConnection("127.0.0.1", hub.ports.hub, timeout=30)
 
     def equip(self) -> None:
         """Make the people and tokens that the cases ask as."""
-        base = f"http://127.0.0.1:{self.hub.ports.hub}/"
-        self._tokens = {STRANGER: "0" * 32, "admin": self.hub.token("admin")}
+        base = f"http://127.0.0.1:{self.hub.ports.hub}{self._prefix}/"
+        self._tokens = {STRANGER: "0" * 32, "admin": self.hub.token("admin"), **SERVICES}
         self._must(Ask("POST", "/users", body={"usernames": list(PEOPLE)}))
         for name in PEOPLE:
             self._tokens[name] = self._must(Ask("POST", f"/users/{name}/tokens"))["token"]
         for key, (owner, scopes) in TOKENS.items():
             body = {"scopes": scopes, "note": key}
             self._tokens[key] = self._must(Ask("POST", f"/users/{owner}/tokens", owner, body))["token"]
-        visitor = Visitor(base)
-        assert visitor.log_in("ada", PASSWORD, "/hub/home").status == 302
-        visitor.get("hub/home")
-        cookie = {"Cookie": visitor.cookie_header("hub/api/user")}
-        xsrf = visitor.cookie("_xsrf", "/hub/")
-        assert xsrf is not None
-        self._cookies = {
-            "ada's cookie": cookie,
-            "ada's page": cookie | {"X-XSRFToken": xsrf.value or ""},
-            "ada's visit": cookie | {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
-        }
+        for name in ("ada", "admin"):
+            visitor = Visitor(base)
+            assert visitor.log_in(name, PASSWORD, "/hub/home").status == 302
+            visitor.get("hub/home")
+            cookie = {"Cookie": visitor.cookie_header("hub/api/user")}
+            xsrf = visitor.cookie("_xsrf", f"{self._prefix}/hub/")
+            assert xsrf is not None
+            self._cookies |= {
+                f"{name}'s cookie": cookie,
+                f"{name}'s page": cookie | {"X-XSRFToken": xsrf.value or ""},
+                f"{name}'s visit": cookie | {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+            }
 
     def play(self, case: Case) -> list[Aspects]:
         """Return the replies to a case's requests."""
-        kept: dict[str, str] = {}
+        kept = {"stub": str(self._stub)}
         return [self._ask_until(ask, kept) for ask in case.asks]
 
     def close(self) -> None:
@@ -106,7 +133,7 @@ class Side:
             found = aspects(status, headers, body)
             if ask.until is None or found.get(ask.until[0]) == ask.until[1] or time.monotonic() > deadline:
                 for name, where in ask.keep.items():
-                    kept[name] = _value_at(body, where)
+                    kept[name] = _value_at(dict(headers), body, where)
                 return found
             time.sleep(0.05)
 
@@ -118,7 +145,7 @@ class Side:
         return json.loads(body)
 
     def _send(self, ask: Ask, kept: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
-        path = ask.path if ask.path.startswith("/hub") else f"/hub/api{ask.path}"
+        path = self._prefix + (ask.path if ask.path.startswith("/hub") else f"/hub/api{ask.path}")
         headers = self._identity(ask.who) | {key: _fill(value, kept) for key, value in ask.headers.items()}
         body: bytes | None = None
         if ask.body is not NOTHING:
@@ -158,12 +185,12 @@ class Pair:
 
 
 @contextmanager
-def open_pair(directory: Path) -> Iterator[Pair]:
-    """Yield both hubs, equipped; they and all that they started end with the block."""
+def open_pair(directory: Path, base_url: str = "/") -> Iterator[Pair]:
+    """Yield both hubs below `base_url`, equipped; they and all that they started end with the block."""
     with ExitStack() as stack:
         port = stack.enter_context(_stub())
         hubs = [
-            HubProcess(_equipped(system, port), directory / system.name, config())
+            HubProcess(_equipped(system, port), directory / system.name, config(), base_url=base_url)
             for system in (jupyterhub(), carrel())
         ]
         for hub in hubs:
@@ -172,7 +199,7 @@ def open_pair(directory: Path) -> Iterator[Pair]:
         sides = []
         for hub in hubs:
             hub.wait_ready()
-            sides.append(Side(hub))
+            sides.append(Side(hub, port))
             stack.callback(sides[-1].close)
             sides[-1].equip()
         yield Pair(*sides)
@@ -202,8 +229,11 @@ def _fill(value: str, kept: dict[str, str]) -> str:
     return Template(value).safe_substitute(kept)
 
 
-def _value_at(body: bytes, where: str) -> str:
-    """Return what a reply has at a dotted path, or a word that fits nothing."""
+def _value_at(headers: dict[str, str], body: bytes, where: str) -> str:
+    """Return what a reply has at a dotted path or in its redirect, or a word that fits nothing."""
+    if where.startswith("location?"):
+        query = parse_qs(urlsplit(headers.get("Location", headers.get("location", ""))).query)
+        return query.get(where.removeprefix("location?"), ["nothing-kept"])[0]
     try:
         value = json.loads(body)
         for key in where.split("."):

@@ -17,8 +17,9 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _TIME_OF_CHP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _EXCESS = re.compile(r"(?<=requested scopes )\S+(?= not held)")
 _HEX = re.compile(r"\b[0-9a-f]{32}\b")
+_CODE = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])")
 _PORT = re.compile(r"(?<=127\.0\.0\.1:)\d+")
-_TOKEN_ID = re.compile(r"\ba\d+\b")
+_TOKEN_ID = re.compile(r"\b(?:a|sc_)\d+\b")
 _ANSWER_S_OWN = {"date", "content-length", "connection", "transfer-encoding", "keep-alive", "set-cookie"}
 #: Lists that mean sets: JupyterHub gives them in no order.
 _SETS = {"scopes", "roles", "groups", "users"}
@@ -41,6 +42,7 @@ def text(value: str) -> str:
         (_TIME, "<time>"),
         (_TIME_OF_CHP, "<milliseconds>"),
         (_HEX, "<secret>"),
+        (_CODE, "<code>"),
         (_PORT, "<port>"),
         (_TOKEN_ID, "<id>"),
     ):
@@ -57,7 +59,10 @@ def _header(name: str, value: str) -> str:
         return value.lower().replace("; ", ";")
     if name == "location":
         parts = urlsplit(value)
-        query = "&".join(f"{key}={value}" for key, value in parse_qsl(parts.query, keep_blank_values=True))
+        query = "&".join(
+            f"{key}={'<code>' if key == 'code' else value}"
+            for key, value in parse_qsl(parts.query, keep_blank_values=True)
+        )
         return text(parts.path + (f"?{query}" if query else ""))
     return text(value)
 
@@ -114,6 +119,10 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list) and value and not _is_set(path):
         for number, inner in enumerate(value):
             yield from _leaves(f"{path}.{number}", inner)
+    elif path == "json.access_token":
+        yield path, "<secret>"
+    elif path == "json.scope":
+        yield path, sorted(value.split())
     elif isinstance(value, list):
         yield path, sorted(text(str(inner)) for inner in value)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.compat.beside.differences import NOT_YET, ON_PURPOSE
+from tests.compat.beside.differences import ROWS
 
 _HEAD = """\
 # Where Carrel's API differs from JupyterHub's
@@ -13,9 +13,7 @@ cookies and headers. What differs stands here. Where JupyterHub answers 500, Car
 
 def page() -> str:
     """Return the page."""
-    lines = ["## On purpose", "| what | why |", "|---|---|"]
-    lines += [f"| {row.what} | {row.why} |" for row in ON_PURPOSE]
-    lines += ["", "## Not there yet", *(f"- {row.what}" for row in NOT_YET)]
+    lines = ["| what | why |", "|---|---|", *(f"| {row.what} | {row.why} |" for row in ROWS)]
     return "\n".join([_HEAD, *lines]) + "\n"
 
 

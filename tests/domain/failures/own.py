@@ -71,9 +71,9 @@ CASES = (
     case(
         "all starts of a kind fail",
         "circuit-open",
-        "kind (DockerSpawner: big) fail to start one after the other. The image is gone.",
+        "kind (DockerSpawner: big) fail to start one after the other, the last with cause image-missing.",
         "possible in 42 seconds",
-        refused("circuit", 42, kind="DockerSpawner: big", last="The image is gone."),
+        refused("circuit", 42, kind="DockerSpawner: big", last="image-missing"),
     ),
     case(
         "too many starts", "too-many-starting", "are starting now", "in 45 seconds", refused("starting", 45)
@@ -157,6 +157,7 @@ CASES = (
         "could not set its route",
         "proxy runs",
         raised("the proxy answered 500", "ProxyError"),
+        raised("no answer from http://127.0.0.1:8001 (connection refused)", "Unreachable"),
     ),
     case("does not answer", "no-answer", "did not answer at http://127.0.0.1:8888", "http_timeout", silent()),
     case(

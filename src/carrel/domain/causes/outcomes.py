@@ -18,7 +18,7 @@ REFUSALS = (
     ),
     Rule(
         "circuit-open",
-        "Servers of this kind ({kind}) fail to start one after the other. {last}",
+        "Servers of this kind ({kind}) fail to start one after the other, the last with cause {last}.",
         "The next try is possible in {limit} seconds. An administrator can try at any time.",
         ends={End.REFUSED},
         facts={"refusal": "circuit"},
@@ -116,7 +116,7 @@ CERTAIN = (
         "no-route",
         "The server runs, but the hub could not set its route in the proxy: {text}",
         "Try again; the administrator has to see whether the proxy runs.",
-        error="ProxyError",
+        error="ProxyError|Unreachable|TokenRefused|BadTarget",
         ends=_RAISED,
     ),
     Rule(

@@ -15,7 +15,7 @@ _PUT = _ROW.on_conflict_do_update(index_elements=["key"], set_={"value": _ROW.ex
 
 
 class SqlFacts:
-    """See `carrel.storage.base.Facts`."""
+    """See `carrel.storage.facts`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

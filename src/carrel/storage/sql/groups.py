@@ -59,7 +59,7 @@ _OF_NAMES = (
 
 
 class SqlGroups:
-    """See `carrel.storage.base.Groups`."""
+    """See `carrel.storage.groups`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -96,8 +96,10 @@ class SqlGroups:
         values: dict[str, Value] = {} if names is None else {"names": to_json(names)}
         count = self._link.built((_filtered, "count", names is None), lambda: _count(names))
         listing = self._link.built((_filtered, "rows", names is None), lambda: _listing(names))
-        [(total,)] = await self._link.rows(count, values)
         rows = await self._link.rows(listing, {**values, "limit": page.limit, "offset": page.offset})
+        total = page.known_total(len(rows))
+        if total is None:
+            [(total,)] = await self._link.rows(count, values)
         return Page(tuple(await self._groups(rows)), page.offset, page.limit, total)
 
     async def of_user(self, user_id: int) -> tuple[str, ...]:

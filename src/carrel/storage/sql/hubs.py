@@ -28,7 +28,7 @@ _PURGE = delete(hubs).where(hubs.c.expires <= bindparam("now"))
 
 
 class SqlHubs:
-    """See `carrel.storage.base.Hubs`."""
+    """See `carrel.storage.hubs`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, exists, literal_column, select, union_
 from sqlalchemy.dialects.postgresql import insert
 
 from carrel.domain.roles import Role
-from carrel.storage.base import BearerKind, HeldRole
+from carrel.storage.roles import BearerKind, HeldRole
 from carrel.storage.sql.columns import to_json, to_scopes
 from carrel.storage.sql.engine import Link, OneOf, Row, Value
 from carrel.storage.sql.groups import gather
@@ -76,7 +76,7 @@ _UNBEAR = delete(role_bearers).where(
 
 
 class SqlRoles:
-    """See `carrel.storage.base.Roles`."""
+    """See `carrel.storage.roles`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     literal_column,
     or_,
@@ -112,6 +113,7 @@ _RENEW = (
     update(servers)
     .values(lease_expires=bindparam("expires"))
     .where(servers.c.lease_owner == bindparam("owner"), servers.c.lease_expires > bindparam("now"))
+    .returning(servers.c.id, servers.c.fence)
 )
 _IDENTITY = ("id", "last_activity")
 _CREATE = (
@@ -149,6 +151,17 @@ _SAVE = (
     )
     .where(servers.c.id == bindparam("key"), servers.c.version == bindparam("seen_version"))
 )
+_OTHERS = servers.alias("others")
+_RENAME = (
+    update(servers)
+    .values(name=bindparam("new"), version=bindparam("next_version"))
+    .where(
+        servers.c.id == bindparam("key"),
+        servers.c.version == bindparam("seen_version"),
+        # A violated constraint would end the whole transaction on PostgreSQL.
+        ~exists().where(_OTHERS.c.user_id == servers.c.user_id, _OTHERS.c.name == bindparam("new")),
+    )
+)
 _DELETE = delete(servers).where(
     servers.c.id == bindparam("key"), servers.c.version == bindparam("seen_version")
 )
@@ -161,10 +174,13 @@ _TOUCH = (
         or_(servers.c.last_activity.is_(None), servers.c.last_activity < _AT),
     )
 )
+#: A page of servers asks for many: a look-up takes a fifth of the time of a call.
+_WANTED = {each.value: each for each in Wanted}
+_ACTUAL = {each.value: each for each in Actual}
 
 
 class SqlServers:
-    """See `carrel.storage.base.Servers`."""
+    """See `carrel.storage.servers`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -204,6 +220,15 @@ class SqlServers:
         if not await self._link.change(_SAVE, values):
             return None
         return replace(server, version=server.version + 1)
+
+    async def rename(self, server: Server, name: str) -> Server | None:
+        version = server.version + 1
+        values: dict[str, Value] = {"key": server.id, "seen_version": server.version}
+        if await self._link.change(_RENAME, values | {"next_version": version, "new": name}):
+            return replace(server, name=name, version=version)
+        if await self.get(server.user_id, name) is not None:
+            raise Conflict(f"This user already has a server named {name!r}.")
+        return None
 
     async def delete(self, server: Server) -> bool:
         return await self._link.change(_DELETE, {"key": server.id, "seen_version": server.version}) > 0
@@ -254,8 +279,9 @@ class SqlServers:
         rows = await self._link.rows(_COUNT_READY, {})
         return int(rows[0][0])
 
-    async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> int:
-        return await self._link.change(_RENEW, {"owner": owner, "expires": expires, "now": now})
+    async def renew(self, owner: str, *, expires: Timestamp, now: Timestamp) -> set[tuple[int, int]]:
+        rows = await self._link.rows(_RENEW, {"owner": owner, "expires": expires, "now": now})
+        return {(row[0], row[1]) for row in rows}
 
     async def touch(self, moments: Mapping[int, Timestamp]) -> None:
         await self._link.change_many(_TOUCH, [{"key": key, "at": moments[key]} for key in sorted(moments)])
@@ -292,8 +318,8 @@ def _server(row: Row) -> Server:
         user_name=user_name,
         name=name,
         created=created,
-        wanted=Wanted(wanted),
-        actual=Actual(actual),
+        wanted=_WANTED[wanted],
+        actual=_ACTUAL[actual],
         version=version,
         wanted_generation=wanted_generation,
         generation=generation,

@@ -10,25 +10,23 @@ from carrel.storage.sql.engine import Link, Value
 from carrel.storage.sql.tables import sessions, users
 
 _ADD = insert(sessions).values({c: bindparam(c.name) for c in sessions.c})
-_FIND = (
-    select(
-        sessions.c.hashed,
-        sessions.c.user_id,
-        users.c.name,
-        sessions.c.session_id,
-        sessions.c.created,
-        sessions.c.expires,
-    )
-    .join(users, users.c.id == sessions.c.user_id)
-    .where(sessions.c.hashed == bindparam("hashed"))
-)
+_SELECT = select(
+    sessions.c.hashed,
+    sessions.c.user_id,
+    users.c.name,
+    sessions.c.session_id,
+    sessions.c.created,
+    sessions.c.expires,
+).join(users, users.c.id == sessions.c.user_id)
+_FIND = _SELECT.where(sessions.c.hashed == bindparam("hashed"))
+_WITH_ID = _SELECT.where(sessions.c.session_id == bindparam("session_id"))
 _DELETE = delete(sessions).where(sessions.c.hashed == bindparam("hashed"))
 _DELETE_OF_USER = delete(sessions).where(sessions.c.user_id == bindparam("user_id"))
 _PURGE = delete(sessions).where(sessions.c.expires <= bindparam("now"))
 
 
 class SqlSessions:
-    """See `carrel.storage.base.Sessions`."""
+    """See `carrel.storage.sessions`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -45,6 +43,10 @@ class SqlSessions:
 
     async def find(self, hashed: str) -> Session | None:
         rows = await self._link.rows(_FIND, {"hashed": hashed})
+        return Session(*rows[0]) if rows else None
+
+    async def with_id(self, session_id: str) -> Session | None:
+        rows = await self._link.rows(_WITH_ID, {"session_id": session_id})
         return Session(*rows[0]) if rows else None
 
     async def delete(self, hashed: str) -> bool:

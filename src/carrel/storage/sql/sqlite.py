@@ -22,6 +22,7 @@ from carrel.storage.sql.claim import Claim
 from carrel.storage.sql.engine import Row, Statements, Values
 
 T = TypeVar("T")
+_DIALECT = SQLiteDialect_pysqlite(paramstyle="named")
 
 #: How long transactions may follow each other without a break, in seconds.
 _IN_ONE_GO = 0.005
@@ -46,7 +47,7 @@ class SqliteEngine:
         self._schema = schema
         self._clock = clock
         self._jitter = jitter
-        self._statements = Statements(SQLiteDialect_pysqlite(paramstyle="named"))
+        self._statements = Statements(_DIALECT)
         self._turn = asyncio.Lock()
         self._claim = Claim(Path(f"{path}.lock")) if path else None
         self._writer: sqlite3.Connection | None = None

@@ -22,7 +22,11 @@ from carrel.storage.sql.hubs import SqlHubs
 from carrel.storage.sql.oauth import SqlOAuth
 from carrel.storage.sql.roles import SqlRoles
 from carrel.storage.sql.servers import SqlServers
+from carrel.storage.sql.services import SqlServices
 from carrel.storage.sql.sessions import SqlSessions
+from carrel.storage.sql.share_codes import SqlShareCodes
+from carrel.storage.sql.shares import SqlShares
+from carrel.storage.sql.signing_keys import SqlSigningKeys
 from carrel.storage.sql.sqlite import SqliteEngine
 from carrel.storage.sql.tokens import SqlTokens
 from carrel.storage.sql.users import SqlUsers
@@ -70,8 +74,24 @@ class SqlTransaction:
         return SqlServers(self._link)
 
     @property
+    def services(self) -> SqlServices:
+        return SqlServices(self._link)
+
+    @property
     def oauth(self) -> SqlOAuth:
         return SqlOAuth(self._link)
+
+    @property
+    def shares(self) -> SqlShares:
+        return SqlShares(self._link)
+
+    @property
+    def share_codes(self) -> SqlShareCodes:
+        return SqlShareCodes(self._link)
+
+    @property
+    def signing_keys(self) -> SqlSigningKeys:
+        return SqlSigningKeys(self._link)
 
     @property
     def facts(self) -> SqlFacts:

@@ -19,15 +19,17 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    false,
     literal_column,
     or_,
     text,
+    true,
 )
 
 from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
-REVISION = "0003"
+REVISION = "0007"
 #: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
 #: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
 USABLE_SINCE = "0002"
@@ -62,6 +64,9 @@ users = Table(
     Column("auth_state", Text),
     Column("user_info", Text),
     Index("ix_users_last_activity", "last_activity", "id"),
+    # Narrow copies of the names for the search within them, in both orders that it may be asked for.
+    Index("ix_users_id_folded", "id", "folded"),
+    Index("ix_users_name_folded", "name", "folded"),
     sqlite_autoincrement=True,
 )
 
@@ -179,8 +184,8 @@ role_users = Table(
     Index("ix_role_users_user_id", "user_id"),
 )
 
-# By name: whoever removes a group and makes it again must not shake off what its members may do, and services
-# have no row.
+# By name: whoever removes a group and makes it again must not shake off what its members may do. Who adds a
+# service must hold what is waiting for its name.
 role_bearers = Table(
     "role_bearers",
     metadata,
@@ -227,7 +232,7 @@ sessions = Table(
     metadata,
     Column("hashed", Text, primary_key=True),
     _user(),
-    Column("session_id", Text, nullable=False),
+    Column("session_id", Text, nullable=False, index=True),
     Column("created", Double, nullable=False),
     Column("expires", Double, nullable=False, index=True),
     Index("ix_sessions_user_id", "user_id"),
@@ -243,6 +248,10 @@ oauth_clients = Table(
     Column("allowed_scopes", Text, nullable=False),
     Column("description", Text, nullable=False),
     Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), index=True),
+    # With defaults, here and below, so that hubs of the release before can add rows.
+    Column("kind", Text, nullable=False, server_default="server", index=True),
+    Column("confirm", Boolean, nullable=False, server_default=true()),
+    Column("other_redirect_uris", Text, nullable=False, server_default="[]"),
 )
 
 oauth_codes = Table(
@@ -259,7 +268,103 @@ oauth_codes = Table(
     Column("expires", Double, nullable=False, index=True),
     Column("code_challenge", Text, nullable=False),
     Column("code_challenge_method", Text, nullable=False),
+    Column("nonce", Text, nullable=False, server_default=""),
+    Column("auth_time", Double, nullable=False, server_default="0"),
+    Column("spent", Boolean, nullable=False, server_default=false()),
+    # Not foreign keys: both are never used twice, and may be gone.
+    Column("token_id", Integer),
+    Column("grant_id", Text),
     Index("ix_oauth_codes_user_id", "user_id"),
+)
+
+# One row for each server and receiver, who is a user or a group.
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), index=True),
+    Column("scopes", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    UniqueConstraint("server_id", "user_id"),
+    UniqueConstraint("server_id", "group_id"),
+    sqlite_autoincrement=True,
+)
+
+share_codes = Table(
+    "share_codes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("hashed", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Column("exchange_count", Integer, nullable=False),
+    Column("last_exchanged", Double),
+    sqlite_autoincrement=True,
+)
+
+services = Table(
+    "services",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", _NAME, nullable=False, unique=True),
+    Column("admin", Boolean, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("client_id", Text, unique=True),
+    Column("no_confirm", Boolean, nullable=False),
+    Column("display", Boolean, nullable=False),
+    Column("info", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("timeout", Integer, nullable=False),
+    Column("from_config", Boolean, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_expires", Double),
+    Column("node", Text, nullable=False, server_default=""),
+    Column("pid", Integer, nullable=False, server_default="0"),
+    Column("start_time", Text, nullable=False, server_default=""),
+    sqlite_autoincrement=True,
+)
+
+service_tokens = Table(
+    "service_tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("service_id", ForeignKey("services.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("prefix", Text, nullable=False),
+    Column("hashed", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("generated", Boolean, nullable=False),
+    UniqueConstraint("prefix", "hashed"),
+    sqlite_autoincrement=True,
+)
+
+oauth_grants = Table(
+    "oauth_grants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("hashed", Text, nullable=False),
+    Column(
+        "client_id", ForeignKey("oauth_clients.client_id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    _user(),
+    Column("session_id", Text, index=True),
+    Column("scopes", Text, nullable=False),
+    Column("auth_time", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Column("token_id", Integer, nullable=False),
+    Index("ix_oauth_grants_user_id", "user_id"),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("private", Text, nullable=False),
+    Column("created", Double, nullable=False),
 )
 
 facts = Table(

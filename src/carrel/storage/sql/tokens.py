@@ -40,6 +40,7 @@ _DELETE = delete(tokens).where(tokens.c.id == bindparam("id"))
 _DELETE_OF_CLIENT = delete(tokens).where(
     tokens.c.user_id == bindparam("user_id"), tokens.c.client_id == bindparam("client_id")
 )
+_DELETE_ALL_OF_CLIENT = delete(tokens).where(tokens.c.client_id == bindparam("client_id"))
 _DELETE_OF_SERVER = delete(tokens).where(
     or_(
         tokens.c.server_id == bindparam("server_id"),
@@ -62,7 +63,7 @@ _TOUCH = (
 
 
 class SqlTokens:
-    """See `carrel.storage.base.Tokens`."""
+    """See `carrel.storage.tokens`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -100,6 +101,9 @@ class SqlTokens:
 
     async def delete_of_client(self, user_id: int, client_id: str) -> int:
         return await self._link.change(_DELETE_OF_CLIENT, {"user_id": user_id, "client_id": client_id})
+
+    async def delete_all_of_client(self, client_id: str) -> int:
+        return await self._link.change(_DELETE_ALL_OF_CLIENT, {"client_id": client_id})
 
     async def delete_of_server(self, server_id: int) -> int:
         return await self._link.change(_DELETE_OF_SERVER, {"server_id": server_id})

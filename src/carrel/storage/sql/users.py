@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -25,10 +26,10 @@ from carrel.domain.errors import Conflict, NotFound
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
-from carrel.storage.base import UserFilter
 from carrel.storage.sql.columns import from_json, to_json
-from carrel.storage.sql.engine import Link, OneOf, Row, Value
+from carrel.storage.sql.engine import Contains, Link, OneOf, Row, Value
 from carrel.storage.sql.tables import ACTIVE, READY, group_members, groups, servers, users
+from carrel.storage.users import UserFilter
 
 _SELECT = select(
     users.c.id, users.c.name, users.c.admin, users.c.created, users.c.last_activity, users.c.user_info
@@ -45,6 +46,14 @@ _SET_ADMIN = update(users).values(admin=bindparam("value")).where(users.c.id == 
 _DEMOTE = update(users).values(admin=false()).where(users.c.admin, ~OneOf(users.c.id, "ids"))
 _PROMOTE = update(users).values(admin=true()).where(~users.c.admin, OneOf(users.c.id, "ids"))
 _SET_INFO = update(users).values(user_info=bindparam("value")).where(users.c.id == bindparam("key"))
+_GET_STATE = select(users.c.auth_state).where(users.c.id == bindparam("id"))
+_STATE: BindParameter[str] = bindparam("value", type_=users.c.auth_state.type)
+_SET_STATE = (
+    update(users)
+    .values(auth_state=_STATE)
+    # Most log-ins keep nothing, and nothing is there: that needs no write.
+    .where(users.c.id == bindparam("key"), users.c.auth_state.is_distinct_from(_STATE))
+)
 _NAMED = _SELECT.where(OneOf(users.c.name, "names")).order_by(users.c.id)
 _OTHERS = users.alias("others")
 _RENAME = (
@@ -70,7 +79,7 @@ _SORTS: Mapping[str, ColumnElement[Any]] = {
 
 
 class SqlUsers:
-    """See `carrel.storage.base.Users`."""
+    """See `carrel.storage.users`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -101,6 +110,13 @@ class SqlUsers:
     async def set_info(self, user_id: int, info: Mapping[str, Any]) -> None:
         await self._link.change(_SET_INFO, {"key": user_id, "value": to_json(info)})
 
+    async def get_auth_state(self, user_id: int) -> str | None:
+        rows = await self._link.rows(_GET_STATE, {"id": user_id})
+        return rows[0][0] if rows else None
+
+    async def set_auth_state(self, user_id: int, sealed: str | None) -> None:
+        await self._link.change(_SET_STATE, {"key": user_id, "value": sealed})
+
     async def named(self, names: Iterable[str]) -> list[User]:
         return [_user(row) for row in await self._link.rows(_NAMED, {"names": to_json(sorted(names))})]
 
@@ -117,16 +133,18 @@ class SqlUsers:
     async def page(self, which: UserFilter, page: PageRequest) -> Page[User]:
         values: dict[str, Value] = {}
         if which.name_contains:
-            values["pattern"] = _pattern(which.name_contains)
+            values["part"] = which.name_contains.casefold()
         if which.names is not None:
             values |= {"names": to_json(which.names), "groups": to_json(which.groups)}
         shape = (bool(which.name_contains), which.names is not None, bool(which.groups), which.state)
         count = self._link.built((_filtered, "count", *shape), lambda: _count(which))
         order = (which.sort, which.descending)
         listing = self._link.built((_filtered, "rows", *shape, *order), lambda: _listing(which))
-        [(total,)] = await self._link.rows(count, values)
         rows = await self._link.rows(listing, {**values, "limit": page.limit, "offset": page.offset})
-        return Page(tuple(_user(row) for row in rows), page.offset, page.limit, total)
+        total = page.known_total(len(rows))
+        if total is None:
+            [(total,)] = await self._link.rows(count, values)
+        return Page(tuple(map(_user, rows)), page.offset, page.limit, total)
 
     async def count(self, active_since: Timestamp = 0.0) -> int:
         [(found,)] = await self._link.rows(_COUNT, {"since": active_since})
@@ -139,7 +157,7 @@ class SqlUsers:
 
 def _filtered(query: Select[*tuple[Any, ...]], which: UserFilter) -> Select[*tuple[Any, ...]]:
     if which.name_contains:
-        query = query.where(users.c.folded.like(bindparam("pattern"), escape="/"))
+        query = query.where(Contains(users.c.folded, "part"))
     if which.names is not None:
         query = query.where(_chosen(bool(which.groups)))
     if which.state is not None:
@@ -162,20 +180,22 @@ def _chosen(by_group: bool) -> ColumnElement[bool]:
 
 
 def _count(which: UserFilter) -> Select[*tuple[Any, ...]]:
+    if which.state == "inactive":
+        # Who is active is found by an index, who is not only by looking at everybody.
+        everybody, active = _count(replace(which, state=None)), _count(replace(which, state="active"))
+        return select(everybody.scalar_subquery() - active.scalar_subquery())
     return _filtered(select(func.count()).select_from(users), which)
 
 
 def _listing(which: UserFilter) -> Select[*tuple[Any, ...]]:
     key = _SORTS[which.sort]
-    query = _filtered(_SELECT, which).order_by(key.desc() if which.descending else key, users.c.id)
-    return query.limit(bindparam("limit")).offset(bindparam("offset"))
-
-
-def _pattern(part: str) -> str:
-    folded = part.casefold()
-    for special in "/%_":
-        folded = folded.replace(special, f"/{special}")
-    return f"%{folded}%"
+    # No two names are equal, and saying more than the name would keep the index for the search from serving.
+    ties = () if which.sort == "name" else (users.c.id,)
+    order = (key.desc() if which.descending else key, *ties)
+    # The page is found in an index alone: rows may be long, and those before it are only passed over.
+    page = _filtered(select(users.c.id), which).order_by(*order)
+    ids = page.limit(bindparam("limit")).offset(bindparam("offset")).correlate(None)
+    return _SELECT.where(users.c.id.in_(ids)).order_by(*order)
 
 
 def _user(row: Row) -> User:

@@ -15,10 +15,13 @@ import pytest
 
 from carrel.domain.users import User
 from carrel.storage.base import StorageError, Store
+from carrel.testing.conformance.store_oauth import OAuthConformance
 from carrel.testing.conformance.store_people import TokensConformance, UsersConformance
 from carrel.testing.conformance.store_records import NOW, add_user
 from carrel.testing.conformance.store_rights import GroupsConformance, RolesConformance
-from carrel.testing.conformance.store_servers import HubsConformance, OAuthConformance, ServersConformance
+from carrel.testing.conformance.store_servers import HubsConformance, ServersConformance
+from carrel.testing.conformance.store_services import ServicesConformance
+from carrel.testing.conformance.store_shares import ShareCodesConformance, SharesConformance
 
 
 class TransactionConformance:
@@ -76,6 +79,9 @@ class StoreConformance(
     ServersConformance,
     HubsConformance,
     OAuthConformance,
+    SharesConformance,
+    ShareCodesConformance,
+    ServicesConformance,
     TransactionConformance,
 ):
     """All of it."""

@@ -11,7 +11,8 @@ from carrel.domain.errors import Conflict, NotFound
 from carrel.domain.paging import PageRequest
 from carrel.domain.servers import Actual, Wanted
 from carrel.domain.tokens import Session
-from carrel.storage.base import Store, UserFilter
+from carrel.storage.base import Store
+from carrel.storage.users import UserFilter
 from carrel.testing.conformance.store_records import (
     NAMES,
     NOW,
@@ -46,6 +47,20 @@ class UsersConformance:
         assert not ada.admin
         assert bea is not None
         assert bea.admin
+
+    async def test_what_authenticators_keep_is_kept_as_it_is(self, store: Store) -> None:
+        ada, bea = await add_user(store), await add_user(store, "bea")
+        async with store.write() as tx:
+            await tx.users.set_auth_state(bea.id, None)
+            for sealed in ("first", "first", "zweiter ü"):
+                await tx.users.set_auth_state(ada.id, sealed)
+        async with store.read() as tx:
+            assert await tx.users.get_auth_state(ada.id) == "zweiter ü"
+            assert await tx.users.get_auth_state(bea.id) is None
+            assert await tx.users.get_auth_state(bea.id + 9) is None
+        async with store.write() as tx:
+            await tx.users.set_auth_state(ada.id, None)
+            assert await tx.users.get_auth_state(ada.id) is None
 
     async def test_rename_and_admin(self, store: Store) -> None:
         ada, bea = await add_user(store), await add_user(store, "bea")
@@ -118,6 +133,9 @@ class UsersConformance:
         assert await names(UserFilter()) == (5, list(NAMES))
         assert await names(UserFilter(), PageRequest(offset=1, limit=2)) == (5, list(NAMES[1:3]))
         assert await names(UserFilter(), PageRequest(offset=9)) == (5, [])
+        assert await names(UserFilter(), PageRequest(limit=5)) == (5, list(NAMES))
+        assert await names(UserFilter(), PageRequest(4, 2)) == (5, list(NAMES[4:]))
+        assert await names(UserFilter(), PageRequest(1, 2, counted=False)) == (3, list(NAMES[1:3]))
         assert await names(UserFilter(sort="name", descending=True)) == (5, sorted(NAMES, reverse=True))
         assert await names(UserFilter(sort="last_activity", descending=True), PageRequest(limit=2)) == (
             5,
@@ -213,6 +231,14 @@ class TokensConformance:
             await tx.tokens.touch({left[1].id: NOW + 1})
             assert [token.last_activity for token in await tx.tokens.of_user(user.id)] == [NOW + 2]
 
+    async def test_clients_say_what_they_are(self, store: Store) -> None:
+        server = await add_server(store, await add_user(store))
+        client = client_of(server)
+        async with store.write() as tx:
+            await tx.oauth.put_client(client)
+            assert await tx.oauth.descriptions([]) == {}
+            assert await tx.oauth.descriptions([client.client_id, "none"]) == {client.client_id: "x"}
+
     async def test_sessions(self, store: Store) -> None:
         user, other = await add_user(store), await add_user(store, "bea")
         made = [
@@ -224,6 +250,8 @@ class TokensConformance:
                 await tx.sessions.add(session)
         async with store.write() as tx:
             assert await tx.sessions.find("hash1") == made[1]
+            assert await tx.sessions.with_id("sid1") == made[1]
+            assert await tx.sessions.with_id("nobody's") is None
             assert await tx.sessions.purge(NOW) == 1
             assert await tx.sessions.delete("hash1")
             assert not await tx.sessions.delete("hash1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from carrel.domain.oauth import OAuthClient, OAuthCode
+from carrel.domain.oauth import Grant, OAuthClient, OAuthCode
 from carrel.domain.servers import Server
 from carrel.domain.tokens import Token
 from carrel.domain.users import User
@@ -41,6 +41,13 @@ def client_of(server: Server, client_id: str = "jupyterhub-user-ada") -> OAuthCl
     return OAuthClient(
         client_id, "digest", "/user/ada/oauth_callback", ("access:servers",), (), "x", server.id
     )
+
+
+def grant_of(user: User, key: str, **changes: Any) -> Grant:
+    """Return a grant's record, not yet stored."""
+    scopes = ("access:servers!server=ada/",)
+    grant = Grant(key, "first", "jupyterhub-user-ada", user.id, None, scopes, NOW - 5, NOW + 5, 7)
+    return replace(grant, **changes)
 
 
 def code_of(user: User, hashed: str, expires: float = NOW + 300) -> OAuthCode:

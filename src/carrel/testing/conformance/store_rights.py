@@ -8,7 +8,9 @@ from carrel.domain.errors import Conflict
 from carrel.domain.groups import Group
 from carrel.domain.paging import PageRequest
 from carrel.domain.roles import Role
-from carrel.storage.base import HeldRole, Store, UserFilter
+from carrel.storage.base import Store
+from carrel.storage.roles import HeldRole
+from carrel.storage.users import UserFilter
 from carrel.testing.conformance.store_records import NAMES, add_user
 
 TA = Role("ta", "Teaching assistants", ("servers!group=class", "list:users!group=class"))

@@ -1,4 +1,4 @@
-"""What every Store must do with servers, OAuth clients and codes."""
+"""What every Store must do with servers and hubs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import pytest
 
 from carrel.domain.errors import Conflict, Invalid
 from carrel.domain.hubs import Hub
-from carrel.domain.oauth import OAuthCode
 from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
 from carrel.storage.base import Store
-from carrel.testing.conformance.store_records import NOW, add_server, add_user, client_of, code_of
+from carrel.testing.conformance.store_records import (
+    NOW,
+    add_server,
+    add_user,
+)
 
 
 class ServersConformance:
@@ -85,6 +88,26 @@ class ServersConformance:
             assert await tx.servers.delete(found)
             assert not await tx.servers.delete(found)
             assert await tx.servers.save(found) is None
+
+    async def test_a_name_is_changed_by_who_has_seen_the_row(self, store: Store) -> None:
+        user, other = await add_user(store), await add_user(store, "bea")
+        server = await add_server(store, user, "one", display_name="Shown")
+        await add_server(store, user, "taken")
+        await add_server(store, other, "free")
+        async with store.write() as tx:
+            for name in ("taken", "one"):
+                with pytest.raises(Conflict):
+                    await tx.servers.rename(server, name)
+            renamed = await tx.servers.rename(server, "free")
+            assert await tx.servers.rename(server, "late") is None
+        assert renamed == replace(server, name="free", version=server.version + 1)
+        async with store.read() as tx:
+            assert await tx.servers.get(user.id, "free") == renamed
+            assert await tx.servers.get(user.id, "one") is None
+        async with store.write() as tx:
+            assert await tx.servers.rename(renamed, "") == replace(
+                renamed, name="", version=renamed.version + 1
+            )
 
     async def test_of_two_writers_one_wins(self, store: Store) -> None:
         server = await add_server(store, await add_user(store))
@@ -190,7 +213,7 @@ class ServersConformance:
             await add_server(store, user, "free"),
         ]
         async with store.write() as tx:
-            assert await tx.servers.renew("me", expires=NOW + 15, now=NOW) == 1
+            assert await tx.servers.renew("me", expires=NOW + 15, now=NOW) == {(mine.id, 1)}
         async with store.read() as tx:
             renewed = await tx.servers.get_by_id(mine.id)
             assert renewed == replace(
@@ -221,69 +244,3 @@ class HubsConformance:
             await tx.hubs.remove("2-bb")
             await tx.hubs.remove("2-bb")
             assert await tx.hubs.alive(NOW) == []
-
-
-class OAuthConformance:
-    """OAuth clients and codes, and facts."""
-
-    async def test_clients_are_replaced_in_place(self, store: Store) -> None:
-        user = await add_user(store)
-        client = client_of(await add_server(store, user))
-        changed = replace(client, redirect_uri="/other", allowed_scopes=("self",), description="y")
-        async with store.write() as tx:
-            await tx.oauth.put_client(client)
-            await tx.oauth.add_code(code_of(user, "c0de"))
-            await tx.oauth.put_client(changed)
-        async with store.write() as tx:
-            assert await tx.oauth.get_client(client.client_id) == changed
-            assert await tx.oauth.get_client("nope") is None
-            assert await tx.oauth.take_code("c0de") == code_of(user, "c0de")
-            assert await tx.oauth.delete_clients_of_server(client.server_id or 0) == 1
-            assert await tx.oauth.get_client(client.client_id) is None
-
-    async def test_codes_end_with_their_session(self, store: Store) -> None:
-        user = await add_user(store)
-        server = await add_server(store, user)
-        async with store.write() as tx:
-            await tx.oauth.put_client(client_of(server))
-            await tx.oauth.add_code(replace(code_of(user, "c0de"), session_id="this"))
-            assert await tx.oauth.delete_codes_of_session("another") == 0
-            assert await tx.oauth.delete_codes_of_session("this") == 1
-            assert await tx.oauth.take_code("c0de") is None
-
-    async def test_a_code_is_taken_once(self, store: Store) -> None:
-        user = await add_user(store)
-        async with store.write() as tx:
-            await tx.oauth.put_client(client_of(await tx.servers.create(user.id, "", now=NOW)))
-            for hashed, expires in (("c0de", NOW + 1), ("old", NOW)):
-                await tx.oauth.add_code(code_of(user, hashed, expires))
-        barrier = asyncio.Barrier(5)
-
-        async def take() -> OAuthCode | None:
-            await barrier.wait()
-            async with store.write() as tx:
-                return await tx.oauth.take_code("c0de")
-
-        taken = await asyncio.gather(*(take() for _ in range(5)))
-        assert [code for code in taken if code] == [code_of(user, "c0de", NOW + 1)]
-        async with store.write() as tx:
-            assert await tx.oauth.purge_codes(NOW) == 1
-            assert await tx.oauth.purge_codes(NOW) == 0
-
-    async def test_facts(self, store: Store) -> None:
-        async with store.write() as tx:
-            assert await tx.facts.get("hub-id") is None
-            await tx.facts.put("hub-id", "é1")
-            await tx.facts.put("hub-id", "é2")
-            assert await tx.facts.add("hub-id", "é3") == "é2"
-            assert await tx.facts.add("other", "é4") == "é4"
-        async with store.read() as tx:
-            assert await tx.facts.get("hub-id") == "é2"
-            assert await tx.facts.get("other") == "é4"
-
-    async def test_who_adds_a_fact_at_the_same_time_gets_the_same(self, store: Store) -> None:
-        async def add(value: str) -> str:
-            async with store.write() as tx:
-                return await tx.facts.add("secret", value)
-
-        assert len(set(await asyncio.gather(*(add(str(number)) for number in range(5))))) == 1

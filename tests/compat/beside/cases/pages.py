@@ -20,6 +20,7 @@ _AT_REST = (
     "/hub/token",
     "/hub/admin",
 )
+_OF_ADMINS = ("/hub/admin", "/hub/token", "/hub/home")
 _PATHS = (
     "/hub/spawn",
     "/hub/spawn/ada",
@@ -62,6 +63,8 @@ def _token(what: str, body: str) -> Case:
 
 CASES: tuple[Case, ...] = (
     *_pages(_AT_REST),
+    # What else Carrel has below /hub/admin is its own.
+    *(case(f"an admin's page {path}", get(path, "admin's visit")) for path in _OF_ADMINS),
     # How soon a visit finds the server that it starts is each hub's own; this one runs already.
     case(
         "a server to visit",

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from tests.compat.beside.asking import Ask, Case, case, delete, get, patch, post, put
+from tests.compat.beside.asking import Ask, Case, case, delete, get, patch, post, put, with_user
 
 _LONG_AGO = "2020-01-01T00:00:00.000000Z"
 _READY = ("json.servers..ready", True)
-
-
-def _with(name: str, *asks: Ask) -> Case:
-    """Return a case with a user of its own, who is `pat` in the requests."""
-    mine = f"srv-{name.replace(' ', '-')}"
-    own = tuple(
-        Ask(
-            ask.method,
-            ask.path.replace("/pat", f"/{mine}"),
-            ask.who,
-            ask.body,
-            ask.headers,
-            ask.keep,
-            ask.until,
-        )
-        for ask in asks
-    )
-    return case(f"a server, {name}", post(f"/users/{mine}"), *own, delete(f"/users/{mine}"))
 
 
 _OPTIONS: dict[str, object] = {
@@ -65,7 +47,7 @@ _MOMENTS: tuple[object, ...] = (
 _NO_REPORTS: tuple[object, ...] = ({}, [], "x", None, b"", b"{", {"colour": "red"})
 
 CASES: tuple[Case, ...] = (
-    _with(
+    with_user(
         "from start to stop",
         get("/users/pat/server"),
         post("/users/pat/server"),
@@ -92,14 +74,14 @@ CASES: tuple[Case, ...] = (
         delete("/users/pat/server"),
     ),
     *(
-        _with(f"started with {what}", post("/users/pat/server", body), get("/users/pat", until=_READY))
+        with_user(f"started with {what}", post("/users/pat/server", body), get("/users/pat", until=_READY))
         for what, body in _OPTIONS.items()
     ),
     *(
-        _with(f"refused with {what}", post("/users/pat/server", body), get("/users/pat"))
+        with_user(f"refused with {what}", post("/users/pat/server", body), get("/users/pat"))
         for what, body in _BAD.items()
     ),
-    _with(
+    with_user(
         "options that stay",
         post("/users/pat/server", {"size": "large"}),
         get("/users/pat", until=_READY),
@@ -112,7 +94,7 @@ CASES: tuple[Case, ...] = (
         post("/users/pat/server", {}),
         get("/users/pat", until=_READY),
     ),
-    _with(
+    with_user(
         "that takes its time",
         post("/users/pat/server", {"wait": 1}),
         get("/users/pat"),
@@ -125,7 +107,7 @@ CASES: tuple[Case, ...] = (
         delete("/users/pat/server"),
         get("/users/pat", until=("json.pending", None)),
     ),
-    _with(
+    with_user(
         "that fails",
         post("/users/pat/server", {"fail": "out of tea"}),
         get("/users/pat"),
@@ -134,7 +116,7 @@ CASES: tuple[Case, ...] = (
         post("/users/pat/server", {"ok": 1}),
         get("/users/pat", until=_READY),
     ),
-    _with(
+    with_user(
         "as others",
         *(
             post("/users/pat/server", {}, who)
@@ -144,7 +126,7 @@ CASES: tuple[Case, ...] = (
         *(get("/users/pat/server", who) for who in ("ada", "lister", "starter", "nobody", "stranger")),
         *(get("/users/pat/server/progress", who) for who in ("ada", "lister", "servers", "nobody")),
     ),
-    _with(
+    with_user(
         "with a token for starting alone",
         *(Ask(method, "/users/ada/server", "starter") for method in ("GET", "DELETE")),
     ),
@@ -157,24 +139,7 @@ CASES: tuple[Case, ...] = (
         patch("/users/nemo/server", {"name": "x"}),
         put("/users/nemo/servers/x", {}),
     ),
-    _with(
-        "named, where there are none",
-        get("/users/pat/servers/lab"),
-        post("/users/pat/servers/lab"),
-        put("/users/pat/servers/lab", {}),
-        patch("/users/pat/servers/lab", {"name": "x"}),
-        delete("/users/pat/servers/lab"),
-        delete("/users/pat/servers/lab", body={"remove": True}),
-        get("/users/pat/servers/lab/progress"),
-        get("/users/pat/servers/lab", "nobody"),
-        post("/users/pat/servers/lab", {}, "nobody"),
-        post("/users/pat/servers/lab", {}, "ada"),
-        post("/users/pat/servers/NOT%20A%20NAME"),
-        get("/users/pat/servers/"),
-        post("/users/pat/servers/"),
-        delete("/users/pat/servers/"),
-    ),
-    _with(
+    with_user(
         "changed at rest",
         post("/users/pat/server"),
         get("/users/pat", until=_READY),
@@ -191,7 +156,7 @@ CASES: tuple[Case, ...] = (
         patch("/users/pat/server", {"user_options": {}}, "nobody"),
         get("/users/pat/server"),
     ),
-    _with(
+    with_user(
         "and its stop's body",
         delete("/users/pat/server", body={}),
         delete("/users/pat/server", body=None),
@@ -199,7 +164,7 @@ CASES: tuple[Case, ...] = (
         delete("/users/pat/server", body={"colour": "red"}),
         delete("/users/pat/server", body=b"{"),
     ),
-    _with(
+    with_user(
         "reported active",
         post("/users/pat/server"),
         get("/users/pat", until=_READY),
@@ -217,7 +182,7 @@ CASES: tuple[Case, ...] = (
         post("/users/pat/activity", {"servers": "x"}),
         post("/users/pat/activity", {"servers": {}}),
     ),
-    _with(
+    with_user(
         "of a user reported active",
         *(post("/users/pat/activity", {"last_activity": text}) for text in _MOMENTS),
         *(post("/users/pat/activity", body) for body in _NO_REPORTS),

@@ -26,7 +26,8 @@ class ObligingSpawner(Spawner):  # type: ignore[misc]
 
     def get_state(self) -> dict[str, Any]:
         state: dict[str, Any] = super().get_state()
-        return state | {"running": self.running}
+        # The token for those who ask for tokens in the server's place.
+        return state | {"running": self.running, "api_token": self.api_token}
 
     def clear_state(self) -> None:
         super().clear_state()

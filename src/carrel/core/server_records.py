@@ -1,0 +1,165 @@
+"""Servers at rest: made without a start, renamed, and given other options."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from carrel.core.admission import admit_name, named_server_limit, require_named_servers
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.core.drivers import rename_in_driver
+from carrel.core.servers import announce_change, described, make_server
+from carrel.domain.errors import CarrelError, Conflict, Invalid, NotFound
+from carrel.domain.names import check_display_name, full_name, server_label, shortened
+from carrel.domain.servers import Server, never_started
+from carrel.domain.users import User
+from carrel.storage.base import Transaction
+
+_log = logging.getLogger("carrel.core")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChanges:
+    """What is to become of a server; None leaves it as it is."""
+
+    name: str | None = None
+    display_name: str | None = None
+    user_options: Mapping[str, Any] | None = None
+
+
+async def create_server(
+    ctx: HubContext,
+    caller: Caller,
+    user_name: str,
+    server_name: str,
+    *,
+    display_name: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> Server:
+    """Make a named server without starting it, and return it.
+
+    Raises Conflict when it exists, as every default server does, and Invalid for a name that cannot be,
+    beyond the user's limit, and where there are no named servers.
+    """
+    caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
+    limit = await named_server_limit(ctx, caller)
+    async with ctx.store.write(durable=True) as tx:
+        user = await _owner(tx, user_name)
+        if not server_name:
+            raise Conflict(f"User {user.name} already has a default server")
+        if await tx.servers.get(user.id, server_name) is not None:
+            raise Conflict(f"User {user.name} already has server {shortened(server_name)}")
+        require_named_servers(ctx)
+        made = await make_server(ctx, tx, user, server_name, limit)
+        saved = await tx.servers.save(described(made, display_name or server_name, options))
+        if saved is None:
+            raise Conflict(f"User {user.name} already has server {server_name}")
+        announce_change(tx, saved)
+        return saved
+
+
+async def change_server(
+    ctx: HubContext, caller: Caller, user_name: str, server_name: str, changes: ServerChanges
+) -> Server:
+    """Rename a server that does not run, or change what it is called and its options; return it.
+
+    A server's own token and OAuth client ended with its run, its state is empty, its log goes by its id: the
+    row is all that has its name. The driver hears of a new one first (`Spawner.rename`), and may refuse.
+    Scopes go by names: what somebody may do with a server they may not do with it under another name, and to
+    give it one takes the right to start a server of that name. A default server that is renamed leaves room
+    for a new one.
+
+    Raises NotFound when there is no such server, Conflict when the new name is taken or somebody else changes
+    the server, Invalid for one that runs and for names that cannot be.
+    """
+    caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
+    new_name = changes.name
+    if new_name is not None:
+        caller.require("start:servers", user=user_name, server=full_name(user_name, new_name))
+    limit = 0 if server_name or new_name is None else await named_server_limit(ctx, caller)
+    async with ctx.store.read() as tx:
+        user = await _owner(tx, user_name)
+        if changes == ServerChanges():
+            raise Invalid("Must specify at least one field to modify.")
+        await _check(ctx, tx, user, changes, limit)
+        server = await _at_rest(tx, user, server_name)
+        if new_name is not None and await _is_taken(tx, user, new_name):
+            raise Conflict(f"User {user.name} already has server {shortened(new_name)!r}")
+    if new_name is None:
+        return await _write(ctx, server, changes)
+    await rename_in_driver(ctx, server, new_name)
+    try:
+        return await _write(ctx, server, changes)
+    except CarrelError:
+        await _take_back(ctx, server, new_name)
+        raise
+
+
+async def _check(ctx: HubContext, tx: Transaction, user: User, changes: ServerChanges, limit: int) -> None:
+    """Raise Invalid for names that cannot be, and where there are no named servers."""
+    if changes.name is None and not changes.display_name:
+        return
+    require_named_servers(ctx)
+    if changes.name is not None and not await _is_taken(tx, user, changes.name):
+        await admit_name(tx, user, changes.name, limit)
+    if changes.display_name:
+        check_display_name(changes.display_name)
+
+
+async def _at_rest(tx: Transaction, user: User, server_name: str) -> Server:
+    server = await tx.servers.get(user.id, server_name)
+    if server is None and not server_name:
+        return never_started(user)
+    if server is None:
+        raise NotFound(f"User {user.name} has no such server {shortened(server_name)}")
+    if server.active or server.leaving:
+        label = server_label(user.name, server_name)
+        raise Invalid(f"{label} is active. Please stop it before modifying it.")
+    return server
+
+
+async def _write(ctx: HubContext, server: Server, changes: ServerChanges) -> Server:
+    """Write the changes, if the row is what it was: all of them or none."""
+    shown = check_display_name(changes.display_name) if changes.display_name else server.display_name
+    options = server.user_options if changes.user_options is None else dict(changes.user_options)
+    async with ctx.store.write(durable=True) as tx:
+        if not server.id:
+            server = await tx.servers.create(server.user_id, server.name, now=ctx.clock.now())
+        saved = await tx.servers.save(replace(server, display_name=shown, user_options=options))
+        if saved is not None and changes.name is not None:
+            saved = await _rename(tx, saved, changes.name)
+        if saved is None:
+            raise Conflict("The server is being changed by others; try again.")
+        announce_change(tx, saved)
+        return ctx.activity.of_server(saved)
+
+
+async def _rename(tx: Transaction, server: Server, name: str) -> Server | None:
+    try:
+        return await tx.servers.rename(server, name)
+    except Conflict:
+        raise Conflict(f"User {server.user_name} already has server {name!r}") from None
+
+
+async def _take_back(ctx: HubContext, server: Server, new_name: str) -> None:
+    """Tell the driver that a server keeps its name after all."""
+    try:
+        await rename_in_driver(ctx, replace(server, name=new_name), server.name)
+    except CarrelError as error:
+        label = server_label(server.user_name, server.name)
+        _log.error("%s was not renamed, and its driver still thinks so: %s", label, error)
+
+
+async def _is_taken(tx: Transaction, user: User, name: str) -> bool:
+    """Tell whether a user has a server of this name; a default one everybody has, whether it ever ran."""
+    return not name or await tx.servers.get(user.id, name) is not None
+
+
+async def _owner(tx: Transaction, name: str) -> User:
+    user = await tx.users.get(name)
+    if user is None:
+        raise NotFound
+    return user
