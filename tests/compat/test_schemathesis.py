@@ -25,10 +25,12 @@ _CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-#: Left out everywhere: the end of the hub, and pages for people.
-_NEVER = ("shutdown", "authorize", "confirm")
+#: Left out everywhere: the end of the hub, its move to another data plane, and pages for people.
+_NEVER = ("shutdown", "move_proxy", "authorize", "confirm")
 #: Left out where the names are given: what would take away whom the others are about.
 _LASTING = ("delete_user", "delete_group", "change_user", "revoke_token")
+_NAMES = {"name": "ada", "owner": "ada", "group": "class", "server": "lab", "service": "culler"}
+_CONFIG = "c.JupyterHub.allow_named_servers = True\n"
 _SEED = 20261126
 
 
@@ -64,7 +66,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     """A hub with ada, who is in class."""
     need(PROGRAM.exists(), "schemathesis")
     directory = tmp_path_factory.mktemp("schemathesis")
-    with HubProcess(carrel(), directory, class_config(directory, STUB)) as running:
+    with HubProcess(carrel(), directory, class_config(directory, STUB) + _CONFIG) as running:
         assert running.visitor().log_in("admin", PASSWORD).location
         admin = running.token("admin")
         for path, body in (
@@ -87,9 +89,9 @@ def _headers(hub: HubProcess, asker: Asker) -> list[str]:
 
 @pytest.mark.parametrize("asker", ASKERS, ids=str)
 def test_answers_are_as_described(hub: HubProcess, tmp_path: Path, asker: Asker) -> None:
-    names = '[parameters]\n"path.name" = "ada"\n"path.group" = "class"\n' if asker.named else ""
+    names = "".join(f'"path.{part}" = "{name}"\n' for part, name in _NAMES.items()) if asker.named else ""
     config = tmp_path / "schemathesis.toml"
-    config.write_text(names)
+    config.write_text(f"[parameters]\n{names}")
     left_out = (*_NEVER, *(_LASTING if asker.named else ()))
     command = [
         *(str(PROGRAM), "--config-file", str(config), "run", f"{hub.hub_api_url}/openapi.json"),
