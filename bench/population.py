@@ -107,7 +107,8 @@ def _fill_jupyterhub(insert: Insert, size: Size, ids: range, port: int) -> None:
 def _give_usual_role(database: sqlite3.Connection) -> None:
     """Let everybody have JupyterHub's role `user`, as who is made over the API has."""
     database.execute(
-        "INSERT INTO user_role_map (user_id, role_id) SELECT users.id, roles.id FROM users, roles "
+        "INSERT INTO user_role_map (user_id, role_id, managed_by_auth) "
+        "SELECT users.id, roles.id, 0 FROM users, roles "
         "WHERE roles.name = 'user' AND users.id NOT IN (SELECT user_id FROM user_role_map)"
     )
 

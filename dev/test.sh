@@ -12,6 +12,8 @@ for release in 6.1.1 '5.*'; do
 done
 dev/cache-venv.sh schemathesis-4 'schemathesis>=4,<5' ||
   echo "== schemathesis cannot be installed: no requests are made from the API's description" >&2
+dev/cache-venv.sh idle-culler jupyterhub-idle-culler ||
+  echo "== jupyterhub-idle-culler cannot be installed: tests that need it are skipped" >&2
 dev/cache-chp.sh || echo "== carrel-proxy is not compared with configurable-http-proxy" >&2
 export PATH="$PWD/.venv/bin:$PATH"
 exec .venv/bin/python -m pytest -ra "$@"

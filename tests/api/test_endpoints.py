@@ -203,7 +203,7 @@ async def test_a_token_without_its_scopes_is_refused(
     if not scopes:
         return
     root = (await hub.find("root")).user
-    token = await hub.token_of(root, "read:metrics", "access:services")
+    token = await hub.token_of(root, "admin-ui", "access:services")
     method, url, body = _request(method, path)
     async with client_of(build_web_app(hub.ctx), token) as client:
         reply = await client.request(method, url, json=body)

@@ -34,7 +34,10 @@ def _config(public_url: str) -> str:
         },
         {"client_id": PUBLIC, "public": True, "redirect_uris": [CALLBACK]},
     ]
-    return f"c.JupyterHub.oauth_clients = {clients!r}\nc.JupyterHub.public_url = {public_url!r}\n"
+    return (
+        f"c.JupyterHub.oauth_clients = {clients!r}\nc.JupyterHub.public_url = {public_url!r}\n"
+        "c.JupyterHub.log_level = 'DEBUG'\n"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The example services behind a real JupyterHub 6.1: who gets in, by which way, and out again."""
+"""The example services behind Carrel and behind a real JupyterHub 6.1: who gets in, by which way, and out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.rigs.needs import need
 from tests.rigs.places import ROOT
 from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD, STUB, class_config
-from tests.rigs.systems import JUPYTERHUB, free_port, jupyterhub_with_carrel_proxy
+from tests.rigs.systems import JUPYTERHUB, carrel, free_port, jupyterhub_with_carrel_proxy
 from tests.rigs.visitor import Reply, Visitor
 
 pytestmark = pytest.mark.real
@@ -51,13 +51,16 @@ def _config() -> str:
     )
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """A JupyterHub with the three services, up."""
-    need((JUPYTERHUB / "bin" / "jupyterhub").exists(), "JupyterHub 6.1")
+@pytest.fixture(scope="module", params=["carrel", "jupyterhub"])
+def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """A hub with the three services, up."""
+    system = carrel()
+    if request.param == "jupyterhub":
+        need((JUPYTERHUB / "bin" / "jupyterhub").exists(), "JupyterHub 6.1")
+        system = jupyterhub_with_carrel_proxy()
     directory = tmp_path_factory.mktemp("services")
     config = class_config(directory, STUB) + _config()
-    with HubProcess(jupyterhub_with_carrel_proxy(), directory, config) as running:
+    with HubProcess(system, directory, config) as running:
         for name in FRAMEWORKS:
             health = f"services/{name}/health"
             until(

@@ -333,3 +333,17 @@ def test_a_part_that_fails_has_its_own_line(tmp_path: Path) -> None:
 def test_a_command_line_that_makes_no_sense(tmp_path: Path, argv: list[str]) -> None:
     with pytest.raises(BadArguments):
         load(argv, tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "prefix"), [("", "campus"), ("c.JupyterHub.metrics_prefix = 'mine'\n", "mine")]
+)
+def test_the_environment_names_metrics_unless_the_file_does(tmp_path: Path, line: str, prefix: str) -> None:
+    loaded = read(tmp_path, line, environ={"JUPYTERHUB_METRICS_PREFIX": "campus"})
+    assert loaded.settings.metrics_prefix == prefix
+
+
+@pytest.mark.parametrize("prefix", ["", "a-b", "7up", "a b", "é"])
+def test_a_prefix_that_names_no_metric_is_refused(tmp_path: Path, prefix: str) -> None:
+    [problem] = problems(tmp_path, f"c.JupyterHub.metrics_prefix = {prefix!r}")
+    assert problem.setting == "JupyterHub.metrics_prefix"

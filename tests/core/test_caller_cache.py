@@ -74,6 +74,15 @@ def test_a_change_of_a_group_drops_who_depends_on_its_members() -> None:
     assert [cache.get(f"x{number}", NOW) is None for number in (1, 2, 3)] == [True, True, True]
 
 
+def test_a_change_of_an_owners_rights_drops_those_with_whom_they_share() -> None:
+    cache = CallerCache()
+    for number, owners in ((2, {1}), (3, {1, 2}), (4, set[int]())):
+        caller = replace(a_caller(a_user(id=number)), owners=frozenset(owners))
+        cache.put(f"x{number}", caller, None, cache.epoch)
+    cache.heed(RightsChanged(1))
+    assert [cache.get(f"x{number}", NOW) is None for number in (2, 3, 4)] == [True, True, False]
+
+
 def test_it_is_bounded() -> None:
     cache = CallerCache()
     ada = a_caller(a_user())

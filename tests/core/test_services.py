@@ -100,13 +100,13 @@ class TestConfiguration:
     async def test_a_client_of_oauth(self, hub: TrialHub) -> None:
         entry = {"name": "b", "url": "http://b:1", "api_token": A}
         await load(hub, services=[entry | {"oauth_roles": ["job", "none"]}])
-        await give(hub, "nobody", "read:hub", role="job")
+        await give(hub, "nobody", "read:hub", "access:services!service", role="job")
         await load(hub, services=[entry | {"oauth_roles": ["job", "none"]}])
         client = await get_client(hub.ctx, "service-b")
         assert client is not None
         assert client.hashed_secret == digest(A)
         assert client.access_scopes == ("access:services!service=b",)
-        assert client.allowed_scopes == ("read:hub",)
+        assert client.allowed_scopes == ("read:hub", "access:services!service=b")
         await load(hub, services=[entry | {"oauth_client_id": "service-c"}])
         assert await get_client(hub.ctx, "service-b") is None
         assert await get_client(hub.ctx, "service-c") is not None

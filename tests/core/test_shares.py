@@ -209,3 +209,24 @@ async def test_codes_that_cannot_be(hub: TrialHub) -> None:
     for secret in (made.secret, "", "x" * 10_000, "ü"):
         with pytest.raises(NotFound):
             await look_at_code(hub.ctx, bea, secret)
+
+
+async def test_a_look_up_is_a_fixed_number_of_statements_however_many_share(hub: TrialHub) -> None:
+    bea, root = await hub.make_user("bea"), await hub.find("root")
+    seen: list[str] = []
+    counts = []
+    for name in ("ada", "cleo", "dora", "emma"):
+        if name != "ada":
+            await hub.make_user(name)
+        await share_server(hub.ctx, root, name, "", TO_BEA)
+        secret = await hub.token_of(bea.user)
+        async with hub.store.read() as tx:
+            connection = tx._link._connection  # type: ignore[attr-defined]
+        connection.set_trace_callback(seen.append)
+        caller = await caller_of_token(hub.ctx, secret)
+        connection.set_trace_callback(None)
+        assert caller is not None
+        assert caller.may("access:servers", server=f"{name}/")
+        counts.append(len([text for text in seen if text.startswith("SELECT")]))
+        seen.clear()
+    assert len(set(counts)) == 1, counts

@@ -52,6 +52,10 @@ def test_a_filter_without_a_value_is_the_clients_own() -> None:
         ("https://wiki.example/callback?x=1", "https://wiki.example"),
         ("http://127.0.0.1:7777/callback", "http://127.0.0.1:7777"),
         ("http://[::1]:7777/callback", "http://[::1]:7777"),
+        ("https://wiki.example?x", "https://wiki.example"),
+        ("https://wiki.example;script-src */", ""),
+        ("https://ada@wiki.example/", ""),
+        ("javascript:alert(1)", ""),
     ],
 )
 def test_where_a_form_leads_on_to(uri: str, origin: str) -> None:

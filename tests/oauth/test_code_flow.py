@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from carrel.core.access import caller_of_token
-from carrel.testing.hub import TrialHub
+from carrel.testing.hub import TrialHub, open_test_hub
 from tests.api.rig import API
-from tests.oauth.conftest import Browse
+from tests.oauth.conftest import Browse, open_browsers
 
 AUTHORIZE, TOKEN = f"{API}/oauth2/authorize", f"{API}/oauth2/token"
 CLIENT, CALLBACK = "jupyterhub-user-ada", "/user/ada/oauth_callback"
@@ -180,6 +180,23 @@ async def test_who_the_client_is_may_stand_in_a_header(hub: TrialHub, browse: Br
     assert (both.status_code, both.json()["error"]) == (400, "invalid_request")
     broken = await server.post(TOKEN, data=form | {"code": code}, headers={"Authorization": "Basic !"})
     assert (broken.status_code, broken.json()["error"]) == (401, "invalid_client")
+
+
+async def test_what_is_no_text(hub: TrialHub, browse: Browse) -> None:
+    """Databases take no zero byte; nobody's log-in ends with an error of theirs."""
+    ada, server = await browse("ada"), await browse("")
+    for name in ("client_id", "scope", "nonce", "redirect_uri", "state"):
+        reply = await ada.get(_wish(**{name: "a\0b"}))
+        assert (reply.status_code, "location" in reply.headers) == (400, False)
+    for name in ("client_id", "client_secret", "code"):
+        reply = await _exchange(hub, server, "code", **{name: "a\0b"})
+        assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
+    reply = await server.post(TOKEN, data={"grant_type": "x", "code": "y"}, auth=("a\0b", "c"))
+    assert reply.status_code in {400, 401}
+    reply = await ada.get(_wish(scope=" ".join(f"read:users!user=u{number}" for number in range(500))))
+    assert "error=invalid_scope" in reply.headers["location"]
+    reply = await ada.get(_wish(nonce="n" * 1001))
+    assert "error=invalid_request" in reply.headers["location"]
 
 
 async def test_the_query_of_an_exchange_counts_for_nothing(hub: TrialHub, browse: Browse) -> None:
@@ -365,3 +382,49 @@ async def test_odd_names_come_round(hub: TrialHub, browse: Browse) -> None:
         hub, await browse(""), code, client_id=client, redirect_uri=callback, client_secret=secret
     )
     assert reply.status_code == 200
+
+
+async def test_a_hub_that_asks_for_proofs() -> None:
+    async with open_test_hub(oauth_require_pkce=True) as hub:
+        await hub.make_user("ada")
+        await hub.start("ada")
+        async with open_browsers(hub) as browse:
+            ada = await browse("ada")
+            reply = await ada.get(_wish())
+            assert "error=invalid_request" in reply.headers["location"]
+            code = await _code(ada, **PKCE)
+            assert (await _exchange(hub, await browse(""), code)).status_code == 400
+            code = await _code(ada, **PKCE)
+            reply = await _exchange(hub, await browse(""), code, code_verifier=VERIFIER)
+            assert reply.status_code == 200
+            assert "refresh_token" not in reply.json()
+
+
+async def test_how_long_a_token_lasts_can_be_said() -> None:
+    async with open_test_hub(oauth_token_expires_in=60.0) as hub:
+        await hub.make_user("ada")
+        await hub.start("ada")
+        async with open_browsers(hub) as browse:
+            token = (await _exchange(hub, await browse(""), await _code(await browse("ada")))).json()
+            assert token["expires_in"] == 60
+            await hub.clock.advance(59)
+            assert await caller_of_token(hub.ctx, token["access_token"]) is not None
+            await hub.clock.advance(1)
+            assert await caller_of_token(hub.ctx, token["access_token"]) is None
+
+
+async def test_what_visitors_may_grant_a_server() -> None:
+    """It gets that by itself, and nothing beside it however it asks."""
+    plugins = {"Spawner": {"oauth_client_allowed_scopes": ["read:servers!user", "shares!server"]}}
+    async with open_test_hub(plugins=plugins) as hub:
+        await hub.make_user("ada")
+        await hub.start("ada")
+        async with open_browsers(hub) as browse:
+            ada, server = await browse("ada"), await browse("")
+            own = {"access:servers!server=ada/", "read:users:name!user", "read:users:groups!user"}
+            token = (await _exchange(hub, server, await _code(ada))).json()
+            assert own | {"read:servers!user"} <= set(token["scope"].split())
+            token = (await _exchange(hub, server, await _code(ada, scope="identify"))).json()
+            assert set(token["scope"].split()) == own
+            reply = await ada.get(_wish(scope="read:servers"))
+            assert "error=invalid_scope" in reply.headers["location"]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from carrel.core.access import caller_of_token
-from carrel.testing.hub import TrialHub
-from tests.oauth.applications import CALLBACK, agree, answer_of, exchange, form_of, wish
-from tests.oauth.conftest import Browse
+from carrel.testing.hub import TrialHub, open_test_hub
+from tests.oauth.applications import CALLBACK, WIKI, agree, answer_of, exchange, form_of, wish
+from tests.oauth.conftest import Browse, open_browsers
 
 IDENTITY = {"read:users:name!user", "read:users:groups!user"}
 MORE = "openid profile email groups offline_access read:servers!user"
@@ -56,6 +57,9 @@ async def test_who_agrees_is_sent_back_and_not_asked_again(hub: TrialHub, browse
     assert "code" in answer_of(await ada.get(wish()))
     assert (await ada.get(wish(scope="openid email"))).status_code == 200
     assert (await ada.get(wish(prompt="consent"))).status_code == 200
+    # Also when the access token is gone, but not the grant.
+    await hub.clock.advance(3600)
+    assert "code" in answer_of(await ada.get(wish()))
 
 
 async def test_who_refuses_is_sent_back_too(browse: Browse) -> None:
@@ -142,3 +146,22 @@ async def test_a_visitor_is_never_sent_to_an_address_that_is_not_the_clients(bro
     assert (await ada.get(wish(redirect_uri=None))).status_code == 400
     other = await ada.get(wish(redirect_uri="https://wiki.example/other"))
     assert other.status_code == 200
+
+
+async def test_an_application_for_some_is_for_nobody_else() -> None:
+    """Not even the page is shown to others, and nothing is told to the application."""
+    custom = {"custom:wiki:read": {"description": "Read the wiki."}}
+    roles = [{"name": "readers", "scopes": ["custom:wiki:read"], "users": ["ada"]}]
+    wiki = WIKI | {"access_scopes": ["custom:wiki:read"]}
+    async with open_test_hub(custom_scopes=custom, load_roles=roles, oauth_clients=[wiki]) as hub:
+        await hub.make_user("bea")
+        async with open_browsers(hub) as browse:
+            answer = await agree(await browse("ada"), wish())
+            given = (await exchange(await browse(""), answer["code"])).json()
+            assert "custom:wiki:read" in given["scope"].split()
+            for send in ("get", "post"):
+                bea = await browse("bea")
+                token = re.findall(r'name="_xsrf" value="([^"]+)"', (await bea.get("/hub/home")).text)
+                options = {"data": {"_xsrf": token[0]}} if send == "post" else {}
+                reply = await getattr(bea, send)(wish(), **options)
+                assert (reply.status_code, "location" in reply.headers) == (403, False)

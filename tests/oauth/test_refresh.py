@@ -10,7 +10,7 @@ import pytest
 
 from carrel.core.access import caller_of_token
 from carrel.core.oauth import load_clients
-from carrel.core.tokens import revoke_token
+from carrel.core.tokens import list_tokens, revoke_token
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.oauth.applications import (
     DOCS,
@@ -159,6 +159,22 @@ async def test_revoking_its_token_ends_it(hub: TrialHub, browse: Browse) -> None
     assert caller.token is not None
     await revoke_token(hub.ctx, await hub.find("ada"), "ada", f"a{caller.token.id}")
     assert (await come_back(await browse(""), given["refresh_token"])).json()["error"] == "invalid_grant"
+
+
+async def test_a_grant_can_be_found_and_ended_when_its_token_has_expired() -> None:
+    async with open_test_hub(oauth_clients=[WIKI], oauth_access_token_expires_in=10.0) as hub:
+        ada = await hub.make_user("ada")
+        async with open_browsers(hub) as browse:
+            given = await _connect(browse, await browse("ada"), scope=OFFLINE)
+            await hub.clock.advance(11)
+            async with hub.ctx.store.write() as tx:
+                await tx.tokens.purge(hub.clock.now())
+            [found] = await list_tokens(hub.ctx, ada, "ada")
+            assert found.token.client_id == "wiki"
+            await revoke_token(hub.ctx, ada, "ada", f"a{found.token.id}")
+            assert await list_tokens(hub.ctx, ada, "ada") == []
+            reply = await come_back(await browse(""), given["refresh_token"])
+            assert reply.json()["error"] == "invalid_grant"
 
 
 @pytest.mark.parametrize("which", ["refresh_token", "access_token"])

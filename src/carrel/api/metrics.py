@@ -13,12 +13,13 @@ from carrel.http.endpoint import Answer, get
 @get(
     "/metrics",
     summary="Metrics for Prometheus",
+    scopes=("read:metrics",),
     responses={200: Answer("Prometheus' text format.", str, "text/plain")},
 )
 async def metrics(hub: HubContext, visitor: Caller | None) -> Response:
     """Return what this hub has counted and timed, and how many users and servers there are.
 
-    Takes the scope `read:metrics`, unless the hub's `authenticate_prometheus` is off.
+    Where `authenticate_prometheus` is off, nobody has to say who is asking.
     """
     found = await read_metrics(hub, visitor)
     return Response(found.body, headers={"Content-Type": found.media_type})

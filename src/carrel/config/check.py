@@ -14,6 +14,7 @@ from carrel.domain.names import check_server_name
 
 _EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]*|\[[0-9A-Fa-f:.%]+\]")
+_METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DATABASES = re.compile(r"(sqlite|postgresql|postgres)(\+\w+)?:")
 
 
@@ -94,6 +95,12 @@ def _named(settings: Settings) -> Iterator[Finding]:
         yield "allow_existing_invalid_named_servers", text, True
 
 
+def _metrics(settings: Settings) -> Iterator[Finding]:
+    if not _METRIC.fullmatch(settings.metrics_prefix):
+        text = f"it must be letters, digits and underscores, not {settings.metrics_prefix[:80]!r}"
+        yield "metrics_prefix", text, True
+
+
 def _cleanup(settings: Settings) -> Iterator[Finding]:
     if settings.cleanup_proxy and settings.cleanup_servers is False:
         text = "servers outlive the hub but nobody reaches them while the data plane is stopped with it"
@@ -131,6 +138,7 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _database,
     _spans,
     _named,
+    _metrics,
     _cleanup,
     _rights,
     _services,

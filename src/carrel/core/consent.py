@@ -21,7 +21,6 @@ from carrel.domain.oauth import (
 )
 from carrel.domain.scope_catalog import METASCOPES
 from carrel.domain.scopes import INHERIT, Scopes, expand, intersect, parse, users_named
-from carrel.domain.tokens import Token
 from carrel.lib.clock import Timestamp
 from carrel.lib.ids import digest, new_secret
 from carrel.storage.base import Transaction
@@ -30,6 +29,7 @@ from carrel.storage.base import Transaction
 _IDENTITY = ("read:users:name!user", "read:users:groups!user")
 #: What JupyterHub 1 called them; asked for, it means nothing more.
 _OLD_WORD = "identify"
+_MOST_WORDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,9 @@ async def allowed_scopes(
     """
     words = [word for word in read_scopes(asked) if word != _OLD_WORD]
     if not asked.strip():
-        words = [word for word in client.allowed_scopes if not is_claim(word)]
+        words = [word for word in client.allowed_scopes if not is_claim(word) and _is_scope(ctx, word)]
+    if len(words) > _MOST_WORDS:
+        return None
     async with ctx.store.read() as tx:
         scopes = await _resolve(ctx, tx, words)
     if scopes is None:
@@ -120,16 +122,18 @@ def required_scopes(client: OAuthClient) -> tuple[str, ...]:
 
 async def offered_scopes(ctx: HubContext, caller: Caller, wanted: Sequence[str]) -> tuple[str, ...]:
     """Return what the visitor can give of what a client wants: what they hold themselves, and no more."""
+    means = {
+        scope: expand([scope], caller.user.name, catalog=ctx.catalog)
+        for scope in wanted
+        if not is_claim(scope) and scope not in METASCOPES
+    }
+    async with ctx.store.read() as tx:
+        groups = await tx.groups.of_names(users_named(caller.scopes.names.union(*means.values())))
+    visitor = replace(caller, groups_of=groups)
     offered: dict[str, None] = {}
     for scope in wanted:
-        if is_claim(scope) or scope in METASCOPES:
-            offered[scope] = None
-            continue
-        meant = expand([scope], caller.user.name, catalog=ctx.catalog)
-        async with ctx.store.read() as tx:
-            groups = await tx.groups.of_names(users_named(meant | caller.scopes.names))
-        visitor = replace(caller, groups_of=groups)
-        if meant and all(map(visitor.covers, meant)):
+        meant = means.get(scope)
+        if meant is None or (meant and all(map(visitor.covers, meant))):
             offered[scope] = None
         else:
             offered |= dict.fromkeys(sorted(intersect(meant, caller.scopes.names, groups)))
@@ -169,10 +173,12 @@ async def needs_consent(ctx: HubContext, caller: Caller, visit: Visit, scopes: S
     now = ctx.clock.now()
     async with ctx.store.read() as tx:
         tokens = await tx.tokens.of_user(caller.user.id)
-    given: list[Token] = [
-        token for token in tokens if token.client_id == client.client_id and not token.expired(now)
+        grants = await tx.oauth.grants_of_client(caller.user.id, client.client_id)
+    given = [
+        token.scopes for token in tokens if token.client_id == client.client_id and not token.expired(now)
     ]
-    return not given or not {*scopes} <= {scope for token in given for scope in token.scopes}
+    given += [grant.scopes for grant in grants if now < grant.expires]
+    return not given or not {*scopes} <= {scope for scopes_given in given for scope in scopes_given}
 
 
 async def signed_in_at(ctx: HubContext, caller: Caller) -> Timestamp:

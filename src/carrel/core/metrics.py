@@ -37,8 +37,11 @@ async def read_metrics(ctx: HubContext, visitor: Caller | None) -> Exposition:
 
     Raises Forbidden for who lacks `read:metrics`, unless `authenticate_prometheus` is off.
     """
-    if ctx.settings.authenticate_prometheus and (visitor is None or not visitor.may("read:metrics")):
-        raise Forbidden("Access to metrics requires scope 'read:metrics'")
+    if ctx.settings.authenticate_prometheus:
+        if visitor is None:
+            # Programs ask, who follow no redirect to the log-in.
+            raise Forbidden("Missing or invalid credentials.")
+        visitor.require("read:metrics")
     now = ctx.clock.now()
     async with ctx.store.read() as tx:
         users, running = await tx.users.count(), await tx.servers.count_ready()

@@ -27,6 +27,7 @@ from carrel.storage.base import Store, Transaction
 _FROM_CONFIG = "from config"
 _GENERATED = "generated at startup"
 _USER_TOKENS = "config_user_tokens"
+_LOADED = "services_loaded"
 _log = logging.getLogger("carrel.services")
 
 
@@ -76,7 +77,10 @@ async def _put_client(tx: Transaction, service: Service, setting: ServiceSetting
             redirect_uri=setting.oauth_redirect_uri
             or f"{service_prefix(base_url, service.name)}oauth_callback",
             access_scopes=service_access_scopes(service.name)[1:],
-            allowed_scopes=allowed,
+            # A visitor's token belongs to a user, for whom `!service` alone would mean nothing.
+            allowed_scopes=tuple(
+                f"{scope}={service.name}" if scope.endswith("!service") else scope for scope in allowed
+            ),
             description=f"Service {service.name}",
             kind="service",
             confirm=not service.no_confirm,
@@ -137,6 +141,8 @@ async def load_services(
     """
     rights, wanted = settings
     async with store.write(durable=True) as tx:
+        # Hubs that start together wait for each other here, and then find what the first has stored.
+        await tx.facts.put(_LOADED, str(clock.now()))
         loader = _Loader(tx, authenticator, clock, base_url)
         await loader.remove_all_but({service.name for service in wanted.services})
         admins = next((role.services for role in rights.roles if role.name == ADMIN.name), None)

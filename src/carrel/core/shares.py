@@ -50,8 +50,7 @@ async def share_server(
     _require(caller, "shares", owner, server)
     names = names_to_give(ctx, request.scopes, owner, server)
     _check_one(request)
-    if request.user is not None:
-        caller = await towards(ctx, caller, [owner, request.user])
+    caller = await towards(ctx, caller, [owner, *filter(None, [request.user])])
     async with ctx.store.write(durable=True) as tx:
         row = await server_to_share(ctx, tx, owner, server)
         refuse_excess(caller, names, owner, server)

@@ -92,7 +92,10 @@ def new_record(user: User, secret: str, scopes: Sequence[str], *, now: Timestamp
 
 
 async def list_tokens(ctx: HubContext, caller: Caller, user_name: str) -> list[OwnedToken]:
-    """Return a user's tokens that have not expired, the one that was not used for longest first."""
+    """Return a user's tokens that have not expired, the one that was not used for longest first.
+
+    Those of applications that can come back for new ones stay, so that their owner sees and can end that.
+    """
     caller.require("read:tokens", user=user_name)
     async with ctx.store.read() as tx:
         user = await tx.users.get(user_name)
@@ -100,7 +103,8 @@ async def list_tokens(ctx: HubContext, caller: Caller, user_name: str) -> list[O
             raise NotFound(f"No such user: {user_name}")
         tokens = map(ctx.activity.of_token, await tx.tokens.of_user(user.id))
         now = ctx.clock.now()
-        good = [token for token in tokens if not token.expired(now)]
+        renewable = await tx.oauth.tokens_of_grants(user.id)
+        good = [token for token in tokens if token.id in renewable or not token.expired(now)]
         good.sort(key=lambda token: token.last_activity or token.created)
         rights = await rights_of(ctx, tx, user)
         scopes = await scopes_of_tokens(ctx, tx, user, [token.scopes for token in good], rights)

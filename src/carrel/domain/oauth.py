@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
-from urllib.parse import urlsplit
 
 from carrel.lib.clock import Timestamp
 
@@ -16,6 +16,8 @@ CODE_LIFETIME = 300.0
 #: A user's server, a service beside the hub, or another application that the configuration names.
 ClientKind = Literal["server", "service", "external"]
 
+#: Nothing else may stand in a policy: a semicolon would begin another rule.
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?=[/?]|$)")
 _FILTER_OF: Mapping[ClientKind, str] = MappingProxyType({"server": "server", "service": "service"})
 _MARK = "oidc:"
 OPENID, PROFILE, EMAIL, GROUPS, OFFLINE = (
@@ -154,5 +156,5 @@ def fill_filter(client: OAuthClient, scope: str) -> str:
 
 def origin_of(redirect_uri: str) -> str:
     """Return scheme and host of an absolute address, as page policies name them; empty for a path."""
-    parts = urlsplit(redirect_uri)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""
+    found = _ORIGIN.match(redirect_uri)
+    return found[0] if found is not None else ""

@@ -37,7 +37,7 @@ async def expose(metrics: Metrics, gauges: Sequence[Gauge], prefix: str) -> Expo
     registry = library.CollectorRegistry()
     for collector in (library.ProcessCollector, library.PlatformCollector, library.GCCollector):
         collector(registry=registry)
-    registry.register(_Collector(metrics, gauges, f"{prefix}_" if prefix else ""))
+    registry.register(_Collector(metrics, gauges, f"{prefix}_"))
     return Exposition(library.generate_latest(registry), library.CONTENT_TYPE_LATEST)
 
 

@@ -20,8 +20,8 @@ ACCESS = "carrel.access"
 _FRAMES = 16_384
 """Characters of a traceback that a log shows."""
 
-_CHATTY = ("alembic", "uvicorn", "aiohttp", "httpx")
-"""Libraries whose notes on their own work are of no use to an admin."""
+_CHATTY = ("alembic", "uvicorn", "aiohttp", "httpx", "oauthlib")
+"""Libraries whose notes on their own work are of no use to an admin, or hold secrets."""
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}
 """What is on every record, or put there by other handlers: not a value to show."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -29,6 +29,7 @@ from carrel.oauth.addresses import issuer_of
 from carrel.oauth.validator import LoadedValidator, Provider, absolute, is_challenge, relative
 
 _ENDPOINT = "http://hub.invalid/authorize"
+_LONGEST_NONCE = 1000
 _AGAIN = {"login", "select_account"}
 
 
@@ -105,14 +106,7 @@ async def confirm(hub: HubContext, visitor: Caller | None, request: Request) -> 
 
 
 def _limited(request: CodeRequest, agreed: list[str]) -> CodeRequest:
-    return CodeRequest(
-        request.client,
-        request.redirect_uri,
-        tuple(scope for scope in request.scopes if scope in agreed),
-        request.code_challenge,
-        request.code_challenge_method,
-        request.nonce,
-    )
+    return replace(request, scopes=tuple(scope for scope in request.scopes if scope in agreed))
 
 
 def _is_silent(request: Request) -> bool:
@@ -126,6 +120,8 @@ async def _read_wish(hub: HubContext, visitor: Caller | None, request: Request) 
     """
     pairs = parse_qsl(request.url.query, keep_blank_values=True)
     query = dict(pairs)
+    if any("\0" in value for _, value in pairs):
+        raise Invalid("This link for signing in is not valid: there is no text in it that can be read.")
     client = await oauth.get_client(hub, query.get("client_id", ""))
     wanted: list[str] | None = []
     if client is not None and visitor is not None:
@@ -173,6 +169,8 @@ def _check_extras(client: OAuthClient, query: dict[str, str], checked: Any) -> N
         raise errors.UnsupportedCodeChallengeMethodError(
             "code_challenge_method must be S256", request=checked
         )
+    if len(query.get("nonce", "")) > _LONGEST_NONCE:
+        raise errors.InvalidRequestError(f"nonce has at most {_LONGEST_NONCE} letters", request=checked)
     if query.get("response_mode", "query") != "query":
         raise errors.InvalidRequestError("response_mode must be query", request=checked)
     if "request" in query:

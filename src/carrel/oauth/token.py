@@ -143,6 +143,8 @@ async def _read(request: Request) -> Sent:
     twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
     scheme, _, value = header(request, "authorization").strip().partition(" ")
     basic = scheme.lower() == "basic"
+    if any("\0" in value for value in form.values()):
+        return Sent({}, basic, "There is a character in it that no text has.")
     if twice:
         return Sent(form, basic, f"Duplicate {twice[0][:40]} parameter.")
     if not basic:
@@ -159,7 +161,8 @@ def _decode_basic(value: str) -> tuple[str, str]:
         name, _, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
-    return unquote_plus(name), unquote_plus(secret)
+    name, secret = unquote_plus(name), unquote_plus(secret)
+    return ("", "") if "\0" in name else (name, secret)
 
 
 def _error(status: int, error: str, description: str, *, basic: bool = False) -> Response:

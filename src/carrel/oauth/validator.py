@@ -79,7 +79,8 @@ class LoadedValidator(RequestValidator):
         return response_type == "code"
 
     def get_default_scopes(self, client_id: str, request: Request, *args: Any, **kwargs: Any) -> list[str]:
-        return []
+        # Who asks for nothing in particular gets all that the client may have, as with JupyterHub.
+        return list(self._client.allowed_scopes) if self._client is not None else []
 
     def validate_scopes(
         self, client_id: str, scopes: list[str], client: Any, request: Request, *args: Any, **kwargs: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from carrel.domain.oauth import ClientKind, Grant, OAuthClient, OAuthCode
@@ -42,6 +42,10 @@ class OAuth(Protocol):
     async def purge_codes(self, now: Timestamp) -> int: ...
     async def add_grant(self, grant: Grant) -> None: ...
     async def get_grant(self, grant_id: str) -> Grant | None: ...
+    async def grants_of_client(self, user_id: int, client_id: str) -> Sequence[Grant]: ...
+    async def tokens_of_grants(self, user_id: int) -> Collection[int]:
+        """Return the ids of the access tokens that were given last by each of a user's grants."""
+
     async def renew_grant(self, grant: Grant, hashed: str) -> bool:
         """Write what changes of a grant with a use, if `hashed` still is its token; tell whether it was."""
 

@@ -247,9 +247,9 @@ ROWS: tuple[Difference, ...] = (
         "shares, what the owner has not got",
     ),
     Difference(
-        "A scope that is taken back may be named without its filter",
+        "A scope that is taken back may be named without its filter, and with a foreign one is refused",
         "JupyterHub takes nothing then, and does not say so.",
-        "json.scopes",
+        "status | json*",
         "PATCH /shares/sharer/",
         "shares, a scope without its filter, taken",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import bindparam, delete, false, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -86,6 +86,10 @@ _GRANT = (
 )
 _ADD_GRANT = insert(oauth_grants).values({c: bindparam(c.name) for c in _GRANT})
 _GET_GRANT = select(*_GRANT).where(oauth_grants.c.id == bindparam("id"))
+_GRANTS_OF_CLIENT = select(*_GRANT).where(
+    oauth_grants.c.user_id == bindparam("user_id"), oauth_grants.c.client_id == bindparam("client_id")
+)
+_TOKENS_OF_GRANTS = select(oauth_grants.c.token_id).where(oauth_grants.c.user_id == bindparam("user_id"))
 _RENEW_GRANT = (
     update(oauth_grants)
     .values(hashed=bindparam("new"), expires=bindparam("until"), token_id=bindparam("token"))
@@ -188,10 +192,14 @@ class SqlOAuth:
 
     async def get_grant(self, grant_id: str) -> Grant | None:
         rows = await self._link.rows(_GET_GRANT, {"id": grant_id})
-        if not rows:
-            return None
-        key, hashed, client_id, user_id, session_id, scopes, *rest = rows[0]
-        return Grant(key, hashed, client_id, user_id, session_id, to_scopes(scopes), *rest)
+        return _grant(rows[0]) if rows else None
+
+    async def grants_of_client(self, user_id: int, client_id: str) -> Sequence[Grant]:
+        values: dict[str, Value] = {"user_id": user_id, "client_id": client_id}
+        return [_grant(row) for row in await self._link.rows(_GRANTS_OF_CLIENT, values)]
+
+    async def tokens_of_grants(self, user_id: int) -> Collection[int]:
+        return {row[0] for row in await self._link.rows(_TOKENS_OF_GRANTS, {"user_id": user_id})}
 
     async def renew_grant(self, grant: Grant, hashed: str) -> bool:
         values: dict[str, Value] = {
@@ -238,3 +246,8 @@ def _client(row: Row) -> OAuthClient:
 def _code(row: Row) -> OAuthCode:
     hashed, client_id, user_id, session_id, redirect_uri, scopes, *rest = row
     return OAuthCode(hashed, client_id, user_id, session_id, redirect_uri, to_scopes(scopes), *rest)
+
+
+def _grant(row: Row) -> Grant:
+    key, hashed, client_id, user_id, session_id, scopes, *rest = row
+    return Grant(key, hashed, client_id, user_id, session_id, to_scopes(scopes), *rest)

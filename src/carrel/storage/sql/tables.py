@@ -355,7 +355,7 @@ oauth_grants = Table(
     Column("scopes", Text, nullable=False),
     Column("auth_time", Double, nullable=False),
     Column("expires", Double, nullable=False, index=True),
-    Column("token_id", Integer, nullable=False),
+    Column("token_id", Integer, nullable=False, index=True),
     Index("ix_oauth_grants_user_id", "user_id"),
 )
 

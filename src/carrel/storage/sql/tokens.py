@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import BindParameter, bindparam, delete, insert, or_, select, update
+from sqlalchemy import BindParameter, bindparam, delete, exists, insert, or_, select, update
 
 from carrel.domain.tokens import Token
 from carrel.lib.clock import Timestamp
 from carrel.storage.sql.columns import to_json, to_scopes
 from carrel.storage.sql.engine import Link, Row, Value
-from carrel.storage.sql.tables import oauth_clients, tokens, users
+from carrel.storage.sql.tables import oauth_clients, oauth_grants, tokens, users
 
 _ADD = (
     insert(tokens)
@@ -50,7 +50,11 @@ _DELETE_OF_SERVER = delete(tokens).where(
     )
 )
 _DELETE_OF_SESSION = delete(tokens).where(tokens.c.session_id == bindparam("session_id"))
-_PURGE = delete(tokens).where(tokens.c.expires <= bindparam("now"))
+# By the token of a grant its owner finds the grant, and can end it.
+_PURGE = delete(tokens).where(
+    tokens.c.expires <= bindparam("now"),
+    ~exists(select(oauth_grants.c.id).where(oauth_grants.c.token_id == tokens.c.id)),
+)
 _AT: BindParameter[float] = bindparam("at")
 _TOUCH = (
     update(tokens)

@@ -89,10 +89,23 @@ class OAuthConformance:
             await tx.oauth.add_grant(grant)
         async with store.write() as tx:
             assert await tx.oauth.get_grant("g1") == grant
+            assert await tx.oauth.grants_of_client(user.id, grant.client_id) == [grant]
+            assert await tx.oauth.grants_of_client(user.id, "another") == []
             assert not await tx.oauth.renew_grant(later, "wrong")
             assert await tx.oauth.renew_grant(later, "first")
             assert not await tx.oauth.renew_grant(later, "first")
             assert await tx.oauth.get_grant("g1") == later
+
+    async def test_the_token_of_a_grant_stays(self, store: Store) -> None:
+        user = await add_user(store)
+        async with store.write() as tx:
+            await tx.oauth.put_client(client_of(await tx.servers.create(user.id, "", now=NOW)))
+            first = await tx.tokens.add(token_of(user, "first", expires=NOW))
+            await tx.tokens.add(token_of(user, "other", expires=NOW))
+            await tx.oauth.add_grant(grant_of(user, "g1", token_id=first.id))
+            assert await tx.tokens.purge(NOW) == 1
+            await tx.oauth.delete_grant("g1")
+            assert await tx.tokens.purge(NOW) == 1
 
     async def test_grants_end_in_many_ways(self, store: Store) -> None:
         user, other = await add_user(store), await add_user(store, "bea")
@@ -108,6 +121,8 @@ class OAuthConformance:
                 await tx.oauth.add_grant(grant_of(user, key, **changes))
             await tx.oauth.add_grant(grant_of(other, "another"))
         async with store.write() as tx:
+            assert await tx.oauth.tokens_of_grants(user.id) == {7}
+            assert await tx.oauth.tokens_of_grants(user.id + 99) == set()
             assert await tx.oauth.purge_grants(NOW) == 1
             assert await tx.oauth.delete_grants_of_session("s1") == 1
             assert await tx.oauth.delete_grant("alone")

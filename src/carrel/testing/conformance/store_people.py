@@ -110,6 +110,15 @@ class UsersConformance:
             page = await tx.users.page(UserFilter(), PageRequest())
         assert [user.last_activity for user in page.items] == [NOW, NOW + 1]
 
+    async def test_users_are_counted(self, store: Store) -> None:
+        for name in NAMES:
+            await add_user(store, name)
+        async with store.write() as tx:
+            await tx.users.touch({1: NOW, 3: NOW - 1})
+        async with store.read() as tx:
+            counted = [await tx.users.count(*since) for since in ((), (NOW - 1,), (NOW,), (NOW + 1,))]
+        assert counted == [len(NAMES), 2, 1, 0]
+
     async def test_pages_search_and_sort(self, store: Store) -> None:
         for name in NAMES:
             await add_user(store, name)

@@ -202,6 +202,7 @@ class ServersConformance:
             assert routed == [ids[name] for name in ("runs", "ends", "stops")]
             assert await tx.servers.with_url(routed[0], 1) == routed[1:2]
             assert await tx.servers.count_active() == (5, 2)
+            assert await tx.servers.count_ready() == 1
 
     async def test_leases_are_renewed_while_they_hold(self, store: Store) -> None:
         user = await add_user(store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.compat.beside.asking import Case
 from tests.compat.beside.cases import (
+    bodies,
     groups,
     hub,
     identity,
@@ -20,7 +21,7 @@ from tests.compat.beside.cases import (
 )
 
 _NOUNS = (
-    *(identity, hub, users, lists, tokens, servers, named_servers),
+    *(identity, hub, users, bodies, lists, tokens, servers, named_servers),
     *(services, shares, groups, pages, oauth, methods),
 )
 #: Every case.

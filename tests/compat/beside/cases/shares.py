@@ -196,6 +196,7 @@ CASES: tuple[Case, ...] = (
         "a scope without its filter, taken",
         post(_SHARES, {"user": "ada", "scopes": ["access:servers", "read:servers"]}),
         patch(_SHARES, {"user": "ada", "scopes": ["read:servers"]}),
+        patch(_SHARES, {"user": "ada", "scopes": ["access:servers!user=sharer"]}),
     ),
     _sharing(
         "codes",

@@ -45,7 +45,7 @@ def upgrade() -> None:
         _cascade("oauth_grants", "user_id", "users.id"),
         sa.PrimaryKeyConstraint("id", name="pk_oauth_grants"),
     )
-    for column in ("client_id", "session_id", "expires", "user_id"):
+    for column in ("client_id", "session_id", "expires", "token_id", "user_id"):
         op.create_index(f"ix_oauth_grants_{column}", "oauth_grants", [column])
     op.create_table(
         "signing_keys",
