@@ -72,7 +72,7 @@ def render(found: Found) -> str:
         "# The speed of the API",
         f"By `make bench-api` on {datetime.datetime.now().astimezone().date()}; bench/README.md says how.",
         f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}. "
-        f"Medians of {found.rounds} rounds, which took the hubs in turn.",
+        f"{found.rounds} round{'s' * (found.rounds != 1)} of each, the hubs in turn; medians.",
     ]
     if found.quick:
         lines += ["", "One short round: it shows that the benchmark works, its figures are no use."]

@@ -52,7 +52,7 @@ MISTYPED: dict[str, bytes] = {
 #: What these take is an object of the users' own.
 FREE = {"start_server", "stop_server", "set_properties"}
 #: These overlook fields that they do not know, as JupyterHub does, whatever their values are.
-LENIENT = {"make_token", "shutdown", "move_proxy"}
+LENIENT = {"make_token", "move_proxy", "shutdown", "stop_server"}
 _OVERLOOKED = {"a number beyond floats", "half of a pair"}
 
 

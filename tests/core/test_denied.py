@@ -48,6 +48,8 @@ GUARDED: dict[str, tuple[Any, ...]] = {
     "applications.list_holdings": ("ada",),
     "groups.list_groups": (PAGE,),
     "groups.get_group": ("class",),
+    "groups.outline_groups": (PAGE,),
+    "groups.outline_group": ("class", PAGE),
     "groups.create_groups": (["fresh"],),
     "groups.delete_group": ("class",),
     "groups.add_members": ("class", ["bea"]),
@@ -128,7 +130,7 @@ async def test_who_holds_nothing_of_it_is_refused(hub: TrialHub, name: str, cond
     if name == "services.list_services":
         assert answer == []
         return
-    assert name in ("users.list_users", "groups.list_groups")
+    assert name in ("users.list_users", "groups.list_groups", "groups.outline_groups")
     assert not {"ada", "class"} & {
         item.user.name if name.startswith("users") else item.group.name for item in answer.items
     }

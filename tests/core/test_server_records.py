@@ -11,6 +11,7 @@ import pytest
 from carrel.core.access import caller_of_token
 from carrel.core.server_records import ServerChanges, change_server, create_server
 from carrel.core.servers import ask_to_start, ask_to_stop, get_server, wait_until_settled
+from carrel.core.shares import ShareRequest, share_server
 from carrel.core.users import delete_user, get_self
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from carrel.domain.names import client_id
@@ -298,3 +299,22 @@ async def test_old_names_stay_usable(policy: str) -> None:
                 await _start(hub, "Old Name (2)")
         await _stop(hub, "Old Name (2)")
         assert (await _change(hub, "Old Name (2)", name="new")).name == "new"
+
+
+async def test_shares_follow_the_server_and_leave_its_name(hub: TrialHub) -> None:
+    bea = await hub.make_user("bea")
+    secret = await hub.token_of(bea.user)
+    await _make(hub)
+    await share_server(hub.ctx, await hub.find("root"), "ada", "lab", ShareRequest(user="bea"))
+
+    async def opens(name: str) -> bool:
+        caller = await caller_of_token(hub.ctx, secret)
+        assert caller is not None
+        return caller.may("access:servers", server=f"ada/{name}")
+
+    assert (await opens("lab"), await opens("gpu")) == (True, False)
+    await _change(hub, "lab", name="gpu")
+    assert (await opens("lab"), await opens("gpu")) == (False, True)
+    # Another server under the old name is nobody else's.
+    await _make(hub)
+    assert not await opens("lab")

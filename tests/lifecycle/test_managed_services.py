@@ -192,6 +192,19 @@ def test_a_hub_after_kill_9_goes_on_with_it(rig: Rig) -> None:
     assert rig.runs() == []
 
 
+def test_a_hub_after_kill_9_ends_what_the_configuration_names_no_more(rig: Rig) -> None:
+    rig.configure({"name": "stub"}, {"name": "other"})
+    rig.hub.start()
+    rig.run("other")
+    stub = rig.run()
+    rig.hub.kill9()
+    rig.configure({"name": "other"})
+    rig.hub.start()
+    until(lambda: rig.runs() == [], "the service that is no more to end")
+    assert f"Service stub is gone and its process {stub['pid']} still runs: ending it" in rig.hub.log
+    assert rig.hub.api("GET", "user", token=stub["env"]["JUPYTERHUB_API_TOKEN"]).status == 403
+
+
 @pytest.mark.parametrize("change", [{"environment": {"NEW": "1"}}, {"command": "another"}, None])
 def test_a_hub_after_kill_9_does_not_go_on_with_what_is_to_be_otherwise(
     rig: Rig, change: dict[str, Any] | None

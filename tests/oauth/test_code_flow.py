@@ -3,62 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import re
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-import httpx
 import pytest
 
 from carrel.core.access import caller_of_token
-from carrel.testing.hub import TrialHub, open_test_hub
+from carrel.testing.hub import TrialHub
 from tests.api.rig import API
-from tests.oauth.conftest import Browse, open_browsers
-
-AUTHORIZE, TOKEN = f"{API}/oauth2/authorize", f"{API}/oauth2/token"
-CLIENT, CALLBACK = "jupyterhub-user-ada", "/user/ada/oauth_callback"
-VERIFIER = "v" * 64
-CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
-
-
-def _wish(**changes: str | None) -> str:
-    fields = {"client_id": CLIENT, "redirect_uri": CALLBACK, "response_type": "code", "state": "s+/=é&"}
-    merged = fields | changes
-    return f"{AUTHORIZE}?{urlencode({key: value for key, value in merged.items() if value is not None})}"
-
-
-async def _code(browser: httpx.AsyncClient, **changes: str | None) -> str:
-    reply = await browser.get(_wish(**changes))
-    assert reply.status_code == 302, reply.text
-    return parse_qs(urlsplit(reply.headers["location"]).query)["code"][0]
-
-
-async def _exchange(
-    hub: TrialHub, client: httpx.AsyncClient, good: str, /, **changes: str | None
-) -> httpx.Response:
-    fields: dict[str, str | None] = {
-        "client_id": CLIENT,
-        "client_secret": hub.world.servers[1, 1].env["JUPYTERHUB_API_TOKEN"],
-        "grant_type": "authorization_code",
-        "code": good,
-        "redirect_uri": CALLBACK,
-    }
-    form = {key: value for key, value in (fields | changes).items() if value is not None}
-    return await client.post(TOKEN, data=form)
+from tests.oauth.conftest import Browse
+from tests.oauth.servers import CALLBACK, CHALLENGE, CLIENT, PKCE, TOKEN, VERIFIER, exchange, get_code, wish
 
 
 async def test_the_whole_way_with_proof(hub: TrialHub, browse: Browse) -> None:
     ada, server = await browse("ada"), await browse("")
-    reply = await ada.get(_wish(**PKCE))
+    reply = await ada.get(wish(**PKCE))
     assert reply.status_code == 302
     target = urlsplit(reply.headers["location"])
     assert (target.scheme, target.netloc, target.path) == ("", "", CALLBACK)
     answer = parse_qs(target.query)
     assert answer["state"] == ["s+/=é&"]
-    reply = await _exchange(hub, server, answer["code"][0], code_verifier=VERIFIER)
+    reply = await exchange(hub, server, answer["code"][0], code_verifier=VERIFIER)
     assert reply.status_code == 200, reply.text
     token = reply.json()
     assert (token["token_type"], token["expires_in"]) == ("Bearer", 14 * 86400)
@@ -82,13 +48,13 @@ async def test_the_whole_way_with_proof(hub: TrialHub, browse: Browse) -> None:
 
 
 async def test_old_clients_bring_no_proof(hub: TrialHub, browse: Browse) -> None:
-    code = await _code(await browse("ada"), scope="identify")
-    assert (await _exchange(hub, await browse(""), code)).status_code == 200
+    code = await get_code(await browse("ada"), scope="identify")
+    assert (await exchange(hub, await browse(""), code)).status_code == 200
 
 
 async def test_the_redirect_uri_may_be_left_out_of_the_wish(hub: TrialHub, browse: Browse) -> None:
-    code = await _code(await browse("ada"), redirect_uri=None)
-    assert (await _exchange(hub, await browse(""), code)).status_code == 200
+    code = await get_code(await browse("ada"), redirect_uri=None)
+    assert (await exchange(hub, await browse(""), code)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -113,8 +79,8 @@ async def test_the_redirect_uri_may_be_left_out_of_the_wish(hub: TrialHub, brows
 async def test_a_bad_exchange(
     hub: TrialHub, browse: Browse, asked: Any, sent: Any, status: int, error: str
 ) -> None:
-    code = await _code(await browse("ada"), **asked)
-    reply = await _exchange(hub, await browse(""), code, **sent)
+    code = await get_code(await browse("ada"), **asked)
+    reply = await exchange(hub, await browse(""), code, **sent)
     assert (reply.status_code, reply.json().get("error")) == (status, error)
     assert reply.headers["content-type"].startswith("application/json")
     assert "access_token" not in reply.json()
@@ -124,25 +90,25 @@ async def test_a_bad_exchange(
 
 
 async def test_a_code_is_good_once_and_used_twice_ends_what_it_gave(hub: TrialHub, browse: Browse) -> None:
-    code, server = await _code(await browse("ada")), await browse("")
-    token = (await _exchange(hub, server, code)).json()["access_token"]
+    code, server = await get_code(await browse("ada")), await browse("")
+    token = (await exchange(hub, server, code)).json()["access_token"]
     assert await caller_of_token(hub.ctx, token) is not None
-    again = await _exchange(hub, server, code)
+    again = await exchange(hub, server, code)
     assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
     assert await caller_of_token(hub.ctx, token) is None
 
 
 async def test_somebody_without_the_secret_ends_nothing(hub: TrialHub, browse: Browse) -> None:
-    code, server = await _code(await browse("ada")), await browse("")
-    token = (await _exchange(hub, server, code)).json()["access_token"]
-    assert (await _exchange(hub, server, code, client_secret="guess")).status_code == 401
+    code, server = await get_code(await browse("ada")), await browse("")
+    token = (await exchange(hub, server, code)).json()["access_token"]
+    assert (await exchange(hub, server, code, client_secret="guess")).status_code == 401
     assert await caller_of_token(hub.ctx, token) is not None
 
 
 async def test_one_code_used_by_many_at_once(hub: TrialHub, browse: Browse) -> None:
     """At most one gets a token, and whoever came second has ended it."""
-    code, server = await _code(await browse("ada")), await browse("")
-    replies = await asyncio.gather(*(_exchange(hub, server, code) for _ in range(8)))
+    code, server = await get_code(await browse("ada")), await browse("")
+    replies = await asyncio.gather(*(exchange(hub, server, code) for _ in range(8)))
     tokens = [reply.json()["access_token"] for reply in replies if reply.status_code == 200]
     assert len(tokens) == 1
     assert {reply.status_code for reply in replies} == {200, 400}
@@ -151,18 +117,18 @@ async def test_one_code_used_by_many_at_once(hub: TrialHub, browse: Browse) -> N
 
 async def test_a_proof_without_a_challenge_is_refused(hub: TrialHub, browse: Browse) -> None:
     """Somebody has taken the challenge out of the request on its way."""
-    code = await _code(await browse("ada"))
-    reply = await _exchange(hub, await browse(""), code, code_verifier=VERIFIER)
+    code = await get_code(await browse("ada"))
+    reply = await exchange(hub, await browse(""), code, code_verifier=VERIFIER)
     assert (reply.status_code, reply.json()["error"]) == (400, "invalid_grant")
 
 
 async def test_a_code_is_nothing_after_the_log_out(hub: TrialHub, browse: Browse) -> None:
     ada = await browse("ada")
-    code, given = await _code(ada), await _code(ada)
-    token = (await _exchange(hub, await browse(""), given)).json()["access_token"]
+    code, given = await get_code(ada), await get_code(ada)
+    token = (await exchange(hub, await browse(""), given)).json()["access_token"]
     page = await ada.get("/hub/logout")
     assert page.status_code == 200
-    assert (await _exchange(hub, await browse(""), code)).json()["error"] == "invalid_grant"
+    assert (await exchange(hub, await browse(""), code)).json()["error"] == "invalid_grant"
     assert await caller_of_token(hub.ctx, token) is None
 
 
@@ -170,7 +136,7 @@ async def test_who_the_client_is_may_stand_in_a_header(hub: TrialHub, browse: Br
     server, secret = await browse(""), hub.world.servers[1, 1].env["JUPYTERHUB_API_TOKEN"]
     form = {"grant_type": "authorization_code", "redirect_uri": CALLBACK}
     for auth, status in (((CLIENT, secret), 200), ((CLIENT, "wrong"), 401), (("ghost", secret), 401)):
-        code = await _code(await browse("ada"))
+        code = await get_code(await browse("ada"))
         reply = await server.post(TOKEN, data=form | {"code": code}, auth=auth)
         assert reply.status_code == status
         assert ("Basic" in reply.headers.get("www-authenticate", "")) is (status == 401)
@@ -186,22 +152,22 @@ async def test_what_is_no_text(hub: TrialHub, browse: Browse) -> None:
     """Databases take no zero byte; nobody's log-in ends with an error of theirs."""
     ada, server = await browse("ada"), await browse("")
     for name in ("client_id", "scope", "nonce", "redirect_uri", "state"):
-        reply = await ada.get(_wish(**{name: "a\0b"}))
+        reply = await ada.get(wish(**{name: "a\0b"}))
         assert (reply.status_code, "location" in reply.headers) == (400, False)
     for name in ("client_id", "client_secret", "code"):
-        reply = await _exchange(hub, server, "code", **{name: "a\0b"})
+        reply = await exchange(hub, server, "code", **{name: "a\0b"})
         assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
     reply = await server.post(TOKEN, data={"grant_type": "x", "code": "y"}, auth=("a\0b", "c"))
     assert reply.status_code in {400, 401}
-    reply = await ada.get(_wish(scope=" ".join(f"read:users!user=u{number}" for number in range(500))))
+    reply = await ada.get(wish(scope=" ".join(f"read:users!user=u{number}" for number in range(500))))
     assert "error=invalid_scope" in reply.headers["location"]
-    reply = await ada.get(_wish(nonce="n" * 1001))
+    reply = await ada.get(wish(nonce="n" * 1001))
     assert "error=invalid_request" in reply.headers["location"]
 
 
 async def test_the_query_of_an_exchange_counts_for_nothing(hub: TrialHub, browse: Browse) -> None:
     """What stands in an address stands in logs."""
-    code = await _code(await browse("ada"))
+    code = await get_code(await browse("ada"))
     form = {
         "client_id": CLIENT,
         "client_secret": hub.world.servers[1, 1].env["JUPYTERHUB_API_TOKEN"],
@@ -218,31 +184,29 @@ async def test_the_query_of_an_exchange_counts_for_nothing(hub: TrialHub, browse
 
 
 async def test_a_code_is_spent_by_a_wrong_proof(hub: TrialHub, browse: Browse) -> None:
-    code, server = await _code(await browse("ada"), **PKCE), await browse("")
-    assert (await _exchange(hub, server, code, code_verifier="w" * 64)).status_code == 400
-    assert (await _exchange(hub, server, code, code_verifier=VERIFIER)).status_code == 400
+    code, server = await get_code(await browse("ada"), **PKCE), await browse("")
+    assert (await exchange(hub, server, code, code_verifier="w" * 64)).status_code == 400
+    assert (await exchange(hub, server, code, code_verifier=VERIFIER)).status_code == 400
 
 
 async def test_a_code_is_not_spent_by_somebody_without_the_secret(hub: TrialHub, browse: Browse) -> None:
-    code, server = await _code(await browse("ada")), await browse("")
-    assert (await _exchange(hub, server, code, client_secret="guess")).status_code == 401
-    assert (await _exchange(hub, server, code)).status_code == 200
+    code, server = await get_code(await browse("ada")), await browse("")
+    assert (await exchange(hub, server, code, client_secret="guess")).status_code == 401
+    assert (await exchange(hub, server, code)).status_code == 200
 
 
 async def test_a_code_of_one_server_is_nothing_to_another(hub: TrialHub, browse: Browse) -> None:
     await hub.start("bea")
-    code = await _code(await browse("ada"))
+    code = await get_code(await browse("ada"))
     secret = hub.world.servers[2, 1].env["JUPYTERHUB_API_TOKEN"]
-    reply = await _exchange(
-        hub, await browse(""), code, client_id="jupyterhub-user-bea", client_secret=secret
-    )
+    reply = await exchange(hub, await browse(""), code, client_id="jupyterhub-user-bea", client_secret=secret)
     assert (reply.status_code, reply.json()["error"]) == (400, "invalid_grant")
 
 
 async def test_an_old_code(hub: TrialHub, browse: Browse) -> None:
-    code = await _code(await browse("ada"))
+    code = await get_code(await browse("ada"))
     await hub.clock.advance(300)
-    assert (await _exchange(hub, await browse(""), code)).json()["error"] == "invalid_grant"
+    assert (await exchange(hub, await browse(""), code)).json()["error"] == "invalid_grant"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +231,7 @@ async def test_an_old_code(hub: TrialHub, browse: Browse) -> None:
     ],
 )
 async def test_a_bad_wish_is_not_answered_by_a_redirect(browse: Browse, changes: Any) -> None:
-    reply = await (await browse("ada")).get(_wish(**changes))
+    reply = await (await browse("ada")).get(wish(**changes))
     assert reply.status_code == 400, reply.headers
     assert "location" not in reply.headers
     assert "Traceback" not in reply.text
@@ -277,8 +241,8 @@ async def test_a_bad_wish_is_not_answered_by_a_redirect(browse: Browse, changes:
 async def test_a_parameter_that_comes_twice(browse: Browse, name: str) -> None:
     """Which one counts must not depend on who reads it."""
     ada = await browse("ada")
-    for wish in (_wish(scope=""), _wish(**{"scope": "", name: "evil"})):
-        twice = f"{wish}&{name}={quote('/user/ada/oauth_callback')}"
+    for asked in (wish(scope=""), wish(**{"scope": "", name: "evil"})):
+        twice = f"{asked}&{name}={quote('/user/ada/oauth_callback')}"
         reply = await ada.get(twice)
         assert (reply.status_code, "location" in reply.headers) == (400, False)
 
@@ -303,7 +267,7 @@ async def test_a_parameter_that_comes_twice(browse: Browse, name: str) -> None:
     ],
 )
 async def test_what_else_is_wrong_is_told_to_the_client(browse: Browse, changes: Any, error: str) -> None:
-    reply = await (await browse("ada")).get(_wish(**changes))
+    reply = await (await browse("ada")).get(wish(**changes))
     assert reply.status_code == 302, reply.text
     target = urlsplit(reply.headers["location"])
     assert (target.netloc, target.path) == ("", CALLBACK)
@@ -313,36 +277,36 @@ async def test_what_else_is_wrong_is_told_to_the_client(browse: Browse, changes:
 
 
 async def test_somebody_who_may_not_visit(browse: Browse) -> None:
-    reply = await (await browse("bea")).get(_wish())
+    reply = await (await browse("bea")).get(wish())
     assert reply.status_code == 403
     assert "location" not in reply.headers
 
 
 async def test_nobody_is_sent_to_sign_in_and_comes_back(browse: Browse) -> None:
-    reply = await (await browse("")).get(_wish())
+    reply = await (await browse("")).get(wish())
     assert reply.status_code == 302
     target = urlsplit(reply.headers["location"])
     assert target.path == "/hub/login"
-    assert parse_qs(target.query)["next"] == [_wish()]
-    reply = await (await browse("")).post(_wish())
+    assert parse_qs(target.query)["next"] == [wish()]
+    reply = await (await browse("")).post(wish())
     assert (reply.status_code, urlsplit(reply.headers["location"]).path) == (302, "/hub/login")
 
 
 async def test_a_visitor_of_somebody_elses_server_is_asked_first(hub: TrialHub, browse: Browse) -> None:
     root = await browse("root")
-    page = await root.get(_wish())
+    page = await root.get(wish())
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
     found = re.search(r'name="_xsrf"[^>]*value="([^"]+)"', page.text)
     assert found is not None
     for wrong in ({}, {"_xsrf": "made-up"}):
-        refused = await root.post(_wish(), data=wrong)
+        refused = await root.post(wish(), data=wrong)
         assert refused.status_code == 403
         assert "location" not in refused.headers
-    agreed = await root.post(_wish(), data={"_xsrf": found[1]})
+    agreed = await root.post(wish(), data={"_xsrf": found[1]})
     assert agreed.status_code == 302
     code = parse_qs(urlsplit(agreed.headers["location"]).query)["code"][0]
-    token = (await _exchange(hub, await browse(""), code)).json()["access_token"]
+    token = (await exchange(hub, await browse(""), code)).json()["access_token"]
     caller = await caller_of_token(hub.ctx, token)
     assert caller is not None
     assert (caller.user.name, caller.may("access:servers", server="ada/")) == ("root", True)
@@ -351,21 +315,21 @@ async def test_a_visitor_of_somebody_elses_server_is_asked_first(hub: TrialHub, 
 
 async def test_another_site_cannot_agree_for_a_visitor(browse: Browse) -> None:
     root = await browse("root")
-    page = await root.get(_wish())
+    page = await root.get(wish())
     found = re.search(r'name="_xsrf"[^>]*value="([^"]+)"', page.text)
     assert found is not None
     headers = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
-    reply = await root.post(_wish(), data={"_xsrf": found[1]}, headers=headers)
+    reply = await root.post(wish(), data={"_xsrf": found[1]}, headers=headers)
     assert reply.status_code == 403
 
 
 async def test_a_client_ends_with_its_server(hub: TrialHub, browse: Browse) -> None:
     ada, server = await browse("ada"), await browse("")
-    code = await _code(ada)
+    code = await get_code(ada)
     secret = hub.world.servers[1, 1].env["JUPYTERHUB_API_TOKEN"]
     await hub.stop("ada")
-    assert (await ada.get(_wish())).status_code == 400
-    assert (await _exchange(hub, server, code, client_secret=secret)).status_code == 401
+    assert (await ada.get(wish())).status_code == 400
+    assert (await exchange(hub, server, code, client_secret=secret)).status_code == 401
 
 
 async def test_odd_names_come_round(hub: TrialHub, browse: Browse) -> None:
@@ -376,55 +340,9 @@ async def test_odd_names_come_round(hub: TrialHub, browse: Browse) -> None:
         f"jupyterhub-user-{quote(name, safe='')}",
         f"/user/{quote(name, safe='@')}/oauth_callback",
     )
-    code = await _code(await browse(name), client_id=client, redirect_uri=callback)
+    code = await get_code(await browse(name), client_id=client, redirect_uri=callback)
     secret = hub.world.servers[server.id, 1].env["JUPYTERHUB_API_TOKEN"]
-    reply = await _exchange(
+    reply = await exchange(
         hub, await browse(""), code, client_id=client, redirect_uri=callback, client_secret=secret
     )
     assert reply.status_code == 200
-
-
-async def test_a_hub_that_asks_for_proofs() -> None:
-    async with open_test_hub(oauth_require_pkce=True) as hub:
-        await hub.make_user("ada")
-        await hub.start("ada")
-        async with open_browsers(hub) as browse:
-            ada = await browse("ada")
-            reply = await ada.get(_wish())
-            assert "error=invalid_request" in reply.headers["location"]
-            code = await _code(ada, **PKCE)
-            assert (await _exchange(hub, await browse(""), code)).status_code == 400
-            code = await _code(ada, **PKCE)
-            reply = await _exchange(hub, await browse(""), code, code_verifier=VERIFIER)
-            assert reply.status_code == 200
-            assert "refresh_token" not in reply.json()
-
-
-async def test_how_long_a_token_lasts_can_be_said() -> None:
-    async with open_test_hub(oauth_token_expires_in=60.0) as hub:
-        await hub.make_user("ada")
-        await hub.start("ada")
-        async with open_browsers(hub) as browse:
-            token = (await _exchange(hub, await browse(""), await _code(await browse("ada")))).json()
-            assert token["expires_in"] == 60
-            await hub.clock.advance(59)
-            assert await caller_of_token(hub.ctx, token["access_token"]) is not None
-            await hub.clock.advance(1)
-            assert await caller_of_token(hub.ctx, token["access_token"]) is None
-
-
-async def test_what_visitors_may_grant_a_server() -> None:
-    """It gets that by itself, and nothing beside it however it asks."""
-    plugins = {"Spawner": {"oauth_client_allowed_scopes": ["read:servers!user", "shares!server"]}}
-    async with open_test_hub(plugins=plugins) as hub:
-        await hub.make_user("ada")
-        await hub.start("ada")
-        async with open_browsers(hub) as browse:
-            ada, server = await browse("ada"), await browse("")
-            own = {"access:servers!server=ada/", "read:users:name!user", "read:users:groups!user"}
-            token = (await _exchange(hub, server, await _code(ada))).json()
-            assert own | {"read:servers!user"} <= set(token["scope"].split())
-            token = (await _exchange(hub, server, await _code(ada, scope="identify"))).json()
-            assert set(token["scope"].split()) == own
-            reply = await ada.get(_wish(scope="read:servers"))
-            assert "error=invalid_scope" in reply.headers["location"]

@@ -94,6 +94,24 @@ async def test_many_members_have_pages(hub: Hub, root: Browser) -> None:
     assert (await root.get(f"{page}&offset=100")).text.count('name="remove"') == 30
 
 
+async def test_no_page_of_groups_reads_all_members(hub: Hub, root: Browser) -> None:
+    await hub.group("large", *(f"user{number:03}" for number in range(130)))
+    read: list[tuple[Any, ...]] = []
+
+    def keep(cursor: Any, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        read.append(row)
+        return row
+
+    async with hub.ctx.store.read() as tx:
+        connection = tx._link._connection  # type: ignore[attr-defined]
+    connection.row_factory = keep
+    for path, most in {"/hub/admin/groups": 12, "/hub/admin/groups/group?name=large": 112}.items():
+        read.clear()
+        assert (await root.get(path)).status_code == 200
+        assert 0 < len(read) <= most
+    connection.row_factory = None
+
+
 async def test_properties_are_a_json_object(hub: Hub, root: Browser) -> None:
     await root.send_form(CLASS, save="1", properties='{"term": "autumn", "deep": {"a": [1, null]}}')
     group = await find(hub)

@@ -31,16 +31,50 @@ class GroupWithRoles:
     roles: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class GroupOutline(GroupWithRoles):
+    """A group with no more than a page of its members, and how many there are."""
+
+    size: int = 0
+
+
 async def list_groups(ctx: HubContext, caller: Caller, page: PageRequest) -> Page[GroupWithRoles]:
     """Return the groups that the caller may list; a fixed number of queries."""
-    grant = caller.scopes.grant("list:groups")
-    if grant is None or not (grant.everything or grant.groups):
-        raise Forbidden("Action is not authorized with current scopes; requires any of [list:groups]")
-    names = None if grant.everything else sorted(grant.groups)
+    names = _listable(caller)
     async with ctx.store.read() as tx:
         found = await tx.groups.page(names, page)
         items = await _with_roles(tx, found.items)
     return Page(tuple(items), found.offset, found.limit, found.total)
+
+
+async def outline_groups(ctx: HubContext, caller: Caller, page: PageRequest) -> Page[GroupOutline]:
+    """Return the groups that the caller may list without their members, however many these are."""
+    names = _listable(caller)
+    async with ctx.store.read() as tx:
+        found = await tx.groups.outlines(names, page)
+        records = await _with_roles(tx, [group for group, _ in found.items])
+    sizes = [size for _, size in found.items]
+    items = (GroupOutline(each.group, each.roles, size) for each, size in zip(records, sizes, strict=True))
+    return Page(tuple(items), found.offset, found.limit, found.total)
+
+
+async def outline_group(ctx: HubContext, caller: Caller, name: str, members: PageRequest) -> GroupOutline:
+    """Return a group with a page of its members; raise NotFound as `get_group` does."""
+    caller.require(*READ_ANY, group=name)
+    async with ctx.store.read() as tx:
+        found = await tx.groups.outline(name, members)
+        if found is None:
+            raise NotFound(f"No such group: {name[:80]}")
+        [record] = await _with_roles(tx, [found[0]])
+    return GroupOutline(record.group, record.roles, found[1])
+
+
+def _listable(caller: Caller) -> list[str] | None:
+    """Return the names of the groups that the caller may list, None for all; raise Forbidden for none."""
+    grant = caller.scopes.grant("list:groups")
+    if grant is None or not (grant.everything or grant.groups):
+        raise Forbidden("Action is not authorized with current scopes; requires any of [list:groups]")
+    return None if grant.everything else sorted(grant.groups)
 
 
 async def get_group(ctx: HubContext, caller: Caller, name: str) -> GroupWithRoles:

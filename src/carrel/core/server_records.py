@@ -13,6 +13,7 @@ from carrel.core.context import HubContext
 from carrel.core.drivers import rename_in_driver
 from carrel.core.servers import announce_change, described, make_server
 from carrel.domain.errors import CarrelError, Conflict, Invalid, NotFound
+from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_display_name, full_name, server_label, shortened
 from carrel.domain.servers import Server, never_started
 from carrel.domain.users import User
@@ -66,11 +67,11 @@ async def change_server(
 ) -> Server:
     """Rename a server that does not run, or change what it is called and its options; return it.
 
-    A server's own token and OAuth client ended with its run, its state is empty, its log goes by its id: the
-    row is all that has its name. The driver hears of a new one first (`Spawner.rename`), and may refuse.
-    Scopes go by names: what somebody may do with a server they may not do with it under another name, and to
-    give it one takes the right to start a server of that name. A default server that is renamed leaves room
-    for a new one.
+    A server's own token and OAuth client ended with its run, its state is empty, its log and its shares go by
+    its id: the row is all that has its name. The driver hears of a new one first (`Spawner.rename`), and may
+    refuse. Other scopes go by names: what somebody may do with a server they may not do with it under another
+    name, and to give it one takes the right to start a server of that name. A default server that is renamed
+    leaves room for a new one.
 
     Raises NotFound when there is no such server, Conflict when the new name is taken or somebody else changes
     the server, Invalid for one that runs and for names that cannot be.
@@ -134,6 +135,9 @@ async def _write(ctx: HubContext, server: Server, changes: ServerChanges) -> Ser
         if saved is None:
             raise Conflict("The server is being changed by others; try again.")
         announce_change(tx, saved)
+        if saved.name != server.name:
+            # Those with whom it is shared may open it under its new name, and nothing under the old one.
+            tx.announce(RightsChanged(saved.user_id))
         return ctx.activity.of_server(saved)
 
 

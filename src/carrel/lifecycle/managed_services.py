@@ -19,7 +19,7 @@ from carrel.lib.backoff import Backoff
 from carrel.lib.process_table import Process
 from carrel.lib.processes import wait_until_gone
 from carrel.lifecycle.service_environment import HubFacts
-from carrel.lifecycle.service_processes import CannotStart, ServiceMachine, end, exit_words
+from carrel.lifecycle.service_processes import CannotStart, ServiceMachine, end, exit_words, forgotten
 from carrel.storage.base import StorageError, StorageUnavailable
 
 #: How long a hub is the one that runs a service without saying so again, and how often it does, in seconds.
@@ -42,11 +42,27 @@ class ManagedServices:
         machine = partial(
             ServiceMachine, hub=hub, directory=ctx.settings.directory, logs=logs, environ=dict(os.environ)
         )
+        self._ctx = ctx
         self._runners = [ServiceRunner(ctx, machine(each)) for each in settings if each.command]
+        self._names = frozenset(runner.name for runner in self._runners)
 
     async def run(self) -> None:
-        """Keep them running until cancelled; what runs is ended by `stop`."""
-        await asyncio.gather(*(runner.run() for runner in self._runners))
+        """Keep them running until cancelled; what runs is ended by `stop`.
+
+        What an earlier hub has left of services that are no more is ended first.
+        """
+        await asyncio.gather(self._end_forgotten(), *(runner.run() for runner in self._runners))
+
+    async def _end_forgotten(self) -> None:
+        peers = self._ctx.peers
+        owners = frozenset({peers.owner, *(hub.owner for hub in peers.others)})
+        try:
+            found = await asyncio.to_thread(forgotten, self._ctx.hub.hub_id, self._names, owners)
+            for name, process in found:
+                _log.warning("Service %s is gone and its process %d still runs: ending it", name, process.pid)
+                await end(process, name)
+        except Exception:
+            _log.exception("What is left of services that are no more could not be ended")
 
     async def stop(self) -> None:
         """End them and let another hub take over; never fails."""
@@ -65,7 +81,7 @@ class ServiceRunner:
     def __init__(self, ctx: HubContext, machine: ServiceMachine) -> None:
         self._ctx = ctx
         self._machine = machine
-        self._name = machine.setting.name
+        self.name = machine.setting.name
         self._backoff: Backoff[str] = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, ctx.chance)
         self._woken = asyncio.Event()
         self._service: Service | None = None
@@ -82,10 +98,10 @@ class ServiceRunner:
             try:
                 pause = await self._step()
             except StorageUnavailable as error:
-                _log.warning("Service %s cannot be looked after now, trying again: %s", self._name, error)
+                _log.warning("Service %s cannot be looked after now, trying again: %s", self.name, error)
                 pause = await self._doubt()
             except Exception:
-                _log.exception("Service %s cannot be looked after; trying again", self._name)
+                _log.exception("Service %s cannot be looked after; trying again", self.name)
                 pause = _RENEW
             if pause:
                 await self._rest(pause)
@@ -107,7 +123,7 @@ class ServiceRunner:
                 await tx.services.release(service.id, self._owner)
                 tx.announce(ServiceChanged(service.id))
         except StorageError as error:
-            _log.warning("Other hubs take service %s over in a while only: %s", self._name, error)
+            _log.warning("Other hubs take service %s over in a while only: %s", self.name, error)
 
     @property
     def _owner(self) -> str:
@@ -127,7 +143,7 @@ class ServiceRunner:
             await self._end_leftovers()
             return _RENEW
         if self._process is None:
-            wait = self._backoff.wait(self._name)
+            wait = self._backoff.wait(self.name)
             if wait:
                 return min(wait, _RENEW)
             if not await self._adopt(service):
@@ -144,12 +160,12 @@ class ServiceRunner:
             return self._service
         moment, now = self._ctx.clock.monotonic(), self._ctx.clock.now()
         async with self._ctx.store.write() as tx:
-            service = await tx.services.get(self._name)
+            service = await tx.services.get(self.name)
             held = service is not None and await tx.services.claim(
                 service.id, self._owner, expires=now + _LASTS, now=now, force=alone
             )
         if self._service is not None and not held:
-            _log.warning("Another hub runs service %s now", self._name)
+            _log.warning("Another hub runs service %s now", self.name)
         self._service, self._renewed = (service if held else None), moment
         return self._service
 
@@ -167,11 +183,11 @@ class ServiceRunner:
         if service.node == self._ctx.peers.node:
             process = await asyncio.to_thread(self._machine.adopt, service.pid, service.start_time)
         for stray in await asyncio.to_thread(self._machine.strays, process):
-            _log.warning("Service %s has a process %d of an earlier hub: ending it", self._name, stray.pid)
-            await end(stray, self._name)
+            _log.warning("Service %s has a process %d of an earlier hub: ending it", self.name, stray.pid)
+            await end(stray, self.name)
         if process is None:
             return False
-        _log.info("Service %s is still running as process %d", self._name, process.pid)
+        _log.info("Service %s is still running as process %d", self.name, process.pid)
         self._process, self._started = process, self._ctx.clock.monotonic()
         return True
 
@@ -182,8 +198,8 @@ class ServiceRunner:
         self._leftovers = False
         owners = frozenset({self._owner, *(hub.owner for hub in self._ctx.peers.others)})
         for stray in await asyncio.to_thread(self._machine.strays, None, owners):
-            _log.warning("Service %s has a process %d of an earlier hub: ending it", self._name, stray.pid)
-            await end(stray, self._name)
+            _log.warning("Service %s has a process %d of an earlier hub: ending it", self.name, stray.pid)
+            await end(stray, self.name)
 
     async def _start(self, service: Service) -> None:
         self._token = self._machine.setting.api_token
@@ -193,11 +209,11 @@ class ServiceRunner:
         try:
             self._process = await self._machine.start(service.id, self._token)
         except CannotStart as error:
-            pause = self._backoff.fail(self._name)
-            _log.error("Service %s cannot be started: %s; again in %.0f s", self._name, error, pause)
+            pause = self._backoff.fail(self.name)
+            _log.error("Service %s cannot be started: %s; again in %.0f s", self.name, error, pause)
             return
         self._started = self._ctx.clock.monotonic()
-        _log.info("Service %s runs as process %d", self._name, self._process.pid)
+        _log.info("Service %s runs as process %d", self.name, self._process.pid)
         process, node = self._process, self._ctx.peers.node
         async with self._ctx.store.write() as tx:
             ours = await tx.services.set_process(
@@ -211,16 +227,16 @@ class ServiceRunner:
         self._process = None
         lasted = self._ctx.clock.monotonic() - self._started
         if lasted >= _GOOD_RUN:
-            self._backoff.clear(self._name)
-        pause = self._backoff.fail(self._name)
+            self._backoff.clear(self.name)
+        pause = self._backoff.fail(self.name)
         for line in self._machine.tail(service.id, self._token).splitlines():
-            _log.error("Service %s wrote: %s", self._name, line)
+            _log.error("Service %s wrote: %s", self.name, line)
         text = "Service %s %s after %.0f s; it is started again in %.0f s"
-        _log.error(text, self._name, exit_words(process), lasted, pause)
+        _log.error(text, self.name, exit_words(process), lasted, pause)
         async with self._ctx.store.write() as tx:
             await tx.services.set_process(service.id, self._owner, "", 0, "")
 
     async def _end(self) -> None:
         process, self._process = self._process, None
         if process is not None:
-            await end(process, self._name)
+            await end(process, self.name)

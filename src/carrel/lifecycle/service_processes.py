@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,18 +110,13 @@ class ServiceMachine:
         has the rights of this service counts.
         """
         labels = {HUB_LABEL: self.hub.hub_id, SERVICE_LABEL: self.setting.name}
-        needle = f"{SERVICE_LABEL}={self.setting.name}".encode()
-        found = []
-        for pid in running():
-            raw = raw_environ(pid)
-            env = parse_environ(raw) if needle in raw else {}
-            # What a service starts inherits its labels, and ends with its group.
-            if env.get(PID_LABEL) != str(pid) or (owners is not None and env.get(OWNER_LABEL) in owners):
-                continue
-            process = find(pid)
-            if process is not None and process != keep and is_server(process, self._uid(), labels):
-                found.append(process)
-        return found
+        return [
+            process
+            for process, env in labelled(self.hub.hub_id)
+            if env[SERVICE_LABEL] == self.setting.name and process != keep
+            if (owners is None or env.get(OWNER_LABEL) not in owners)
+            and is_server(process, self._uid(), labels)
+        ]
 
     def _uid(self) -> int:
         try:
@@ -142,6 +137,33 @@ class ServiceMachine:
     def bound(self, service_id: int) -> None:
         """Keep its log from filling the disk; may be called as often as one likes."""
         bound_log(self.log_file(service_id), _LARGEST_LOG)
+
+
+def labelled(hub_id: str) -> Iterator[tuple[Process, Mapping[str, str]]]:
+    """Yield processes that call themselves services of a hub, with their environment; reads all of /proc."""
+    for pid in running():
+        raw = raw_environ(pid)
+        env = parse_environ(raw) if f"{SERVICE_LABEL}=".encode() in raw else {}
+        # What a service starts inherits its labels, and ends with its group.
+        if env.get(HUB_LABEL) == hub_id and env.get(PID_LABEL) == str(pid) and SERVICE_LABEL in env:
+            process = find(pid)
+            # Looked at once more: the number may have become another's meanwhile.
+            if process is not None and is_alive(
+                process, {HUB_LABEL: hub_id, SERVICE_LABEL: env[SERVICE_LABEL]}
+            ):
+                yield process, env
+
+
+def forgotten(hub_id: str, names: frozenset[str], owners: frozenset[str]) -> list[tuple[str, Process]]:
+    """Return what runs of services that are none of `names`, and that none of these hubs has started.
+
+    Whoever forges such labels only gives a process of their own away.
+    """
+    return [
+        (env[SERVICE_LABEL], process)
+        for process, env in labelled(hub_id)
+        if env[SERVICE_LABEL] not in names and env.get(OWNER_LABEL) not in owners
+    ]
 
 
 async def end(process: Process, name: str) -> None:

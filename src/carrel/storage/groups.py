@@ -28,6 +28,12 @@ class Groups(Protocol):
     async def page(self, names: Sequence[str] | None, page: PageRequest) -> Page[Group]:
         """Return groups in the order of their ids, only those of `names` when it is given."""
 
+    async def outlines(self, names: Sequence[str] | None, page: PageRequest) -> Page[tuple[Group, int]]:
+        """Return what `page` does, each with how many members it has in the place of their names."""
+
+    async def outline(self, name: str, members: PageRequest) -> tuple[Group, int] | None:
+        """Return a group with a page of its members, in order, and how many there are in all."""
+
     async def of_user(self, user_id: int) -> tuple[str, ...]: ...
     async def of_users(self, user_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
         """Return the names of the groups of each user who is in any."""

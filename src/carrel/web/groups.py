@@ -17,7 +17,7 @@ from carrel.core import groups
 from carrel.core.access import towards
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.groups import GroupWithRoles
+from carrel.core.groups import GroupOutline
 from carrel.domain.errors import CarrelError, Invalid
 from carrel.domain.paging import Page, PageRequest
 from carrel.http.endpoint import get, post
@@ -77,7 +77,7 @@ async def _list(
     name: str = "",
     problem: CarrelError | None = None,
 ) -> Response:
-    found = await groups.list_groups(hub, caller, PageRequest(offset_of(request), _PER_PAGE))
+    found = await groups.outline_groups(hub, caller, PageRequest(offset_of(request), _PER_PAGE))
     grant = caller.scopes.grant("admin:groups")
     return pages.page(
         request,
@@ -93,14 +93,13 @@ async def _list(
     )
 
 
-def _line(hub: HubContext, caller: Caller, record: GroupWithRoles) -> dict[str, Any]:
+def _line(hub: HubContext, caller: Caller, record: GroupOutline) -> dict[str, Any]:
     name = record.group.name
     may_look = any(caller.may(scope, group=name) for scope in groups.READ_ANY)
-    members = len(record.group.members) if caller.may("read:groups", group=name) else None
     return {
         "name": name,
         "url": group_url(hub, name) if may_look else "",
-        "members": members,
+        "members": record.size if caller.may("read:groups", group=name) else None,
         "roles": record.roles if caller.may("read:roles:groups", group=name) else (),
     }
 
@@ -163,12 +162,11 @@ async def _page(
     form: FormData | None = None,
     problem: CarrelError | None = None,
 ) -> Response:
-    record = await groups.get_group(hub, caller, name)
+    wanted = PageRequest(offset_of(request), _MEMBERS_PER_PAGE)
+    record = await groups.outline_group(hub, caller, name, wanted)
     sees = caller.may("read:groups", group=name)
-    members = record.group.members if sees else ()
-    start = offset_of(request)
-    shown = members[start : start + _MEMBERS_PER_PAGE]
-    members_page = Page(shown, start, _MEMBERS_PER_PAGE, len(members))
+    shown = record.group.members if sees else ()
+    members_page = Page(shown, wanted.offset, wanted.limit, record.size)
     looking = await towards(hub, caller, shown)
     kept = FormData() if form is None else form
     stored = msgspec.json.format(msgspec.json.encode(record.group.properties)).decode() if sees else ""
@@ -232,7 +230,7 @@ async def _removal(
     problem: CarrelError | None,
 ) -> Response:
     caller.require("delete:groups", group=name)
-    await groups.get_group(hub, caller, name)
+    await groups.outline_group(hub, caller, name, PageRequest(limit=0))
     return pages.page(
         request,
         "admin_delete.html",

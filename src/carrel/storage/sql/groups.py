@@ -39,6 +39,19 @@ _MEMBERS = (
     .where(OneOf(group_members.c.group_id, "ids"))
     .order_by(users.c.name)
 )
+_SIZES = (
+    select(group_members.c.group_id, func.count())
+    .where(OneOf(group_members.c.group_id, "ids"))
+    .group_by(group_members.c.group_id)
+)
+_MEMBER_PAGE = (
+    select(users.c.name)
+    .join(group_members, users.c.id == group_members.c.user_id)
+    .where(group_members.c.group_id == bindparam("id"))
+    .order_by(users.c.name)
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
+)
 _MEMBER_IDS = select(group_members.c.user_id).where(group_members.c.group_id == bindparam("id"))
 
 
@@ -93,6 +106,32 @@ class SqlGroups:
         return frozenset(row[0] for row in await self._link.rows(_MEMBER_IDS, {"id": group_id}))
 
     async def page(self, names: Sequence[str] | None, page: PageRequest) -> Page[Group]:
+        rows, total = await self._rows(names, page)
+        return Page(tuple(await self._groups(rows)), page.offset, page.limit, total)
+
+    async def outlines(self, names: Sequence[str] | None, page: PageRequest) -> Page[tuple[Group, int]]:
+        rows, total = await self._rows(names, page)
+        sizes = await self._sizes([row[0] for row in rows])
+        items = ((Group(row[0], row[1], from_json(row[2])), sizes.get(row[0], 0)) for row in rows)
+        return Page(tuple(items), page.offset, page.limit, total)
+
+    async def outline(self, name: str, members: PageRequest) -> tuple[Group, int] | None:
+        rows = await self._link.rows(_GET, {"name": name})
+        if not rows:
+            return None
+        [(group_id, _, properties)] = rows
+        sizes = await self._sizes([group_id])
+        values: dict[str, Value] = {"id": group_id, "limit": members.limit, "offset": members.offset}
+        shown = tuple(row[0] for row in await self._link.rows(_MEMBER_PAGE, values))
+        return Group(group_id, name, from_json(properties), shown), sizes.get(group_id, 0)
+
+    async def _sizes(self, group_ids: Sequence[int]) -> dict[int, int]:
+        if not group_ids:
+            return {}
+        return {row[0]: row[1] for row in await self._link.rows(_SIZES, {"ids": to_json(group_ids)})}
+
+    async def _rows(self, names: Sequence[str] | None, page: PageRequest) -> tuple[Sequence[Row], int]:
+        """Return a page of groups' rows and how long the whole list is."""
         values: dict[str, Value] = {} if names is None else {"names": to_json(names)}
         count = self._link.built((_filtered, "count", names is None), lambda: _count(names))
         listing = self._link.built((_filtered, "rows", names is None), lambda: _listing(names))
@@ -100,7 +139,7 @@ class SqlGroups:
         total = page.known_total(len(rows))
         if total is None:
             [(total,)] = await self._link.rows(count, values)
-        return Page(tuple(await self._groups(rows)), page.offset, page.limit, total)
+        return rows, total
 
     async def of_user(self, user_id: int) -> tuple[str, ...]:
         return tuple(row[1] for row in await self._link.rows(_OF_USER, {"id": user_id}))

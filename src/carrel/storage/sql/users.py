@@ -161,10 +161,20 @@ def _filtered(query: Select[*tuple[Any, ...]], which: UserFilter) -> Select[*tup
     if which.names is not None:
         query = query.where(_chosen(bool(which.groups)))
     if which.state is not None:
-        condition = READY if which.state == "ready" else ACTIVE
-        owners = users.c.id.in_(select(servers.c.user_id).where(condition))
+        owners = users.c.id.in_(_owners(which.state))
         query = query.where(~owners if which.state == "inactive" else owners)
     return query
+
+
+def _owners(state: str) -> Select[int]:
+    """Return the ids of those who have a server in a state, some of them twice."""
+    # What is ready is active, too: saying so finds it by the same index.
+    return select(servers.c.user_id).where(ACTIVE, *((READY,) if state == "ready" else ()))
+
+
+def _by_servers(which: UserFilter) -> bool:
+    """Tell whether the index of active servers alone says who is on a page."""
+    return which.state in ("active", "ready") and which.names is None and not which.name_contains
 
 
 def _chosen(by_group: bool) -> ColumnElement[bool]:
@@ -184,6 +194,9 @@ def _count(which: UserFilter) -> Select[*tuple[Any, ...]]:
         # Who is active is found by an index, who is not only by looking at everybody.
         everybody, active = _count(replace(which, state=None)), _count(replace(which, state="active"))
         return select(everybody.scalar_subquery() - active.scalar_subquery())
+    if which.state is not None and _by_servers(which):
+        owners = _owners(which.state)
+        return owners.with_only_columns(func.count(servers.c.user_id.distinct()))
     return _filtered(select(func.count()).select_from(users), which)
 
 
@@ -194,6 +207,9 @@ def _listing(which: UserFilter) -> Select[*tuple[Any, ...]]:
     order = (key.desc() if which.descending else key, *ties)
     # The page is found in an index alone: rows may be long, and those before it are only passed over.
     page = _filtered(select(users.c.id), which).order_by(*order)
+    if which.state is not None and _by_servers(which) and which.sort == "id":
+        owner = servers.c.user_id
+        page = _owners(which.state).distinct().order_by(owner.desc() if which.descending else owner)
     ids = page.limit(bindparam("limit")).offset(bindparam("offset")).correlate(None)
     return _SELECT.where(users.c.id.in_(ids)).order_by(*order)
 

@@ -75,6 +75,22 @@ class GroupsConformance:
             assert (page.total, [each.name for each in page.items]) == (2, ["c", "b"])
             assert (await tx.groups.page([], PageRequest())).items == ()
 
+    async def test_outlines_of_groups_count_members_without_naming_them(self, store: Store) -> None:
+        people = [await add_user(store, name) for name in ("cleo", "ada", "bea")]
+        async with store.write() as tx:
+            full, empty = await tx.groups.create("full", {"k": "v"}), await tx.groups.create("empty")
+            await tx.groups.add(full.id, [user.id for user in people])
+        async with store.read() as tx:
+            page = await tx.groups.outlines(None, PageRequest())
+            assert page.items == ((Group(full.id, "full", {"k": "v"}), 3), (Group(empty.id, "empty"), 0))
+            assert (await tx.groups.outlines(["empty"], PageRequest())).items == (
+                (Group(empty.id, "empty"), 0),
+            )
+            some = Group(full.id, "full", {"k": "v"}, ("bea", "cleo"))
+            assert await tx.groups.outline("full", PageRequest(1, 5)) == (some, 3)
+            assert await tx.groups.outline("empty", PageRequest()) == (Group(empty.id, "empty"), 0)
+            assert await tx.groups.outline("none", PageRequest()) is None
+
     async def test_a_page_of_users_by_name_or_group(self, store: Store) -> None:
         ada, bea = await add_user(store), await add_user(store, "bea")
         await add_user(store, "cleo")
