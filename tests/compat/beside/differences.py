@@ -92,7 +92,19 @@ ROWS: tuple[Difference, ...] = (
         " | make a service: bad UTF-8 | a server, refused* | a server, changed*"
         " | a server, named, with odd bodies | a server, reported active | another proxy, refused"
         " | a server, of a user reported active | shut down, refused | groups | every method*"
-        " | shares, a body: *",
+        " | shares, a body: * | a body, *",
+    ),
+    Difference(
+        "A body in which a field stands twice is refused",
+        "Two readers could take it for different things.",
+        ANYTHING,
+        cases="a body, the same field twice",
+    ),
+    Difference(
+        "A body whose header says that it is compressed is refused with 415",
+        "JupyterHub does not look, and calls it bad JSON when it is.",
+        ANYTHING,
+        cases="a body, compressed by its header",
     ),
     Difference(
         "What JupyterHub takes for something else is refused: a list or text in the place of an object, a"

@@ -8,7 +8,7 @@ _BODIES: dict[str, bytes] = {
     "half an object": b'{"usernames": ["',
     "two values": b"{}{}",
     "NaN": b'{"usernames": NaN}',
-    "a byte that is no UTF-8": b'{"usernames": ["\xff"]}',
+    "a byte that is no UTF-8": b'{"admin": "\xff"}',
     "a control character": b'{"usernames": ["\x01"]}',
     "an array": b'["usernames"]',
     "a text": b'"usernames"',
