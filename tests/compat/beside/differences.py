@@ -80,7 +80,7 @@ ROWS: tuple[Difference, ...] = (
         "It is the one that log-out ends.",
         "json.session_id",
         "GET /user",
-        who="ada's page | ada's visit",
+        who="ada's page | *'s visit",
     ),
     Difference(
         "A body of the wrong shape is refused in Carrel's words, which name the field and its type",
