@@ -174,7 +174,7 @@ class Host:
         try:
             line = Line(scene.world, owner, self.number)
             ctx = await self._build(store, bus, line)
-            async with run_workers(ctx, probe=SimProbe(scene.machine, line)):
+            async with run_workers(ctx, run_services=False, probe=SimProbe(scene.machine, line)):
                 self.ctx = ctx
                 await asyncio.get_running_loop().create_future()
         finally:

@@ -83,12 +83,14 @@ async def run_workers(
     ctx: HubContext,
     *,
     start_proxy: bool = True,
+    run_services: bool = True,
     give_up: Callable[[], None] = lambda: None,
     probe: Probe | None = None,
 ) -> AsyncIterator[None]:
     """Run the data plane's watch, the reconciler and the periodic work while the block runs.
 
-    Without `start_proxy` only servers are looked after, and routes where a data plane happens to run. Servers
+    Without `start_proxy` only servers are looked after, and routes where a data plane happens to run; without
+    `run_services` services are left alone. Servers
     are looked at by HTTP unless a `probe` is given.
     """
     routes = RouteKeeper(ctx)
@@ -106,6 +108,7 @@ async def run_workers(
     }
     if start_proxy:
         work |= {"routes": routes.run(), "proxy activity": _poll_activity(ctx), "purge": _purge(ctx)}
+    if start_proxy and run_services:
         work |= services.work()
     ctx.bus.listen(reconciler.heed)
     ctx.bus.listen(routes.heed)
