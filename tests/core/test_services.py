@@ -20,6 +20,7 @@ from carrel.core.tokens import issue_token
 from carrel.core.users import delete_user
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound, Unchangeable
 from carrel.domain.events import RolesChanged
+from carrel.domain.oauth import USUAL_CLAIMS
 from carrel.domain.roles import ADMIN, Role
 from carrel.domain.services import Service
 from carrel.lib.ids import digest
@@ -105,11 +106,17 @@ class TestConfiguration:
         client = await get_client(hub.ctx, "service-b")
         assert client is not None
         assert client.hashed_secret == digest(A)
-        assert client.access_scopes == ("access:services!service=b",)
-        assert client.allowed_scopes == ("read:hub", "access:services!service=b")
+        assert client.access_scopes == ("access:services", "access:services!service=b")
+        assert client.allowed_scopes == ("read:hub", "access:services!service=b", *USUAL_CLAIMS)
         await load(hub, services=[entry | {"oauth_client_id": "service-c"}])
         assert await get_client(hub.ctx, "service-b") is None
         assert await get_client(hub.ctx, "service-c") is not None
+
+    async def test_one_without_a_token_signs_nobody_in(self, hub: TrialHub) -> None:
+        await load(hub, services=[{"name": "b", "url": "http://b:1"}])
+        client = await get_client(hub.ctx, "service-b")
+        assert client is not None
+        assert not client.public, "without a secret anybody could speak for it"
 
     async def test_tokens_of_users(self, hub: TrialHub) -> None:
         await load(hub, api_tokens={A: "Ada", B: "fresh"})

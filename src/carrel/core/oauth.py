@@ -14,6 +14,7 @@ from carrel.domain.names import client_id, server_prefix
 from carrel.domain.oauth import USUAL_CLAIMS, OAuthClient, with_own_filters
 from carrel.domain.scopes import access_scopes
 from carrel.domain.servers import Server
+from carrel.domain.services import service_access_scopes
 from carrel.storage.base import Store, Transaction
 
 
@@ -61,9 +62,9 @@ def client_of_service(
             client_id=client or f"service-{name}",
             hashed_secret=token_hash,
             redirect_uri=redirect_uri,
-            access_scopes=("access:services", f"access:services!service={name}"),
+            access_scopes=service_access_scopes(name),
             allowed_scopes=(*allowed, *USUAL_CLAIMS),
-            description=f"JupyterHub service {name}",
+            description=f"Service {name}",
             kind="service",
             confirm=confirm,
         )

@@ -11,14 +11,14 @@ from carrel.authenticators.base import Authenticator
 from carrel.config.rights import RightsSettings
 from carrel.config.schema import BadConfig, Problem
 from carrel.config.services import ServiceSetting, ServicesSettings
+from carrel.core.oauth import client_of_service, register_client, remove_client
 from carrel.core.tokens import new_record
 from carrel.domain.errors import Conflict, Invalid
-from carrel.domain.events import ClientEnded, RightsChanged, ServiceChanged
+from carrel.domain.events import RightsChanged, ServiceChanged
 from carrel.domain.names import check_user_name
-from carrel.domain.oauth import OAuthClient
 from carrel.domain.roles import ADMIN
 from carrel.domain.scopes import INHERIT
-from carrel.domain.services import Service, ServiceToken, service_access_scopes, service_prefix
+from carrel.domain.services import Service, ServiceToken, service_prefix
 from carrel.domain.users import User
 from carrel.lib.clock import Clock, Timestamp
 from carrel.lib.ids import digest, new_token, token_prefix
@@ -55,7 +55,7 @@ async def put_service(
         )
     )
     if before is not None and before.client_id not in ("", service.client_id):
-        await end_client(tx, before.client_id)
+        await remove_client(tx, before.client_id)
     if service.client_id:
         await _put_client(tx, service, setting, base_url)
     tx.announce(ServiceChanged(service.id))
@@ -63,44 +63,39 @@ async def put_service(
 
 
 async def _put_client(tx: Transaction, service: Service, setting: ServiceSetting, base_url: str) -> None:
-    present = await tx.oauth.get_client(service.client_id)
-    # The secret of one that a hub runs is made with each run.
-    kept = "" if present is None or not service.command else present.hashed_secret
     allowed = setting.oauth_client_allowed_scopes
     if not allowed and setting.oauth_roles:
         roles = await tx.roles.named(setting.oauth_roles)
         allowed = tuple(dict.fromkeys(scope for role in roles for scope in role.scopes))
-    await tx.oauth.put_client(
-        OAuthClient(
-            client_id=service.client_id,
-            hashed_secret=digest(setting.api_token) if setting.api_token else kept,
-            redirect_uri=setting.oauth_redirect_uri
-            or f"{service_prefix(base_url, service.name)}oauth_callback",
-            access_scopes=service_access_scopes(service.name)[1:],
-            # A visitor's token belongs to a user, for whom `!service` alone would mean nothing.
-            allowed_scopes=tuple(
-                f"{scope}={service.name}" if scope.endswith("!service") else scope for scope in allowed
-            ),
-            description=f"Service {service.name}",
-            kind="service",
-            confirm=not service.no_confirm,
-        )
+    client = client_of_service(
+        service.name,
+        await _secret_of_client(tx, service, setting),
+        setting.oauth_redirect_uri or f"{service_prefix(base_url, service.name)}oauth_callback",
+        client=service.client_id,
+        allowed=allowed,
+        confirm=not service.no_confirm,
     )
+    await register_client(tx, client)
+
+
+async def _secret_of_client(tx: Transaction, service: Service, setting: ServiceSetting) -> str:
+    """Return the digest of the secret by which a service is known as an OAuth client."""
+    if setting.api_token:
+        return digest(setting.api_token)
+    present = await tx.oauth.get_client(service.client_id)
+    if service.command and present is not None:
+        # That of one which a hub runs is made with each run.
+        return present.hashed_secret
+    # One without a token signs nobody in: without any secret it would be a public client.
+    return digest(new_token())
 
 
 async def remove_service(tx: Transaction, service: Service) -> None:
     """Remove a service with its tokens and client, and what its visitors' browsers were given."""
     if service.client_id:
-        await end_client(tx, service.client_id)
+        await remove_client(tx, service.client_id)
     await tx.services.delete(service.id)
     tx.announce(ServiceChanged(service.id))
-
-
-async def end_client(tx: Transaction, client_id: str) -> None:
-    """Remove an OAuth client with its codes and with the tokens of all its visitors."""
-    await tx.tokens.delete_all_of_client(client_id)
-    await tx.oauth.delete_client(client_id)
-    tx.announce(ClientEnded(client_id))
 
 
 async def add_token(
@@ -187,7 +182,7 @@ class _Loader:
         other = await self.tx.services.of_client(setting.client_id) if setting.client_id else None
         if other is not None and other.name != setting.name:
             _log.warning("Service %s loses its oauth_client_id to %s", other.name, setting.name)
-            await end_client(self.tx, other.client_id)
+            await remove_client(self.tx, other.client_id)
             await self.tx.services.put(replace(other, client_id=""))
 
     async def _free_token(self, secret: str) -> None:

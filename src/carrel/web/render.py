@@ -138,7 +138,7 @@ class Renderer:
             "logo_url": f"{hub_url}logo",
             "xsrf": token,
             "csp_nonce": _Nonce(facts),
-            "menu": menu(hub, caller, facts.path) if caller else [],
+            "menu": menu(hub, caller, facts.path) if caller and user else [],
             "services": service_menu(hub, facts.services),
             "parsed_scopes": caller.scopes.held if caller else frozenset(),
             "request_id": facts.id,
