@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from starlette.datastructures import FormData
@@ -49,6 +49,22 @@ async def read_form(request: Request) -> tuple[FormData, CarrelError | None]:
             # Nothing that people write has one, and PostgreSQL cannot even be asked for it.
             raise Invalid(f"{name[:80]}: the character NUL stands in it")
     return form, problem
+
+
+async def carry_out(
+    request: Request, do: Callable[[FormData], Awaitable[str]]
+) -> tuple[str, FormData, CarrelError | None]:
+    """Have `do` do what a form of one of our own pages asks for, and return where to go next that it says.
+
+    That is empty when the form has to be shown again, with what is wrong. Raises what `read_form` raises.
+    """
+    form, problem = await read_form(request)
+    if problem is not None:
+        return "", form, problem
+    try:
+        return await do(form), form, None
+    except CarrelError as error:
+        return "", form, error
 
 
 def text(form: FormData, name: str) -> str:

@@ -5,6 +5,7 @@ Groups are named in the address's arguments, since their names may have slashes 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -23,7 +24,7 @@ from carrel.domain.paging import Page, PageRequest
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
-from carrel.web.forms import Problems, lines, read_form, text
+from carrel.web.forms import Problems, carry_out, lines, text
 from carrel.web.menu import sections
 from carrel.web.paging import offset_of, pager
 from carrel.web.users import user_url
@@ -55,17 +56,18 @@ async def send_groups(hub: HubContext, visitor: Caller | None, pages: Pages, req
     if visitor is None:
         return go(login_url(request))
     visitor.require("admin-ui")
-    form, problem = await read_form(request)
+    where, form, problem = await carry_out(request, partial(_create, hub, visitor))
+    if where:
+        return go(where)
+    return await _list(hub, visitor, pages, request, name=text(form, "name"), problem=problem)
+
+
+async def _create(hub: HubContext, caller: Caller, form: FormData) -> str:
     name = text(form, "name")
-    try:
-        if problem is None:
-            if not name:
-                raise Invalid("Write a name.", field="name")
-            await groups.create_groups(hub, visitor, [name])
-            return go(f"{group_url(hub, name)}&done=made")
-    except CarrelError as error:
-        problem = error
-    return await _list(hub, visitor, pages, request, name=name, problem=problem)
+    if not name:
+        raise Invalid("Write a name.", field="name")
+    await groups.create_groups(hub, caller, [name])
+    return f"{group_url(hub, name)}&done=made"
 
 
 async def _list(
@@ -119,17 +121,13 @@ async def send_group(
     if visitor is None:
         return go(login_url(request))
     visitor.require("admin-ui")
-    form, problem = await read_form(request)
-    try:
-        if problem is None:
-            await _carry_out(hub, visitor, name, form)
-            return go(f"{group_url(hub, name)}&done=saved")
-    except CarrelError as error:
-        problem = error
+    where, form, problem = await carry_out(request, partial(_change, hub, visitor, name))
+    if where:
+        return go(where)
     return await _page(hub, visitor, name, pages, request, form, problem)
 
 
-async def _carry_out(hub: HubContext, caller: Caller, name: str, form: FormData) -> None:
+async def _change(hub: HubContext, caller: Caller, name: str, form: FormData) -> str:
     """Do what a form of the group's page asks for; raises what the use cases raise."""
     if "add" in form:
         users = lines(form, "users")
@@ -142,6 +140,7 @@ async def _carry_out(hub: HubContext, caller: Caller, name: str, form: FormData)
         await groups.set_properties(hub, caller, name, _properties(text(form, "properties")))
     else:
         raise Invalid("The form says nothing of what to do.")
+    return f"{group_url(hub, name)}&done=saved"
 
 
 def _properties(written: str) -> dict[str, Any]:
@@ -211,14 +210,13 @@ async def send_removal(
     if visitor is None:
         return go(login_url(request))
     visitor.require("admin-ui")
-    _, problem = await read_form(request)
-    try:
-        if problem is None:
-            await groups.delete_group(hub, visitor, name)
-            return go(f"{_groups_url(hub)}?done=deleted")
-    except CarrelError as error:
-        problem = error
-    return await _removal(hub, visitor, name, pages, request, problem)
+    where, _, problem = await carry_out(request, partial(_delete, hub, visitor, name))
+    return go(where) if where else await _removal(hub, visitor, name, pages, request, problem)
+
+
+async def _delete(hub: HubContext, caller: Caller, name: str, form: FormData) -> str:
+    await groups.delete_group(hub, caller, name)
+    return f"{_groups_url(hub)}?done=deleted"
 
 
 async def _removal(

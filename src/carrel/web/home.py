@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
+from functools import partial
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -23,7 +24,7 @@ from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.lib.urls import with_arguments
-from carrel.web.forms import Problems, read_form, text
+from carrel.web.forms import Problems, carry_out, text
 from carrel.web.servers import server_line
 from carrel.web.visits import default_page, go, spawn_url
 
@@ -57,17 +58,15 @@ async def send_home(hub: HubContext, visitor: Caller | None, pages: Pages, reque
     """Lead to the start of a named server that does not exist yet."""
     if visitor is None:
         return go(login_url(request))
-    form, problem = await read_form(request)
-    try:
-        if problem is None:
-            return go(await _address_of_new(hub, visitor, text(form, "server_name")))
-    except CarrelError as error:
-        problem = error
+    where, form, problem = await carry_out(request, partial(_address_of_new, hub, visitor))
+    if where:
+        return go(where)
     return await _page(hub, visitor, pages, request, form, problem)
 
 
-async def _address_of_new(hub: HubContext, caller: Caller, called: str) -> str:
-    """Return where a server that is to be called so is started; raise Invalid when it could not be added."""
+async def _address_of_new(hub: HubContext, caller: Caller, form: FormData) -> str:
+    """Return where the server that a form asks for is started; raise Invalid when it could not be added."""
+    called = text(form, "server_name")
     require_named_servers(hub)
     name = _slug(called)
     try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,7 +20,7 @@ from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
 from carrel.lib.clock import Timestamp
-from carrel.web.forms import Problems, read_form
+from carrel.web.forms import Problems, carry_out
 from carrel.web.menu import may_administrate
 from carrel.web.visits import go, pending_url, removal_url, spawn_url, stop_url
 
@@ -123,16 +125,17 @@ async def send_removal(
     if visitor is None:
         return go(login_url(request))
     server = await get_server(hub, visitor, name, server_name)
-    _, problem = await read_form(request)
-    try:
-        if problem is None:
-            leaving = await ask_to_stop(hub, visitor, name, server_name, remove=True)
-            if leaving is not None:
-                await wait_until_settled(hub, leaving, min(_STOP_SECONDS, hub.settings.slow_stop_timeout))
-            return go(_back(hub, visitor, name))
-    except CarrelError as error:
-        problem = error
+    where, _, problem = await carry_out(request, partial(_remove, hub, visitor, name, server_name))
+    if where:
+        return go(where)
     return _removal(hub, visitor, pages, request, server, problem)
+
+
+async def _remove(hub: HubContext, caller: Caller, name: str, server_name: str, form: FormData) -> str:
+    leaving = await ask_to_stop(hub, caller, name, server_name, remove=True)
+    if leaving is not None:
+        await wait_until_settled(hub, leaving, min(_STOP_SECONDS, hub.settings.slow_stop_timeout))
+    return _back(hub, caller, name)
 
 
 def _removal(

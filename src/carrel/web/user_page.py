@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +16,7 @@ from carrel.domain.errors import CarrelError, Invalid
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
 from carrel.http.pages import Pages
-from carrel.web.forms import Problems, lines, read_form, text
+from carrel.web.forms import Problems, carry_out, lines, text
 from carrel.web.menu import sections
 from carrel.web.users import user_line, user_url
 from carrel.web.visits import go
@@ -37,12 +39,9 @@ async def send_user(
     if visitor is None:
         return go(login_url(request))
     visitor.require("admin-ui")
-    form, problem = await read_form(request)
-    try:
-        if problem is None:
-            return go(await _carry_out(hub, visitor, name, form))
-    except CarrelError as error:
-        problem = error
+    where, form, problem = await carry_out(request, partial(_change, hub, visitor, name))
+    if where:
+        return go(where)
     return await _page(hub, visitor, name, pages, request, form=form, problem=problem)
 
 
@@ -63,17 +62,16 @@ async def send_removal(
     if visitor is None:
         return go(login_url(request))
     visitor.require("admin-ui")
-    _, problem = await read_form(request)
-    try:
-        if problem is None:
-            await delete_user(hub, visitor, name)
-            return go(f"{hub.settings.base_url}hub/admin?done=deleted")
-    except CarrelError as error:
-        problem = error
-    return await _removal(hub, visitor, name, pages, request, problem)
+    where, _, problem = await carry_out(request, partial(_delete, hub, visitor, name))
+    return go(where) if where else await _removal(hub, visitor, name, pages, request, problem)
 
 
-async def _carry_out(hub: HubContext, caller: Caller, name: str, form: FormData) -> str:
+async def _delete(hub: HubContext, caller: Caller, name: str, form: FormData) -> str:
+    await delete_user(hub, caller, name)
+    return f"{hub.settings.base_url}hub/admin?done=deleted"
+
+
+async def _change(hub: HubContext, caller: Caller, name: str, form: FormData) -> str:
     """Do what a form of the page asks for and return where to go next; raises what the use cases raise."""
     if "start" in form:
         await ask_to_start(hub, caller, name, text(form, "start"))

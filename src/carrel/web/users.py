@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -27,7 +28,7 @@ from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.lib.urls import with_arguments
 from carrel.storage.users import UserFilter
-from carrel.web.forms import Problems, lines, read_form, text, texts
+from carrel.web.forms import Problems, carry_out, lines, read_form, text, texts
 from carrel.web.menu import sections
 from carrel.web.paging import clamp, pager
 from carrel.web.servers import ServerLine, server_line
@@ -209,17 +210,16 @@ async def send_add(hub: HubContext, visitor: Caller | None, pages: Pages, reques
     if visitor is None:
         return go(login_url(request))
     visitor.require("admin-ui")
-    form, problem = await read_form(request)
+    where, form, problem = await carry_out(request, partial(_add, hub, visitor))
+    return go(where) if where else _adding(hub, visitor, pages, request, form, problem)
+
+
+async def _add(hub: HubContext, caller: Caller, form: FormData) -> str:
     names = lines(form, "names")
-    try:
-        if problem is None and not names:
-            raise Invalid("Write at least one name.", field="names")
-        if problem is None:
-            await create_users(hub, visitor, names, admin="admin" in form)
-            return go(f"{hub.settings.base_url}hub/admin?done=added&sort=-id")
-    except CarrelError as error:
-        problem = error
-    return _adding(hub, visitor, pages, request, form, problem)
+    if not names:
+        raise Invalid("Write at least one name.", field="names")
+    await create_users(hub, caller, names, admin="admin" in form)
+    return f"{hub.settings.base_url}hub/admin?done=added&sort=-id"
 
 
 def _adding(
