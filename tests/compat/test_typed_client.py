@@ -18,6 +18,7 @@ from carrel_client.api import (
     StartFailed,
     groups,
     hubs,
+    servers,
     services,
     shares,
     tokens,
@@ -31,22 +32,19 @@ from tests.rigs.systems import JUPYTERHUB, System, carrel, jupyterhub_with_carre
 pytestmark = pytest.mark.real
 
 
-#: For what Carrel does not have yet.
-only_jupyterhub = pytest.mark.parametrize("hub", ["jupyterhub"], indirect=True)
-
-
 def _system(name: str) -> System:
     if name == "carrel":
         return carrel()
     need((JUPYTERHUB / "bin" / "jupyterhub").exists(), "JupyterHub 6.1")
-    return jupyterhub_with_carrel_proxy("c.JupyterHub.allow_named_servers = True")
+    return jupyterhub_with_carrel_proxy()
 
 
 @pytest.fixture(scope="module", params=["carrel", "jupyterhub"])
 def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     """A hub that is up, whose user `admin` has logged in once."""
     directory = tmp_path_factory.mktemp(request.param)
-    with HubProcess(_system(request.param), directory, class_config(directory, STUB)) as running:
+    config = f"{class_config(directory, STUB)}\nc.JupyterHub.allow_named_servers = True\n"
+    with HubProcess(_system(request.param), directory, config) as running:
         assert running.visitor().log_in("admin", PASSWORD).location
         yield running
 
@@ -156,7 +154,6 @@ async def test_a_start_that_fails(hub: HubProcess, tmp_path_factory: pytest.Temp
             assert "no room" in (failure.value.failure.log or "")
 
 
-@only_jupyterhub
 async def test_groups(api: HubApi) -> None:
     await api.call(users.create("maria"))
     assert (await api.call(groups.create("class"))).users == []
@@ -197,7 +194,6 @@ async def test_shares(api: HubApi) -> None:
     await api.stop_server("rosa")
 
 
-@only_jupyterhub
 async def test_named_servers_shares_and_services(api: HubApi) -> None:
     for name in ("olga", "peter"):
         await api.call(users.create(name))
@@ -215,4 +211,14 @@ async def test_named_servers_shares_and_services(api: HubApi) -> None:
     await api.call(shares.revoke_codes("olga", "lab", code_id=code.id))
     assert [found async for found in api.each(shares.codes("olga", "lab"))] == []
     await api.stop_server("olga", "lab", remove=True)
+    made = await api.call(servers.create("olga", "quiet", {"size": "small"}, display_name="The quiet one"))
+    assert (made.name, made.display_name, made.user_options) == ("quiet", "The quiet one", {"size": "small"})
+    with pytest.raises(Conflict):
+        await api.call(servers.create("olga", "quiet"))
+    changed = await api.call(servers.change("olga", "quiet", new_name="loud", options={"size": "large"}))
+    assert (changed.name, changed.display_name) == ("loud", "The quiet one")
+    assert changed.user_options == {"size": "large"}
+    with pytest.raises(NotFound):
+        await api.call(servers.get("olga", "quiet"))
+    await api.stop_server("olga", "loud", remove=True)
     assert await api.call(services.find()) == {}
