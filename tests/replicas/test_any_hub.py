@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.replicas.asking import answers, ask, sign_in
+from tests.replicas.asking import SOON, answers, ask, sign_in
 from tests.replicas.rig import Cluster, cluster
 from tests.rigs.poll import until
 from tests.rigs.postgres import PostgresServer
@@ -15,12 +15,37 @@ from tests.rigs.visitor import Visitor, authorization
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
+ROLES = "c.JupyterHub.load_roles = [{'name': 'tutor', 'scopes': ['list:groups'], 'groups': ['tutors']}]"
+#: What gives somebody a right, what takes it away again, and the right: methods, paths and bodies.
+GIFTS = {
+    "the admin flag": (
+        ("PATCH", "users/dora", {"admin": True}),
+        ("PATCH", "users/dora", {"admin": False}),
+        "admin:users",
+    ),
+    "a role": (
+        ("PATCH", "users/dora", {"roles": ["tutor"]}),
+        ("PATCH", "users/dora", {"roles": []}),
+        "list:groups",
+    ),
+    "a group with a role": (
+        ("POST", "groups/tutors/users", {"users": ["dora"]}),
+        ("DELETE", "groups/tutors/users", {"users": ["dora"]}),
+        "list:groups",
+    ),
+    "a share": (
+        ("POST", "shares/emil/", {"user": "dora"}),
+        ("PATCH", "shares/emil/", {"user": "dora"}),
+        "access:servers!server=emil/",
+    ),
+}
+
 
 @pytest.fixture(scope="module")
 def three(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three hubs for all tests of this module."""
     url = postgres_server.create_database()
-    with cluster(tmp_path_factory.mktemp("replicas"), url) as found:
+    with cluster(tmp_path_factory.mktemp("replicas"), url, extra=ROLES) as found:
         yield found
     postgres_server.drop_database(url)
 
@@ -58,6 +83,24 @@ def test_a_token_that_one_has_revoked_is_good_nowhere_a_second_later(three: Clus
     assert gone.status == 204
     for hub in three.hubs:
         answers(hub, 403, "hub/api/user", mine)
+
+
+@pytest.mark.parametrize("kind", GIFTS)
+def test_a_right_that_one_gives_and_another_takes_is_known_to_all_within_a_second(
+    three: Cluster, kind: str
+) -> None:
+    give, take, scope = GIFTS[kind]
+    for name in ("admin", "dora", "emil"):
+        sign_in(three.hubs[0], name)
+    boss, dora = (authorization(three.hubs[0].token(name)) for name in ("admin", "dora"))
+
+    def holders() -> list[bool]:
+        return [scope in ask(hub, "GET", "hub/api/user", dora).json()["scopes"] for hub in three.hubs]
+
+    assert holders() == [False] * 3
+    for hub, (method, path, body), held in ((three.hubs[1], give, True), (three.hubs[2], take, False)):
+        assert ask(hub, method, f"hub/api/{path}", boss, json.dumps(body).encode()).status == 200
+        until(lambda held=held: holders() == [held] * 3, f"{kind} to show everywhere", SOON)  # type: ignore[misc]
 
 
 def test_the_hub_s_route_names_every_hub(three: Cluster) -> None:
