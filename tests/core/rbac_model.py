@@ -89,6 +89,8 @@ class World:
         """Role → scopes as written."""
         self.of_user: dict[str, set[str]] = {}
         self.of_group: dict[str, set[str]] = {}
+        self.waiting: set[str] = set()
+        """Roles of a service that does not exist yet."""
         self.gifts: list[Gift] = []
 
     def groups_of(self, user: str) -> set[str]:

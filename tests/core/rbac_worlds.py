@@ -27,6 +27,8 @@ _FOR_GROUPS = ("admin:groups", "groups", "list:groups", "read:groups", "read:gro
 _OWN = [f"{name}!user" for name in _FOR_USERS]
 _BY_GROUP = [f"{name}!group={group}" for name in (*_FOR_USERS, *_FOR_GROUPS) for group in GROUPS]
 _BY_USER = [f"{name}!user={user}" for name in _FOR_USERS for user in USERS]
+#: A service that roles wait for.
+SERVICE = "board"
 #: What one server can be shared with.
 SHARED = ("access:servers", "servers", "read:servers", "admin:servers", "shares", "users")
 _BY_SERVER = [f"{name}!server={user}/" for name in ("servers", "read:servers", "shares") for user in USERS]
@@ -59,6 +61,7 @@ def worlds(draw: st.DrawFn, scopes: st.SearchStrategy[str] = written) -> World:
     world.roles = {role: draw(st.lists(scopes, max_size=3)) for role in ROLES}
     world.of_user = {user: draw(some_roles) for user in USERS}
     world.of_group = {group: draw(some_roles) for group in GROUPS}
+    world.waiting = draw(some_roles)
     # One for each owner and receiver, as in the database.
     found = draw(st.lists(gifts, max_size=3))
     world.gifts = list({(gift.owner, gift.kind, gift.receiver): gift for gift in found}.values())
@@ -91,6 +94,7 @@ async def open_world(world: World) -> AsyncIterator[TrialHub]:
                 users = [callers[user].user.id for user in USERS if name in world.of_user[user]]
                 await tx.roles.grant(role_id, users)
                 await tx.roles.give(role_id, "groups", [g for g in GROUPS if name in world.of_group[g]])
+                await tx.roles.give(role_id, "services", [SERVICE] if name in world.waiting else [])
             for caller in callers.values():
                 await tx.servers.create(caller.user.id, "", now=hub.clock.now())
             await _share(tx, world, hub.clock.now())

@@ -9,10 +9,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from carrel.config.services import ServiceSetting
 from carrel.core.access import caller_of_token, rights_of, towards
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.groups import add_members, create_groups, delete_group, remove_members, set_properties
+from carrel.core.services import create_service
 from carrel.core.share_codes import accept_code, make_code
 from carrel.core.shares import ShareRequest, share_server
 from carrel.core.tokens import NewToken, issue_token
@@ -22,12 +24,14 @@ from carrel.domain.roles import scopes_of_user
 from carrel.testing.factories import a_caller
 from carrel.testing.hub import TrialHub
 from tests.core.rbac_model import World
-from tests.core.rbac_worlds import GROUPS, ROLES, SHARED, USERS, nameless, open_world, worlds
+from tests.core.rbac_worlds import GROUPS, ROLES, SERVICE, SHARED, USERS, nameless, open_world, worlds
 
 _NEW = ("new", "ada", "root", "fresh")
 _names, _groups = st.sampled_from((*USERS, "new", "fresh")), st.sampled_from((*GROUPS, "three"))
 _some_groups = st.lists(_groups, max_size=2, unique=True)
 _shared = st.lists(st.sampled_from(SHARED), max_size=2)
+#: Services that are not there at first; roles of the world may wait for the first one.
+SERVICES = (SERVICE, "ada")
 #: Which call, and what about.
 steps = st.one_of(
     st.tuples(st.just("create group"), _groups, _names),
@@ -51,6 +55,7 @@ steps = st.one_of(
     st.tuples(
         st.just("token"), _names, st.one_of(st.none(), st.just(["inherit"]), st.lists(nameless, max_size=2))
     ),
+    st.tuples(st.just("service"), st.sampled_from(SERVICES), st.booleans()),
 )
 #: The same where servers are shared, and people join groups with which they are.
 sharing = st.one_of(
@@ -62,7 +67,10 @@ sharing = st.one_of(
 )
 #: With one of these there is something to try.
 mighty = st.sampled_from(
-    ("groups", "admin:groups", "admin:users", "tokens", "groups!group=one", "admin:users!group=one")
+    (
+        *("groups", "admin:groups", "admin:users", "admin:services", "tokens", "groups!group=one"),
+        *("admin:users!group=one", "admin:services!service=board"),
+    )
 )
 generous = st.sampled_from(("shares", "shares!group=one", "shares!server=ada/", "groups", "groups!group=one"))
 some = settings(
@@ -117,7 +125,8 @@ async def _attack(hub: TrialHub, secret: str, calls: list[tuple[Any, ...]]) -> N
         caller = await caller_of_token(hub.ctx, each)
         if caller is None:
             continue
-        own = {(name, "user", caller.user.id) for name in ("read:users:name", "read:users:groups")}
+        mine = () if caller.service else ("read:users:name", "read:users:groups")
+        own = {(name, "user", caller.owner.id) for name in mine}
         got = await _by_id(hub, caller.scopes.names)
         extra = [scope for scope in got if not _covered(scope, had | own, members)]
         assert not extra, extra
@@ -130,7 +139,13 @@ async def _call(hub: TrialHub, caller: Caller, step: tuple[Any, ...]) -> list[st
         done = await CALLS[what](hub.ctx, await towards(hub.ctx, caller, [target]), target, *more)
     except CarrelError:
         return []
+    if what == "service":
+        return [_secret_of(target)]
     return [done.secret] if isinstance(done, NewToken) else []
+
+
+def _secret_of(service: str) -> str:
+    return f"the-token-of-the-service-{service}"
 
 
 async def _invite(ctx: HubContext, caller: Caller, owner: str, guest: str, scopes: list[str]) -> None:
@@ -158,6 +173,9 @@ CALLS: Mapping[str, Callable[..., Awaitable[Any]]] = {
         ctx, caller, owner, "", ShareRequest(group=group, scopes=scopes)
     ),
     "invite": _invite,
+    "service": lambda ctx, caller, name, admin: create_service(
+        ctx, caller, ServiceSetting(name, admin=admin, api_token=_secret_of(name))
+    ),
     "token": lambda ctx, caller, user, scopes: issue_token(ctx, caller, user, scopes=scopes),
 }
 
