@@ -7,7 +7,13 @@ cd "$(dirname "$0")/.."
 
 inputs="$("$PYTHON" -V) $(cat pyproject.toml packages/carrel-client/pyproject.toml)"
 stamp=.venv/.carrel-$(IFS=-; echo "${*:-run}")
+# As pip does for what it installs: without it every start compiles, where Python may not write beside its sources.
+compile_sources() {
+  .venv/bin/python -m compileall -q src packages/carrel-client/src
+}
+
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$inputs" ]; then
+  compile_sources
   exit 0
 fi
 
@@ -38,5 +44,6 @@ for group in "$@"; do
 done
 "${pip[@]}" install --progress-bar on -e "packages/carrel-client[lab]" -e . "${groups[@]}" |
   sed -u -n -E -e 's/^(Collecting|Downloading) ([^ ]+).*/   \1 \2/p' -e 's/^Installing collected.*/   Installing/p'
+compile_sources
 printf '%s' "$inputs" >"$stamp"
 echo "== .venv is ready"
