@@ -26,7 +26,7 @@ SHIFT = 50
 #: Long enough for the longest hunt on a busy machine, in seconds.
 SLOW = 600
 #: In how many seeds a planted fault must be found.
-PATIENCE = 400
+PATIENCE = 800
 
 
 def check(plan: Plan, template: Template) -> None:

@@ -19,6 +19,7 @@ from carrel.spawners.local import LocalProcessSpawner
 from carrel.spawners.orphans import find_local_orphans, is_server
 from carrel.spawners.reports import Orphan
 from carrel.spawners.simple import SimpleLocalProcessSpawner
+from tests.rigs.poll import until
 from tests.spawners.rig import Rig, hub_view, report_of
 
 HUB = "the-hub"
@@ -106,6 +107,8 @@ def process(environ: Mapping[str, str], **options: object) -> Iterator[Process]:
     try:
         known = find(child.pid)
         assert known is not None
+        # The kernel lets the parent go on a moment before the new program's environment can be read.
+        until(lambda: environ_of(child.pid) == environ, "the environment to be there")
         yield known
     finally:
         child.kill()
