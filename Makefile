@@ -17,7 +17,7 @@ run: ## start a throw-away Carrel on this machine: make run [PORT=8000]
 test: ## install what the tests need and run them all: make test [ARGS="-k name"]
 	@dev/test.sh $(ARGS)
 
-check: ## lint, types, import layers and the quick tests, in about a minute
+check: ## lint, types, import layers and the quick tests, in two minutes
 	@dev/check.sh
 
 chaos: ## kill -9 hub and data plane N times in a storm of starts and stops: make chaos [N=1000] [ARGS="--seed 7"]

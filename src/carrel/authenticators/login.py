@@ -19,7 +19,7 @@ from carrel.domain.identity import Identity
 from carrel.domain.names import check_user_name
 from carrel.lib.awaiting import resolve
 
-__all__ = ["Refusal", "check_login"]
+__all__ = ["Refusal", "check_login", "read_model"]
 
 _BROKEN_PAGE = "Logging in does not work at the moment. Please ask whoever runs this hub to look at its log."
 _SLOW_PAGE = "Checking your name and password took too long. Please try again."
@@ -43,7 +43,7 @@ async def check_login(
     try:
         async with asyncio.timeout(seconds):
             outcome = await _ask(authenticator, handler, data, exists)
-        return outcome if isinstance(outcome, Refusal) else _identify(authenticator, outcome)
+        return outcome if isinstance(outcome, Refusal) else read_model(authenticator, outcome)
     except TimeoutError:
         who = show(data.get("username", ""))
         return Refusal(_SLOW_PAGE, f"checking {who} did not end within {seconds:g} s", status=503)
@@ -63,7 +63,8 @@ async def _ask(
     return dict(model) if model else refuse_credentials(str(data.get("username", "")))
 
 
-def _identify(authenticator: Authenticator, model: Mapping[str, Any]) -> Identity:
+def read_model(authenticator: Authenticator, model: Mapping[str, Any]) -> Identity:
+    """Return what an authenticator's answer says; raise ValueError and Invalid for one that cannot be."""
     kind = type(authenticator).__name__
     if authenticator.manage_groups and "groups" not in model:
         raise ValueError(f"{kind}.manage_groups is on, but the authenticator names no groups")

@@ -99,8 +99,12 @@ async def caller_of_token(ctx: HubContext, secret: str) -> Caller | None:
 
 async def caller_of_session(ctx: HubContext, secret: str) -> Caller | None:
     """Return who is logged in with a cookie's secret, or None when the session has ended."""
+    return await caller_of_session_hash(ctx, digest(secret))
+
+
+async def caller_of_session_hash(ctx: HubContext, hashed: str) -> Caller | None:
+    """Return who is logged in with a cookie whose secret has this digest, None when the session has ended."""
     now = ctx.clock.now()
-    hashed = digest(secret)
     caller = ctx.callers.get(hashed, now) or await _look_up_session(ctx, hashed)
     if caller is not None:
         ctx.activity.user(caller.user.id, now, caller.user.last_activity)

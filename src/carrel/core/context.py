@@ -11,6 +11,7 @@ from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
 from carrel.core.peers import Peers
+from carrel.core.refreshes import Refreshes
 from carrel.domain.scope_catalog import BUILT_IN, Catalog
 from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
@@ -38,6 +39,7 @@ class HubContext:
     hub: HubView
     callers: CallerCache
     activity: Activity
+    refreshes: Refreshes = field(default_factory=Refreshes)
     peers: Peers = field(default_factory=Peers)
     metrics: Metrics = field(default_factory=Metrics)
     chance: Callable[[], float] = random.random

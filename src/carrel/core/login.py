@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from carrel.authenticators.login import Refusal, check_login
 from carrel.authenticators.policy import refuse_credentials
+from carrel.config.rights import RoleSetting
 from carrel.core.access import rights_of
 from carrel.core.auth_state import keep_auth_state
 from carrel.core.caller import Caller
@@ -15,6 +16,7 @@ from carrel.core.context import HubContext
 from carrel.core.groups import sync_groups
 from carrel.core.metrics import done, timed
 from carrel.core.rights import read_managed_roles, sync_roles
+from carrel.core.sessions import end_what_was_given
 from carrel.domain.errors import CarrelError, Conflict
 from carrel.domain.events import RightsChanged, Work
 from carrel.domain.identity import Identity
@@ -95,25 +97,47 @@ async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
     """
     now = ctx.clock.now()
     secret, session_id = new_secret(), new_token()
-    roles = None if identity.roles is None else read_managed_roles(identity.roles, ctx.catalog)
+    roles = _roles_of(ctx, identity)
     expires = now + ctx.settings.cookie_max_age_days * _DAY
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(identity.name) or await _create(tx, identity, now)
-        if identity.admin is not None and identity.admin != user.admin:
-            await tx.users.set_admin(user.id, identity.admin)
-        if identity.user_info is not None and identity.user_info != user.user_info:
-            await tx.users.set_info(user.id, identity.user_info)
-        await keep_auth_state(
-            ctx, tx, user, identity.auth_state if ctx.authenticator.enable_auth_state else None
-        )
-        if identity.groups is not None:
-            await sync_groups(tx, user, identity.groups)
-        if roles is not None:
-            await sync_roles(tx, user, roles)
+        await _keep(ctx, tx, user, identity, roles)
         await tx.sessions.add(Session(digest(secret), user.id, user.name, session_id, now, expires))
         tx.announce(RightsChanged(user.id))
     ctx.activity.user(user.id, now)
+    ctx.refreshes.note(user.id, ctx.clock.monotonic())
     return LoggedIn(user, secret, session_id, expires)
+
+
+async def keep_identity(ctx: HubContext, user: User, identity: Identity) -> None:
+    """Keep what the authenticator says anew of somebody who is signed in; raises as `open_session` does."""
+    roles = _roles_of(ctx, identity)
+    async with ctx.store.write(durable=True) as tx:
+        await _keep(ctx, tx, user, identity, roles)
+        tx.announce(RightsChanged(user.id))
+
+
+def _roles_of(ctx: HubContext, identity: Identity) -> Sequence[RoleSetting] | None:
+    return None if identity.roles is None else read_managed_roles(identity.roles, ctx.catalog)
+
+
+async def _keep(
+    ctx: HubContext,
+    tx: Transaction,
+    user: User,
+    identity: Identity,
+    roles: Sequence[RoleSetting] | None,
+) -> None:
+    if identity.admin is not None and identity.admin != user.admin:
+        await tx.users.set_admin(user.id, identity.admin)
+    if identity.user_info is not None and identity.user_info != user.user_info:
+        await tx.users.set_info(user.id, identity.user_info)
+    state = identity.auth_state if ctx.authenticator.enable_auth_state else None
+    await keep_auth_state(ctx, tx, user, state)
+    if identity.groups is not None:
+        await sync_groups(tx, user, identity.groups)
+    if roles is not None:
+        await sync_roles(tx, user, roles)
 
 
 async def _create(tx: Transaction, identity: Identity, now: Timestamp) -> User:
@@ -134,8 +158,5 @@ async def log_out(ctx: HubContext, caller: Caller) -> None:
             if caller.session_hash is not None:
                 await tx.sessions.delete(caller.session_hash)
             if caller.session_id is not None:
-                # Tokens last: what is being exchanged at this moment ends as well.
-                await tx.oauth.delete_codes_of_session(caller.session_id)
-                await tx.oauth.delete_grants_of_session(caller.session_id)
-                await tx.tokens.delete_of_session(caller.session_id)
+                await end_what_was_given(tx, caller.session_id)
             tx.announce(RightsChanged(caller.user.id))

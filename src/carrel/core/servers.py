@@ -17,6 +17,7 @@ from carrel.core.admission import (
 )
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.refresh import require_fresh
 from carrel.domain.errors import Conflict, Invalid, NotFound
 from carrel.domain.events import ServerChanged, ServerProgress
 from carrel.domain.names import check_display_name, full_name, server_label, server_prefix, shortened
@@ -89,6 +90,8 @@ async def ask_to_start(
     runs already, is stopping or may not have this name, OverLimit when a limit of the deployer's refuses it.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
+    if ctx.authenticator.refresh_pre_spawn:
+        await require_fresh(ctx, user_name)
     named_limit = await named_server_limit(ctx, caller) if server_name else 0
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
@@ -127,6 +130,8 @@ async def ask_to_stop(
     are no named servers.
     """
     caller.require("delete:servers", user=user_name, server=full_name(user_name, server_name))
+    if ctx.authenticator.refresh_pre_stop:
+        await require_fresh(ctx, user_name)
     async with ctx.store.read() as tx:
         user = await tx.users.get(user_name)
         if user is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carrel.core.access import caller_of_session, caller_of_token, towards
 from carrel.core.caller import Caller, identified
+from carrel.core.refresh import refreshed
 from carrel.http.csrf import Origin, is_ours, is_visit, sent_token, token_fits
 from carrel.http.request import Connection, facts_of, header, hub_of, is_api
 from carrel.http.sessions import login_secret
@@ -54,7 +55,8 @@ async def _look_up(connection: Connection) -> Caller | None:
     secret = login_secret(connection)
     if secret is None or not (is_page or _cookie_counts(connection)):
         return None
-    return await caller_of_session(hub, secret)
+    caller = await caller_of_session(hub, secret)
+    return None if caller is None else await refreshed(hub, caller)
 
 
 def _cookie_counts(connection: Connection) -> bool:

@@ -228,7 +228,9 @@ class TrialHub:
         bus, callers = Bus(), CallerCache()
         self._bus = bus
         bus.listen(callers.heed)
-        authenticator = DummyAuthenticator(config=self.settings.plugins)
+        wanted = self.settings.authenticator_class
+        kind = wanted if isinstance(wanted, type) else DummyAuthenticator
+        authenticator = kind(config=self.settings.plugins)
         base_url = self.settings.base_url
         rights, _ = read_rights(self.settings)
         ctx = HubContext(

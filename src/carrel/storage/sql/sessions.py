@@ -20,6 +20,7 @@ _SELECT = select(
 ).join(users, users.c.id == sessions.c.user_id)
 _FIND = _SELECT.where(sessions.c.hashed == bindparam("hashed"))
 _WITH_ID = _SELECT.where(sessions.c.session_id == bindparam("session_id"))
+_OF_USER = _SELECT.where(sessions.c.user_id == bindparam("user_id")).order_by(sessions.c.created)
 _DELETE = delete(sessions).where(sessions.c.hashed == bindparam("hashed"))
 _DELETE_OF_USER = delete(sessions).where(sessions.c.user_id == bindparam("user_id"))
 _PURGE = delete(sessions).where(sessions.c.expires <= bindparam("now"))
@@ -48,6 +49,9 @@ class SqlSessions:
     async def with_id(self, session_id: str) -> Session | None:
         rows = await self._link.rows(_WITH_ID, {"session_id": session_id})
         return Session(*rows[0]) if rows else None
+
+    async def of_user(self, user_id: int) -> list[Session]:
+        return [Session(*row) for row in await self._link.rows(_OF_USER, {"user_id": user_id})]
 
     async def delete(self, hashed: str) -> bool:
         return await self._link.change(_DELETE, {"hashed": hashed}) > 0

@@ -255,6 +255,8 @@ class TokensConformance:
             assert await tx.sessions.purge(NOW) == 1
             assert await tx.sessions.delete("hash1")
             assert not await tx.sessions.delete("hash1")
+            assert [each.user_id for each in await tx.sessions.of_user(user.id)] == [user.id]
             assert await tx.sessions.delete_of_user(user.id) == 1
+            assert await tx.sessions.of_user(user.id) == []
             assert await tx.sessions.find("hash2") is None
             assert await tx.sessions.find("hash3") == made[3]

@@ -1,0 +1,100 @@
+"""Asking the authenticator now and then whether what is known of a signed-in user is still good.
+
+JupyterHub's `refresh_user`, with `auth_refresh_age`, `refresh_pre_spawn` and `refresh_pre_stop`.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+from carrel.authenticators.base import Authenticator
+from carrel.authenticators.login import read_model
+from carrel.core.access import caller_of_session_hash
+from carrel.core.auth_state import load_auth_state
+from carrel.core.caller import Caller
+from carrel.core.context import HubContext
+from carrel.core.login import keep_identity
+from carrel.core.sessions import end_sessions
+from carrel.domain.errors import Forbidden
+from carrel.domain.users import User
+from carrel.lib.awaiting import resolve_within
+from carrel.spawners.views import GroupView, UserView
+
+#: How long the authenticator may take to answer, in seconds.
+_LIMIT = 30.0
+#: After how many seconds it is asked again when it could not say.
+_AGAIN = 60.0
+_log = logging.getLogger("carrel.auth")
+
+
+async def refreshed(ctx: HubContext, caller: Caller) -> Caller | None:
+    """Return who is signed in as the authenticator knows them now, None when they have to sign in again.
+
+    It is asked once in `auth_refresh_age` seconds at each hub. When it cannot say, the log-in stays.
+    """
+    age = ctx.authenticator.auth_refresh_age
+    if age <= 0 or not _cares(ctx.authenticator):
+        return caller
+    if not ctx.refreshes.is_due(caller.user.id, ctx.clock.monotonic(), age):
+        return caller
+    if not await _ask(ctx, caller.user, caller.groups, again=age - _AGAIN):
+        return None
+    return await caller_of_session_hash(ctx, caller.session_hash or "")
+
+
+async def require_fresh(ctx: HubContext, user_name: str) -> None:
+    """Ask the authenticator about a user now; raise Forbidden when they have to sign in again."""
+    if not _cares(ctx.authenticator):
+        return
+    async with ctx.store.read() as tx:
+        user = await tx.users.get(user_name)
+        groups = () if user is None else await tx.groups.of_user(user.id)
+    if user is not None and not await _ask(ctx, user, groups, again=0.0):
+        raise Forbidden(f"The log-in of {user.name} is no longer good: sign in again.")
+
+
+def _cares(authenticator: Authenticator) -> bool:
+    """Tell whether an authenticator has something of its own to say."""
+    return type(authenticator).refresh_user is not Authenticator.refresh_user
+
+
+async def _ask(ctx: HubContext, user: User, groups: tuple[str, ...], *, again: float) -> bool:
+    """Tell whether a user's log-ins are still good, and keep what is new about the user.
+
+    Where the authenticator cannot say, they are, and the moment is noted `again` seconds too early.
+    """
+    now = ctx.clock.monotonic()
+    # At once: what is asked for meanwhile need not wait for the answer.
+    ctx.refreshes.note(user.id, now)
+    try:
+        answer = await resolve_within(ctx.authenticator.refresh_user(_view(ctx, user, groups), None), _LIMIT)
+        if answer and answer is not True:
+            await _keep(ctx, user, answer)
+    except Exception:
+        _log.exception("refresh_user cannot say whether the log-in of %s is still good", user.name)
+        ctx.refreshes.note(user.id, now - again)
+        return True
+    if not answer:
+        _log.info("%s has to sign in again, the authenticator says", user.name)
+        await end_sessions(ctx, user)
+    return bool(answer)
+
+
+async def _keep(ctx: HubContext, user: User, model: Any) -> None:
+    named = {"name": user.name, **model}
+    if named["name"] != user.name:
+        raise ValueError(f"refresh_user answers about {named['name']!r}, who is somebody else")
+    await keep_identity(ctx, user, read_model(ctx.authenticator, named))
+
+
+def _view(ctx: HubContext, user: User, groups: tuple[str, ...]) -> UserView:
+    return UserView(
+        id=user.id,
+        name=user.name,
+        base_url=ctx.settings.base_url,
+        admin=user.admin,
+        groups=tuple(map(GroupView, groups)),
+        load_auth_state=partial(load_auth_state, ctx, user),
+    )
