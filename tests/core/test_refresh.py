@@ -9,12 +9,14 @@ import pytest
 
 from carrel.authenticators.dummy import DummyAuthenticator
 from carrel.core.access import caller_of_session, caller_of_token
+from carrel.core.auth_state import load_auth_state
 from carrel.core.caller import Caller
 from carrel.core.login import open_session
 from carrel.core.refresh import refreshed
 from carrel.core.servers import ask_to_start, ask_to_stop
 from carrel.domain.errors import Forbidden
 from carrel.domain.identity import Identity
+from carrel.lib.sealing import Sealer
 from carrel.testing.hub import TrialHub, open_test_hub
 
 AGE = 300
@@ -85,6 +87,18 @@ async def test_what_is_new_about_somebody_counts_at_once(hub: TrialHub) -> None:
     caller = await _visit(hub, login.secret)
     assert caller is not None
     assert caller.is_admin
+
+
+async def test_what_is_not_said_of_the_auth_state_leaves_it() -> None:
+    async with open_test_hub(
+        authenticator_class=Asking, plugins={"Authenticator": {"enable_auth_state": True}}
+    ) as hub:
+        object.__setattr__(hub.ctx, "sealer", Sealer([b"k" * 32]))
+        login = await open_session(hub.ctx, Identity("ada", auth_state={"upstream": "t"}))
+        await hub.clock.advance(AGE)
+        _asking(hub).answer = {"name": "ada"}
+        assert await _visit(hub, login.secret) is not None
+        assert await load_auth_state(hub.ctx, login.user) == {"upstream": "t"}
 
 
 @pytest.mark.parametrize("answer", [RuntimeError("no answer"), {"name": "bea"}, {"name": 7}])

@@ -72,7 +72,7 @@ async def _ask(ctx: HubContext, user: User, groups: tuple[str, ...], *, again: f
         answer = await resolve_within(ctx.authenticator.refresh_user(_view(ctx, user, groups), None), _LIMIT)
         if answer and answer is not True:
             await _keep(ctx, user, answer)
-    except Exception:
+    except Exception:  # a plug-in's own code: whatever goes wrong in it must not sign people out
         _log.exception("refresh_user cannot say whether the log-in of %s is still good", user.name)
         ctx.refreshes.note(user.id, now - again)
         return True
@@ -84,6 +84,9 @@ async def _ask(ctx: HubContext, user: User, groups: tuple[str, ...], *, again: f
 
 async def _keep(ctx: HubContext, user: User, model: Any) -> None:
     named = {"name": user.name, **model}
+    if "auth_state" not in named:
+        # Nothing said of it means that it stays, as under JupyterHub.
+        named["auth_state"] = await load_auth_state(ctx, user)
     if named["name"] != user.name:
         raise ValueError(f"refresh_user answers about {named['name']!r}, who is somebody else")
     await keep_identity(ctx, user, read_model(ctx.authenticator, named))

@@ -63,7 +63,7 @@ def error_response(status: int) -> dict[str, Any]:
 
 def security_schemes(prefix: str, catalog: Catalog) -> dict[str, Any]:
     """Return the ways to prove who is asking, below `prefix`."""
-    about_token = "`token SECRET`: an API token, as `POST /users/{name}/tokens` makes it."  # noqa: S105
+    about_token = "`token SECRET`: an API token, as `POST /users/{name}/tokens` makes it."  # noqa: S105 - no secret
     flow = {
         "authorizationUrl": f"{prefix}/oauth2/authorize",
         "tokenUrl": f"{prefix}/oauth2/token",

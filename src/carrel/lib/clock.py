@@ -10,7 +10,7 @@ from typing import Protocol
 #: Seconds since 1970-01-01 UTC, as a float: what records and tables hold.
 Timestamp = float
 #: In UTC, as everything here.
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - see above
 
 
 class Clock(Protocol):
