@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from carrel import __version__
+from carrel.compat.imports import install
 
 if TYPE_CHECKING:
     from carrel.config.schema import Settings
@@ -27,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # on again once it runs; the other commands end soon.
     gc.disable()
     try:
+        # Before anything is read that may import that name: a configuration, a plug-in.
+        install()
         return command(given[1:]) if command else _hub(given)
     except KeyboardInterrupt:
         return 130
@@ -78,6 +81,13 @@ def _stop(argv: Sequence[str]) -> int:
     return stop(argv, _stop_hub)
 
 
+def _python(argv: Sequence[str]) -> int:
+    from carrel.cli.python import python
+
+    gc.enable()
+    return python(argv)
+
+
 # The application is imported last: a mistake in the configuration is told before that takes its time.
 
 
@@ -99,4 +109,4 @@ def _stop_hub(settings: Settings, all_: bool) -> list[str]:
     return stop_hub(settings, all_)
 
 
-_COMMANDS: dict[str, _Command] = {"demo": _demo, "token": _token, "stop": _stop}
+_COMMANDS: dict[str, _Command] = {"demo": _demo, "python": _python, "token": _token, "stop": _stop}

@@ -1,0 +1,1 @@
+"""What only plug-ins and configurations written for JupyterHub need: its import name, its handlers."""
