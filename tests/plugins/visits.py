@@ -59,3 +59,12 @@ def problem(reply: Reply) -> str:
     """Return what a page says in its alert, tags left out and spaces folded; empty when there is none."""
     found = re.search(r'<(\w+)[^>]*\brole="alert"[^>]*>(.*?)</\1>', reply.text, re.S)
     return " ".join(re.sub(r"<[^>]+>", " ", found[2]).split()) if found else ""
+
+
+def refusal(reply: Reply) -> str:
+    """Return the text of a whole error page, on one line; raises AssertionError when it is none."""
+    assert "<title>" in reply.text, reply.text
+    assert "Traceback" not in reply.text
+    main = re.search(r"<main\b.*</main>", reply.text, re.S)
+    assert main, reply.text
+    return " ".join(re.sub(r"<[^>]+>", " ", main[0]).split())
