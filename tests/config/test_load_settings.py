@@ -120,11 +120,13 @@ def test_parts_on_the_command_line_change_the_url_of_the_file(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("c.JupyterHub.prot = 1", "did you mean port?"),
-        ("c.JupyterHub.bass_url = '/'", "did you mean base_url?"),
-        ("c.JupyterHub.spawner_clas = 'simple'", "did you mean spawner_class?"),
-        ("c.Jupyterhub.port = 1", "did you mean c.JupyterHub?"),
-        ("c.jupyterhub.port = 1", "settings belong to c.JupyterHub"),
+        ("c.JupyterHub.authenticator_clas = 'dummy'", "did you mean that?"),
+        ("c.JupyterHub.admin_user = {'ada'}", "and admin_users says who may do what"),
+        ("c.JupyterHub.load_role = []", "and load_roles says who may do what"),
+        ("c.Jupyterhub.admin_users = {'ada'}", "did you mean c.JupyterHub?"),
+        ("c.jupyterhub.admin_users = {'ada'}", "settings belong to c.JupyterHub"),
+        ("c.authenticator.allowed_users = {'ada'}", "settings belong to c.Authenticator"),
+        ("c.allowed_users = {'ada'}", "settings belong to a class such as"),
         ("c.JupyterHub.port = '8000'", "a whole number, not the text '8000': remove the quotes"),
         ("c.JupyterHub.port = True", "a whole number, not the bool True"),
         ("c.JupyterHub.port = 70000", "from 1 to 65535"),
@@ -163,7 +165,7 @@ def test_a_mistake_is_fatal_and_has_its_line(tmp_path: Path, line: str, expected
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    text = "c.JupyterHub.prot = 1\nc.JupyterHub.hub_port = 'x'\nc.JupyterHub.cookie_secret = ''\n"
+    text = "c.JupyterHub.allow_al = 1\nc.JupyterHub.hub_port = 'x'\nc.JupyterHub.cookie_secret = ''\n"
     found = problems(tmp_path, text, "--JupyterHub.log_level=LOUD")
     assert [each.location for each in found] == [
         "jupyterhub_config.py:1",
@@ -181,6 +183,14 @@ def test_a_mistake_of_the_file_keeps_its_place_when_the_command_line_corrects_it
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
+        ("c.JupyterHub.prot = 1", "it has no effect; did you mean port?"),
+        ("c.JupyterHub.bass_url = '/'", "did you mean base_url?"),
+        ("c.JupyterHub.spawner_clas = 'simple'", "did you mean spawner_class?"),
+        ("c.Jupyterhub.port = 1", "did you mean c.JupyterHub?"),
+        ("c.jupyterhub.port = 1", "settings belong to c.JupyterHub"),
+        ("c.spawner.cmd = ['x']", "settings belong to c.Spawner"),
+        ("c.JupyterHub.Spawner.cmd = ['x']", "read as c.Spawner.cmd: write it there"),
+        ("c.Authenticator.whitelist = set()", "for everybody set allow_all = True"),
         ("c.JupyterHub.confirm_no_ssl = True", "deprecated: not used"),
         ("c.JupyterHub.api_tokens = {'0' * 32: 'ada'}", "old: let services have these tokens"),
         ("c.JupyterHub.hub_ip_connect = '10.0.0.1'", "use c.JupyterHub.hub_connect_ip"),
