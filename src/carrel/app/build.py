@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
+from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
-from carrel.authenticators.base import Authenticator
 from carrel.config.oauth_clients import read_clients
-from carrel.config.plugins import check_plugins
 from carrel.config.rights import read_rights
-from carrel.config.schema import BadConfig, Problem, Settings
+from carrel.config.schema import Settings
 from carrel.config.secrets import cookie_secret, crypt_keys, own_secret
 from carrel.config.services import read_services
 from carrel.core.activity import Activity
@@ -29,49 +26,10 @@ from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
-from carrel.lib.registry import Kind, UnknownClass, find_class
 from carrel.lib.sealing import Sealer
 from carrel.proxy.base import Proxy
-from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
-
-AUTHENTICATORS: Kind[Authenticator] = Kind(
-    setting="JupyterHub.authenticator_class",
-    base=Authenticator,
-    builtins={
-        "default": "carrel.authenticators.pam.PAMAuthenticator",
-        "pam": "carrel.authenticators.pam.PAMAuthenticator",
-        "dummy": "carrel.authenticators.dummy.DummyAuthenticator",
-        "shared-password": "carrel.authenticators.shared.SharedPasswordAuthenticator",
-        "null": "carrel.authenticators.null.NullAuthenticator",
-    },
-    groups=("carrel.authenticators", "jupyterhub.authenticators"),
-)
-SPAWNERS: Kind[Spawner] = Kind(
-    setting="JupyterHub.spawner_class",
-    base=Spawner,
-    builtins={
-        "default": "carrel.spawners.local.LocalProcessSpawner",
-        "localprocess": "carrel.spawners.local.LocalProcessSpawner",
-        "simple": "carrel.spawners.simple.SimpleLocalProcessSpawner",
-    },
-    groups=("carrel.spawners", "jupyterhub.spawners"),
-)
-PROXIES: Kind[Proxy] = Kind(
-    setting="JupyterHub.proxy_class",
-    base=Proxy,
-    builtins={
-        "default": "carrel.proxy.embedded.CarrelProxy",
-        "carrel": "carrel.proxy.embedded.CarrelProxy",
-        "configurable-http-proxy": "carrel.proxy.chp.ConfigurableHTTPProxy",
-        "haproxy": "carrel.proxy.haproxy.HAProxyProxy",
-        "traefik": "carrel.proxy.traefik.TraefikProxy",
-    },
-    groups=("carrel.proxies", "jupyterhub.proxies"),
-)
-P = TypeVar("P")
-_log = logging.getLogger("carrel.app")
 
 
 @asynccontextmanager
@@ -129,33 +87,6 @@ async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:
         return cookie_secret(settings)
     secret, configured = own_secret(settings)
     return secret if configured else await load_cookie_secret(store, secret)
-
-
-def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:
-    """Return the three plug-in classes; raise BadConfig for what cannot be loaded or is set wrongly."""
-    problems: list[Problem] = []
-    authenticator = _resolve(settings, settings.authenticator_class, AUTHENTICATORS, problems)
-    spawner = _resolve(settings, settings.spawner_class, SPAWNERS, problems)
-    proxy = _resolve(settings, settings.proxy_class, PROXIES, problems)
-    if not problems:
-        problems = check_plugins(settings, [authenticator, spawner, proxy])
-    for problem in problems:
-        if not problem.fatal:
-            _log.warning("%s", problem)
-    fatal = [problem for problem in problems if problem.fatal]
-    if fatal:
-        raise BadConfig(fatal)
-    return authenticator, spawner, proxy
-
-
-def _resolve(settings: Settings, wanted: object, kind: Kind[P], problems: list[Problem]) -> type[P]:
-    """Return the class that a setting names; note a problem and return the base when there is none."""
-    try:
-        return find_class(wanted, kind)
-    except UnknownClass as error:
-        text = str(error).removeprefix(f"{kind.setting}: ")
-        problems.append(Problem(kind.setting, text, settings.locations.get(kind.setting, "")))
-        return kind.base
 
 
 def hub_url(settings: Settings) -> str:
