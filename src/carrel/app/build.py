@@ -25,10 +25,12 @@ from carrel.core.context import HubContext
 from carrel.core.oauth import load_clients
 from carrel.core.rights import load_rights
 from carrel.core.service_records import load_services
+from carrel.domain.oauth import origin_of
 from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
+from carrel.lib.net import join_host
 from carrel.lib.registry import Kind, UnknownClass, find_class
 from carrel.lib.sealing import Sealer
 from carrel.proxy.base import Proxy
@@ -171,15 +173,17 @@ def hub_view(settings: Settings, hub_id: str) -> HubView:
     return HubView(
         api_url=f"{hub_url(settings)}{settings.base_url}hub/api",
         base_url=f"{settings.base_url}hub/",
+        public_url=origin_of(settings.public_url),
         hub_id=hub_id,
     )
 
 
 def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
     """Return the driver of the data plane, with what it needs to know of the settings."""
-    host = settings.ip or "127.0.0.1"
+    scheme = "https" if settings.ssl_cert else "http"
+    address = join_host(settings.ip or "127.0.0.1", settings.port)
     values: dict[str, object] = {
-        "public_url": f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base_url}",
+        "public_url": f"{scheme}://{address}{settings.base_url}",
         "hub_url": hub_url(settings),
     }
     if wanted := set(proxy_class.class_trait_names(by_hub=True)):
@@ -188,9 +192,14 @@ def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
             "port": settings.port,
             "directory": str(runtime_directory(settings)),
             "error_target": f"{hub_url(settings)}{settings.base_url}hub/error",
+            "ssl_key": str(settings.resolve(settings.ssl_key)) if settings.ssl_key else "",
+            "ssl_cert": str(settings.resolve(settings.ssl_cert)) if settings.ssl_cert else "",
         }
         values |= {name: value for name, value in local.items() if name in wanted}
-    return proxy_class(config=settings.plugins, **values)
+    proxy = proxy_class(config=settings.plugins, **values)
+    if settings.ssl_cert and not proxy.of_this_hub:
+        _log.warning("JupyterHub.ssl_cert: the hub does not start the proxy, so it has to be given TLS there")
+    return proxy
 
 
 def runtime_directory(settings: Settings) -> Path:

@@ -37,7 +37,8 @@ def join_addresses(settings: Settings) -> dict[str, str]:
     """Return the URLs that were given, made to say what the parts say after all layers are read."""
     found = {}
     if settings.bind_url:
-        found["bind_url"] = f"http://{_bracket(settings.ip)}:{settings.port}{settings.base_url}"
+        scheme = "https" if settings.ssl_cert else "http"
+        found["bind_url"] = f"{scheme}://{_bracket(settings.ip)}:{settings.port}{settings.base_url}"
     if settings.hub_bind_url:
         found["hub_bind_url"] = f"http://{_bracket(settings.hub_ip)}:{settings.hub_port}"
     return found
@@ -62,10 +63,8 @@ def _split(
     if url is None:
         problems.append((setting, trouble, True))
         return
-    if url.scheme == "https":
-        problems.append(
-            (setting, "TLS is not served by this version: it is plain HTTP on this address", False)
-        )
+    if url.scheme == "https" and name != "bind_url":
+        problems.append((setting, "the hub itself speaks plain HTTP on this address", False))
     host = "" if url.hostname in {None, "*"} else str(url.hostname)
     port = url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]
     if name == "hub_connect_url" and url.port is not None and layer.get("hub_port", (8081, ""))[0] != port:

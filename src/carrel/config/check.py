@@ -21,15 +21,10 @@ _DATABASES = re.compile(r"(sqlite|postgresql|postgres)(\+\w+)?:")
 def check_settings(settings: Settings) -> list[Problem]:
     """Return all problems between settings, and of values that no type can rule out."""
     return [
-        Problem(f"JupyterHub.{name}", text, _place(settings, name), fatal)
+        Problem(f"JupyterHub.{name}", text, settings.place(name), fatal)
         for check in _CHECKS
         for name, text, fatal in check(settings)
     ]
-
-
-def _place(settings: Settings, name: str) -> str:
-    places = (settings.locations.get(f"{section}.{name}") for section in ("Carrel", "JupyterHub"))
-    return next((place for place in places if place), "")
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ from carrel.config.names import (
 )
 from carrel.config.schema import HUB_SECTIONS, PREFIX_VARIABLE, BadConfig, Problem, Settings, setting_fields
 from carrel.config.secrets import SECRET_VARIABLE, read_secret_file
+from carrel.config.tls import check_tls
 from carrel.config.values import Unfit, read_value
 
 
@@ -63,7 +64,7 @@ def load_arguments(arguments: Arguments, cwd: Path, environ: Mapping[str, str]) 
     if PREFIX_VARIABLE in environ and "metrics_prefix" not in draft.values:
         draft.put("metrics_prefix", environ[PREFIX_VARIABLE], PREFIX_VARIABLE)
     settings = draft.finish()
-    draft.problems += check_settings(settings)
+    draft.problems += [*check_settings(settings), *check_tls(settings, environ)]
     if not settings.cookie_secret and not draft.refused("cookie_secret"):
         draft.attempt_secret(settings)
     fatal = [problem for problem in draft.problems if problem.fatal]
@@ -248,6 +249,9 @@ class _Draft:
     def finish(self) -> Settings:
         """Return the settings as far as they could be read."""
         path = self.file.path
+        if self.values.get("bind_url", "").startswith("https:") and not self.values.get("ssl_cert"):
+            text = "it says https, and plain HTTP is served: set ssl_key and ssl_cert"
+            self.report("JupyterHub.bind_url", text, fatal=False)
         if "db_url" in self.values and "://" not in self.values["db_url"]:
             self.values["db_url"] = f"sqlite:///{self.values['db_url']}"
         return Settings(

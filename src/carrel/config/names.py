@@ -52,12 +52,8 @@ NO_EFFECT: dict[str, str] = {
     "cookie_options": "it has no effect: cookies have the attributes that are safe",
 }
 
-_NO_TLS = "TLS is not served by this version: end it in a proxy in front of Carrel and remove this line"
-
 #: Names that protect something: ignoring them would leave people less safe than they believe.
 REFUSED: dict[str, str] = {
-    "ssl_key": _NO_TLS,
-    "ssl_cert": _NO_TLS,
     "internal_ssl": "TLS between the hub and the servers is not offered by this version: remove this line",
     "subdomain_host": "a host name for every user is not offered by this version: remove this line",
 }

@@ -46,6 +46,10 @@ class Settings:
     bind_url: str = setting(
         "", "Address, port and base URL of the public side in one; it wins over the three."
     )
+    ssl_key: str = setting("", "The file of the public side's TLS key (PEM). It may stand in ssl_cert, too.")
+    ssl_cert: str = setting(
+        "", "The file of the public side's TLS certificate with its chain (PEM); with it HTTPS is served."
+    )
 
     # The hub's own listener
     hub_ip: str = setting("127.0.0.1", "The address that the hub listens on, for the proxy and the servers.")
@@ -246,6 +250,11 @@ class Settings:
     def resolve(self, path: str) -> Path:
         """Return a path of the configuration as an absolute one."""
         return self.directory / Path(path).expanduser()
+
+    def place(self, name: str) -> str:
+        """Return where a setting of the hub was written, as far as that is known."""
+        places = (self.locations.get(f"{section}.{name}") for section in reversed(HUB_SECTIONS))
+        return next((place for place in places if place), "")
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={text}" for name, text in printable(self).items())
