@@ -10,7 +10,7 @@ from typing import Any
 from traitlets.config import Config
 from traitlets.config.loader import LazyConfigValue
 
-from carrel.config.addresses import join_addresses, split_addresses
+from carrel.config.addresses import join_addresses, normal_base, split_addresses
 from carrel.config.arguments import COMMAND_LINE, Arguments, BadArguments, parse_arguments
 from carrel.config.check import check_settings
 from carrel.config.files import ReadFile, read_file, short
@@ -221,6 +221,8 @@ class _Draft:
                 if name in setting_fields():
                     self.put(name, raw, setting)
             self._read_tornado(layer)
+            if self.values.get("hub_routespec"):
+                self.values["hub_routespec"] = normal_base(self.values["hub_routespec"])
             found, problems = split_addresses(layer)
             self.values |= found
             for setting, text, fatal in problems:

@@ -22,9 +22,6 @@ NOT_USED: dict[str, str] = {
     "extra_log_handlers": "the log goes to standard error",
     "forwarded_host_header": "the Host header tells the public address",
     "generate_certs": "no certificates are made",
-    "hub_connect_port": "the hub is reached at hub_port",
-    "hub_routespec": "the hub is the default route",
-    "hub_socket_mode": "the hub listens on TCP",
     "implicit_spawn_seconds": "a visit to a stopped server offers to start it",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
     "internal_certs_location": "the hub and the servers speak plain HTTP",
@@ -78,7 +75,7 @@ DEPRECATED: dict[str, tuple[str | None, str]] = {
 }
 
 #: Names that feed several settings or another one, read by the loader itself.
-DERIVED = ("hub_connect_url", "tornado_settings", "config_file")
+DERIVED = ("tornado_settings", "config_file")
 
 #: Deprecated traits of every authenticator. They are enforced under their new names.
 AUTHENTICATOR_RENAMED = {

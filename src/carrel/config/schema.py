@@ -54,9 +54,25 @@ class Settings:
     # The hub's own listener
     hub_ip: str = setting("127.0.0.1", "The address that the hub listens on, for the proxy and the servers.")
     hub_port: int = setting(8081, "The port that the hub listens on.")
-    hub_bind_url: str = setting("", "Address and port of the hub in one; it wins over the two.")
+    hub_bind_url: str = setting(
+        "",
+        "Address and port of the hub in one; it wins over the two. http+unix://%2Frun%2Fhub.sock is a socket "
+        "in the file system, for the proxy; servers reach the hub at hub_connect_url or the public address.",
+    )
+    hub_socket_mode: int = setting(0o600, "The permissions of that socket.")
     hub_connect_ip: str = setting(
         "", "The host name or address by which servers and the proxy reach the hub."
+    )
+    hub_connect_port: int = setting(
+        0, "The port by which they do; 0 means hub_port. Old: hub_connect_url says it, too."
+    )
+    hub_connect_url: str = setting(
+        "", "Where servers and the proxy reach the hub, scheme to port; it wins over hub_connect_ip."
+    )
+    hub_routespec: str = setting(
+        "",
+        "What the proxy sends to the hub when no server and no service has it: a path that begins with the "
+        "base URL. Empty means all; /hub/ leaves the rest to somebody else's routes.",
     )
 
     node: str = setting(

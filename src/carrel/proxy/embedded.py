@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from traitlets import Int, List, Unicode
+from traitlets import Bool, Int, List, Unicode
 
 from carrel.domain.routes import Route
 from carrel.lib.control_groups import set_apart
@@ -45,6 +45,8 @@ class CarrelProxy(ConfigurableHTTPProxy):
 
     ip = Unicode(help="The address that the public listens on; set by the hub.").tag(by_hub=True)
     port = Int(8000, help="The port that the public listens on; set by the hub.").tag(by_hub=True)
+    socket = Unicode(help="The socket that the public listens on instead; set by the hub.").tag(by_hub=True)
+    catch_all = Bool(True, help="Whether the hub has what has no route; set by the hub.").tag(by_hub=True)
     directory = Unicode("carrel-run", help="Where the data plane keeps its files; set by the hub.").tag(
         by_hub=True
     )
@@ -233,11 +235,12 @@ class CarrelProxy(ConfigurableHTTPProxy):
         return [
             # Of options that are given twice the last counts, and that is the hub's.
             *itertools.dropwhile(lambda word: not word.startswith("-"), self.command),
-            *("--ip", self.ip, "--port", str(self.port)),
+            *(("--socket", self.socket) if self.socket else ("--ip", self.ip, "--port", str(self.port))),
             *(("--ssl-cert", self.ssl_cert) if self.ssl_cert else ()),
             *(("--ssl-key", self.ssl_key) if self.ssl_key else ()),
             *("--api-ip", api_host, "--api-port", api_port),
-            *("--default-target", self.hub_url, "--error-target", self.error_target),
+            *(("--default-target", self.hub_url) if self.catch_all else ()),
+            *("--error-target", self.error_target),
             *("--storage", str(self._file("routes.json")), "--status-file", str(self._file("proxy.json"))),
             *("--log-file", str(self._file("proxy.log")), "--log-level", self.log_level),
             *(("--workers", str(self.workers)) if self.workers else ()),
