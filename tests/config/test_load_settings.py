@@ -138,6 +138,8 @@ def test_parts_on_the_command_line_change_the_url_of_the_file(tmp_path: Path) ->
         ("c.JupyterHub.bind_url = 'http://127.0.0.1:x'", "must be a URL such as http://"),
         ("c.JupyterHub.hub_bind_url = 'unix:/run/hub'", "named by http+unix://%2Frun%2Fhub.sock"),
         ("c.JupyterHub.hub_connect_url = 'hub:8081'", "an address such as http://hub.example:8081"),
+        ("c.JupyterHub.trusted_downstream_ips = ['10.0.0.0/8', 'proxy']", "'proxy' is neither an address"),
+        ("c.JupyterHub.forwarded_host_header = 'X Host'", "the name of a header, such as X-Forwarded-Host"),
         ("c.JupyterHub.hub_connect_port = 70000", "a number from 1 to 65535"),
         ("c.JupyterHub.hub_socket_mode = 7000", "permissions such as 0o660"),
         ("c.JupyterHub.base_url = '/jh/'; c.JupyterHub.hub_routespec = '/hub/'", "begin with the base URL"),

@@ -16,7 +16,7 @@ from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
 from carrel.app.services import OwnServices
-from carrel.app.web_app import build_web_app
+from carrel.app.web_app import build_web_app, proxy_addresses
 from carrel.config.addresses import socket_path
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
@@ -61,7 +61,8 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
-        await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
+        app = build_web_app(ctx, await proxy_addresses(ctx.proxy))
+        await stack.enter_async_context(serve_http(app, listener))
         await stack.enter_async_context(run_workers(ctx, give_up=stopping.give_up))
         measure = asyncio.create_task(ctx.metrics.watch_loop(), name="measure of the event loop")
         measure.add_done_callback(_complain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from carrel.config.addresses import socket_path
@@ -16,6 +17,7 @@ from carrel.domain.names import check_server_name
 
 _EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]*|\[[0-9A-Fa-f:.%]+\]")
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 _METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DATABASES = re.compile(r"(sqlite|postgresql|postgres)(\+\w+)?:")
 
@@ -77,6 +79,19 @@ def _sockets(settings: Settings) -> Iterator[Finding]:
     if socket_path(settings.bind_url) is not None or settings.ssl_cert:
         text = "servers cannot reach a hub on a socket: say in hub_connect_url or public_url where they can"
         yield "hub_bind_url", text, True
+
+
+def _proxies(settings: Settings) -> Iterator[Finding]:
+    for text in settings.trusted_downstream_ips:
+        try:
+            ip_network(text, strict=False)
+        except ValueError:
+            told = f"{text!r} is neither an address nor a network such as 10.0.0.0/8"
+            yield "trusted_downstream_ips", told, True
+    name = settings.forwarded_host_header
+    if name and not _HEADER.fullmatch(name):
+        told = f"it must be the name of a header, such as X-Forwarded-Host, not {name[:80]!r}"
+        yield "forwarded_host_header", told, True
 
 
 def _paths(settings: Settings) -> Iterator[Finding]:
@@ -164,6 +179,7 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _ports,
     _hosts,
     _sockets,
+    _proxies,
     _paths,
     _database,
     _spans,

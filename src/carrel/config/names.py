@@ -20,7 +20,6 @@ NOT_USED: dict[str, str] = {
     "debug_db": "statements are not logged",
     "extra_handlers": "handlers of plug-ins are not served",
     "extra_log_handlers": "the log goes to standard error",
-    "forwarded_host_header": "the Host header tells the public address",
     "generate_certs": "no certificates are made",
     "implicit_spawn_seconds": "a visit to a stopped server offers to start it",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
@@ -38,7 +37,6 @@ NOT_USED: dict[str, str] = {
     "subdomain_hook": "all users are served on one host",
     "trust_user_provided_tokens": "tokens of the configuration are stored like all others",
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
-    "trusted_downstream_ips": "the address of the nearest peer is taken for the client's",
     "upgrade_db": "the database is upgraded at start where that is safe",
     "use_legacy_stopped_server_status_code": "a stopped server answers 424",
 }

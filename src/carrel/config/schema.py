@@ -51,6 +51,17 @@ class Settings:
         "", "The file of the public side's TLS certificate with its chain (PEM); with it HTTPS is served."
     )
 
+    trusted_downstream_ips: list[str] = setting(
+        [],
+        "Addresses or networks (10.0.0.0/8) of proxies before the hub on other machines: what they say in "
+        "X-Forwarded-For and -Proto is believed. Of this machine all are, and the proxy that the hub steers.",
+    )
+    forwarded_host_header: str = setting(
+        "",
+        "The header, such as X-Forwarded-Host, in which such a proxy gives the public host when it sends "
+        "another one as Host.",
+    )
+
     # The hub's own listener
     hub_ip: str = setting("127.0.0.1", "The address that the hub listens on, for the proxy and the servers.")
     hub_port: int = setting(8081, "The port that the hub listens on.")
