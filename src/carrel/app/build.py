@@ -10,6 +10,7 @@ from pathlib import Path
 
 from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
+from carrel.config.addresses import origin, proxy_to_hub, public_origin, server_to_hub, socket_path
 from carrel.config.oauth_clients import read_clients
 from carrel.config.rights import read_rights
 from carrel.config.schema import Settings
@@ -61,7 +62,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             hub=hub_view(settings, await load_hub_id(store)),
             callers=callers,
             activity=Activity(settings.activity_resolution),
-            peers=this_hub(settings, hub_url(settings)),
+            peers=this_hub(settings, proxy_to_hub(settings)),
             sealer=Sealer(crypt_keys(settings, os.environ, needed=claim and authenticator.enable_auth_state)),
             catalog=rights.catalog,
             metrics=metrics,
@@ -89,39 +90,54 @@ async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:
     return secret if configured else await load_cookie_secret(store, secret)
 
 
-def hub_url(settings: Settings) -> str:
-    """Return where the proxy and the servers reach the hub, scheme to port."""
-    host = settings.hub_connect_ip or settings.hub_ip
-    if host in ("", "0.0.0.0", "::", "*"):  # noqa: S104 - compared, not bound
-        host = "127.0.0.1" if not settings.hub_connect_ip else host
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.hub_port}"
-
-
 def hub_view(settings: Settings, hub_id: str) -> HubView:
     """Return what spawners see of the hub."""
     return HubView(
-        api_url=f"{hub_url(settings)}{settings.base_url}hub/api",
+        api_url=f"{server_to_hub(settings)}{settings.base_url}hub/api",
         base_url=f"{settings.base_url}hub/",
+        public_url=origin(settings.public_url),
         hub_id=hub_id,
     )
 
 
 def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
     """Return the driver of the data plane, with what it needs to know of the settings."""
-    host = settings.ip or "127.0.0.1"
+    hub, socket = proxy_to_hub(settings), socket_path(settings.bind_url)
     values: dict[str, object] = {
-        "public_url": f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base_url}",
-        "hub_url": hub_url(settings),
+        "public_url": f"{public_origin(settings)}{settings.base_url}",
+        "hub_url": hub,
     }
     if wanted := set(proxy_class.class_trait_names(by_hub=True)):
         local = {
             "ip": settings.ip,
             "port": settings.port,
             "directory": str(runtime_directory(settings)),
-            "error_target": f"{hub_url(settings)}{settings.base_url}hub/error",
+            "error_target": f"{hub}{settings.base_url}hub/error",
+            "socket": str(socket or ""),
+            "catch_all": settings.base_url.startswith(settings.hub_routespec or "/"),
+            "ssl_key": str(settings.resolve(settings.ssl_key)) if settings.ssl_key else "",
+            "ssl_cert": str(settings.resolve(settings.ssl_cert)) if settings.ssl_cert else "",
         }
         values |= {name: value for name, value in local.items() if name in wanted}
-    return proxy_class(config=settings.plugins, **values)
+    _check_proxy(settings, proxy_class, wanted)
+    proxy = proxy_class(config=settings.plugins, **values)
+    if settings.ssl_cert and not proxy.of_this_hub:
+        _log.warning("JupyterHub.ssl_cert: the hub does not start the proxy, so it has to be given TLS there")
+    return proxy
+
+
+def _check_proxy(settings: Settings, proxy_class: type[Proxy], wanted: set[str]) -> None:
+    """Raise BadConfig for what this proxy cannot be told."""
+    problems = []
+    name = proxy_class.__name__
+    if "ip" in wanted and "socket" not in wanted and socket_path(settings.bind_url) is not None:
+        text = f"{name} listens at an address and a port, not on a socket"
+        problems.append(Problem("JupyterHub.bind_url", text, settings.place("bind_url")))
+    if "ip" in wanted and "catch_all" not in wanted and settings.hub_routespec not in ("", settings.base_url):
+        text = f"{name} sends to the hub whatever has no route: remove this line"
+        problems.append(Problem("JupyterHub.hub_routespec", text, settings.place("hub_routespec")))
+    if problems:
+        raise BadConfig(problems)
 
 
 def runtime_directory(settings: Settings) -> Path:
