@@ -11,10 +11,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 
-from carrel.app.build import open_hub, runtime_directory
+from carrel.app.build import open_hub
 from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
+from carrel.app.proxies import runtime_directory
 from carrel.app.services import OwnServices
 from carrel.app.web_app import build_web_app, proxy_addresses
 from carrel.config.addresses import socket_path
