@@ -7,8 +7,9 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from carrel.app.hubs import this_hub
 from carrel.authenticators.base import Authenticator
@@ -32,6 +33,7 @@ from carrel.lib.clock import SystemClock
 from carrel.lib.registry import Kind, UnknownClass, find_class
 from carrel.lib.sealing import Sealer
 from carrel.proxy.base import Proxy
+from carrel.proxy.plugin import PluggedProxy, PluginProxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
@@ -88,6 +90,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
     try:
         settings = replace(settings, cookie_secret=await _cookie_secret(settings, store))
         authenticator = authenticator_class(config=settings.plugins)
+        hub = hub_view(settings, await load_hub_id(store))
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         bus.listen(metrics.heed)
@@ -99,8 +102,8 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             clock=clock,
             authenticator=authenticator,
             spawner_class=spawner_class,
-            proxy=build_proxy(settings, proxy_class),
-            hub=hub_view(settings, await load_hub_id(store)),
+            proxy=build_proxy(settings, proxy_class, hub),
+            hub=hub,
             callers=callers,
             activity=Activity(settings.activity_resolution),
             peers=this_hub(settings, hub_url(settings)),
@@ -175,10 +178,10 @@ def hub_view(settings: Settings, hub_id: str) -> HubView:
     )
 
 
-def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
+def build_proxy(settings: Settings, proxy_class: type[Proxy], hub: HubView) -> Proxy:
     """Return the driver of the data plane, with what it needs to know of the settings."""
     host = settings.ip or "127.0.0.1"
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "public_url": f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base_url}",
         "hub_url": hub_url(settings),
     }
@@ -190,6 +193,10 @@ def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
             "error_target": f"{hub_url(settings)}{settings.base_url}hub/error",
         }
         values |= {name: value for name, value in local.items() if name in wanted}
+    if issubclass(proxy_class, PluginProxy):
+        make = partial(proxy_class, config=settings.plugins, hub=hub, **values)
+        record = runtime_directory(settings) / "proxy-plugin.json"
+        return PluggedProxy(make, record, public_url=values["public_url"], hub_url=values["hub_url"])
     return proxy_class(config=settings.plugins, **values)
 
 
