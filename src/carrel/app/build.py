@@ -46,6 +46,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
     try:
         settings = replace(settings, cookie_secret=await _cookie_secret(settings, store))
         authenticator = authenticator_class(config=settings.plugins)
+        hub = hub_view(settings, await load_hub_id(store))
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         bus.listen(metrics.heed)
@@ -57,8 +58,8 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             clock=clock,
             authenticator=authenticator,
             spawner_class=spawner_class,
-            proxy=build_proxy(settings, proxy_class),
-            hub=hub_view(settings, await load_hub_id(store)),
+            proxy=build_proxy(settings, proxy_class, hub),
+            hub=hub,
             callers=callers,
             activity=Activity(settings.activity_resolution),
             peers=this_hub(settings, proxy_to_hub(settings)),

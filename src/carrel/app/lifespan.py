@@ -226,7 +226,10 @@ async def stop_world(ctx: HubContext, request: StopRequest) -> None:
         _log.info("Stopping (%s): %d servers were stopped", name, count)
     else:
         _log.info("Stopping (%s): users' servers keep running", name)
-    if request.ends(wanted.proxy, settings.cleanup_proxy, shared=shared):
+    setting = settings.cleanup_proxy
+    if setting is None and ctx.proxy.ends_with_hub:
+        setting = True
+    if request.ends(wanted.proxy, setting, shared=shared):
         try:
             await ctx.proxy.stop()
             _log.info("Stopping (%s): the data plane was stopped", name)
