@@ -302,6 +302,7 @@ async def _purge(ctx: HubContext) -> None:
                 now = ctx.clock.now()
                 await tx.tokens.purge(now)
                 await tx.sessions.purge(now)
+                await tx.imported_logins.purge(now)
                 await tx.oauth.purge_codes(now)
                 await tx.share_codes.purge(now)
                 await tx.oauth.purge_grants(now)
