@@ -81,8 +81,8 @@ def suites() -> list[Suite]:
 
 
 def required() -> list[str]:
-    """Return the names of the distributions that requirements.txt asks for."""
-    lines = REQUIREMENTS.read_text().splitlines()
+    """Return the plug-ins that requirements.txt asks for; a comment behind a name says that it is none."""
+    lines = [line for line in REQUIREMENTS.read_text().splitlines() if "#" not in line]
     return [match[0] for line in lines if (match := re.match(r"[A-Za-z0-9._-]+", line.strip()))]
 
 

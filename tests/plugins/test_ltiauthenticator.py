@@ -242,7 +242,7 @@ def test_a_signed_launch_of_lti_1_3(new: HubProcess, platform: Platform) -> None
 
 
 def test_forged_and_repeated_launches_of_lti_1_3(new: HubProcess, platform: Platform) -> None:
-    """LTI 1.3: a foreign key, issuer, audience or nonce, an expired or a stolen token are refused on a page."""
+    """LTI 1.3: a foreign key, issuer, audience or nonce, an expired or a stolen token get an error page."""
     other = rsa.generate_private_key(65537, 2048)
     cases: list[dict[str, Any]] = [
         {"key": other},

@@ -46,7 +46,8 @@ c.MultiAuthenticator.authenticators = [
     {{'authenticator_class': 'github', 'url_prefix': '/college',
       'config': client | {{'github_url': {college.url!r}, 'login_service': 'College'}}}},
     {{'authenticator_class': 'gitlab', 'url_prefix': '/museum',
-      'config': client | {{'gitlab_url': {museum.url!r}, 'login_service': 'Museum', 'blocked_users': {{'bob'}}}}}},
+      'config': client | {{'gitlab_url': {museum.url!r}, 'login_service': 'Museum',
+                          'blocked_users': {{'bob'}}}}}},
 ]
 for each, prefix in zip(c.MultiAuthenticator.authenticators, ('college', 'museum')):
     each['config']['oauth_callback_url'] = c.JupyterHub.bind_url + f'hub/{{prefix}}/oauth_callback'
