@@ -1,8 +1,8 @@
 """A stand-in for a Kubernetes API server with one node, for kubespawner.
 
 It keeps namespaces, pods, volume claims, services, secrets and events, numbers every change, and serves lists
-and watches as the real one does, with real streams. A pod is a local process with an address of its own on the
-loopback network; its manifest must be valid by Kubernetes' own schemas.
+and watches as the real one does, with real streams. A pod is a local process with a loopback address of its own;
+its manifest must be valid by Kubernetes' own schemas.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Refused(Exception):
 
     def __init__(self, code: int, reason: str, message: str) -> None:
         super().__init__(message)
+        self.code = code
         self.status = {
             "kind": "Status",
             "apiVersion": "v1",
@@ -139,12 +140,7 @@ class Node:
         about = pod["metadata"]
         unique = uuid.uuid4().hex
         names = {"name": f"{about['name']}.{unique[:12]}", "namespace": about["namespace"], "uid": unique}
-        involved = {
-            "kind": "Pod",
-            "name": about["name"],
-            "namespace": about["namespace"],
-            "uid": about["uid"],
-        }
+        involved = {"kind": "Pod", **{key: about[key] for key in ("name", "namespace", "uid")}}
         said = {"type": kind, "reason": reason, "message": message, "lastTimestamp": now, "eventTime": None}
         self._objects.put("events", {"metadata": names, "involvedObject": involved, **said}, "ADDED")
 
@@ -250,7 +246,7 @@ class Api:
                 raise Refused(401, "Unauthorized", "Unauthorized")
             response: web.StreamResponse = await handler(request)
         except Refused as refusal:
-            return web.json_response(refusal.status, status=refusal.status["code"])
+            return web.json_response(refusal.status, status=refusal.code)
         return response
 
     @staticmethod

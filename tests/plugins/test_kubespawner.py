@@ -49,6 +49,7 @@ PROFILES = [
         "kubespawner_override": {"image": ABSENT, "start_timeout": 3},
     },
 ]
+VOLUME = {"name": "home", "persistentVolumeClaim": {"claimName": "claim-{user_server}"}}
 CONFIG = f"""
 c.JupyterHub.spawner_class = 'kubespawner.KubeSpawner'
 c.Spawner.cmd = None
@@ -56,7 +57,7 @@ c.KubeSpawner.image = 'plain:1'
 c.KubeSpawner.storage_pvc_ensure = True
 c.KubeSpawner.pvc_name_template = 'claim-{{user_server}}'
 c.KubeSpawner.storage_capacity = '1Gi'
-c.KubeSpawner.volumes = [{{'name': 'home', 'persistentVolumeClaim': {{'claimName': 'claim-{{user_server}}'}}}}]
+c.KubeSpawner.volumes = [{VOLUME!r}]
 c.KubeSpawner.volume_mounts = [{{'name': 'home', 'mountPath': '/home/jovyan'}}]
 c.KubeSpawner.profile_list = {PROFILES!r}
 c.KubeSpawner.poll_interval = 1
