@@ -33,7 +33,8 @@ class Proxy(LoggingConfigurable):
 
     A driver overrides `add_route`, `delete_route` and `get_all_routes`, as it would for JupyterHub. One that
     can set the whole table at once also overrides `put_routes`. One that runs on this machine may have the
-    traits `ip`, `port`, `directory` and `error_target`, tagged `by_hub=True`: the hub sets them.
+    traits `ip`, `port`, `directory` and `error_target`, tagged `by_hub=True`: the hub sets them. With
+    `ssl_cert` set, it serves HTTPS.
     """
 
     should_start = Bool(True, help="Whether the hub starts the data plane, or finds it running.").tag(
@@ -41,6 +42,8 @@ class Proxy(LoggingConfigurable):
     )
     public_url = Unicode(help="Where the data plane listens, as `http://ADDRESS:PORT/`; set by the hub.")
     hub_url = Unicode(help="Where everything goes that has no route; set by the hub.")
+    ssl_key = Unicode(help="The file of the public TLS key; set by the hub.").tag(by_hub=True)
+    ssl_cert = Unicode(help="The file of the public TLS certificate; set by the hub.").tag(by_hub=True)
 
     @default("log")
     def _default_log(self) -> logging.Logger:
