@@ -57,6 +57,7 @@ def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
         server_id=server.id,
         generation=server.generation,
         name=server.name,
+        url=server.url,
         state=server.state,
         user_options=server.user_options,
         oauth_client_id=client_id(user.name, server.name),

@@ -76,7 +76,9 @@ async def start(
         answer = await resolve_within(_begin(driver, "start", driver.start), left, late)
     except TookTooLong:
         raise NotReady(course.late(limit)) from None
-    return endpoint(driver, answer)
+    url = endpoint(driver, answer)
+    driver.server.place(url)
+    return url
 
 
 async def _run_steps(driver: Spawner, steps: Sequence[Step], course: Course) -> None:

@@ -14,6 +14,7 @@ from carrel.domain.events import OrphanFound, Work
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.servers import Actual, Server
 from carrel.domain.transitions import Action, next_action
+from carrel.lib.net import reachable
 from carrel.lifecycle import drive
 from carrel.lifecycle.drive import Life
 from carrel.lifecycle.evidence import NotReady, explain
@@ -59,14 +60,28 @@ class Poller:
         asked is left as it is.
         """
         driver = build_driver(self.ctx, server, await load_owner(self.ctx, server))
-        began = self.ctx.clock.monotonic()
+        began, known = self.ctx.clock.monotonic(), driver.server.host
         life, status = await drive.poll(driver)
         done(self.ctx, Work.POLL, began, _FOUND.get(life, "unknown"))
         if life is Life.DEAD:
             await self._bury(server, driver, Evidence(stage=Stage.RUNNING, end=End.ENDED, status=status))
-        elif not driver.knows_death:
+            return self._pause(driver)
+        if life is Life.ALIVE and driver.server.host not in ("", known):
+            await self._follow(server, driver.server.host)
+        if not driver.knows_death:
             return await self._poll_address(server, driver)
         return self._pause(driver)
+
+    async def _follow(self, server: Server, url: str) -> None:
+        """Have requests go where the driver says that the server answers by now."""
+
+        def move(row: Server) -> Server:
+            same_run = row.generation == server.generation and row.actual is Actual.RUNNING
+            return replace(row, url=url) if same_run else row
+
+        if await change(self.ctx, server.id, move, durable=True) is not None:
+            _log.warning("%s answers at %s now", server_path(self.ctx, server), url)
+            self.starter.routes.nudge()
 
     async def _poll_address(self, server: Server, driver: Spawner) -> float:
         """Ask the server itself, where its driver cannot tell whether it lives."""
@@ -158,7 +173,12 @@ class Poller:
 
 
 def _endpoint(driver: Spawner) -> str:
-    """Return where a driver's checkpoint says that its server answers, or nothing when it does not say."""
+    """Return where a driver's checkpoint says that its server answers, or nothing when it does not say.
+
+    "At any address" says so on this machine alone.
+    """
+    if not driver.server.port and not driver.bound_to_node and reachable(driver.ip) != driver.ip:
+        return ""
     try:
         return drive.endpoint(driver, None)
     except ValueError:

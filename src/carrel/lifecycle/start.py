@@ -24,6 +24,7 @@ from carrel.lib.clock import Timestamp
 from carrel.lib.ids import new_token
 from carrel.lifecycle import drive
 from carrel.lifecycle.breaker import Breaker, kind_of
+from carrel.lifecycle.checkpoints import kept
 from carrel.lifecycle.evidence import Course, NotReady, explain
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.progress import relay, say, say_outcome
@@ -256,7 +257,7 @@ class Starter:
             say(self.ctx, row, 20, "Starting the server")
             begun.set()
 
-        async with relay(self.ctx, row, driver) as begun:
+        async with kept(driver, self.ctx.clock), relay(self.ctx, row, driver) as begun:
             return await drive.start(
                 driver, hooks, begin, course, late=lambda _: self._undo_later(row, driver)
             )

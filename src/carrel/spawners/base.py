@@ -25,7 +25,7 @@ from carrel.spawners.environment import ServerFacts, labels, server_environment
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
-from carrel.spawners.views import ServerView
+from carrel.spawners.views import NoDatabase, ServerView
 
 _log = logging.getLogger("carrel.spawners")
 
@@ -171,6 +171,10 @@ class Spawner(LoggingConfigurable):
     @default("server")
     def _default_server(self) -> ServerView:
         return ServerView(base_url=self.user.server_url(self.name))
+
+    @default("db")
+    def _default_db(self) -> NoDatabase:
+        return NoDatabase()
 
     @property
     def _log_name(self) -> str:

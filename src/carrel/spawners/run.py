@@ -23,6 +23,8 @@ class Run:
     server_id: int
     generation: int
     name: str = ""
+    url: str = ""
+    """Where the server answers, scheme to port; empty before a start."""
     state: Mapping[str, Any] = field(default_factory=dict)
     """The checkpoint of the run, empty before a start."""
     user_options: Mapping[str, Any] = field(default_factory=dict)
@@ -45,12 +47,14 @@ def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
     that a setting does not take.
     """
     prefix = run.user.server_url(run.name)
+    server = ServerView(base_url=prefix)
+    server.place(run.url)
     facts: dict[str, Any] = {
         "user": run.user,
         "hub": run.hub,
         "authenticator": run.authenticator,
         "name": run.name,
-        "server": ServerView(base_url=prefix),
+        "server": server,
         "proxy_spec": prefix,
         "server_id": run.server_id,
         "generation": run.generation,

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from carrel.domain.names import escape, server_prefix
+from carrel.lib.net import join_host
 
 AuthState = Mapping[str, Any] | None
 
@@ -22,6 +24,30 @@ class ServerView:
     ip: str = ""
     port: int = 0
     proto: str = "http"
+
+    @property
+    def host(self) -> str:
+        """Return where it answers, scheme to port; empty while that is unknown."""
+        return f"{self.proto}://{join_host(self.ip or '127.0.0.1', self.port)}" if self.port else ""
+
+    @property
+    def url(self) -> str:
+        """Return where it answers, scheme to prefix; the prefix alone while the rest is unknown."""
+        return f"{self.host}{self.base_url}"
+
+    def place(self, url: str) -> None:
+        """Take over where it answers, scheme to port; nothing when that is unknown."""
+        if url:
+            parts = urlsplit(url)
+            self.proto, self.ip = parts.scheme, parts.hostname or ""
+            self.port = parts.port or (443 if parts.scheme == "https" else 80)
+
+
+class NoDatabase:
+    """What drivers of old call after they have set `server.port`: there is nothing to write."""
+
+    def commit(self) -> None:
+        """Do nothing: the hub writes down what a call has changed."""
 
 
 @dataclass(slots=True)
