@@ -49,7 +49,10 @@ def problems(directory: Path, text: str, *argv: str) -> list[Problem]:
         ("c.JupyterHub.base_url = ''", "base_url", "/"),
         ("c.JupyterHub.hub_bind_url = 'http://10.0.0.1:9001'", "hub_ip", "10.0.0.1"),
         ("c.JupyterHub.hub_bind_url = 'http://10.0.0.1:9001'", "hub_port", 9001),
-        ("c.JupyterHub.hub_connect_url = 'http://hub.example:8081'", "hub_connect_ip", "hub.example"),
+        ("c.JupyterHub.hub_connect_url = 'http://hub:80'", "hub_connect_url", "http://hub:80"),
+        ("c.JupyterHub.hub_bind_url = 'unix+http://%2Frun%2Fhub.sock'", "hub_port", 8081),
+        ("c.JupyterHub.bind_url = 'http+unix://%2Frun%2Fall.sock/jh'", "base_url", "/jh/"),
+        ("c.JupyterHub.hub_routespec = '/hub'", "hub_routespec", "/hub/"),
         ("c.JupyterHub.hub_ip_connect = '10.0.0.1'", "hub_connect_ip", "10.0.0.1"),
         ("c.JupyterHub.cookie_secret = bytes(32)", "cookie_secret", bytes(32)),
         ("c.JupyterHub.cookie_secret = '" + "0f" * 32 + "'", "cookie_secret", b"\x0f" * 32),
@@ -102,12 +105,19 @@ def test_a_callable_is_kept(tmp_path: Path) -> None:
         (["--JupyterHub.template_paths=a", "--JupyterHub.template_paths=b"], "template_paths", ["a", "b"]),
         (["--JupyterHub.template_paths=['a', 'b']"], "template_paths", ["a", "b"]),
         (["--JupyterHub.template_paths=a"], "template_paths", ["a"]),
+        (["--JupyterHub.template_vars.a=b", "--JupyterHub.template_vars.c=d"], "template_vars",
+         {"a": "b", "c": "d"}),
+        (["--no-db"], "db_url", "sqlite:///:memory:"),
+        (["--no-db", "--db=sqlite:///x"], "db_url", "sqlite:///x"),
+        (["--config=other.py"], "port", 8000),
+        (["-y", "--port=9000"], "port", 9000),
         (["--JupyterHub.template_vars={'a': 1}"], "template_vars", {"a": 1}),
         (["--JupyterHub.template_vars=a=b", "--JupyterHub.template_vars=c=d"], "template_vars",
          {"a": "b", "c": "d"}),
     ],
 )  # fmt: skip
 def test_the_command_line_wins_over_the_file(tmp_path: Path, argv: list[str], name: str, value: Any) -> None:
+    (tmp_path / "other.py").write_text("")
     text = "c.JupyterHub.bind_url = 'http://10.1.1.1:7000/y/'\nc.JupyterHub.cleanup_servers = True"
     assert getattr(read(tmp_path, text, *argv).settings, name) == value
 
@@ -120,11 +130,13 @@ def test_parts_on_the_command_line_change_the_url_of_the_file(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("c.JupyterHub.prot = 1", "did you mean port?"),
-        ("c.JupyterHub.bass_url = '/'", "did you mean base_url?"),
-        ("c.JupyterHub.spawner_clas = 'simple'", "did you mean spawner_class?"),
-        ("c.Jupyterhub.port = 1", "did you mean c.JupyterHub?"),
-        ("c.jupyterhub.port = 1", "settings belong to c.JupyterHub"),
+        ("c.JupyterHub.authenticator_clas = 'dummy'", "did you mean that?"),
+        ("c.JupyterHub.admin_user = {'ada'}", "and admin_users says who may do what"),
+        ("c.JupyterHub.load_role = []", "and load_roles says who may do what"),
+        ("c.Jupyterhub.admin_users = {'ada'}", "did you mean c.JupyterHub?"),
+        ("c.jupyterhub.admin_users = {'ada'}", "settings belong to c.JupyterHub"),
+        ("c.authenticator.allowed_users = {'ada'}", "settings belong to c.Authenticator"),
+        ("c.allowed_users = {'ada'}", "settings belong to a class such as"),
         ("c.JupyterHub.port = '8000'", "a whole number, not the text '8000': remove the quotes"),
         ("c.JupyterHub.port = True", "a whole number, not the bool True"),
         ("c.JupyterHub.port = 70000", "from 1 to 65535"),
@@ -133,7 +145,17 @@ def test_parts_on_the_command_line_change_the_url_of_the_file(tmp_path: Path) ->
         ("c.JupyterHub.hub_connect_ip = '0.0.0.0'", "servers cannot connect to 0.0.0.0"),
         ("c.JupyterHub.bind_url = '127.0.0.1:8000'", "must be a URL such as http://"),
         ("c.JupyterHub.bind_url = 'http://127.0.0.1:x'", "must be a URL such as http://"),
-        ("c.JupyterHub.hub_bind_url = 'unix:/run/hub'", "sockets in the file system"),
+        ("c.JupyterHub.hub_bind_url = 'unix:/run/hub'", "named by http+unix://%2Frun%2Fhub.sock"),
+        ("c.JupyterHub.hub_connect_url = 'hub:8081'", "an address such as http://hub.example:8081"),
+        ("c.JupyterHub.trusted_downstream_ips = ['10.0.0.0/8', 'proxy']", "'proxy' is neither an address"),
+        ("c.JupyterHub.forwarded_host_header = 'X Host'", "the name of a header, such as X-Forwarded-Host"),
+        ("c.JupyterHub.hub_connect_port = 70000", "a number from 1 to 65535"),
+        ("c.JupyterHub.hub_socket_mode = 7000", "permissions such as 0o660"),
+        ("c.JupyterHub.base_url = '/jh/'; c.JupyterHub.hub_routespec = '/hub/'", "begin with the base URL"),
+        (
+            "c.JupyterHub.hub_bind_url = 'http+unix://%2Fh'; c.JupyterHub.bind_url = 'http+unix://%2Fp'",
+            "servers cannot reach a hub on a socket",
+        ),
         ("c.JupyterHub.base_url = '/a b'", "a plain path such as /hub-a/"),
         ("c.JupyterHub.base_url = '/a/../b'", "a plain path such as /hub-a/"),
         ("c.JupyterHub.cookie_secret = 'no hex'", "32 bytes, or hex text"),
@@ -149,7 +171,8 @@ def test_parts_on_the_command_line_change_the_url_of_the_file(tmp_path: Path) ->
         ("c.JupyterHub.default_url = 'lab'", "begin with a slash"),
         ("c.JupyterHub.admin_users = 'ada'", "a set of user names"),
         ("c.JupyterHub.tornado_settings = 5", "a dictionary"),
-        ("c.JupyterHub.ssl_key = 'x.key'", "TLS is not served"),
+        ("c.JupyterHub.ssl_key = 'x.key'", "a key alone is of no use"),
+        ("c.JupyterHub.ssl_cert = 'x.crt'", "x.crt cannot be read (No such file or directory)"),
         ("c.JupyterHub.internal_ssl = True", "TLS between the hub and the servers"),
         ("c.JupyterHub.allow_all = True", "did you mean c.Authenticator.allow_all?"),
         ("c.JupyterHub.whitelist = {'ada'}", "did you mean c.Authenticator.whitelist?"),
@@ -163,7 +186,7 @@ def test_a_mistake_is_fatal_and_has_its_line(tmp_path: Path, line: str, expected
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    text = "c.JupyterHub.prot = 1\nc.JupyterHub.hub_port = 'x'\nc.JupyterHub.cookie_secret = ''\n"
+    text = "c.JupyterHub.allow_al = 1\nc.JupyterHub.hub_port = 'x'\nc.JupyterHub.cookie_secret = ''\n"
     found = problems(tmp_path, text, "--JupyterHub.log_level=LOUD")
     assert [each.location for each in found] == [
         "jupyterhub_config.py:1",
@@ -181,6 +204,14 @@ def test_a_mistake_of_the_file_keeps_its_place_when_the_command_line_corrects_it
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
+        ("c.JupyterHub.prot = 1", "it has no effect; did you mean port?"),
+        ("c.JupyterHub.bass_url = '/'", "did you mean base_url?"),
+        ("c.JupyterHub.spawner_clas = 'simple'", "did you mean spawner_class?"),
+        ("c.Jupyterhub.port = 1", "did you mean c.JupyterHub?"),
+        ("c.jupyterhub.port = 1", "settings belong to c.JupyterHub"),
+        ("c.spawner.cmd = ['x']", "settings belong to c.Spawner"),
+        ("c.JupyterHub.Spawner.cmd = ['x']", "read as c.Spawner.cmd: write it there"),
+        ("c.Authenticator.whitelist = set()", "for everybody set allow_all = True"),
         ("c.JupyterHub.confirm_no_ssl = True", "deprecated: not used"),
         ("c.JupyterHub.api_tokens = {'0' * 32: 'ada'}", "old: let services have these tokens"),
         ("c.JupyterHub.hub_ip_connect = '10.0.0.1'", "use c.JupyterHub.hub_connect_ip"),
@@ -198,8 +229,8 @@ def test_a_mistake_of_the_file_keeps_its_place_when_the_command_line_corrects_it
         ("c.JupyterHub.something_new = 1", "it has no effect"),
         ("c.JupyterHub.tornado_settings = {'headers': {}}", "not used by this version: headers"),
         ("c.JupyterHub.bind_url = 'http://:1/'; c.JupyterHub.port = 2", "it wins over port"),
-        ("c.JupyterHub.hub_connect_url = 'http://hub:9/'", "its port is not used"),
-        ("c.JupyterHub.bind_url = 'https://:1/'", "plain HTTP on this address"),
+        ("c.JupyterHub.hub_connect_url = 'http://hub:9/'; c.JupyterHub.hub_connect_ip = 'x'", "it wins over"),
+        ("c.JupyterHub.bind_url = 'https://:1/'", "plain HTTP is served"),
         ("c.JupyterHub.cleanup_proxy = True; c.JupyterHub.cleanup_servers = False", "nobody reaches them"),
         ("load_subconfig('missing.py')", "there is no file missing.py"),
     ],
@@ -218,7 +249,7 @@ def test_what_changes_nothing_is_not_worth_a_word(tmp_path: Path, line: str) -> 
     assert read(tmp_path, line).warnings == []
 
 
-@pytest.mark.parametrize("option", ["--no-ssl", "-y", "--upgrade-db"])
+@pytest.mark.parametrize("option", ["--no-ssl", "-y", "-y=True", "--upgrade-db"])
 def test_idle_options_warn(tmp_path: Path, option: str) -> None:
     (warning,) = read(tmp_path, "", option).warnings
     assert "changes nothing" in warning.message
@@ -299,9 +330,10 @@ def test_which_file_is_read(tmp_path: Path) -> None:
     assert load([], tmp_path, {}).settings.port == 1
     (tmp_path / "jupyterhub_config.py").write_text("c.JupyterHub.port = 2")
     both = load([], tmp_path, {})
-    assert both.settings.port == 2
-    assert "jupyterhub_config.py is used; carrel_config.py beside it is not read" in str(both.warnings[0])
-    assert load(["--JupyterHub.config_file=carrel_config.py"], tmp_path, {}).settings.port == 1
+    assert both.settings.port == 1
+    assert "carrel_config.py is used; jupyterhub_config.py beside it is not read" in str(both.warnings[0])
+    assert load(["--JupyterHub.config_file=jupyterhub_config.py"], tmp_path, {}).settings.port == 2
+    assert load(["-f", "jupyterhub_config"], tmp_path, {}).settings.port == 2
     with pytest.raises(BadConfig, match=r"there is no file nothing\.py"):
         load(["-f", "nothing.py"], tmp_path, {})
 
@@ -310,7 +342,14 @@ def test_which_file_is_read(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("x = 1\nc.JupyterHub.port = = 2", "jupyterhub_config.py:2: SyntaxError: invalid syntax"),
-        ("import os\nos.environ['NO_SUCH_NAME']", "jupyterhub_config.py:2: KeyError: 'NO_SUCH_NAME'"),
+        (
+            "import os\nos.environ['NO_SUCH_NAME']",
+            "jupyterhub_config.py:2: the environment variable NO_SUCH_NAME is",
+        ),
+        ("{}['NO_SUCH_NAME']", "jupyterhub_config.py:1: KeyError: 'NO_SUCH_NAME'"),
+        ("c.Spawner.environment['A'] = 'b'", "jupyterhub_config.py:1: TypeError"),
+        ("c.JupyterHub.services.remove(1)", "jupyterhub_config.py:1: AttributeError"),
+        ("exit(3)", "jupyterhub_config.py:1: SystemExit: 3"),
         ("def f():\n    raise ValueError('a\\nb')\nf()", "jupyterhub_config.py:2: ValueError: a b"),
         ("import no_such_module", "jupyterhub_config.py:1: ModuleNotFoundError"),
         ("raise SystemExit('bye')", "jupyterhub_config.py:1: SystemExit: bye"),
@@ -329,7 +368,13 @@ def test_a_part_that_fails_has_its_own_line(tmp_path: Path) -> None:
     assert str(found) == "part.py:3: ZeroDivisionError: division by zero"
 
 
-@pytest.mark.parametrize("argv", [["--nonsense"], ["stray"], ["--port"], ["-f"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *(["--nonsense"], ["stray"], ["--port"], ["-f"], ["-f", "a.py", "-f", "b.py"], ["--generate-certs"]),
+        ["--Spawner.environment=A=b", "--Spawner.environment.C=d"],
+    ],
+)
 def test_a_command_line_that_makes_no_sense(tmp_path: Path, argv: list[str]) -> None:
     with pytest.raises(BadArguments):
         load(argv, tmp_path, {})
@@ -347,3 +392,67 @@ def test_the_environment_names_metrics_unless_the_file_does(tmp_path: Path, line
 def test_a_prefix_that_names_no_metric_is_refused(tmp_path: Path, prefix: str) -> None:
     [problem] = problems(tmp_path, f"c.JupyterHub.metrics_prefix = {prefix!r}")
     assert problem.setting == "JupyterHub.metrics_prefix"
+
+
+def test_an_option_that_has_a_longer_name_is_told_it(tmp_path: Path) -> None:
+    with pytest.raises(BadArguments, match=r"did you mean --JupyterHub\.hub_ip\?"):
+        load(["--hub-ip=127.0.0.1"], tmp_path, {})
+
+
+def test_items_on_the_command_line_are_added_to_those_of_the_file(tmp_path: Path) -> None:
+    text = "c.Spawner.environment = {'A': 'b'}"
+    plugins = read(tmp_path, text, "--Spawner.environment.C=d=e").settings.plugins
+    assert plugins.Spawner.environment == {"A": "b", "C": "d=e"}
+
+
+def test_json_beside_a_file_wins_over_it(tmp_path: Path) -> None:
+    (tmp_path / "jupyterhub_config.json").write_text('{"JupyterHub": {"port": 2}, "Spawner": {"cmd": ["x"]}}')
+    settings = read(tmp_path, "c.JupyterHub.port = 1\nc.JupyterHub.ip = '10.0.0.1'").settings
+    assert (settings.port, settings.ip, settings.plugins.Spawner.cmd) == (2, "10.0.0.1", ["x"])
+    assert settings.locations["JupyterHub.port"] == "jupyterhub_config.json:1"
+    (tmp_path / "jupyterhub_config.py").unlink()
+    assert load([], tmp_path, {}).settings.port == 2
+
+
+def test_what_a_file_prints_stays_out_of_what_a_command_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read(tmp_path, "print('reading')")
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "reading\n")
+
+
+def test_what_configurations_do_beside_setting(tmp_path: Path) -> None:
+    """Idioms of real files: helpers beside the file, the file's own name, parts in directories, classes."""
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (tmp_path / "campus_helpers.py").write_text("PORT = 9000\n")
+    (parts / "spawn.py").write_text("c.Spawner.args.append('--b')\nload_subconfig('deep.py')\n")
+    (parts / "deep.py").write_text("c = get_config()\nc.Spawner.args.append('--c')\n")
+    text = """
+import os, sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from campus_helpers import PORT
+c = get_config()
+c.Spawner.args.prepend(['--a'])
+load_subconfig('parts/spawn.py')
+c.JupyterHub.port = PORT
+c['JupyterHub'].update({'ip': '10.0.0.1'})
+for name in ('ada', 'bob'):
+    c.Authenticator.allowed_users.add(name)
+c.DockerSpawner.volumes.update({'a': 'b'})
+c.DockerSpawner.volumes.update({'c': 'd'})
+if c.JupyterHub.get('port') == 9000:
+    c.JupyterHub.template_vars = {'port': 9000}
+class Named:
+    pass
+c.JupyterHub.spawner_class = Named
+sys.path.pop(0)
+"""
+    settings = read(tmp_path, text).settings
+    assert (settings.port, settings.ip, settings.template_vars) == (9000, "10.0.0.1", {"port": 9000})
+    assert settings.plugins.Spawner.args.get_value(["default"]) == ["--a", "default", "--b", "--c"]
+    assert settings.plugins.Authenticator.allowed_users.get_value(set()) == {"ada", "bob"}
+    assert settings.plugins.DockerSpawner.volumes.get_value({}) == {"a": "b", "c": "d"}
+    assert settings.spawner_class.__name__ == "Named"
+    assert settings.locations["Spawner.args"] == "parts/deep.py:2"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from carrel.config.schema import setting_fields
+from carrel.config.upstream import OTHER_SECTIONS
 
 #: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
 NOT_USED: dict[str, str] = {
@@ -20,11 +21,7 @@ NOT_USED: dict[str, str] = {
     "debug_db": "statements are not logged",
     "extra_handlers": "handlers of plug-ins are not served",
     "extra_log_handlers": "the log goes to standard error",
-    "forwarded_host_header": "the Host header tells the public address",
     "generate_certs": "no certificates are made",
-    "hub_connect_port": "the hub is reached at hub_port",
-    "hub_routespec": "the hub is the default route",
-    "hub_socket_mode": "the hub listens on TCP",
     "implicit_spawn_seconds": "a visit to a stopped server offers to start it",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
     "internal_certs_location": "the hub and the servers speak plain HTTP",
@@ -41,7 +38,6 @@ NOT_USED: dict[str, str] = {
     "subdomain_hook": "all users are served on one host",
     "trust_user_provided_tokens": "tokens of the configuration are stored like all others",
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
-    "trusted_downstream_ips": "the address of the nearest peer is taken for the client's",
     "upgrade_db": "the database is upgraded at start where that is safe",
     "use_legacy_stopped_server_status_code": "a stopped server answers 424",
 }
@@ -52,12 +48,8 @@ NO_EFFECT: dict[str, str] = {
     "cookie_options": "it has no effect: cookies have the attributes that are safe",
 }
 
-_NO_TLS = "TLS is not served by this version: end it in a proxy in front of Carrel and remove this line"
-
 #: Names that protect something: ignoring them would leave people less safe than they believe.
 REFUSED: dict[str, str] = {
-    "ssl_key": _NO_TLS,
-    "ssl_cert": _NO_TLS,
     "internal_ssl": "TLS between the hub and the servers is not offered by this version: remove this line",
     "subdomain_host": "a host name for every user is not offered by this version: remove this line",
 }
@@ -82,7 +74,7 @@ DEPRECATED: dict[str, tuple[str | None, str]] = {
 }
 
 #: Names that feed several settings or another one, read by the loader itself.
-DERIVED = ("hub_connect_url", "tornado_settings", "config_file")
+DERIVED = ("tornado_settings", "config_file")
 
 #: Deprecated traits of every authenticator. They are enforced under their new names.
 AUTHENTICATOR_RENAMED = {
@@ -105,9 +97,7 @@ KNOWN_CLASSES = (
     "SwarmSpawner", "SystemUserSpawner", "KubeSpawner", "SudoSpawner", "SystemdSpawner", "WrapSpawner",
     "ProfilesSpawner", "BatchSpawner", "BatchSpawnerBase", "SlurmSpawner", "TorqueSpawner", "CondorSpawner",
     "Proxy", "CarrelProxy", "ConfigurableHTTPProxy", "HAProxyProxy", "TraefikProxy",
-    "TraefikFileProviderProxy", "CryptKeeper", "PeriodicMetricsCollector", "JupyterHubHTTPClient",
-    "EventLogger", "EventLog", "HubAuth", "HubOAuth", "HubOAuthenticated", "JupyterHubSingleUser",
-    "ServerApp", "NotebookApp", "SingleUserNotebookApp", "Service",
+    "TraefikFileProviderProxy", *OTHER_SECTIONS,
 )  # fmt: skip
 
 #: What authenticators call the settings that say who gets in, to suggest to who wrote them elsewhere.
@@ -130,8 +120,27 @@ PLUGIN_RENAMED = {
     "hub_ip_connect": "hub_connect_url",
 }
 
+#: Names of the hub's own settings that say who may do what.
+HUB_ACCESS = (
+    "authenticator_class",
+    "admin_access",
+    "admin_users",
+    "allow_existing_invalid_named_servers",
+    "allow_named_servers",
+    "allowed_users",
+    "custom_scopes",
+    "extra_user_scopes",
+    "load_groups",
+    "load_roles",
+)
+
 _ACCESS = re.compile(r"allow|block|admin|whitelist|blacklist|deny|group|users?(_|$)", re.IGNORECASE)
+_RULE = re.compile(
+    r"(^|_)(allow(ed)?|block(ed)?|admins?|deny|denied|groups?|whitelist|blacklist)(_|$)", re.IGNORECASE
+)
 _HARMLESS = ("create_system_users", "add_user_cmd", "delete_invalid_users")
+#: Settings of authenticators that keep people out under a name that does not say so.
+_GATES = ("password", "username_pattern", "check_account", "open_signup", "enable_signup", "hosted_domain")
 _CLOSE = 0.75
 
 
@@ -141,8 +150,18 @@ def known_names() -> set[str]:
 
 
 def is_access(name: str) -> bool:
-    """Tell whether a setting of this name would decide who gets in."""
+    """Tell whether a setting of this name, of an authenticator or the hub, would decide who gets in."""
     return name not in _HARMLESS and _ACCESS.search(name) is not None
+
+
+def is_gate(name: str) -> bool:
+    """Tell whether a known setting of an authenticator decides who gets in, whatever it is called."""
+    return is_access(name) or name.endswith(_GATES)
+
+
+def is_rule(name: str) -> bool:
+    """Tell whether a setting of this name, of a spawner or proxy, would decide who may do what."""
+    return _RULE.search(name) is not None
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = _CLOSE) -> str | None:
