@@ -12,6 +12,7 @@ from carrel.config.oauth_clients import check_public_url, read_clients
 from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
 from carrel.config.services import read_services
+from carrel.config.tornado import check_cookies, check_tornado
 from carrel.domain.errors import Invalid
 from carrel.domain.names import check_server_name
 
@@ -139,6 +140,11 @@ def _named(settings: Settings) -> Iterator[Finding]:
         yield "allow_existing_invalid_named_servers", text, True
 
 
+def _tornado(settings: Settings) -> Iterator[Finding]:
+    yield from check_tornado(settings)
+    yield from check_cookies(settings)
+
+
 def _metrics(settings: Settings) -> Iterator[Finding]:
     if not _METRIC.fullmatch(settings.metrics_prefix):
         text = f"it must be letters, digits and underscores, not {settings.metrics_prefix[:80]!r}"
@@ -185,6 +191,7 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _spans,
     _named,
     _metrics,
+    _tornado,
     _cleanup,
     _rights,
     _services,

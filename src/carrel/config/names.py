@@ -14,7 +14,6 @@ NOT_USED: dict[str, str] = {
     "admin_access": "administrators reach other users' servers by their role",
     "api_page_default_limit": "a page holds 50 entries unless the request says otherwise",
     "api_page_max_limit": "a page holds at most 200 entries",
-    "cookie_host_prefix_enabled": "cookies have JupyterHub's names without the __Host- prefix",
     "data_files_path": "static files and templates come with the package",
     "db_kwargs": "the database is opened with settings that suit it",
     "debug_db": "statements are not logged",
@@ -73,7 +72,7 @@ DEPRECATED: dict[str, tuple[str | None, str]] = {
 }
 
 #: Names that feed several settings or another one, read by the loader itself.
-DERIVED = ("tornado_settings", "config_file")
+DERIVED = ("config_file",)
 
 #: Deprecated traits of every authenticator. They are enforced under their new names.
 AUTHENTICATOR_RENAMED = {

@@ -102,6 +102,17 @@ class Settings:
         "The file that holds the cookie secret; made when missing, readable by its owner only.",
     )
     cookie_max_age_days: float = setting(14.0, "How long a log-in lasts, in days.")
+    cookie_host_prefix_enabled: bool = setting(
+        False,
+        "Begin the names of log-in cookies with __Host-, so that no other host of the domain can set them. "
+        "Needs HTTPS. Browsers then send them to users' servers, too: have a host for each (subdomain_host).",
+    )
+    tornado_settings: dict[str, Any] = setting(
+        {},
+        "Of Tornado's settings these: headers of every reply, a Content-Security-Policy among them; "
+        "cookie_options and xsrf_cookie_kwargs (SameSite, Secure, Domain, Partitioned); slow_spawn_timeout "
+        "and slow_stop_timeout.",
+    )
     token_expires_in_max_seconds: int = setting(
         0,
         "How long a token that somebody asks for may live, in seconds, and how long it lives when nothing is "
@@ -301,6 +312,7 @@ def printable(settings: Settings) -> dict[str, str]:
     for name in ("service_tokens", "api_tokens"):
         shown[name] = repr(dict.fromkeys(["***"] if getattr(settings, name) else [], "***"))
     shown["db_url"] = repr(without_password(settings.db_url))
+    shown["tornado_settings"] = repr(redact("settings", settings.tornado_settings))
     shown["oauth_clients"] = repr(redact("oauth_clients", settings.oauth_clients))
     return shown
 
