@@ -96,7 +96,8 @@ async def test_prefixed_cookies_are_as_browsers_demand_of_them(tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", ["log-in", "API"])
 async def test_forms_in_frames_are_taken_where_frames_are_allowed(tmp_path: Path, kind: str) -> None:
-    for settings, accepted in (({}, False), ({"tornado_settings": FRAMED}, True)):
+    cases: list[tuple[dict[str, Any], bool]] = [({}, False), ({"tornado_settings": FRAMED}, True)]
+    for settings, accepted in cases:
         async with open_hub(tmp_path, **settings) as hub, hub.browser(**IN_A_FRAME) as browser:
             if kind == "log-in":
                 assert ((await browser.log_in()).status_code == 302) is accepted

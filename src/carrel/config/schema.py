@@ -239,8 +239,33 @@ class Settings:
     )
     allow_existing_invalid_named_servers: str = setting(
         "allow-start",
-        "What may be done with servers whose names are from before the present rule: 'allow-start', or "
-        "'allow-delete' for stopping and removing alone.",
+        "What may be done with servers whose names are from before the present rule: 'allow-start', "
+        "'allow-delete' for stopping and removing alone, or 'autorename': those that do not run get "
+        "new names at the hub's start, and pages go on showing the old ones.",
+    )
+    api_page_default_limit: int = setting(
+        50, "How many entries a page of the API's lists has when the request does not say."
+    )
+    api_page_max_limit: int = setting(
+        200, "How many entries a page of the API's lists has at most, and how many a list without pages has."
+    )
+    use_legacy_stopped_server_status_code: bool = setting(
+        False,
+        "Answer requests for a server that does not run with 503, as JupyterHub did before 2.0, not 424.",
+    )
+    implicit_spawn_seconds: float = setting(
+        0.0,
+        "Start a server when somebody visits it who may do so and stays on the page that says that it does "
+        "not run, after so many seconds. 0: only when they ask for it.",
+    )
+    shutdown_on_logout: bool = setting(False, "Stop somebody's servers when they log out.")
+    admin_access: bool = setting(
+        False,
+        "Tell servers of JupyterHub 1 that administrators may open them. Administrators reach others' "
+        "servers by the role admin, whatever this says; load_roles can give people less.",
+    )
+    trust_user_provided_tokens: bool = setting(
+        False, "Say nothing about tokens in the configuration that are short enough to be guessed."
     )
     activity_resolution: float = setting(
         30.0, "Activity is written when it moves by at least this many seconds."

@@ -63,6 +63,7 @@ def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
         oauth_access_scopes=access_scopes(user.name, server.name),
         cookie_options=ctx.settings.tornado_settings.get("cookie_options", {}),
         cookie_host_prefix_enabled=ctx.settings.cookie_host_prefix_enabled,
+        admin_access=ctx.settings.admin_access,
         authenticator=ctx.authenticator,
         log_directory=str(log_directory(ctx)),
     )
