@@ -57,6 +57,7 @@ class Spawner(LoggingConfigurable):
     user_options: Any = Dict()
     cert_paths: Any = Dict()
     internal_ssl = Bool(False)
+    admin_access = Bool(False)
     server_id = Integer(0)
     generation = Integer(0)
     log_directory = Unicode()
@@ -319,6 +320,7 @@ class Spawner(LoggingConfigurable):
             root_dir=self.format_string(self.notebook_dir),
             default_url=self.format_string(self.default_url),
             debug=self.debug,
+            admin_access=self.admin_access,
             disable_user_config=self.disable_user_config,
             mem_limit=self.mem_limit,
             mem_guarantee=self.mem_guarantee,
