@@ -95,6 +95,7 @@ class _Draft:
     of_file: dict[str, str] = field(init=False)
     places: dict[str, str] = field(init=False)
     plugins: Config = field(init=False)
+    written: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.problems = list(self.file.warnings)
@@ -105,6 +106,8 @@ class _Draft:
         for config in (self.file.config, self.arguments.config):
             self.plugins.merge(Config({k: v for k, v in config.items() if k not in HUB_SECTIONS}))
             self.problems += lift_nested(config, self.plugins, self.locations)
+        entries = [entry for config in self.layers() for entry in _hub_entries(config)]
+        self.written = tuple(dict.fromkeys(f"{section}.{name}" for section, name, _ in entries))
 
     def layers(self) -> Iterator[Config]:
         """Yield the file's part and then the command line's, with `places` at what each of them sets."""
@@ -233,6 +236,7 @@ class _Draft:
             directory=self.cwd,
             config_file=short(path, self.cwd) if path else "",
             plugins=self.plugins,
+            written=self.written,
             locations=self.locations,
         )
 

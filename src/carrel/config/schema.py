@@ -240,6 +240,8 @@ class Settings:
     config_file: str = ""
     plugins: Config = field(default_factory=Config)
     """Everything for traitlets classes, as it was written."""
+    written: tuple[str, ...] = ()
+    """The hub's settings that somebody set, as they are written: `JupyterHub.port`."""
     locations: Mapping[str, str] = field(default_factory=dict)
     """Where a setting was written: `JupyterHub.port` to `jupyterhub_config.py:12`."""
 
