@@ -99,7 +99,8 @@ def _count(number: int, word: str) -> str:
 
 def _problem(problem: Problem, style: _Style) -> Iterator[str]:
     kind = "error" if problem.fatal else _KIND_NAMES.get(problem.kind, problem.kind)
-    named = [problem.location, f"c.{problem.setting}" if problem.setting[:1].isupper() else problem.setting]
+    name = f"c.{problem.setting}" if problem.setting[:1].isupper() else problem.setting
+    named = [problem.location, name if problem.location or not name else f"{name} (not set)"]
     yield f"  {style.kind(f'{kind:<11}', fatal=problem.fatal)} {'  '.join(filter(None, named))}".rstrip()
     yield from _wrap(" " * 14, problem.message)
 
@@ -107,7 +108,7 @@ def _problem(problem: Problem, style: _Style) -> Iterator[str]:
 def _entry(entry: Entry, style: _Style) -> Iterator[str]:
     name = entry.setting.partition(".")[2]
     head = f"{name} = {entry.value}" if entry.value else name
-    marks = f"  [{', '.join(entry.marks)}]" if entry.marks else ""
+    marks = f"  [{', '.join(_KIND_NAMES.get(mark, mark) for mark in entry.marks)}]" if entry.marks else ""
     default = f"  (default {entry.default})" if entry.default and entry.default != entry.value else ""
     yield f"    {head}{style.kind(marks, fatal=False) if marks else ''}{style.faint(default)}"
     place = f"{entry.location}: " if entry.location else ""

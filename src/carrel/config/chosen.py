@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,13 @@ from traitlets.config.loader import DeferredConfig, LazyConfigValue
 
 from carrel.config.schema import Problem, Settings
 from carrel.config.sections import was_set
+
+
+class _Nothing:
+    """Stands where nothing is set, for None is a value."""
+
+
+_NOTHING = _Nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +38,31 @@ class Chosen:
 
     def value(self, cls: type[HasTraits], name: str) -> Any:
         """Return what a trait will be, None when the class has no such trait."""
-        trait = cls.class_traits().get(name)
-        if trait is None:
+        if name not in cls.class_traits():
             return None
-        value = default_value(cls, name)
+        found = self._given(cls, name)
+        lazy = isinstance(found, LazyConfigValue)
+        if found is not _NOTHING and not lazy:
+            return found
+        # A default may hang on what other traits are set to.
+        others = {other: self._given(cls, other) for other in cls.class_traits(config=True) if other != name}
+        unknown = (_Nothing, LazyConfigValue)
+        known = {key: value for key, value in others.items() if not isinstance(value, unknown)}
+        default = default_value(cls, name, known)
+        return copy.deepcopy(found).get_value(default) if lazy else default
+
+    def _given(self, cls: type[HasTraits], name: str) -> Any:
+        """Return what the sections of a class set a trait to, `_NOTHING` when they do not."""
+        value: Any = _NOTHING
         for section in _sections(cls):
             raw = self.settings.plugins.get(section, {}).get(name)
             if raw is None or not was_set(raw):
                 continue
             if isinstance(raw, LazyConfigValue):
-                value = copy.deepcopy(raw).get_value(value)
+                known = isinstance(value, list | dict | set)
+                value = copy.deepcopy(raw).get_value(value) if known else raw
             else:
-                value = raw.get_value(trait) if isinstance(raw, DeferredConfig) else raw
+                value = raw.get_value(cls.class_traits()[name]) if isinstance(raw, DeferredConfig) else raw
         return value
 
     def of_authenticator(self, name: str) -> Any:
@@ -76,10 +97,13 @@ def lineage(cls: type) -> list[str]:
     return [base.__name__ for base in cls.__mro__]
 
 
-def default_value(cls: type[HasTraits], name: str) -> Any:
-    """Return a trait's default, also one that the class works out; None when that takes a real object."""
+def default_value(cls: type[HasTraits], name: str, others: Mapping[str, Any] | None = None) -> Any:
+    """Return a trait's default, also one that the class works out of `others`, without a real object."""
     with contextlib.suppress(Exception):  # a plug-in's method, which may want anything
-        return getattr(cls.__new__(cls), name)
+        bare = cls.__new__(cls)
+        # Past observers and validators: they are for objects that are to work.
+        bare._trait_values.update(others or {})
+        return getattr(bare, name)
     return cls.class_traits()[name].default_value
 
 

@@ -36,7 +36,9 @@ def effect_of_trait(cls: type[HasTraits], name: str, value: Any) -> str:
             if text := told(value):
                 return text
     trait = cls.class_traits().get(name)
-    return first_sentences(trait.help) if trait is not None else ""
+    if trait is None:
+        return ""
+    return first_sentences(trait.help) if trait.help else f"Read by {cls.__name__}."
 
 
 def first_sentences(text: str) -> str:
@@ -58,9 +60,9 @@ def show(name: str, value: Any) -> str:
         return f"class {value.__name__}"
     if callable(value):
         return f"function {getattr(value, '__name__', type(value).__name__)}"
-    if value and (is_secret_name(name) or name in _SECRETS):
-        return STARS
-    if isinstance(value, bytes):
+    if not value:
+        return repr(value)
+    if isinstance(value, bytes) or is_secret_name(name) or _SECRETS.search(name):
         return STARS
     if isinstance(value, set | frozenset):
         shown = f"{{{', '.join(sorted(map(repr, redact(name, value))))}}}" if value else "set()"
@@ -69,7 +71,7 @@ def show(name: str, value: Any) -> str:
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
-_SECRETS = ("keys", "api_tokens", "service_tokens", "password_groups")
+_SECRETS = re.compile(r"^keys$|tokens$|passwords|password_groups|secrets|hashes")
 
 
 def enumerate_names(names: Iterable[object], most: int = _MOST_NAMES) -> str:
@@ -97,12 +99,10 @@ def _listens(value: str) -> str:
 def _cleanup(what: str) -> Callable[[Any, Chosen], str]:
     def told(value: Any, _: Chosen) -> str:
         if value is None:
-            return f"{what} when the hub is stopped with Ctrl-C, and goes on when a service manager stops it."
-        return (
-            f"{what} whenever the hub stops."
-            if value
-            else f"Goes on when the hub stops, not: {what.lower()}."
-        )
+            return (
+                f"{what} are stopped when the hub ends by Ctrl-C, and go on when a service manager ends it."
+            )
+        return f"{what} are stopped with the hub." if value else f"{what} go on when the hub stops."
 
     return told
 
@@ -140,7 +140,7 @@ _HUB: dict[str, Callable[[Any, Chosen], str]] = {
     "port": lambda value, _: f"People reach the hub on port {value}.",
     "base_url": lambda value, _: f"Everything is below {value}.",
     "bind_url": lambda value, _: f"The public side listens at {value}.",
-    "hub_ip": lambda value, _: f"Servers and the proxy reach the hub at {_listens(value)}.",
+    "hub_ip": lambda value, _: f"The hub listens on {_listens(value)}, for servers and proxy.",
     "hub_port": lambda value, _: f"Servers and the proxy reach the hub on port {value}.",
     "hub_connect_ip": lambda value, _: f"Servers and the proxy are told to find the hub at {value}.",
     "cookie_secret": lambda value, _: "Signs cookies.",
@@ -148,15 +148,15 @@ _HUB: dict[str, Callable[[Any, Chosen], str]] = {
     "authenticator_class": lambda _, chosen: f"People log in by {chosen.authenticator.__name__}.",
     "spawner_class": lambda _, chosen: f"Servers are started by {chosen.spawner.__name__}.",
     "proxy_class": lambda _, chosen: f"{chosen.proxy.__name__} steers the data plane.",
-    "db_url": lambda _, chosen: f"The hub's state is in {printable(chosen.settings)['db_url']}.",
+    "db_url": lambda _, chosen: f"The hub's state is in {printable(chosen.settings)['db_url'][1:-1]}.",
     "cookie_max_age_days": lambda value, _: f"Who logs in stays logged in for {_days(value)}.",
     "load_groups": lambda value, _: f"Makes the groups {enumerate_names(value)}.",
     "load_roles": _roles,
     "services": _services,
     "service_tokens": lambda value, _: f"{len(value)} tokens of services: {enumerate_names(value.values())}.",
     "api_tokens": lambda value, _: f"{len(value)} tokens of users: {enumerate_names(value.values())}.",
-    "cleanup_servers": _cleanup("Users' servers are stopped"),
-    "cleanup_proxy": _cleanup("The data plane is stopped"),
+    "cleanup_servers": _cleanup("Users' servers"),
+    "cleanup_proxy": _cleanup("The data plane's processes"),
     "redirect_to_server": _yes_no("A log-in leads to the user's server.", "A log-in leads to the home page."),
     "concurrent_spawn_limit": lambda value, _: f"{value or 'Any number of'} servers start at once.",
     "active_server_limit": lambda value, _: f"{value or 'Any number of'} servers may run in all.",

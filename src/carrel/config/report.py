@@ -10,7 +10,7 @@ from typing import Any
 from traitlets import HasTraits
 from traitlets.config import Config
 
-from carrel.config.chosen import Chosen, default_value
+from carrel.config.chosen import Chosen, default_value, lineage
 from carrel.config.conflicts import allow_rules, find_conflicts
 from carrel.config.document import default_of
 from carrel.config.effects import effect_of_hub, effect_of_trait, enumerate_names, show
@@ -124,6 +124,8 @@ def _class_text(cls: type) -> str:
 
 
 def _admitted(chosen: Chosen) -> str:
+    if "NullAuthenticator" in lineage(chosen.authenticator):
+        return "nobody: there is no log-in, only the API"
     rules = allow_rules(chosen)
     if rules.pop("allow_all", False):
         return "everybody who proves who they are"
@@ -142,7 +144,9 @@ def _entries(chosen: Chosen, problems: Sequence[Problem]) -> Iterator[Entry]:
     marks: dict[str, list[str]] = {}
     told: dict[str, str] = {}
     for problem in problems:
-        marks.setdefault(problem.setting, []).append(problem.kind or "mistake")
+        marks.setdefault(problem.setting, []).append(
+            problem.kind or ("error" if problem.fatal else "warning")
+        )
         if problem.kind in ("unused", "unknown", "deprecated"):
             told.setdefault(problem.setting, problem.message)
     for setting, value, default, effect in (*_of_hub(chosen), *_of_classes(chosen)):
@@ -162,7 +166,8 @@ def _of_hub(chosen: Chosen) -> Iterator[tuple[str, str, str, str]]:
     for setting in chosen.settings.written:
         name = setting.partition(".")[2]
         if name not in known:
-            yield setting, "", "", effect_of_hub(name, None, chosen)
+            shown_raw = show(name, chosen.settings.written[setting])
+            yield setting, shown_raw, "", effect_of_hub(name, None, chosen)
             continue
         value = getattr(chosen.settings, name)
         text = shown[name] if show(name, value) != shown[name] else show(name, value)
@@ -185,7 +190,8 @@ def _of_classes(chosen: Chosen) -> Iterator[tuple[str, str, str, str]]:
                 owners = [cls for cls in chosen.classes if name in cls.class_traits(config=True)]
                 here = [cls for cls in owners if section in _sections(cls)]
                 if not here:
-                    yield setting, show(name, raw), "", ""
+                    effect = "Encrypts what is kept about users." if setting == "CryptKeeper.keys" else ""
+                    yield setting, show(name, raw), "", effect
                     continue
                 owner = here[0]
             value = chosen.value(owner, name)

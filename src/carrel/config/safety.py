@@ -10,6 +10,7 @@ from typing import Any
 
 from traitlets.config import Config
 
+from carrel.config.arguments import COMMAND_LINE
 from carrel.config.chosen import Chosen, lineage
 from carrel.config.schema import Problem
 from carrel.config.sections import was_set
@@ -39,11 +40,11 @@ def _dummy(chosen: Chosen) -> Iterator[Problem]:
     if "DummyAuthenticator" not in lineage(chosen.authenticator) or not is_public(chosen):
         return
     where = chosen.hub_setting("authenticator_class")
-    if not chosen.of_authenticator("password"):
-        who = "an administrator" if chosen.of_authenticator("admin_users") else "any other user"
-        text = f"whoever reaches the hub logs in under any name without a password, also as {who}"
-    else:
+    if chosen.of_authenticator("password"):
         text = "everybody has the same password, administrators too"
+    else:
+        also = ", also that of an administrator" if chosen.of_authenticator("admin_users") else ""
+        text = f"whoever reaches the hub logs in under any name{also}, without a password"
     yield _found(chosen, where, f"{text}: for trials set c.JupyterHub.ip = '127.0.0.1', else choose another")
 
 
@@ -104,7 +105,7 @@ def _metrics(chosen: Chosen) -> Iterator[Problem]:
 
 def _readable_secrets(chosen: Chosen) -> Iterator[Problem]:
     """Look for secrets that stand in a file which others may read; those of the environment are not there."""
-    for name in (chosen.settings.config_file,) if chosen.settings.config_file else ():
+    for name in _files(chosen):
         path = chosen.settings.resolve(name)
         try:
             mode, source = path.stat().st_mode, path.read_text(encoding="utf-8", errors="replace")
@@ -120,6 +121,16 @@ def _readable_secrets(chosen: Chosen) -> Iterator[Problem]:
                 f"{name}`, or take them from environment variables"
             )
             yield Problem("", text, name, fatal=False, kind="unsafe")
+
+
+def _files(chosen: Chosen) -> list[str]:
+    """Return the configuration's files, as they are named in places."""
+    places = (place.rpartition(":")[0] or place for place in chosen.settings.locations.values())
+    return [
+        name
+        for name in dict.fromkeys((chosen.settings.config_file, *places))
+        if name and name != COMMAND_LINE
+    ]
 
 
 def _stands_in(value: Any, source: str) -> bool:
