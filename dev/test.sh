@@ -14,9 +14,7 @@ dev/cache-venv.sh schemathesis-4 'schemathesis>=4,<5' ||
   echo "== schemathesis cannot be installed: no requests are made from the API's description" >&2
 dev/cache-venv.sh idle-culler jupyterhub-idle-culler ||
   echo "== jupyterhub-idle-culler cannot be installed: tests that need it are skipped" >&2
-mapfile -t plugins < <(.venv/bin/python dev/dependencies.py && cat tests/plugins/requirements.txt)
-dev/cache-venv.sh plug-ins "${plugins[@]}" ||
-  echo "== Third-party plug-ins cannot be installed: tests that need them are skipped" >&2
+dev/cache-plug-ins.sh
 dev/cache-chp.sh || echo "== carrel-proxy is not compared with configurable-http-proxy" >&2
 export PATH="$PWD/.venv/bin:$PATH"
 exec .venv/bin/python -m pytest -ra "$@"

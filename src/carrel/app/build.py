@@ -6,10 +6,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
+from carrel.app.proxies import build_proxy
+from carrel.config.addresses import origin, proxy_to_hub, server_to_hub
 from carrel.config.oauth_clients import read_clients
 from carrel.config.rights import read_rights
 from carrel.config.schema import Settings
@@ -27,7 +28,6 @@ from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
 from carrel.lib.sealing import Sealer
-from carrel.proxy.base import Proxy
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
 
@@ -46,6 +46,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
     try:
         settings = replace(settings, cookie_secret=await _cookie_secret(settings, store))
         authenticator = authenticator_class(config=settings.plugins)
+        hub = hub_view(settings, await load_hub_id(store))
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         bus.listen(metrics.heed)
@@ -57,11 +58,11 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             clock=clock,
             authenticator=authenticator,
             spawner_class=spawner_class,
-            proxy=build_proxy(settings, proxy_class),
-            hub=hub_view(settings, await load_hub_id(store)),
+            proxy=build_proxy(settings, proxy_class, hub),
+            hub=hub,
             callers=callers,
             activity=Activity(settings.activity_resolution),
-            peers=this_hub(settings, hub_url(settings)),
+            peers=this_hub(settings, proxy_to_hub(settings)),
             sealer=Sealer(crypt_keys(settings, os.environ, needed=claim and authenticator.enable_auth_state)),
             catalog=rights.catalog,
             metrics=metrics,
@@ -89,43 +90,11 @@ async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:
     return secret if configured else await load_cookie_secret(store, secret)
 
 
-def hub_url(settings: Settings) -> str:
-    """Return where the proxy and the servers reach the hub, scheme to port."""
-    host = settings.hub_connect_ip or settings.hub_ip
-    if host in ("", "0.0.0.0", "::", "*"):  # noqa: S104 - compared, not bound
-        host = "127.0.0.1" if not settings.hub_connect_ip else host
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.hub_port}"
-
-
 def hub_view(settings: Settings, hub_id: str) -> HubView:
     """Return what spawners see of the hub."""
     return HubView(
-        api_url=f"{hub_url(settings)}{settings.base_url}hub/api",
+        api_url=f"{server_to_hub(settings)}{settings.base_url}hub/api",
         base_url=f"{settings.base_url}hub/",
+        public_url=origin(settings.public_url),
         hub_id=hub_id,
     )
-
-
-def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
-    """Return the driver of the data plane, with what it needs to know of the settings."""
-    host = settings.ip or "127.0.0.1"
-    values: dict[str, object] = {
-        "public_url": f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base_url}",
-        "hub_url": hub_url(settings),
-    }
-    if wanted := set(proxy_class.class_trait_names(by_hub=True)):
-        local = {
-            "ip": settings.ip,
-            "port": settings.port,
-            "directory": str(runtime_directory(settings)),
-            "error_target": f"{hub_url(settings)}{settings.base_url}hub/error",
-        }
-        values |= {name: value for name, value in local.items() if name in wanted}
-    return proxy_class(config=settings.plugins, **values)
-
-
-def runtime_directory(settings: Settings) -> Path:
-    """Return the directory of the hub's state files, made for the owner alone."""
-    path = settings.directory / settings.runtime_dir
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    return path

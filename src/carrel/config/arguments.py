@@ -26,8 +26,8 @@ SHORT_OPTIONS: dict[str, tuple[str, str]] = {
     "--db": ("JupyterHub.db_url", "database: sqlite:///FILE or postgresql://..."),
     "--log-level": ("JupyterHub.log_level", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     "--pid-file": ("JupyterHub.pid_file", "write the hub's process id there"),
-    "--ssl-key": ("JupyterHub.ssl_key", argparse.SUPPRESS),
-    "--ssl-cert": ("JupyterHub.ssl_cert", argparse.SUPPRESS),
+    "--ssl-key": ("JupyterHub.ssl_key", "file of the TLS key (PEM)"),
+    "--ssl-cert": ("JupyterHub.ssl_cert", "file of the TLS certificate (PEM); with it HTTPS is served"),
     "--log-file": ("JupyterHub.extra_log_file", argparse.SUPPRESS),
 }
 

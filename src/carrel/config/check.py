@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from urllib.parse import urlsplit
 
+from carrel.config.addresses import socket_path
 from carrel.config.oauth_clients import check_public_url, read_clients
 from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
@@ -14,6 +17,7 @@ from carrel.domain.names import check_server_name
 
 _EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]*|\[[0-9A-Fa-f:.%]+\]")
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 _METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DATABASES = re.compile(r"(sqlite|postgresql|postgres)(\+\w+)?:")
 
@@ -21,7 +25,7 @@ _DATABASES = re.compile(r"(sqlite|postgresql|postgres)(\+\w+)?:")
 def check_settings(settings: Settings) -> list[Problem]:
     """Return all problems between settings, and of values that no type can rule out."""
     return [
-        Problem(f"JupyterHub.{name}", text, _place(settings, name), fatal, "" if fatal else _kind(text))
+        Problem(f"JupyterHub.{name}", text, settings.place(name), fatal, "" if fatal else _kind(text))
         for check in _CHECKS
         for name, text, fatal in check(settings)
     ]
@@ -34,18 +38,14 @@ def _kind(text: str) -> str:
     return "unused" if re.search(r"\bno effect\b|\bin this version\b", text) else ""
 
 
-def _place(settings: Settings, name: str) -> str:
-    places = (settings.locations.get(f"{section}.{name}") for section in ("Carrel", "JupyterHub"))
-    return next((place for place in places if place), "")
-
-
 def _ports(settings: Settings) -> Iterator[Finding]:
-    for name in ("port", "hub_port"):
+    for name in ("port", "hub_port", "hub_connect_port"):
         port = getattr(settings, name)
-        if not 1 <= port <= 65535:
+        if not 1 <= port <= 65535 and not (name == "hub_connect_port" and port == 0):
             yield name, f"a port is a number from 1 to 65535, not {port}", True
     same = settings.ip == settings.hub_ip or _EVERYWHERE & {settings.ip, settings.hub_ip}
-    if settings.port == settings.hub_port and same:
+    sockets = (socket_path(settings.bind_url), socket_path(settings.hub_bind_url))
+    if settings.port == settings.hub_port and same and sockets == (None, None):
         text = f"the hub cannot listen on the public port {settings.port} of the same address: choose another"
         yield "hub_port", text, True
 
@@ -58,11 +58,55 @@ def _hosts(settings: Settings) -> Iterator[Finding]:
     if settings.hub_connect_ip in _EVERYWHERE - {""}:
         text = f"servers cannot connect to {settings.hub_connect_ip}: give an address or name of this machine"
         yield "hub_connect_ip", text, True
+    url = settings.hub_connect_url
+    if url and not _is_web_address(url):
+        yield "hub_connect_url", f"it must be an address such as http://hub.example:8081, not {url!r}", True
+    elif url and settings.hub_connect_ip:
+        yield "hub_connect_url", "it wins over hub_connect_ip", False
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (port is None or port > 0)
+    return fits and not (parts.username or parts.query or parts.fragment)
+
+
+def _sockets(settings: Settings) -> Iterator[Finding]:
+    if not 0 <= settings.hub_socket_mode <= 0o777:
+        yield "hub_socket_mode", f"it must be permissions such as 0o660, not {settings.hub_socket_mode}", True
+    if socket_path(settings.hub_bind_url) is None or settings.hub_connect_url or settings.public_url:
+        return
+    spawners = (own for name, own in settings.plugins.items() if name.endswith("Spawner"))
+    if any("hub_connect_url" in own for own in spawners):
+        return
+    if socket_path(settings.bind_url) is not None or settings.ssl_cert:
+        text = "servers cannot reach a hub on a socket: say in hub_connect_url or public_url where they can"
+        yield "hub_bind_url", text, True
+
+
+def _proxies(settings: Settings) -> Iterator[Finding]:
+    for text in settings.trusted_downstream_ips:
+        try:
+            ip_network(text, strict=False)
+        except ValueError:
+            told = f"{text!r} is neither an address nor a network such as 10.0.0.0/8"
+            yield "trusted_downstream_ips", told, True
+    name = settings.forwarded_host_header
+    if name and not _HEADER.fullmatch(name):
+        told = f"it must be the name of a header, such as X-Forwarded-Host, not {name[:80]!r}"
+        yield "forwarded_host_header", told, True
 
 
 def _paths(settings: Settings) -> Iterator[Finding]:
     if re.search(r"[\s?#\\\x00-\x1f]|//|/\.\.?/", settings.base_url):
         yield "base_url", f"it must be a plain path such as /hub-a/, not {settings.base_url!r}", True
+    spec = settings.hub_routespec
+    if spec and not (spec.startswith(settings.base_url) or settings.base_url.startswith(spec)):
+        yield "hub_routespec", f"it must begin with the base URL, {settings.base_url}, not {spec!r}", True
     url = settings.default_url
     if isinstance(url, str) and url and not url.startswith(("/", "http://", "https://")):
         yield "default_url", f"it must begin with a slash, not {url!r}", True
@@ -141,6 +185,8 @@ def _services(settings: Settings) -> Iterator[Finding]:
 _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _ports,
     _hosts,
+    _sockets,
+    _proxies,
     _paths,
     _database,
     _spans,

@@ -10,7 +10,7 @@ from typing import Any
 from traitlets.config import Config
 from traitlets.config.loader import LazyConfigValue
 
-from carrel.config.addresses import join_addresses, split_addresses
+from carrel.config.addresses import join_addresses, normal_base, split_addresses
 from carrel.config.arguments import COMMAND_LINE, Arguments, BadArguments, parse_arguments
 from carrel.config.check import check_settings
 from carrel.config.files import ReadFile, read_file, short
@@ -30,6 +30,7 @@ from carrel.config.names import (
 from carrel.config.schema import HUB_SECTIONS, PREFIX_VARIABLE, BadConfig, Problem, Settings, setting_fields
 from carrel.config.secrets import SECRET_VARIABLE, read_secret_file
 from carrel.config.sections import Sections, lift_nested, was_set
+from carrel.config.tls import check_tls
 from carrel.config.values import Unfit, read_value
 
 
@@ -76,7 +77,7 @@ def read_all(arguments: Arguments, cwd: Path, environ: Mapping[str, str]) -> tup
     if PREFIX_VARIABLE in environ and "metrics_prefix" not in draft.values:
         draft.put("metrics_prefix", environ[PREFIX_VARIABLE], PREFIX_VARIABLE)
     settings = draft.finish()
-    draft.problems += check_settings(settings)
+    draft.problems += [*check_settings(settings), *check_tls(settings, environ)]
     if not settings.cookie_secret and not draft.refused("cookie_secret"):
         draft.attempt_secret(settings)
     return settings, [*arguments.warnings, *draft.problems]
@@ -209,6 +210,8 @@ class _Draft:
                 if name in setting_fields():
                     self.put(name, raw, setting)
             self._read_tornado(layer)
+            if self.values.get("hub_routespec"):
+                self.values["hub_routespec"] = normal_base(self.values["hub_routespec"])
             found, problems = split_addresses(layer)
             self.values |= found
             for setting, text, fatal in problems:
@@ -237,6 +240,9 @@ class _Draft:
     def finish(self) -> Settings:
         """Return the settings as far as they could be read."""
         path = self.file.path
+        if self.values.get("bind_url", "").startswith("https:") and not self.values.get("ssl_cert"):
+            text = "it says https, and plain HTTP is served: set ssl_key and ssl_cert"
+            self.report("JupyterHub.bind_url", text, fatal=False)
         if "db_url" in self.values and "://" not in self.values["db_url"]:
             self.values["db_url"] = f"sqlite:///{self.values['db_url']}"
         return Settings(

@@ -21,11 +21,7 @@ NOT_USED: dict[str, str] = {
     "debug_db": "statements are not logged",
     "extra_handlers": "handlers of plug-ins are not served",
     "extra_log_handlers": "the log goes to standard error",
-    "forwarded_host_header": "the Host header tells the public address",
     "generate_certs": "no certificates are made",
-    "hub_connect_port": "the hub is reached at hub_port",
-    "hub_routespec": "the hub is the default route",
-    "hub_socket_mode": "the hub listens on TCP",
     "implicit_spawn_seconds": "a visit to a stopped server offers to start it",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
     "internal_certs_location": "the hub and the servers speak plain HTTP",
@@ -42,7 +38,6 @@ NOT_USED: dict[str, str] = {
     "subdomain_hook": "all users are served on one host",
     "trust_user_provided_tokens": "tokens of the configuration are stored like all others",
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
-    "trusted_downstream_ips": "the address of the nearest peer is taken for the client's",
     "upgrade_db": "the database is upgraded at start where that is safe",
     "use_legacy_stopped_server_status_code": "a stopped server answers 424",
 }
@@ -53,12 +48,8 @@ NO_EFFECT: dict[str, str] = {
     "cookie_options": "it has no effect: cookies have the attributes that are safe",
 }
 
-_NO_TLS = "TLS is not served by this version: end it in a proxy in front of Carrel and remove this line"
-
 #: Names that protect something: ignoring them would leave people less safe than they believe.
 REFUSED: dict[str, str] = {
-    "ssl_key": _NO_TLS,
-    "ssl_cert": _NO_TLS,
     "internal_ssl": "TLS between the hub and the servers is not offered by this version: remove this line",
     "subdomain_host": "a host name for every user is not offered by this version: remove this line",
 }
@@ -80,7 +71,7 @@ DEPRECATED: dict[str, tuple[str | None, str]] = {
 }
 
 #: Names that feed several settings or another one, read by the loader itself.
-DERIVED = ("hub_connect_url", "tornado_settings", "config_file")
+DERIVED = ("tornado_settings", "config_file")
 
 #: Deprecated traits of every authenticator. They are enforced under their new names.
 AUTHENTICATOR_RENAMED = {

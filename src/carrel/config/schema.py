@@ -46,13 +46,44 @@ class Settings:
     bind_url: str = setting(
         "", "Address, port and base URL of the public side in one; it wins over the three."
     )
+    ssl_key: str = setting("", "The file of the public side's TLS key (PEM). It may stand in ssl_cert, too.")
+    ssl_cert: str = setting(
+        "", "The file of the public side's TLS certificate with its chain (PEM); with it HTTPS is served."
+    )
+
+    trusted_downstream_ips: list[str] = setting(
+        [],
+        "Addresses or networks (10.0.0.0/8) of proxies before the hub on other machines: what they say in "
+        "X-Forwarded-For and -Proto is believed. Of this machine all are, and the proxy that the hub steers.",
+    )
+    forwarded_host_header: str = setting(
+        "",
+        "The header, such as X-Forwarded-Host, in which such a proxy gives the public host when it sends "
+        "another one as Host.",
+    )
 
     # The hub's own listener
     hub_ip: str = setting("127.0.0.1", "The address that the hub listens on, for the proxy and the servers.")
     hub_port: int = setting(8081, "The port that the hub listens on.")
-    hub_bind_url: str = setting("", "Address and port of the hub in one; it wins over the two.")
+    hub_bind_url: str = setting(
+        "",
+        "Address and port of the hub in one; it wins over the two. http+unix://%2Frun%2Fhub.sock is a socket "
+        "in the file system, for the proxy; servers reach the hub at hub_connect_url or the public address.",
+    )
+    hub_socket_mode: int = setting(0o600, "The permissions of that socket.")
     hub_connect_ip: str = setting(
         "", "The host name or address by which servers and the proxy reach the hub."
+    )
+    hub_connect_port: int = setting(
+        0, "The port by which they do; 0 means hub_port. Old: hub_connect_url says it, too."
+    )
+    hub_connect_url: str = setting(
+        "", "Where servers and the proxy reach the hub, scheme to port; it wins over hub_connect_ip."
+    )
+    hub_routespec: str = setting(
+        "",
+        "What the proxy sends to the hub when no server and no service has it: a path that begins with the "
+        "base URL. Empty means all; /hub/ leaves the rest to somebody else's routes.",
     )
 
     node: str = setting(
@@ -249,6 +280,11 @@ class Settings:
     def resolve(self, path: str) -> Path:
         """Return a path of the configuration as an absolute one."""
         return self.directory / Path(path).expanduser()
+
+    def place(self, name: str) -> str:
+        """Return where a setting of the hub was written, as far as that is known."""
+        places = (self.locations.get(f"{section}.{name}") for section in reversed(HUB_SECTIONS))
+        return next((place for place in places if place), "")
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={text}" for name, text in printable(self).items())

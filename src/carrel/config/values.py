@@ -76,6 +76,8 @@ def _text(raw: Any) -> str:
 def _whole(raw: Any) -> int:
     if isinstance(raw, DeferredConfigString) and re.fullmatch(r"[+-]?\d+", raw.strip()):
         return int(raw)
+    if isinstance(raw, DeferredConfigString) and re.fullmatch(r"0o[0-7]+", raw.strip()):
+        return int(raw, 8)
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw
     raise Unfit("it must be a whole number")

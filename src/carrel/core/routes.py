@@ -45,7 +45,8 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
         hubs = [] if ctx.store.single_hub else await tx.hubs.alive(ctx.clock.now())
     base_url = ctx.settings.base_url
     first, *others = dict.fromkeys([hub.url for hub in hubs] or [ctx.proxy.hub_url])
-    hub = Route(base_url, first, {"hub": True, "servers": servers_prefix(base_url)})
+    spec = ctx.settings.hub_routespec or base_url
+    hub = Route(spec, first, {"hub": True, "servers": servers_prefix(base_url)})
     if others:
         hub = Route(hub.spec, hub.target, {**hub.data, "alternatives": others})
     # One that starts has its address already and must not be visited yet, one that stops no longer.

@@ -13,7 +13,6 @@ from carrel.core.servers import server_path
 from carrel.domain.causes.rule import Stage
 from carrel.domain.events import ClientEnded, RightsChanged, Work
 from carrel.domain.failures import diagnose
-from carrel.domain.names import client_id
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lifecycle import drive
@@ -145,8 +144,9 @@ def drop_rights(row: Server) -> Callable[[Transaction], Awaitable[None]]:
 
     async def drop(tx: Transaction) -> None:
         await tx.tokens.delete_of_server(row.id)
-        await tx.oauth.delete_clients_of_server(row.id)
+        ended = await tx.oauth.delete_clients_of_server(row.id)
         tx.announce(RightsChanged(row.user_id))
-        tx.announce(ClientEnded(client_id(row.user_name, row.name)))
+        for client in ended:
+            tx.announce(ClientEnded(client))
 
     return drop
