@@ -216,7 +216,7 @@ def test_a_mistake_of_the_file_keeps_its_place_when_the_command_line_corrects_it
         ("c.JupyterHub.api_tokens = {'0' * 32: 'ada'}", "old: let services have these tokens"),
         ("c.JupyterHub.hub_ip_connect = '10.0.0.1'", "use c.JupyterHub.hub_connect_ip"),
         ("c.JupyterHub.proxy_auth_token = 'x'", "use c.ConfigurableHTTPProxy.auth_token"),
-        ("c.JupyterHub.proxy_cmd = ['x']", "use c.ConfigurableHTTPProxy.command"),
+        ("c.JupyterHub.proxy_cmd = ['x']", "not used: carrel-proxy is started"),
         ("c.JupyterHub.extra_log_file = 'x'", "the log goes to standard error"),
         ("c.JupyterHub.admin_users = {'ada'}", "use c.Authenticator.admin_users"),
         ("c.Authenticator.whitelist = {'ada'}", "now called allowed_users"),

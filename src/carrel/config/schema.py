@@ -307,6 +307,9 @@ class Settings:
     config_file: str = ""
     plugins: Config = field(default_factory=Config)
     """Everything for traitlets classes, as it was written."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """The hub's settings that somebody set, under their names as written (`JupyterHub.port`), with what they
+    wrote: to be shown only after `redact`."""
     locations: Mapping[str, str] = field(default_factory=dict)
     """Where a setting was written: `JupyterHub.port` to `jupyterhub_config.py:12`."""
 
