@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from carrel import __version__
 
 if TYPE_CHECKING:
+    from carrel.app.takeover import ImportWish
     from carrel.config.schema import Settings
 
 _Command = Callable[[Sequence[str]], int]
@@ -78,6 +79,12 @@ def _stop(argv: Sequence[str]) -> int:
     return stop(argv, _stop_hub)
 
 
+def _import_jupyterhub(argv: Sequence[str]) -> int:
+    from carrel.cli.takeover import import_jupyterhub
+
+    return import_jupyterhub(argv, _take_over)
+
+
 # The application is imported last: a mistake in the configuration is told before that takes its time.
 
 
@@ -99,4 +106,15 @@ def _stop_hub(settings: Settings, all_: bool) -> list[str]:
     return stop_hub(settings, all_)
 
 
-_COMMANDS: dict[str, _Command] = {"demo": _demo, "token": _token, "stop": _stop}
+def _take_over(settings: Settings, wish: ImportWish) -> list[str]:
+    from carrel.app.takeover import import_jupyterhub
+
+    return import_jupyterhub(settings, wish)
+
+
+_COMMANDS: dict[str, _Command] = {
+    "demo": _demo,
+    "token": _token,
+    "stop": _stop,
+    "import-jupyterhub": _import_jupyterhub,
+}

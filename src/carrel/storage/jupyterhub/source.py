@@ -192,6 +192,15 @@ def sqlite_file(url: str, directory: Path) -> Path | None:
     return directory / str(parsed.database) if parsed.get_backend_name() == "sqlite" else None
 
 
+def is_same(left: str, right: str, directory: Path) -> bool:
+    """Tell whether two URLs name one database."""
+    one, other = _parse(left), _parse(right)
+    if one.get_backend_name() == "sqlite" == other.get_backend_name():
+        return (directory / str(one.database)).resolve() == (directory / str(other.database)).resolve()
+    names = [(url.get_backend_name(), url.host, url.port, url.database) for url in (one, other)]
+    return names[0] == names[1]
+
+
 def engine_url(url: URL) -> URL:
     """Return a URL with the driver that is used here; raise StorageError when it is not installed."""
     backend = url.get_backend_name()
