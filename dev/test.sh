@@ -13,7 +13,7 @@ done
 # Older ones need what was current then; only their databases are of interest.
 while read -r major requirements; do
   # shellcheck disable=SC2086 - several words are meant
-  dev/cache-venv.sh "jupyterhub-$major" $requirements cryptography ||
+  dev/cache-venv.sh "jupyterhub-$major" $requirements cryptography </dev/null ||
     echo "== JupyterHub $major cannot be installed: its databases are not imported" >&2
 done <<'END'
 1 jupyterhub==1.5.1 sqlalchemy<1.4 tornado<6.2 traitlets<5.10 setuptools<80

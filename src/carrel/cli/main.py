@@ -85,6 +85,12 @@ def _import_jupyterhub(argv: Sequence[str]) -> int:
     return import_jupyterhub(argv, _take_over)
 
 
+def _export_jupyterhub(argv: Sequence[str]) -> int:
+    from carrel.cli.takeover import export_jupyterhub
+
+    return export_jupyterhub(argv, _hand_back)
+
+
 # The application is imported last: a mistake in the configuration is told before that takes its time.
 
 
@@ -112,9 +118,16 @@ def _take_over(settings: Settings, wish: ImportWish) -> list[str]:
     return import_jupyterhub(settings, wish)
 
 
+def _hand_back(settings: Settings, url: str) -> list[str]:
+    from carrel.app.handback import export_jupyterhub
+
+    return export_jupyterhub(settings, url)
+
+
 _COMMANDS: dict[str, _Command] = {
     "demo": _demo,
     "token": _token,
     "stop": _stop,
     "import-jupyterhub": _import_jupyterhub,
+    "export-jupyterhub": _export_jupyterhub,
 }

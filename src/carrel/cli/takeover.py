@@ -23,6 +23,12 @@ With --dry-run nothing is written, and the report says what would be.
 --replace      first remove all that Carrel's database holds
 --no-auth-state  leave behind what JupyterHub's authenticator kept, encrypted, of users
 """
+EXPORT_USAGE = """\
+usage: carrel export-jupyterhub URL [-f FILE] [--db URL]
+
+Write a new database that JupyterHub 6.1 starts on, with the same configuration: the way back.
+URL is what its db_url will be (sqlite:///FILE, or an empty database: postgresql://USER@HOST/NAME).
+"""
 _DEFAULT = "sqlite:///jupyterhub.sqlite"
 _SWITCHES = {"--dry-run", "--replace", "--no-auth-state"}
 
@@ -50,4 +56,18 @@ def import_jupyterhub(argv: Sequence[str], run: Callable[[Settings, ImportWish],
         print("\n".join(error.report.lines()), file=sys.stderr)
         raise
     print("\n".join(lines))
+    return OK
+
+
+def export_jupyterhub(argv: Sequence[str], run: Callable[[Settings, str], list[str]]) -> int:
+    """Export to the URL that `argv` names, and print what is to be said; raise StorageError otherwise."""
+    if "--help" in argv or "-h" in argv:
+        print(EXPORT_USAGE, end="")
+        return OK
+    arguments = parse_arguments(argv, "carrel export-jupyterhub")
+    if len(arguments.words) != 1:
+        raise BadArguments("carrel export-jupyterhub takes one URL: that of the database to make")
+    settings = load_arguments(arguments, Path.cwd(), os.environ).settings
+    configure("DEBUG" if arguments.debug else "WARNING")
+    print("\n".join(run(settings, arguments.words[0])))
     return OK

@@ -25,7 +25,8 @@ class Report:
 
     def lines(self) -> list[str]:
         """Return the report, a line each."""
-        lines = ["Found:", *_indented(self.found), "Comes along:", *_indented(self.does)]
+        lines = ["Found:", *_indented(self.found)] if self.found else []
+        lines += ["Comes along:", *_indented(self.does)]
         if self.left:
             lines.append("Does not come along, or not as it was:")
             lines += _indented([f"{_names(names)}: {why}" for why, names in self.left.items()])
