@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from carrel.api.routes import ENDPOINTS as API_ENDPOINTS
+from carrel.compat.plugin_pages import with_plugin_pages
 from carrel.core.context import HubContext
 from carrel.http.application import HubApplication
 from carrel.http.middleware import HubMiddleware
@@ -19,4 +20,4 @@ def build_web_app(ctx: HubContext) -> HubMiddleware:
     endpoints = [(f"{base_url}hub/api", endpoint) for endpoint in (*API_ENDPOINTS, *OAUTH_ENDPOINTS)]
     endpoints += [(below, endpoint) for endpoint in (*WELL_KNOWN, *web_routes())]
     application = HubApplication(ctx, Renderer(ctx.settings), endpoints)
-    return HubMiddleware(application, base_url, observe=ctx.metrics.request)
+    return HubMiddleware(with_plugin_pages(ctx, application), base_url, observe=ctx.metrics.request)

@@ -240,14 +240,12 @@ class Authenticator(LoggingConfigurable):
 
     # -- what the hub calls --------------------------------------------------------------------------------
 
-    async def get_authenticated_user(self, handler: Any, data: Mapping[str, Any]) -> AuthModel | None:
+    async def get_authenticated_user(self, handler: Any, data: Any) -> AuthModel | None:
         """Return the checked auth_model of somebody who logs in, or None when they are refused."""
         outcome = await self.examine(handler, data)
         return None if isinstance(outcome, Refusal) else outcome
 
-    async def examine(
-        self, handler: Any, data: Mapping[str, Any], exists: Exists | None = None
-    ) -> AuthModel | Refusal:
+    async def examine(self, handler: Any, data: Any, exists: Exists | None = None) -> AuthModel | Refusal:
         """Return the checked auth_model of somebody who logs in, or why they are refused.
 
         `exists` answers for `allow_existing_users`. Exceptions of overridden methods pass through.

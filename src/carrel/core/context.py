@@ -12,6 +12,7 @@ from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
 from carrel.core.peers import Peers
 from carrel.core.refreshes import Refreshes
+from carrel.core.starts import Starts
 from carrel.domain.scope_catalog import BUILT_IN, Catalog
 from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
@@ -40,6 +41,7 @@ class HubContext:
     callers: CallerCache
     activity: Activity
     refreshes: Refreshes = field(default_factory=Refreshes)
+    starts: Starts = field(default_factory=Starts)
     peers: Peers = field(default_factory=Peers)
     metrics: Metrics = field(default_factory=Metrics)
     chance: Callable[[], float] = random.random

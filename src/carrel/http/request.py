@@ -44,6 +44,8 @@ class RequestFacts:
     """What answers, by its place in our code; empty when nothing is at the address."""
     form_target: str = ""
     """The origin that a form of this page leads on to, where it is another one."""
+    for_programs: bool = False
+    """What answers is for programs, wherever it is: tokens count, and cookies only as they do to the API."""
     looked_up: bool = False
     caller: Caller | None = None
     services: Sequence[Service] = ()

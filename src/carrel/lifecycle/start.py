@@ -257,9 +257,10 @@ class Starter:
             begun.set()
 
         async with relay(self.ctx, row, driver) as begun:
-            return await drive.start(
-                driver, hooks, begin, course, late=lambda _: self._undo_later(row, driver)
-            )
+            with self.ctx.starts.running(row, driver):
+                return await drive.start(
+                    driver, hooks, begin, course, late=lambda _: self._undo_later(row, driver)
+                )
 
     async def answers(self, row: Server, seconds: float = PROBE_LIMIT) -> bool:
         """Tell whether a server answers at its address within so many seconds."""

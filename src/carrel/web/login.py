@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from carrel.authenticators.policy import NO_RULE, Refusal
+from carrel.authenticators.policy import Refusal
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.login import LoggedIn, log_in, log_out
 from carrel.http.csrf import StaleForm, check_form
 from carrel.http.endpoint import get, post
+from carrel.http.login_form import begins_elsewhere, form_data, form_values
+from carrel.http.next_urls import default_page, wanted_next
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.http.sessions import set_session
-from carrel.web.visits import default_page, go, wanted_next
+from carrel.web.visits import go
 
 _log = logging.getLogger("carrel.web")
-_FIELDS = ("username", "password", "otp")
 
 
 @get("/hub/login")
 async def show_login(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
-    """Show the form, or send on whoever is signed in already."""
+    """Show the form, or send on whoever is signed in already or signs in without it."""
     # Some applications ask that people sign in anew.
     if visitor is not None and "again" not in request.query_params:
         return go(wanted_next(hub, request) or default_page(hub, visitor))
+    if elsewhere := begins_elsewhere(hub, request):
+        return go(elsewhere)
     return _form(hub, pages, request)
 
 
@@ -39,10 +42,7 @@ async def send_login(hub: HubContext, visitor: Caller | None, pages: Pages, requ
         form = await check_form(request)
     except StaleForm as stale:
         return _form(hub, pages, request, problem=str(stale), status=403)
-    sent = {name: form.get(name) for name in _FIELDS}
-    data = {name: value for name, value in sent.items() if isinstance(value, str)}
-    # Spaces around a name come from autofill; those of a password may be meant.
-    data["username"] = data.get("username", "").strip()
+    data = form_data(form)
     aim = wanted_next(hub, request, form.get("next"))
     outcome = await log_in(hub, data)
     client = facts_of(request.scope).client
@@ -63,28 +63,5 @@ def _welcome(hub: HubContext, request: Request, login: LoggedIn, aim: str) -> Re
     return response
 
 
-def _form(
-    hub: HubContext,
-    pages: Pages,
-    request: Request,
-    *,
-    problem: str = "",
-    status: int = 200,
-    username: str = "",
-    aim: str = "",
-) -> Response:
-    authenticator = hub.authenticator
-    own_form = authenticator.get_custom_html(f"{hub.settings.base_url}hub/")
-    return pages.page(
-        request,
-        "login.html",
-        status=status,
-        login_error=problem,
-        username=username,
-        next=aim or wanted_next(hub, request),
-        login_form=authenticator.login_form,
-        custom_html=Markup(own_form) if own_form else "",  # noqa: S704 - the authenticator's own form
-        request_otp=authenticator.request_otp,
-        otp_prompt=authenticator.otp_prompt,
-        no_rule="" if authenticator.any_allow_config or not authenticator.login_form else NO_RULE,
-    )
+def _form(hub: HubContext, pages: Pages, request: Request, *, status: int = 200, **values: Any) -> Response:
+    return pages.page(request, "login.html", status=status, **form_values(hub, request, **values))

@@ -87,13 +87,17 @@ class Renderer:
 
     def page(self, connection: Connection, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page made of `template` with the hub's variables and `values`."""
-        token = xsrf_token(connection)
-        names = self._namespace(connection, token) | values
-        names["announcement"] = self._announcement(names, template)
+        names = self.variables(connection, template, **values)
         html = self.environment.get_template(template).render(names)
         response = Response(html, status_code=status, media_type="text/html")
-        set_xsrf(response, connection, token)
+        set_xsrf(response, connection, names["xsrf"])
         return response
+
+    def variables(self, connection: Connection, template: str, **values: Any) -> dict[str, Any]:
+        """Return the hub's variables for `template`, and `values`."""
+        names = self._namespace(connection, xsrf_token(connection)) | values
+        names["announcement"] = self._announcement(names, template)
+        return names
 
     def error(self, connection: Connection, status: int, message: str, *, retry: bool = False) -> Response:
         """Return the page for an error: `404.html` and the like where there is one, else `error.html`."""
