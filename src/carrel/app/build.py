@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from carrel.app.hubs import this_hub
 from carrel.authenticators.base import Authenticator
+from carrel.compat.database import PluginDatabase
 from carrel.config.oauth_clients import read_clients
 from carrel.config.plugins import check_plugins
 from carrel.config.rights import read_rights
@@ -87,7 +88,8 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
     await store.open(claim=claim)
     try:
         settings = replace(settings, cookie_secret=await _cookie_secret(settings, store))
-        authenticator = authenticator_class(config=settings.plugins)
+        database = PluginDatabase(settings.db_url, settings.directory)
+        authenticator = authenticator_class(config=settings.plugins, db=database)
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         bus.listen(metrics.heed)
@@ -118,6 +120,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             yield ctx
         finally:
             authenticator.close()
+            database.dispose()
             await ctx.proxy.close()
     finally:
         await store.close()

@@ -14,7 +14,7 @@ from typing import Any
 
 from carrel.authenticators.base import Authenticator, Exists
 from carrel.authenticators.policy import Refusal, refuse_credentials, show
-from carrel.domain.errors import CarrelError
+from carrel.domain.errors import CarrelError, Unavailable
 from carrel.domain.identity import Identity
 from carrel.domain.names import check_user_name
 from carrel.lib.awaiting import resolve
@@ -49,6 +49,8 @@ async def check_login(
     except TimeoutError as error:
         who = show(sent.get("username", ""))
         return Refusal(_SLOW_PAGE, f"checking {who} did not end within {seconds:g} s", 503, error)
+    except Unavailable as error:
+        return Refusal(str(error), str(error), 503, error)
     except CarrelError as error:
         return Refusal(_hide(str(error), sent), show(_hide(str(error), sent)), cause=error)
     except Exception as error:

@@ -6,16 +6,25 @@ import logging
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
+
+from carrel.compat.database import PluginDatabase
 from carrel.compat.facades import HubApp, HubFacade, Silence
+from carrel.compat.form_handler import LazyHandler
 from carrel.config.schema import BadConfig, Problem
 from carrel.core.context import HubContext
 from carrel.http.application import HubApplication, Parts
-from carrel.http.middleware import App, Receive, Send
+from carrel.http.middleware import Receive, Send
 from carrel.http.request import Scope, facts_of
 from carrel.http.sessions import derive_key
+
+if TYPE_CHECKING:
+    from carrel.compat.tornado_bridge import Tornado
 
 #: (pattern, class), (pattern, class, arguments) or (pattern, class, arguments, name)
 Entry = tuple[Any, ...]
@@ -28,6 +37,7 @@ def with_plugin_pages(ctx: HubContext, application: HubApplication) -> HubApplic
     All classes of plug-ins must be imported by now. Raises BadConfig for handlers that cannot be served.
     """
     app = HubApp.of(ctx)
+    application.state.handlers = FormHandlers(ctx, app, application)
     found = [
         *(ctx.authenticator.get_handlers(app) or ()),
         *_announced("jupyterhub.handlers"),
@@ -58,6 +68,22 @@ def _below(ctx: HubContext, entry: Any) -> Entry:
     return (f"{re.escape(ctx.settings.base_url)}hub/{pattern.lstrip('/')}", *rest)
 
 
+class FormHandlers:
+    """Makes the handlers that authenticators get with the hub's own form; all share one application."""
+
+    def __init__(self, ctx: HubContext, app: HubApp, application: HubApplication) -> None:
+        self._parts = (ctx, app, application)
+
+    @cached_property
+    def _tornado(self) -> Tornado:
+        from carrel.compat.tornado_bridge import Tornado
+
+        return Tornado([], **_settings(*self._parts, ()))
+
+    def __call__(self, request: Request, body: bytes) -> LazyHandler:
+        return LazyHandler(lambda: self._tornado, request, body)
+
+
 class PluginPages:
     """An ASGI application: a Tornado application for the paths of plug-ins, and the hub's for all others."""
 
@@ -67,6 +93,7 @@ class PluginPages:
         from carrel.compat.tornado_bridge import Bridge, Tornado
 
         self._application = application
+        self._database = ctx.authenticator.db
         self._routes = [(re.compile(f"{entry[0].rstrip('$')}$"), _name(entry[1])) for entry in entries]
         directories = dict.fromkeys(_templates_of(entry[1]) for entry in entries)
         settings = _settings(ctx, app, application, [each for each in directories if each.is_dir()])
@@ -81,14 +108,19 @@ class PluginPages:
         return self._application.state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        chosen: App = self._application
-        if scope["type"] == "http":
-            facts = facts_of(scope)
-            for pattern, name in self._routes:
-                if pattern.match(facts.raw_path):
-                    scope["app"], facts.handler, chosen = self._application, name, self._bridge
-                    break
-        await chosen(scope, receive, send)
+        name = self._handler_of(scope) if scope["type"] == "http" else ""
+        if not name:
+            await self._application(scope, receive, send)
+            return
+        scope["app"], facts_of(scope).handler = self._application, name
+        database = self._database
+        with database.request() if isinstance(database, PluginDatabase) else nullcontext():
+            await self._bridge(scope, receive, send)
+
+    def _handler_of(self, scope: Scope) -> str:
+        # As it was sent: Tornado decodes what its patterns find.
+        path = facts_of(scope).raw_path
+        return next((name for pattern, name in self._routes if pattern.match(path)), "")
 
 
 def _name(handler: type) -> str:

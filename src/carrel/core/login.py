@@ -97,30 +97,25 @@ async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(identity.name) or await _create(tx, identity, now)
         await _keep(ctx, tx, user, identity, roles)
-        login = draft_session(ctx, user)
-        await _add_session(tx, login, now)
+        login = await _add_session(ctx, tx, user)
         tx.announce(RightsChanged(user.id))
     ctx.activity.user(user.id, now)
     ctx.refreshes.note(user.id, ctx.clock.monotonic())
     return login
 
 
-def draft_session(ctx: HubContext, user: User) -> LoggedIn:
-    """Return a session for a user that begins with `begin_session`."""
-    expires = ctx.clock.now() + ctx.settings.cookie_max_age_days * _DAY
-    return LoggedIn(user, new_secret(), new_token(), expires)
-
-
-async def begin_session(ctx: HubContext, login: LoggedIn) -> None:
-    """Open a session that was drafted, of a user who has proved who they are; raises StorageError."""
+async def begin_session(ctx: HubContext, user: User) -> LoggedIn:
+    """Return a new session of a user whom a plug-in knows; nothing else about them changes."""
     async with ctx.store.write(durable=True) as tx:
-        await _add_session(tx, login, ctx.clock.now())
+        return await _add_session(ctx, tx, user)
 
 
-async def _add_session(tx: Transaction, login: LoggedIn, now: Timestamp) -> None:
-    user = login.user
+async def _add_session(ctx: HubContext, tx: Transaction, user: User) -> LoggedIn:
+    now = ctx.clock.now()
+    login = LoggedIn(user, new_secret(), new_token(), now + ctx.settings.cookie_max_age_days * _DAY)
     session = Session(digest(login.secret), user.id, user.name, login.session_id, now, login.expires)
     await tx.sessions.add(session)
+    return login
 
 
 async def keep_identity(ctx: HubContext, user: User, identity: Identity) -> None:

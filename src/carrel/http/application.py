@@ -18,6 +18,7 @@ from carrel.http.errors import answer, answer_error
 from carrel.http.identify import identify
 from carrel.http.openapi import ApiDescription
 from carrel.http.pages import Pages
+from carrel.http.plugins import HandlerMaker
 from carrel.http.request import facts_of, hub_of, is_api
 from carrel.storage.base import StorageUnavailable
 
@@ -33,6 +34,7 @@ class Parts:
     hub: HubContext
     pages: Pages | None
     description: ApiDescription
+    handlers: HandlerMaker | None = None
 
 
 class HubApplication:

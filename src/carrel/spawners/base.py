@@ -73,6 +73,10 @@ class Spawner(LoggingConfigurable):
     _start_pending: bool = False
     _stop_pending: bool = False
 
+    @default("db")
+    def _default_db(self) -> Any:
+        return getattr(self.authenticator, "db", None)
+
     # What the configuration sets
     cmd: Any = _setting(
         Command(["carrel-singleuser"], allow_none=True),

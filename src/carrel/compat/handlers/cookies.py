@@ -7,9 +7,11 @@ from typing import Any
 
 from tornado.web import HTTPError
 
+from carrel.authenticators.policy import Refusal
 from carrel.compat.handlers.settings import SettingsMixin
-from carrel.core.login import LoggedIn, begin_session, draft_session, log_out
+from carrel.core.login import LoggedIn, admit, begin_session, log_out
 from carrel.domain.errors import Forbidden
+from carrel.domain.identity import Identity
 from carrel.http.csrf import XSRF_COOKIE, check_field, set_xsrf, xsrf_token
 from carrel.http.sessions import SESSION_ID_COOKIE, clear_session, set_session
 
@@ -19,6 +21,8 @@ class CookiesMixin(SettingsMixin):
 
     _login: LoggedIn | None = None
     """The session that this request has opened."""
+    _signed_in: str = ""
+    """Who is signed in by the answer to this request."""
 
     # -- the log-in ----------------------------------------------------------------------------------------
 
@@ -28,19 +32,31 @@ class CookiesMixin(SettingsMixin):
 
     def set_hub_cookie(self, user: Any) -> None:
         """Give the browser the log-in cookies of `user`; may be repeated."""
-        login = self._login
-        if login is None or login.user.id != user.id:
-            login = draft_session(self._ctx, user.record)
-            self._before_reply(partial(begin_session, self._ctx, login))
-        if login is not self._given_login:
-            self._end_session()
-            set_session(self._reply.own, self._visit, login)
-        self._login = self._given_login = login
+        if self._signed_in == user.name:
+            return
+        self._signed_in = user.name
+        self._end_session()
+        self._before_reply(partial(self._sign_in, user))
 
-    _given_login: LoggedIn | None = None
+    async def _sign_in(self, user: Any) -> None:
+        login = self._login
+        if login is None or login.user.name != user.name:
+            login = await self._session_of(user)
+        self._login = login
+        set_session(self._reply.own, self._visit, login)
+
+    async def _session_of(self, user: Any) -> LoggedIn:
+        """Return a new session of a user; one who does not exist yet is made. Raises Forbidden."""
+        if user.record is not None:
+            return await begin_session(self._ctx, user.record)
+        outcome = await admit(self._ctx, Identity(user.name))
+        if isinstance(outcome, Refusal):
+            raise Forbidden(outcome.reason_for_page)
+        return outcome
 
     def clear_login_cookie(self, name: str | None = None) -> None:
         """Sign out: the session ends, with all that was given within it. May be repeated."""
+        self._signed_in = ""
         self._end_session()
         clear_session(self._reply.own, self._visit)
 

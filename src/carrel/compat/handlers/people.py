@@ -12,6 +12,7 @@ from carrel.authenticators.login import read_model
 from carrel.authenticators.policy import Refusal
 from carrel.compat.facades import person_of, user_facade
 from carrel.compat.handlers.cookies import CookiesMixin
+from carrel.compat.handlers.users import Users, find, unborn
 from carrel.core.login import admit, keep_identity, prove
 from carrel.core.metrics import done
 from carrel.domain.errors import CarrelError
@@ -68,6 +69,19 @@ class PeopleMixin(CookiesMixin):
     async def refresh_auth(self, user: Any, force: bool = False) -> Any:
         """Return `user`: the authenticator was asked about who asks when they were looked up."""
         return user
+
+    def find_user(self, name: str) -> Any:
+        """Return the user of that name, or None."""
+        return find(self._ctx, name)
+
+    def user_from_username(self, username: str) -> Any:
+        """Return the user of that name; one who does not exist yet is made when they are signed in."""
+        return self.find_user(username) or unborn(self._ctx, username)
+
+    @property
+    def users(self) -> Users:
+        """The hub's users by their names."""
+        return Users(self._ctx, self._facts.caller, self._before_reply)
 
     # -- signing in ----------------------------------------------------------------------------------------
 
