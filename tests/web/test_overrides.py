@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from carrel.authenticators.dummy import DummyAuthenticator
+from carrel.http.deployers_html import deployers_markup, inline_handlers
 from carrel.http.request import RequestFacts
-from carrel.web.overrides import deployers_markup, inline_handlers
 from carrel.web.render import Renderer
 from carrel.web.template_check import check_templates
 from tests.http.hub import PASSWORD, Browser, Hub, open_hub

@@ -10,6 +10,7 @@ from dataclasses import replace
 from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
 from carrel.app.proxies import build_proxy
+from carrel.compat.database import PluginDatabase
 from carrel.config.addresses import origin, proxy_to_hub, server_to_hub
 from carrel.config.oauth_clients import read_clients
 from carrel.config.rights import read_rights
@@ -46,7 +47,8 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
     await store.open(claim=claim)
     try:
         settings = replace(settings, cookie_secret=await _cookie_secret(settings, store))
-        authenticator = authenticator_class(config=settings.plugins)
+        database = PluginDatabase(settings.db_url, settings.directory)
+        authenticator = authenticator_class(config=settings.plugins, db=database)
         hub = hub_view(settings, await load_hub_id(store))
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
@@ -80,6 +82,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             yield ctx
         finally:
             authenticator.close()
+            database.dispose()
             await ctx.proxy.close()
     finally:
         await store.close()

@@ -15,7 +15,6 @@ NOT_USED: dict[str, str] = {
     "data_files_path": "static files and templates come with the package",
     "db_kwargs": "the database is opened with settings that suit it",
     "debug_db": "statements are not logged",
-    "extra_handlers": "handlers of plug-ins are not served",
     "extra_log_handlers": "the log goes to standard error",
     "generate_certs": "no certificates are made",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",

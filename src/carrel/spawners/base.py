@@ -179,8 +179,8 @@ class Spawner(LoggingConfigurable):
         return ServerView(base_url=self.user.server_url(self.name))
 
     @default("db")
-    def _default_db(self) -> NoSession:
-        return NoSession()
+    def _default_db(self) -> Any:
+        return getattr(self.authenticator, "db", None) or NoSession()
 
     @default("orm_spawner")
     def _default_orm_spawner(self) -> ServerRecord:
