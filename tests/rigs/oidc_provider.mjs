@@ -18,6 +18,8 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   findAccount: (ctx, id) => ({ accountId: id, claims: () => claims(id) }),
   claims: { openid: ['sub'], profile: ['preferred_username'], email: ['email'], groups: ['groups'] },
   scopes: ['openid', 'profile', 'email', 'groups', 'offline_access'],
+  // Each token ends alone, so that a test can end one of the two.
+  revokeGrantPolicy: () => false,
   pkce: { required: () => true },
   features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
 });

@@ -52,7 +52,7 @@ class OidcProvider:
             self._process.wait(10)
 
     def revoke(self, token: str) -> None:
-        """End one token, as its owner may; a refresh token ends all that it was given with."""
+        """End one token, an access token or a refresh token."""
         reply = Visitor(self.url).post_form(
             "token/revocation", {"token": token, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
         )
