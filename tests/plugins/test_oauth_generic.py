@@ -170,12 +170,12 @@ def test_an_ended_access_token_is_renewed_before_a_start(college: College) -> No
     college.signed_in("ada")
     bob, _ = college.signed_in("bob")
     before = tokens(college)
-    college.provider.revoke(before[0])
+    college.provider.end("AccessToken", before[0])
     start_use_stop(college.hub, bob, "bob")
     after = tokens(college)
     assert after[0] != before[0]
-    for token in after:
-        college.provider.revoke(token)
+    college.provider.end("AccessToken", after[0])
+    college.provider.end("RefreshToken", after[1])
     answer = bob.get("hub/spawn")
     assert (answer.status, who(bob)) == (403, "")
     assert "sign in again" in refusal(answer)
