@@ -37,7 +37,7 @@ class Wiki(BaseHTTPRequestHandler):
     tokens: dict[str, str]
     """Verifiers by request token, and names by access token."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         token = parse_qs(urlsplit(self.path).query)["oauth_token"][0]
         self.tokens[token] = secrets.token_hex(4)
         back = urlencode({"oauth_token": token, "oauth_verifier": self.tokens[token]})
@@ -46,7 +46,7 @@ class Wiki(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         signed = dict(re.findall(r'(oauth_\w+)="([^"]*)"', self.headers["Authorization"]))
         assert signed["oauth_consumer_key"] == CLIENT_ID
         step = self.path.rpartition("/")[2].rpartition("%2F")[2]
