@@ -15,10 +15,7 @@ from tests.rigs.visitor import NAVIGATION, Visitor
 
 PLUGIN = "jhub-authenticators"
 BACK_END = "requests with the headers of such a proxy"
-NOTES = (
-    "It believes whoever can send the header: the proxy in front has to replace it in every request.",
-    "Headers with hyphens in their names do not reach a server's environment, as a shell starts it.",
-)
+NOTES = ("It believes whoever can send the header: the proxy in front has to replace it in every request.",)
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
 
@@ -29,10 +26,10 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
 from jhubauthenticators import Parser, RegexUsernameParser
 {STATE}
 c.JupyterHub.authenticator_class = 'jhubauthenticators.HeaderAuthenticator'
-c.HeaderAuthenticator.allowed_headers = {{'auth': 'Remote-User', 'mail': 'Mail'}}
+c.HeaderAuthenticator.allowed_headers = {{'auth': 'Remote-User', 'mail': 'Remote-Mail'}}
 c.HeaderAuthenticator.header_parser_classes = {{'auth': RegexUsernameParser, 'mail': Parser}}
 c.RegexUsernameParser.username_extract_regex = '^([^@]+)@college[.]edu$'
-c.HeaderAuthenticator.spawner_shared_headers = ['Mail']
+c.HeaderAuthenticator.spawner_shared_headers = ['Remote-Mail']
 c.Authenticator.blocked_users = {{'mallory'}}
 c.Authenticator.allow_all = True
 """
@@ -42,7 +39,7 @@ c.Authenticator.allow_all = True
 
 def arrive(visitor: Visitor, user: str) -> None:
     """Visit the log-in page through the proxy in front, which knows the visitor as `user`."""
-    headers = {**NAVIGATION, "Remote-User": user, "Mail": f"{user.partition('@')[0]}@example.org"}
+    headers = {**NAVIGATION, "Remote-User": user, "Remote-Mail": f"{user.partition('@')[0]}@example.org"}
     visitor.request("GET", "hub/login", headers=headers)
 
 
@@ -53,7 +50,7 @@ def test_the_header_says_who_it_is(hub: HubProcess) -> None:
     assert who(visitor) == "ada"
     visitor.follow("hub/spawn")
     use_server(visitor, "ada")
-    assert processes.environment(min(hub.servers()))["Mail"] == "ada@example.org"
+    assert processes.environment(min(hub.servers()))["Remote-Mail"] == "ada@example.org"
     stop_server(visitor, "ada")
 
 
