@@ -16,12 +16,23 @@ from tornado.web import Application, RequestHandler, authenticated
 _FORM = '<form method="post">{xsrf}<input name="announcement"><button>Announce</button></form>{user}'
 
 
-class Board(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
-    """The announcement itself."""
+class Said(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
+    """What was said, and by whom."""
 
     def initialize(self, said: dict[str, str]) -> None:
         """Take the place where it is kept."""
         self.said = said
+
+    def say(self, text: str) -> None:
+        """Replace it, and answer with it."""
+        user: dict[str, Any] = self.get_current_user()
+        now = datetime.now(UTC).isoformat()
+        self.said.update(announcement=text, user=user["name"] if text else "", timestamp=now)
+        self.write(self.said)
+
+
+class Board(Said):
+    """The announcement itself."""
 
     def get(self) -> None:
         """Say it to anybody."""
@@ -30,21 +41,15 @@ class Board(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
     @authenticated
     def post(self) -> None:
         """Replace it."""
-        self._put(json.loads(self.request.body)["announcement"])
+        self.say(json.loads(self.request.body)["announcement"])
 
     @authenticated
     def delete(self) -> None:
         """Take it back."""
-        self._put("")
-
-    def _put(self, text: str) -> None:
-        user: dict[str, Any] = self.get_current_user()
-        now = datetime.now(UTC).isoformat()
-        self.said.update(announcement=text, user=user["name"] if text else "", timestamp=now)
-        self.write(self.said)
+        self.say("")
 
 
-class Form(Board):
+class Form(Said):
     """The page on which it is written."""
 
     @authenticated
@@ -56,7 +61,7 @@ class Form(Board):
     @authenticated
     def post(self) -> None:
         """Replace it."""
-        self._put(self.get_body_argument("announcement"))
+        self.say(self.get_body_argument("announcement"))
 
 
 async def main() -> None:

@@ -1,5 +1,5 @@
-"""A service with JupyterHub's `HubOAuthenticated` handlers announces something on the hub's pages. It runs once
-with JupyterHub's own `jupyterhub.services.auth` and once with Carrel's, by `carrel python`."""
+"""A service with JupyterHub's `HubOAuthenticated` handlers announces something on the hub's pages. It runs
+once with JupyterHub's own `jupyterhub.services.auth` and once with Carrel's, by `carrel python`."""
 
 from __future__ import annotations
 

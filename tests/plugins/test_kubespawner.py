@@ -22,6 +22,8 @@ from tests.rigs.visitor import Visitor, authorization
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 PLUGIN = "jupyterhub-kubespawner"
+BACK_END = "a stand-in for the Kubernetes API; no cluster was to be had"
+NOTES = ("KubeIngressProxy is imported, not run.",)
 
 PROFILES = [
     {"display_name": "Small", "slug": "small", "default": True},
