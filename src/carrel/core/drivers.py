@@ -69,6 +69,9 @@ def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
         user_options=server.user_options,
         oauth_client_id=client_id(user.name, server.name),
         oauth_access_scopes=access_scopes(user.name, server.name),
+        cookie_options=ctx.settings.tornado_settings.get("cookie_options", {}),
+        cookie_host_prefix_enabled=ctx.settings.cookie_host_prefix_enabled,
+        admin_access=ctx.settings.admin_access,
         authenticator=ctx.authenticator,
         log_directory=str(log_directory(ctx)),
     )
@@ -84,7 +87,7 @@ def _user_view(ctx: HubContext, owner: Owner) -> UserView:
         admin=user.admin,
         groups=tuple(map(GroupView, owner.groups)),
         load_auth_state=partial(load_auth_state, ctx, user),
-        settings={"cookie_options": {}},
+        settings=ctx.settings.tornado_settings,
     )
 
 

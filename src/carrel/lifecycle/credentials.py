@@ -7,10 +7,10 @@ from carrel.core.oauth import client_of_server
 from carrel.core.servers import server_path
 from carrel.core.tokens import new_record
 from carrel.domain.events import ClientEnded, RightsChanged
-from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.servers import Server
 from carrel.domain.users import User
 from carrel.lib.ids import digest, token_prefix
+from carrel.lifecycle.server_scopes import Grants, grants_of
 from carrel.spawners.base import Spawner
 from carrel.spawners.errors import StartError
 from carrel.storage.base import Transaction
@@ -19,16 +19,22 @@ from carrel.storage.base import Transaction
 _SHORTEST_TOKEN = 32
 
 
-async def give(ctx: HubContext, tx: Transaction, row: Server, owner: User, driver: Spawner) -> None:
-    """Store the token that `driver` has as that of the run that `row` is in, in the place of any other."""
+async def give(
+    ctx: HubContext, tx: Transaction, row: Server, rights: tuple[User, Grants], driver: Spawner
+) -> None:
+    """Store the token that `driver` has as that of the run that `row` is in, in the place of any other.
+
+    `rights` are whose token it is and what it, and visitors' tokens, may do.
+    """
+    owner, grants = rights
     await tx.tokens.delete_of_server(row.id)
-    scopes = sorted(scopes_of_server_token(row.user_name, row.name))
     note = f"Server at {server_path(ctx, row)}"
-    record = new_record(owner, driver.api_token, scopes, now=ctx.clock.now(), note=note, server_id=row.id)
+    record = new_record(
+        owner, driver.api_token, grants.token, now=ctx.clock.now(), note=note, server_id=row.id
+    )
     token = await tx.tokens.add(record)
-    scopes_for_visitors = driver.oauth_client_allowed_scopes
-    allowed = () if callable(scopes_for_visitors) else scopes_for_visitors
-    await tx.oauth.put_client(client_of_server(row, ctx.settings.base_url, token.hashed, allowed))
+    client = client_of_server(row, ctx.settings.base_url, token.hashed, grants.visitors)
+    await tx.oauth.put_client(client)
 
 
 async def adopt(ctx: HubContext, tx: Transaction, row: Server, driver: Spawner) -> None:
@@ -46,7 +52,7 @@ async def adopt(ctx: HubContext, tx: Transaction, row: Server, driver: Spawner) 
     owner = await tx.users.get_by_id(row.user_id)
     if owner is None:
         raise StartError("The owner of the server is gone.")
-    await give(ctx, tx, row, owner, driver)
+    await give(ctx, tx, row, (owner, await grants_of(ctx, tx, row, driver, {})), driver)
     tx.announce(RightsChanged(row.user_id))
     tx.announce(ClientEnded(driver.oauth_client_id))
 

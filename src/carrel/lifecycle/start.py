@@ -27,6 +27,7 @@ from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.progress import relay, say, say_outcome
 from carrel.lifecycle.readiness import EXAMINATION, Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
+from carrel.lifecycle.server_scopes import Grants, asked_scopes, grants_of
 from carrel.lifecycle.stop import CALL_LIMIT, DEADLINE, Stopper, ended
 from carrel.spawners.base import Spawner
 from carrel.storage.base import StorageUnavailable, Transaction
@@ -206,7 +207,15 @@ class Starter:
 
     async def _begin(self, server: Server) -> tuple[Server, Spawner, str] | None:
         """Write the intent, or at once why nothing can be started; None when there is nothing to start."""
-        began, refusal, row = self.ctx.clock.monotonic(), None, None
+        refusal, row = None, None
+        try:
+            asked = await asked_scopes(self.ctx, server)
+        except NotFound:
+            return None
+        except Exception as error:
+            await self.refuse(server, diagnose(Course().raised(error)))
+            return None
+        began = self.ctx.clock.monotonic()
         async with self.ctx.store.write(durable=True) as tx:
             try:
                 owner = await owner_in(tx, server)
@@ -216,13 +225,16 @@ class Starter:
             intent = replace(_answered(server), state={}, url="", failure=None, node=node)
             try:
                 driver = build_driver(self.ctx, intent, owner)
+                grants = await grants_of(self.ctx, tx, intent, driver, asked)
                 kind = kind_of(driver)
                 refusal = self.breaker.refusal(kind, always=owner.user.admin)
+            except StorageUnavailable:
+                raise
             except Exception as error:
                 _log.exception("No driver can be built for %s", server_path(self.ctx, server))
                 refusal = diagnose(Course().raised(error))
             if refusal is None:
-                row = await self._write_intent(tx, owner.user, intent, driver)
+                row = await self._write_intent(tx, owner.user, intent, driver, grants)
                 if row is not None:
                     announce_change(tx, row)
         if refusal is not None:
@@ -232,7 +244,7 @@ class Starter:
         return row, driver, kind
 
     async def _write_intent(
-        self, tx: Transaction, owner: User, intent: Server, driver: Spawner
+        self, tx: Transaction, owner: User, intent: Server, driver: Spawner, grants: Grants
     ) -> Server | None:
         """Write the row of a start that begins, and the token and OAuth client that the server gets."""
         now = self.ctx.clock.now()
@@ -241,7 +253,7 @@ class Starter:
         if row is None:
             return None
         driver.api_token = new_token()
-        await credentials.give(self.ctx, tx, row, owner, driver)
+        await credentials.give(self.ctx, tx, row, (owner, grants), driver)
         return row
 
     async def _run_driver(self, row: Server, driver: Spawner, course: Course, since: Timestamp) -> str:

@@ -23,6 +23,7 @@ from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
 from carrel.spawners import options
 from carrel.spawners.environment import ServerFacts, labels, server_environment
+from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, exit_status
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
@@ -57,6 +58,7 @@ class Spawner(LoggingConfigurable):
     user_options: Any = Dict()
     cert_paths: Any = Dict()
     internal_ssl = Bool(False)
+    admin_access = Bool(False)
     server_id = Integer(0)
     generation = Integer(0)
     log_directory = Unicode()
@@ -286,6 +288,15 @@ class Spawner(LoggingConfigurable):
 
     # The environment and the command line
 
+    @classmethod
+    def adopt_imported(cls, state: Mapping[str, Any], run: ImportedRun) -> Mapping[str, Any] | None:
+        """Return the checkpoint of a server that a JupyterHub has started, made of what its driver kept.
+
+        None when the server is gone, or what is there is not it. By default what was kept is taken as it is,
+        and the hub's first poll says what has become of it.
+        """
+        return state
+
     def run_labels(self) -> dict[str, str]:
         """Return the marks by which this run is found again."""
         return labels(self.hub.hub_id, self.server_id, self.generation)
@@ -319,6 +330,7 @@ class Spawner(LoggingConfigurable):
             root_dir=self.format_string(self.notebook_dir),
             default_url=self.format_string(self.default_url),
             debug=self.debug,
+            admin_access=self.admin_access,
             disable_user_config=self.disable_user_config,
             mem_limit=self.mem_limit,
             mem_guarantee=self.mem_guarantee,

@@ -34,6 +34,7 @@ class Run:
     oauth_access_scopes: Sequence[str] = ()
     cookie_options: Mapping[str, Any] = field(default_factory=dict)
     cookie_host_prefix_enabled: bool = False
+    admin_access: bool = False
     authenticator: Any = None
     log_directory: str = ""
     """Where the logs of servers are kept; empty keeps none."""
@@ -63,6 +64,7 @@ def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
         "oauth_access_scopes": list(run.oauth_access_scopes),
         "cookie_options": dict(run.cookie_options),
         "cookie_host_prefix_enabled": run.cookie_host_prefix_enabled,
+        "admin_access": run.admin_access,
         "log_directory": run.log_directory,
     }
     # Traitlets takes its time for each value, and an empty one is the default anyway.
