@@ -18,8 +18,8 @@ from tests.rigs.poll import until
 _SYSTEMD = Path("/lib/systemd/systemd")
 _GROUPS = Path("/sys/fs/cgroup")
 _TARGETS = ("default", "basic", "sysinit", "shutdown", "umount", "final")
-# Its groups are below one of ours in each hierarchy, its units those of a directory of ours: none of the machine's
-# services starts.
+# Its groups are below one of ours in each hierarchy, its units those of a directory of ours: of the machine's
+# services none starts.
 _BOOT = """
 set -e
 name=$1 place=$2
