@@ -23,6 +23,10 @@ from tests.rigs.visitor import Visitor
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 PLUGIN = "dockerspawner"
 BACK_END = "Docker's engine, and an image with jupyterhub-singleuser 6.1"
+NOTES = (
+    "Of a container that Docker removes as it ends (`remove = True`) nobody learns the exit status.",
+    "A swarm of several machines was not tried: there is one.",
+)
 
 CONFIG = """
 c.JupyterHub.authenticator_class = 'dummy'

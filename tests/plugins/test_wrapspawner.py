@@ -24,6 +24,10 @@ from tests.spawners.rig import usable_python
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 PLUGIN = "wrapspawner"
 BACK_END = "processes of this machine"
+NOTES = (
+    "What a local process's own driver does to find a server whose start was cut off by kill -9 before its"
+    " checkpoint, it does not do inside another one.",
+)
 
 PROFILES = """
 c.JupyterHub.spawner_class = 'wrapspawner.ProfilesSpawner'
