@@ -194,6 +194,31 @@ class Spawner(LoggingConfigurable):
         return self.server  # type: ignore[no-any-return]
 
     @property
+    def active(self) -> bool:
+        """Whether this is the driver of a run, and not one that is asked about its form alone."""
+        return self.generation > 0
+
+    @property
+    def pending(self) -> str | None:
+        """Return `spawn` or `stop` while start() or stop() is at work, else None."""
+        return "spawn" if self._start_pending else "stop" if self._stop_pending else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a run, and neither start() nor stop() is at work."""
+        return self.active and self.pending is None
+
+    @property
+    def public_url(self) -> str:
+        """Return where visitors find the server; empty when the hub does not know its own address."""
+        return f"{self.hub.public_url}{self.server.base_url}" if self.hub.public_url else ""
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Return `get_env()`, under the name of old."""
+        return self.get_env()
+
+    @property
     def _log_name(self) -> str:
         return full_name(self.user.name, self.name) if self.name else str(self.user.name)
 
