@@ -23,6 +23,7 @@ usage: carrel [-f FILE] [options]        run the hub
        carrel python [FILE | -c CODE]    Python in which `jupyterhub` is Carrel's
        carrel token [NAME]               print a new API token of a user
        carrel stop [--all]               stop the hub; --all: servers and data plane too
+       carrel jupyterhub-command         have the command `jupyterhub` run Carrel
        carrel --generate-config          write a sample jupyterhub_config.py (-f FILE, -y overwrites)
        carrel --show-config              print the settings as they come out
        carrel --version | --help | --help-all

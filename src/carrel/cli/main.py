@@ -88,6 +88,12 @@ def _python(argv: Sequence[str]) -> int:
     return python(argv)
 
 
+def _jupyterhub_command(argv: Sequence[str]) -> int:
+    from carrel.cli.other_name import jupyterhub_command
+
+    return jupyterhub_command(argv)
+
+
 # The application is imported last: a mistake in the configuration is told before that takes its time.
 
 
@@ -109,4 +115,10 @@ def _stop_hub(settings: Settings, all_: bool) -> list[str]:
     return stop_hub(settings, all_)
 
 
-_COMMANDS: dict[str, _Command] = {"demo": _demo, "python": _python, "token": _token, "stop": _stop}
+_COMMANDS: dict[str, _Command] = {
+    "demo": _demo,
+    "python": _python,
+    "token": _token,
+    "stop": _stop,
+    "jupyterhub-command": _jupyterhub_command,
+}
