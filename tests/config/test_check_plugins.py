@@ -37,6 +37,7 @@ class Spawner(Configurable):
     pre_spawn_hook = Callable(None, allow_none=True).tag(config=True)
     pull_policy = Enum(["always", "never"]).tag(config=True)
     labels = Dict(Unicode()).tag(config=True)
+    extra = Union([Callable(), Dict()]).tag(config=True)
     disable_user_config = Bool().tag(config=True)
     allowed_images = List(Unicode()).tag(config=True)
     internal = Integer()
@@ -67,6 +68,7 @@ def check(directory: Path, text: str, *argv: str) -> list[Problem]:
         "c.Spawner.pre_spawn_hook = None",
         "c.Spawner.home = '/home'\nc.TinySpawner.poll_jitter = 1",
         "c.Spawner.pull_policy = 'never'",
+        "c.Spawner.extra.update({'a': 'b'})",
         "c.CryptKeeper.keys = ['0' * 64]\nc.CryptKeeper",
     ],
 )

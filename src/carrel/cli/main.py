@@ -12,7 +12,8 @@ from carrel import __version__
 from carrel.compat.imports import install
 
 if TYPE_CHECKING:
-    from carrel.config.schema import Settings
+    from carrel.config.report import Report
+    from carrel.config.schema import Problem, Settings
 
 _Command = Callable[[Sequence[str]], int]
 
@@ -81,6 +82,12 @@ def _stop(argv: Sequence[str]) -> int:
     return stop(argv, _stop_hub)
 
 
+def _check_config(argv: Sequence[str]) -> int:
+    from carrel.cli.check import check_config
+
+    return check_config(argv, _report_on)
+
+
 def _python(argv: Sequence[str]) -> int:
     from carrel.cli.python import python
 
@@ -103,6 +110,12 @@ def _run_hub(settings: Settings, on_ready: Callable[[], None] | None = None) -> 
     return run_hub(settings, on_ready)
 
 
+def _report_on(settings: Settings, problems: list[Problem]) -> Report:
+    from carrel.app.check import report_on
+
+    return report_on(settings, problems)
+
+
 def _issue_token(settings: Settings, name: str) -> str:
     from carrel.app.run import issue_token
 
@@ -116,6 +129,7 @@ def _stop_hub(settings: Settings, all_: bool) -> list[str]:
 
 
 _COMMANDS: dict[str, _Command] = {
+    "check-config": _check_config,
     "demo": _demo,
     "python": _python,
     "token": _token,

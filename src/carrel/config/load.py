@@ -96,6 +96,7 @@ class _Draft:
     of_file: dict[str, str] = field(init=False)
     places: dict[str, str] = field(init=False)
     plugins: Config = field(init=False)
+    written: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.problems = list(self.file.warnings)
@@ -106,6 +107,14 @@ class _Draft:
         for config in (self.file.config, self.arguments.config):
             self.plugins.merge(Config({k: v for k, v in config.items() if k not in HUB_SECTIONS}))
             self.problems += lift_nested(config, self.plugins, self.locations)
+        entries = [entry for config in self.layers() for entry in _hub_entries(config)]
+        self.written = {f"{section}.{name}": raw for section, name, raw in entries}
+        if self.file.path is not None:
+            # What is set in loops and functions has no line of its own.
+            file = short(self.file.path, self.cwd)
+            for section, name, _ in (*_entries(self.plugins), *entries):
+                self.locations.setdefault(f"{section}.{name}", file)
+                self.of_file.setdefault(f"{section}.{name}", file)
 
     def layers(self) -> Iterator[Config]:
         """Yield the file's part and then the command line's, with `places` at what each of them sets."""
@@ -171,6 +180,8 @@ class _Draft:
         own = config if section in HUB_SECTIONS else self.plugins
         if name not in own.get(section, {}):
             own[section][name] = raw
+            if own is config:
+                self.written[target] = raw
             self.locations[target] = self.locations.get(setting, "")
 
     def _add_administrators(self, raw: Any, setting: str) -> None:
@@ -218,13 +229,10 @@ class _Draft:
         raw, setting = layer.get("tornado_settings", ({}, ""))
         given = raw.get_value({}) if isinstance(raw, LazyConfigValue) else raw
         if not isinstance(given, dict):
-            self.report(setting, "it must be a dictionary", fatal=True)
             return
         for name, value in given.items():
             if name in {"slow_spawn_timeout", "slow_stop_timeout"}:
                 self.put(name, value, setting)
-            else:
-                self.report(setting, f"not used by this version: {name}", fatal=False)
 
     def finish(self) -> Settings:
         """Return the settings as far as they could be read."""
@@ -239,6 +247,7 @@ class _Draft:
             directory=self.cwd,
             config_file=short(path, self.cwd) if path else "",
             plugins=self.plugins,
+            written=self.written,
             locations=self.locations,
         )
 

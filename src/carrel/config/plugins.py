@@ -13,6 +13,7 @@ from traitlets import Dict, HasTraits, List, Set, TraitError, TraitType
 from traitlets.config import Config
 from traitlets.config.loader import DeferredConfig, LazyConfigValue
 
+from carrel.config.chosen import default_value
 from carrel.config.names import (
     AUTHENTICATOR_RENAMED,
     KNOWN_CLASSES,
@@ -22,7 +23,7 @@ from carrel.config.names import (
     is_rule,
     nearest,
 )
-from carrel.config.schema import Problem, Settings
+from carrel.config.schema import HUB_SECTIONS, Problem, Settings
 from carrel.config.sections import was_set
 from carrel.config.upstream import OTHER_SECTIONS, UNUSED_TRAITS
 from carrel.config.values import describe
@@ -44,7 +45,7 @@ def check_plugins(settings: Settings, classes: Sequence[type[HasTraits]]) -> lis
             findings += _check_section(settings, section, values, owners)
         elif section in OTHER_SECTIONS:
             findings += _other_section(settings, section, values)
-        elif was_set(values):
+        elif was_set(values) and nearest(section, HUB_SECTIONS, _CLOSE_CLASS) is None:
             findings.append(_unused_section(settings, section, values, classes))
     return findings
 
@@ -83,7 +84,7 @@ def _check_section(
             yield Problem(setting, text, place, fatal=False, kind=kind)
         elif name not in traits:
             yield _unknown(Problem(setting, "", place), name, traits, owners, access=access)
-        elif (trouble := value_trouble(traits[name], raw)) is not None:
+        elif (trouble := value_trouble(_owner(name, owners), name, raw)) is not None:
             yield Problem(setting, trouble, place)
 
 
@@ -167,11 +168,15 @@ def _unused_section(
     return replace(found, message=text, fatal=opens, kind="unknown")
 
 
-def value_trouble(trait: TraitType[Any, Any], raw: Any) -> str | None:
-    """Return what a trait has against a value as it stands in the configuration, or None."""
-    name = trait.name or ""
+def _owner(name: str, owners: Sequence[type[HasTraits]]) -> type[HasTraits]:
+    return next(cls for cls in reversed(owners) if name in cls.class_traits(config=True))
+
+
+def value_trouble(cls: type[HasTraits], name: str, raw: Any) -> str | None:
+    """Return what a trait of a class has against a value as it stands in the configuration, or None."""
+    trait = cls.class_traits()[name]
     try:
-        value = _value(trait, raw)
+        value = _value(cls, trait, raw)
         if value is None and trait.allow_none:
             return None
         validate = getattr(trait, "validate", None)
@@ -184,11 +189,12 @@ def value_trouble(trait: TraitType[Any, Any], raw: Any) -> str | None:
     return None
 
 
-def _value(trait: TraitType[Any, Any], raw: Any) -> Any:
+def _value(cls: type[HasTraits], trait: TraitType[Any, Any], raw: Any) -> Any:
     if isinstance(raw, LazyConfigValue):
         empty: dict[Any, Any] = {Dict: {}, List: [], Set: set()}
         kind = next((kind for kind in empty if isinstance(trait, kind)), None)
-        return copy.deepcopy(raw).get_value(empty[kind]) if kind else trait.default_value
+        start = empty[kind] if kind else default_value(cls, trait.name or "")
+        return copy.deepcopy(raw).get_value(start)
     return raw.get_value(trait) if isinstance(raw, DeferredConfig) else raw
 
 

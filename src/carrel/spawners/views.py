@@ -1,6 +1,6 @@
 """What a driver sees of the hub: small objects with the attributes that JupyterHub's spawners read.
 
-They are built for one start, stop or poll and hold no connection to anything.
+They hold no connection to anything.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from carrel.domain.names import escape, server_prefix
 from carrel.lib.net import join_host
@@ -43,13 +44,6 @@ class ServerView:
             self.port = parts.port or (443 if parts.scheme == "https" else 80)
 
 
-class NoDatabase:
-    """What drivers of old call after they have set `server.port`: there is nothing to write."""
-
-    def commit(self) -> None:
-        """Do nothing: the hub writes down what a call has changed."""
-
-
 @dataclass(slots=True)
 class HubView:
     """Where the hub is, as JupyterHub's `spawner.hub`."""
@@ -68,6 +62,28 @@ class HubView:
     def url(self) -> str:
         """Return where the hub's pages are, as servers reach them."""
         return self.api_url.removesuffix("api")
+
+    @property
+    def server(self) -> ServerView:
+        """Return the same as JupyterHub of old says it: address, port and base URL."""
+        parts = urlsplit(self.api_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return ServerView(self.base_url, parts.hostname or "", port, parts.scheme)
+
+    @property
+    def host(self) -> str:
+        """Return scheme, host and port, as servers reach the hub."""
+        return self.server.host
+
+    @property
+    def ip(self) -> str:
+        """Return the address by which servers reach the hub."""
+        return self.server.ip
+
+    @property
+    def port(self) -> int:
+        """Return the port at which servers reach the hub."""
+        return self.server.port
 
 
 async def _no_auth_state() -> AuthState:
@@ -97,6 +113,10 @@ class UserView:
     groups: tuple[GroupView, ...] = ()
     load_auth_state: Callable[[], Awaitable[AuthState]] = _no_auth_state
     settings: Mapping[str, Any] = field(default_factory=dict)
+    server: ServerView | None = None
+    """Where the driver's server listens; drivers of old set `ip` and `port` on it."""
+    spawners: WeakValueDictionary[str, Any] = field(default_factory=WeakValueDictionary, repr=False)
+    """The driver itself, by the server's name."""
 
     @property
     def escaped_name(self) -> str:
@@ -112,6 +132,36 @@ class UserView:
         """Return the prefix of one server."""
         return server_prefix(self.base_url, self.name, server_name)
 
+    @property
+    def spawner(self) -> Any:
+        """Return the driver of the default server, None where this is another's."""
+        return self.spawners.get("")
+
     async def get_auth_state(self) -> AuthState:
         """Return what the authenticator keeps about the user, or None."""
         return await self.load_auth_state()
+
+
+class NoSession:
+    """What drivers of old know as `spawner.db`: the hub keeps what they set; nothing is left to commit."""
+
+    def commit(self) -> None:
+        """Do nothing."""
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def rollback(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(slots=True)
+class ServerRecord:
+    """What drivers of old know as `spawner.orm_spawner`: the server's row as it was when they were built."""
+
+    id: int
+    name: str
+    server: ServerView
+    user: UserView
+    user_options: Mapping[str, Any]
+    state: Mapping[str, Any]

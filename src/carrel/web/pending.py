@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -51,7 +53,7 @@ def not_running(
     return pages.page(
         request,
         "not_running.html",
-        status=424,
+        status=stopped_status(hub),
         server_user=server.user_name,
         server_name=server.name,
         own=visitor is not None and visitor.is_user(server.user_name),
@@ -63,7 +65,13 @@ def not_running(
         may_start=may_start,
         spawn_url=spawn_url(hub, server.user_name, server.name),
         next=aim,
+        implicit_spawn_seconds=0 if failure else math.ceil(hub.settings.implicit_spawn_seconds),
     )
+
+
+def stopped_status(hub: HubContext) -> int:
+    """Return the status of answers for a server that does not run."""
+    return 503 if hub.settings.use_legacy_stopped_server_status_code else 424
 
 
 async def _progress(hub: HubContext, pages: Pages, request: Request, server: Server, aim: str) -> Response:

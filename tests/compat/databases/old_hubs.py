@@ -83,11 +83,18 @@ c.JupyterHub.api_tokens = {{{ADMIN_TOKEN!r}: 'admin'}}
 """
     if release >= 2:
         roles = [
-            {"name": "teacher", "scopes": ["list:users", "read:users:name"], "users": ["bea"], "groups": ["readers"]},
+            {
+                "name": "teacher",
+                "scopes": ["list:users", "read:users:name"],
+                "users": ["bea"],
+                "groups": ["readers"],
+            },
             {"name": "looks", "scopes": ["list:users", "read:users:name"], "services": ["reader"]},
             {
                 "name": "user",
-                "scopes": ["self", "shares!user", "read:users:name", "read:groups:name"][: 4 if release >= 5 else 1],
+                "scopes": ["self", "shares!user", "read:users:name", "read:groups:name"][
+                    : 4 if release >= 5 else 1
+                ],
             },
         ]
         lines += f"c.JupyterHub.load_roles = {roles!r}\n"
@@ -195,8 +202,6 @@ def _token(hub: HubProcess, body: Mapping[str, Any]) -> str:
 
 def _pid(hub: HubProcess, server: str) -> int:
     [pid] = [
-        pid
-        for pid in hub.servers()
-        if processes.environment(pid).get("JUPYTERHUB_SERVER_NAME", "") == server
+        pid for pid in hub.servers() if processes.environment(pid).get("JUPYTERHUB_SERVER_NAME", "") == server
     ]
     return pid
