@@ -15,13 +15,14 @@ is_here() {
     util-linux) command -v runuser && command -v taskset ;;
     passwd) command -v useradd ;;
     slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch ;;
+    supervisor) command -v supervisord ;;
     munge) [ -x /usr/sbin/munged ] ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }
 
 if [ $# -eq 0 ]; then
-  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd
+  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd supervisor
 fi
 missing=()
 for package in "$@"; do

@@ -1,4 +1,7 @@
-"""A container for each user, and any GitHub account on the list. Needs `pip install dockerspawner oauthenticator`."""
+"""A container for each user, and those GitHub accounts on the list.
+
+Needs `pip install dockerspawner oauthenticator`, and the variables of the GitHub example.
+"""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""The default set-up: accounts of this machine sign in with PAM, and each server runs as its user. Needs root."""
+"""The default: accounts of this machine sign in with PAM, and each server runs as its user. Needs root."""
 
 c = get_config()
 

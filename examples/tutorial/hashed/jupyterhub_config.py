@@ -1,4 +1,4 @@
-"""A custom authenticator, exercise 2: hashes of passwords in a file, made by add_user.py, and no password anywhere."""
+"""A custom authenticator, exercise 2: salted hashes in a file, made by add_user.py; no password is kept."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from traitlets import Unicode
 
 
 class HashedAuthenticator(Authenticator):
-    password_file = Unicode("passwords.json", help="The hash of each user's password, in JSON.").tag(config=True)
+    password_file = Unicode("passwords.json", help="Hashes of passwords, by user.").tag(config=True)
 
     # Compared with when nobody has the name, so that an unknown name takes as long as a wrong password.
     _nobody = hash_token("nobody")
