@@ -1,4 +1,4 @@
-"""A form from which users choose the image of their container, off a list. Needs `pip install dockerspawner`."""
+"""A form from which users choose the image of their container, off a list. `pip install dockerspawner`."""
 
 from html import escape
 

@@ -1,4 +1,4 @@
-"""People sign in with GitHub, and whoever is new gets an account on this machine. `pip install oauthenticator`.
+"""People sign in with GitHub, and whoever is new gets an account here. `pip install oauthenticator`.
 
 The client's id, its secret and the callback URL come from the environment: see the file env.
 """

@@ -3,8 +3,8 @@
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 from traitlets import List, Unicode, default
 
-# Runs as the user, before their server and in its place: $0 and "$@" are the server's command. What git says when
-# it fails is shown to the user, for it is the end of the server's log.
+# Runs as the user, before their server and in its place: $0 and "$@" are the server's command.
+# What git says when it fails is shown to the user, for it is the end of the server's log.
 CLONE = """
 if [ -n "$REPOSITORY" ]; then
   directory=$(basename "$REPOSITORY" .git)

@@ -23,6 +23,7 @@ from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
 from carrel.spawners import options
 from carrel.spawners.environment import ServerFacts, labels, server_environment
+from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, exit_status
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
@@ -286,6 +287,15 @@ class Spawner(LoggingConfigurable):
         return True
 
     # The environment and the command line
+
+    @classmethod
+    def adopt_imported(cls, state: Mapping[str, Any], run: ImportedRun) -> Mapping[str, Any] | None:
+        """Return the checkpoint of a server that a JupyterHub has started, made of what its driver kept.
+
+        None when the server is gone, or what is there is not it. By default what was kept is taken as it is,
+        and the hub's first poll says what has become of it.
+        """
+        return state
 
     def run_labels(self) -> dict[str, str]:
         """Return the marks by which this run is found again."""

@@ -1,14 +1,14 @@
-c.JupyterHub.authenticator_class = 'dummy'
-c.JupyterHub.spawner_class = 'simple'
-c.JupyterHub.hub_ip = '0.0.0.0'
-c.JupyterHub.hub_ip_connect = '127.0.0.1'
+c.JupyterHub.authenticator_class = "dummy"
+c.JupyterHub.spawner_class = "simple"
+c.JupyterHub.hub_ip = "0.0.0.0"
+c.JupyterHub.hub_ip_connect = "127.0.0.1"
 c.JupyterHub.admin_access = True
-c.Authenticator.blacklist = {'eve'}
-c.Authenticator.whitelist = {'ada'}
-c.Authenticator.whitelist.update(['bob'])
-c.Authenticator.admin_users = {'ada'}
+c.Authenticator.blacklist = {"eve"}
+c.Authenticator.whitelist = {"ada"}
+c.Authenticator.whitelist.update(["bob"])
+c.Authenticator.admin_users = {"ada"}
 c.Spawner.enable_user_api = True
-c.JupyterHub.cookie_options = {'SameSite': 'Lax'}
+c.JupyterHub.cookie_options = {"SameSite": "Lax"}
 #: login = bob:x
 #: warns = jupyterhub_config.py:4: JupyterHub.hub_ip_connect: deprecated: use c.JupyterHub.hub_connect_ip
 #: warns = jupyterhub_config.py:5: JupyterHub.admin_access: not used by this version: administrators reach other users' servers by their role
