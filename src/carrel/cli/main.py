@@ -106,6 +106,8 @@ def _export_jupyterhub(argv: Sequence[str]) -> int:
     from carrel.cli.takeover import export_jupyterhub
 
     return export_jupyterhub(argv, _hand_back)
+
+
 def _jupyterhub_command(argv: Sequence[str]) -> int:
     from carrel.cli.other_name import jupyterhub_command
 
