@@ -1,4 +1,4 @@
-"""The hub of compose.yaml: people sign up, an administrator lets them in, each gets a container and a volume."""
+"""The hub of compose.yaml: people sign up, an administrator lets them in, each gets a container."""
 
 import os
 
