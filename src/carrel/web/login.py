@@ -13,12 +13,12 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.login import LoggedIn, log_in, log_out
 from carrel.http.csrf import StaleForm, check_form
+from carrel.http.deployers_html import deployers_markup
 from carrel.http.endpoint import get, post
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.http.sessions import set_session
 from carrel.lib.urls import with_arguments
-from carrel.web.overrides import deployers_markup
 from carrel.web.visits import default_page, go, wanted_next
 
 _log = logging.getLogger("carrel.web")
