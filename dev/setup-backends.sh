@@ -17,6 +17,7 @@ is_here() {
     slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch ;;
     docker.io) command -v dockerd && command -v docker ;;
     iproute2) command -v ip ;;
+    supervisor) command -v supervisord ;;
     munge) [ -x /usr/sbin/munged ] ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
@@ -24,7 +25,7 @@ is_here() {
 
 if [ $# -eq 0 ]; then
   set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd \
-    docker.io iptables runc containerd iproute2
+    docker.io iptables runc containerd iproute2 supervisor
 fi
 missing=()
 for package in "$@"; do

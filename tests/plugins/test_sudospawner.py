@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 PLUGIN = "sudospawner"
 BACK_END = "sudo with a Runas_Alias and a Cmnd_Alias; the hub is not root"
 NOTES = (
-    "A hub that is killed in the second in which the helper starts a server leaves that one behind: without root,"
-    " the next one cannot see whose it is.",
+    "A hub that is killed in the second in which the helper starts a server leaves that one behind: without"
+    " root, the next one cannot see whose it is.",
 )
 
 STUB = Path(__file__).parents[1] / "spawners" / "stub_server.py"

@@ -13,7 +13,6 @@ from traitlets import HasTraits
 from carrel.cli.exits import OK, Refused
 from carrel.config.arguments import BadArguments, make_parser, parse_arguments
 from carrel.config.document import default_of, generate_config
-from carrel.config.files import DEFAULT_FILES
 from carrel.config.load import load
 from carrel.config.schema import printable, setting_fields
 
@@ -24,11 +23,14 @@ usage: carrel [-f FILE] [options]        run the hub
        carrel python [FILE | -c CODE]    Python in which `jupyterhub` is Carrel's
        carrel token [NAME]               print a new API token of a user
        carrel stop [--all]               stop the hub; --all: servers and data plane too
+       carrel jupyterhub-command         have the command `jupyterhub` run Carrel
        carrel --generate-config          write a sample jupyterhub_config.py (-f FILE, -y overwrites)
        carrel --show-config              print the settings as they come out
        carrel --version | --help | --help-all
 """
 
+#: The name that JupyterHub's own command gives it; Carrel finds it in the working directory, too.
+_SAMPLE = "jupyterhub_config.py"
 _TAIL = """
 Every setting is also an option: --JupyterHub.NAME=VALUE, --Spawner.NAME=VALUE, ...
 Exit codes: 0 fine, 1 unexpected error, 2 usage, 3 bad configuration, 4 nothing to stop, 5 port in use,
@@ -54,7 +56,7 @@ def generate(argv: Sequence[str]) -> int:
     arguments = parse_arguments(argv)
     if arguments.words:
         raise BadArguments(f"unexpected argument: {arguments.words[0]} (name the file with -f)")
-    path = Path(arguments.config_file or DEFAULT_FILES[0])
+    path = Path(arguments.config_file or _SAMPLE)
     overwrite = any(warning.setting == "--yes" for warning in arguments.warnings)
     try:
         with path.open("w" if overwrite else "x", encoding="utf-8") as file:

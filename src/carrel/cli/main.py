@@ -108,6 +108,12 @@ def _export_jupyterhub(argv: Sequence[str]) -> int:
     return export_jupyterhub(argv, _hand_back)
 
 
+def _jupyterhub_command(argv: Sequence[str]) -> int:
+    from carrel.cli.other_name import jupyterhub_command
+
+    return jupyterhub_command(argv)
+
+
 # The application is imported last: a mistake in the configuration is told before that takes its time.
 
 
@@ -155,4 +161,5 @@ _COMMANDS: dict[str, _Command] = {
     "stop": _stop,
     "import-jupyterhub": _import_jupyterhub,
     "export-jupyterhub": _export_jupyterhub,
+    "jupyterhub-command": _jupyterhub_command,
 }

@@ -1,8 +1,7 @@
-"""The deployer's own HTML: templates that come before the hub's, and markup in settings.
+"""The deployer's own templates, which come before the hub's.
 
-A page's policy lets inline scripts run by a nonce alone. What the deployer writes gets that nonce by itself:
-in templates when they are read, so that nothing which a template prints can ever have it, and in settings
-(announcements, forms) where they are shown.
+A page's policy lets inline scripts run by a nonce alone. Those of templates get it when they are read, so
+that nothing which a template prints can ever have it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from types import TracebackType
 
 from jinja2 import BaseLoader, Environment, FileSystemLoader, TemplateNotFound, TemplateSyntaxError
 
-from carrel.http.deployers_html import INLINE_SCRIPT, inline_handlers
+from carrel.http.deployers_html import SCRIPT, inline_handlers
 
 Source = tuple[str, str | None, Callable[[], bool] | None]
 
@@ -31,7 +30,7 @@ class WithNonces(BaseLoader):
     def get_source(self, environment: Environment, template: str) -> Source:
         """Return a template's text, file and freshness; lines stay where they are."""
         text, file, fresh = self._loader.get_source(environment, template)
-        return INLINE_SCRIPT.sub(_NONCE, text), file, fresh
+        return SCRIPT.sub(_NONCE, text), file, fresh
 
     def list_templates(self) -> list[str]:
         """Return the names of all templates."""

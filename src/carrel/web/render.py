@@ -63,7 +63,7 @@ class Renderer:
     def __init__(self, settings: Settings, undefined: type[Undefined] = Undefined) -> None:
         self._settings = settings
         self._undefined = undefined
-        self._directories = [str(settings.directory / path) for path in settings.template_paths]
+        self._directories = [str(settings.resolve(path)) for path in settings.template_paths]
         self._told: set[Flaw] = set()
 
     @cached_property
