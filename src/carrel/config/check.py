@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from carrel.config.addresses import socket_path
+from carrel.config.logs import check_logs
 from carrel.config.oauth_clients import check_public_url, read_clients
 from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
@@ -170,6 +171,10 @@ def _tornado(settings: Settings) -> Iterator[Finding]:
     yield from check_cookies(settings)
 
 
+def _logs(settings: Settings) -> Iterator[Finding]:
+    yield from check_logs(settings)
+
+
 def _metrics(settings: Settings) -> Iterator[Finding]:
     if not _METRIC.fullmatch(settings.metrics_prefix):
         text = f"it must be letters, digits and underscores, not {settings.metrics_prefix[:80]!r}"
@@ -219,6 +224,7 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _tokens,
     _admins,
     _metrics,
+    _logs,
     _tornado,
     _cleanup,
     _rights,

@@ -296,6 +296,19 @@ class Settings:
 
     # The process
     log_level: int | str = setting("INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+    log_format: str = setting(
+        "",
+        "How lines of the log look, in the notation of Python's logging: '%(levelname)s %(message)s'. Empty "
+        "means as Carrel's own.",
+    )
+    log_datefmt: str = setting("", "How dates look in the log: '%Y-%m-%d %H:%M:%S'.")
+    extra_log_file: str = setting("", "A file that the log is written to as well.")
+    extra_log_handlers: list[Any] = setting([], "Objects of logging.Handler that get the log as well.")
+    logging_config: dict[str, Any] = setting(
+        {},
+        "Given to logging.config.dictConfig, with a handler and a formatter called console. The hub's logger "
+        "is 'carrel'; 'JupyterHub' means the same.",
+    )
     pid_file: str = setting("", "Where to write the hub's process id.")
     runtime_dir: str = setting(
         "carrel-run", "Where the hub and the data plane keep their state and the servers' logs."
@@ -337,6 +350,7 @@ def printable(settings: Settings) -> dict[str, str]:
     for name in ("service_tokens", "api_tokens"):
         shown[name] = repr(dict.fromkeys(["***"] if getattr(settings, name) else [], "***"))
     shown["db_url"] = repr(without_password(settings.db_url))
+    shown["logging_config"] = repr(redact("settings", settings.logging_config))
     shown["tornado_settings"] = repr(redact("settings", settings.tornado_settings))
     shown["oauth_clients"] = repr(redact("oauth_clients", settings.oauth_clients))
     return shown
