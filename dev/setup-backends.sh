@@ -10,15 +10,18 @@ is_here() {
     chromium) [ -x /usr/bin/chromium ] ;;
     login) [ -e /etc/pam.d/login ] ;;
     haproxy) [ -x /usr/sbin/haproxy ] ;;
+    slapd) [ -x /usr/sbin/slapd ] ;;
     nginx-light) [ -x /usr/sbin/nginx ] ;;
     util-linux) command -v runuser && command -v taskset ;;
     passwd) command -v useradd ;;
+    slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch ;;
+    munge) [ -x /usr/sbin/munged ] ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }
 
 if [ $# -eq 0 ]; then
-  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk
+  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd
 fi
 missing=()
 for package in "$@"; do

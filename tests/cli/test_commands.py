@@ -136,12 +136,13 @@ def test_show_config_shows_no_secret(capsys: Output) -> None:
 
 
 def test_all_problems_are_printed_without_a_traceback(capsys: Output) -> None:
-    Path("jupyterhub_config.py").write_text("c.JupyterHub.prot = 1\nc.JupyterHub.hub_port = ''")
+    Path("jupyterhub_config.py").write_text("c.JupyterHub.admin_user = {}\nc.JupyterHub.hub_port = ''")
     assert main([]) == 3
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.splitlines() == [
-        "carrel: jupyterhub_config.py:1: JupyterHub.prot: there is no such setting; did you mean port?",
+        "carrel: jupyterhub_config.py:1: JupyterHub.admin_user: there is no such setting, and admin_users "
+        "says who may do what: did you mean that?",
         "carrel: jupyterhub_config.py:2: JupyterHub.hub_port: it must be a whole number, not the text ''",
     ]
     assert main(["--debug"]) == 3

@@ -105,12 +105,19 @@ def test_a_callable_is_kept(tmp_path: Path) -> None:
         (["--JupyterHub.template_paths=a", "--JupyterHub.template_paths=b"], "template_paths", ["a", "b"]),
         (["--JupyterHub.template_paths=['a', 'b']"], "template_paths", ["a", "b"]),
         (["--JupyterHub.template_paths=a"], "template_paths", ["a"]),
+        (["--JupyterHub.template_vars.a=b", "--JupyterHub.template_vars.c=d"], "template_vars",
+         {"a": "b", "c": "d"}),
+        (["--no-db"], "db_url", "sqlite:///:memory:"),
+        (["--no-db", "--db=sqlite:///x"], "db_url", "sqlite:///x"),
+        (["--config=other.py"], "port", 8000),
+        (["-y", "--port=9000"], "port", 9000),
         (["--JupyterHub.template_vars={'a': 1}"], "template_vars", {"a": 1}),
         (["--JupyterHub.template_vars=a=b", "--JupyterHub.template_vars=c=d"], "template_vars",
          {"a": "b", "c": "d"}),
     ],
 )  # fmt: skip
 def test_the_command_line_wins_over_the_file(tmp_path: Path, argv: list[str], name: str, value: Any) -> None:
+    (tmp_path / "other.py").write_text("")
     text = "c.JupyterHub.bind_url = 'http://10.1.1.1:7000/y/'\nc.JupyterHub.cleanup_servers = True"
     assert getattr(read(tmp_path, text, *argv).settings, name) == value
 
@@ -123,11 +130,13 @@ def test_parts_on_the_command_line_change_the_url_of_the_file(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("c.JupyterHub.prot = 1", "did you mean port?"),
-        ("c.JupyterHub.bass_url = '/'", "did you mean base_url?"),
-        ("c.JupyterHub.spawner_clas = 'simple'", "did you mean spawner_class?"),
-        ("c.Jupyterhub.port = 1", "did you mean c.JupyterHub?"),
-        ("c.jupyterhub.port = 1", "settings belong to c.JupyterHub"),
+        ("c.JupyterHub.authenticator_clas = 'dummy'", "did you mean that?"),
+        ("c.JupyterHub.admin_user = {'ada'}", "and admin_users says who may do what"),
+        ("c.JupyterHub.load_role = []", "and load_roles says who may do what"),
+        ("c.Jupyterhub.admin_users = {'ada'}", "did you mean c.JupyterHub?"),
+        ("c.jupyterhub.admin_users = {'ada'}", "settings belong to c.JupyterHub"),
+        ("c.authenticator.allowed_users = {'ada'}", "settings belong to c.Authenticator"),
+        ("c.allowed_users = {'ada'}", "settings belong to a class such as"),
         ("c.JupyterHub.port = '8000'", "a whole number, not the text '8000': remove the quotes"),
         ("c.JupyterHub.port = True", "a whole number, not the bool True"),
         ("c.JupyterHub.port = 70000", "from 1 to 65535"),
@@ -181,7 +190,7 @@ def test_a_mistake_is_fatal_and_has_its_line(tmp_path: Path, line: str, expected
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    text = "c.JupyterHub.prot = 1\nc.JupyterHub.hub_port = 'x'\nc.JupyterHub.cookie_secret = ''\n"
+    text = "c.JupyterHub.allow_al = 1\nc.JupyterHub.hub_port = 'x'\nc.JupyterHub.cookie_secret = ''\n"
     found = problems(tmp_path, text, "--JupyterHub.log_level=LOUD")
     assert [each.location for each in found] == [
         "jupyterhub_config.py:1",
@@ -199,6 +208,14 @@ def test_a_mistake_of_the_file_keeps_its_place_when_the_command_line_corrects_it
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
+        ("c.JupyterHub.prot = 1", "it has no effect; did you mean port?"),
+        ("c.JupyterHub.bass_url = '/'", "did you mean base_url?"),
+        ("c.JupyterHub.spawner_clas = 'simple'", "did you mean spawner_class?"),
+        ("c.Jupyterhub.port = 1", "did you mean c.JupyterHub?"),
+        ("c.jupyterhub.port = 1", "settings belong to c.JupyterHub"),
+        ("c.spawner.cmd = ['x']", "settings belong to c.Spawner"),
+        ("c.JupyterHub.Spawner.cmd = ['x']", "read as c.Spawner.cmd: write it there"),
+        ("c.Authenticator.whitelist = set()", "for everybody set allow_all = True"),
         ("c.JupyterHub.confirm_no_ssl = True", "deprecated: not used"),
         ("c.JupyterHub.api_tokens = {'0' * 32: 'ada'}", "old: let services have these tokens"),
         ("c.JupyterHub.hub_ip_connect = '10.0.0.1'", "use c.JupyterHub.hub_connect_ip"),
@@ -235,7 +252,7 @@ def test_what_changes_nothing_is_not_worth_a_word(tmp_path: Path, line: str) -> 
     assert read(tmp_path, line).warnings == []
 
 
-@pytest.mark.parametrize("option", ["--no-ssl", "-y", "--upgrade-db"])
+@pytest.mark.parametrize("option", ["--no-ssl", "-y", "-y=True", "--upgrade-db"])
 def test_idle_options_warn(tmp_path: Path, option: str) -> None:
     (warning,) = read(tmp_path, "", option).warnings
     assert "changes nothing" in warning.message
@@ -316,9 +333,10 @@ def test_which_file_is_read(tmp_path: Path) -> None:
     assert load([], tmp_path, {}).settings.port == 1
     (tmp_path / "jupyterhub_config.py").write_text("c.JupyterHub.port = 2")
     both = load([], tmp_path, {})
-    assert both.settings.port == 2
-    assert "jupyterhub_config.py is used; carrel_config.py beside it is not read" in str(both.warnings[0])
-    assert load(["--JupyterHub.config_file=carrel_config.py"], tmp_path, {}).settings.port == 1
+    assert both.settings.port == 1
+    assert "carrel_config.py is used; jupyterhub_config.py beside it is not read" in str(both.warnings[0])
+    assert load(["--JupyterHub.config_file=jupyterhub_config.py"], tmp_path, {}).settings.port == 2
+    assert load(["-f", "jupyterhub_config"], tmp_path, {}).settings.port == 2
     with pytest.raises(BadConfig, match=r"there is no file nothing\.py"):
         load(["-f", "nothing.py"], tmp_path, {})
 
@@ -327,7 +345,14 @@ def test_which_file_is_read(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("x = 1\nc.JupyterHub.port = = 2", "jupyterhub_config.py:2: SyntaxError: invalid syntax"),
-        ("import os\nos.environ['NO_SUCH_NAME']", "jupyterhub_config.py:2: KeyError: 'NO_SUCH_NAME'"),
+        (
+            "import os\nos.environ['NO_SUCH_NAME']",
+            "jupyterhub_config.py:2: the environment variable NO_SUCH_NAME is",
+        ),
+        ("{}['NO_SUCH_NAME']", "jupyterhub_config.py:1: KeyError: 'NO_SUCH_NAME'"),
+        ("c.Spawner.environment['A'] = 'b'", "jupyterhub_config.py:1: TypeError"),
+        ("c.JupyterHub.services.remove(1)", "jupyterhub_config.py:1: AttributeError"),
+        ("exit(3)", "jupyterhub_config.py:1: SystemExit: 3"),
         ("def f():\n    raise ValueError('a\\nb')\nf()", "jupyterhub_config.py:2: ValueError: a b"),
         ("import no_such_module", "jupyterhub_config.py:1: ModuleNotFoundError"),
         ("raise SystemExit('bye')", "jupyterhub_config.py:1: SystemExit: bye"),
@@ -346,7 +371,13 @@ def test_a_part_that_fails_has_its_own_line(tmp_path: Path) -> None:
     assert str(found) == "part.py:3: ZeroDivisionError: division by zero"
 
 
-@pytest.mark.parametrize("argv", [["--nonsense"], ["stray"], ["--port"], ["-f"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *(["--nonsense"], ["stray"], ["--port"], ["-f"], ["-f", "a.py", "-f", "b.py"], ["--generate-certs"]),
+        ["--Spawner.environment=A=b", "--Spawner.environment.C=d"],
+    ],
+)
 def test_a_command_line_that_makes_no_sense(tmp_path: Path, argv: list[str]) -> None:
     with pytest.raises(BadArguments):
         load(argv, tmp_path, {})
@@ -364,3 +395,67 @@ def test_the_environment_names_metrics_unless_the_file_does(tmp_path: Path, line
 def test_a_prefix_that_names_no_metric_is_refused(tmp_path: Path, prefix: str) -> None:
     [problem] = problems(tmp_path, f"c.JupyterHub.metrics_prefix = {prefix!r}")
     assert problem.setting == "JupyterHub.metrics_prefix"
+
+
+def test_an_option_that_has_a_longer_name_is_told_it(tmp_path: Path) -> None:
+    with pytest.raises(BadArguments, match=r"did you mean --JupyterHub\.hub_ip\?"):
+        load(["--hub-ip=127.0.0.1"], tmp_path, {})
+
+
+def test_items_on_the_command_line_are_added_to_those_of_the_file(tmp_path: Path) -> None:
+    text = "c.Spawner.environment = {'A': 'b'}"
+    plugins = read(tmp_path, text, "--Spawner.environment.C=d=e").settings.plugins
+    assert plugins.Spawner.environment == {"A": "b", "C": "d=e"}
+
+
+def test_json_beside_a_file_wins_over_it(tmp_path: Path) -> None:
+    (tmp_path / "jupyterhub_config.json").write_text('{"JupyterHub": {"port": 2}, "Spawner": {"cmd": ["x"]}}')
+    settings = read(tmp_path, "c.JupyterHub.port = 1\nc.JupyterHub.ip = '10.0.0.1'").settings
+    assert (settings.port, settings.ip, settings.plugins.Spawner.cmd) == (2, "10.0.0.1", ["x"])
+    assert settings.locations["JupyterHub.port"] == "jupyterhub_config.json:1"
+    (tmp_path / "jupyterhub_config.py").unlink()
+    assert load([], tmp_path, {}).settings.port == 2
+
+
+def test_what_a_file_prints_stays_out_of_what_a_command_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read(tmp_path, "print('reading')")
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "reading\n")
+
+
+def test_what_configurations_do_beside_setting(tmp_path: Path) -> None:
+    """Idioms of real files: helpers beside the file, the file's own name, parts in directories, classes."""
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (tmp_path / "campus_helpers.py").write_text("PORT = 9000\n")
+    (parts / "spawn.py").write_text("c.Spawner.args.append('--b')\nload_subconfig('deep.py')\n")
+    (parts / "deep.py").write_text("c = get_config()\nc.Spawner.args.append('--c')\n")
+    text = """
+import os, sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from campus_helpers import PORT
+c = get_config()
+c.Spawner.args.prepend(['--a'])
+load_subconfig('parts/spawn.py')
+c.JupyterHub.port = PORT
+c['JupyterHub'].update({'ip': '10.0.0.1'})
+for name in ('ada', 'bob'):
+    c.Authenticator.allowed_users.add(name)
+c.DockerSpawner.volumes.update({'a': 'b'})
+c.DockerSpawner.volumes.update({'c': 'd'})
+if c.JupyterHub.get('port') == 9000:
+    c.JupyterHub.template_vars = {'port': 9000}
+class Named:
+    pass
+c.JupyterHub.spawner_class = Named
+sys.path.pop(0)
+"""
+    settings = read(tmp_path, text).settings
+    assert (settings.port, settings.ip, settings.template_vars) == (9000, "10.0.0.1", {"port": 9000})
+    assert settings.plugins.Spawner.args.get_value(["default"]) == ["--a", "default", "--b", "--c"]
+    assert settings.plugins.Authenticator.allowed_users.get_value(set()) == {"ada", "bob"}
+    assert settings.plugins.DockerSpawner.volumes.get_value({}) == {"a": "b", "c": "d"}
+    assert settings.spawner_class.__name__ == "Named"
+    assert settings.locations["Spawner.args"] == "parts/deep.py:2"

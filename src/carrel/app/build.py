@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeVar
 
+from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
-from carrel.authenticators.base import Authenticator
-from carrel.config.addresses import origin, proxy_to_hub, public_origin, server_to_hub, socket_path
+from carrel.app.proxies import build_proxy
+from carrel.config.addresses import origin, proxy_to_hub, server_to_hub
 from carrel.config.oauth_clients import read_clients
-from carrel.config.plugins import check_plugins
 from carrel.config.rights import read_rights
-from carrel.config.schema import BadConfig, Problem, Settings
+from carrel.config.schema import Settings
 from carrel.config.secrets import cookie_secret, crypt_keys, own_secret
 from carrel.config.services import read_services
 from carrel.core.activity import Activity
@@ -31,49 +28,9 @@ from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
-from carrel.lib.registry import Kind, UnknownClass, find_class
 from carrel.lib.sealing import Sealer
-from carrel.proxy.base import Proxy
-from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
-
-AUTHENTICATORS: Kind[Authenticator] = Kind(
-    setting="JupyterHub.authenticator_class",
-    base=Authenticator,
-    builtins={
-        "default": "carrel.authenticators.pam.PAMAuthenticator",
-        "pam": "carrel.authenticators.pam.PAMAuthenticator",
-        "dummy": "carrel.authenticators.dummy.DummyAuthenticator",
-        "shared-password": "carrel.authenticators.shared.SharedPasswordAuthenticator",
-        "null": "carrel.authenticators.null.NullAuthenticator",
-    },
-    groups=("carrel.authenticators", "jupyterhub.authenticators"),
-)
-SPAWNERS: Kind[Spawner] = Kind(
-    setting="JupyterHub.spawner_class",
-    base=Spawner,
-    builtins={
-        "default": "carrel.spawners.local.LocalProcessSpawner",
-        "localprocess": "carrel.spawners.local.LocalProcessSpawner",
-        "simple": "carrel.spawners.simple.SimpleLocalProcessSpawner",
-    },
-    groups=("carrel.spawners", "jupyterhub.spawners"),
-)
-PROXIES: Kind[Proxy] = Kind(
-    setting="JupyterHub.proxy_class",
-    base=Proxy,
-    builtins={
-        "default": "carrel.proxy.embedded.CarrelProxy",
-        "carrel": "carrel.proxy.embedded.CarrelProxy",
-        "configurable-http-proxy": "carrel.proxy.chp.ConfigurableHTTPProxy",
-        "haproxy": "carrel.proxy.haproxy.HAProxyProxy",
-        "traefik": "carrel.proxy.traefik.TraefikProxy",
-    },
-    groups=("carrel.proxies", "jupyterhub.proxies"),
-)
-P = TypeVar("P")
-_log = logging.getLogger("carrel.app")
 
 
 @asynccontextmanager
@@ -90,6 +47,7 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
     try:
         settings = replace(settings, cookie_secret=await _cookie_secret(settings, store))
         authenticator = authenticator_class(config=settings.plugins)
+        hub = hub_view(settings, await load_hub_id(store))
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         bus.listen(metrics.heed)
@@ -101,8 +59,8 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             clock=clock,
             authenticator=authenticator,
             spawner_class=spawner_class,
-            proxy=build_proxy(settings, proxy_class),
-            hub=hub_view(settings, await load_hub_id(store)),
+            proxy=build_proxy(settings, proxy_class, hub),
+            hub=hub,
             callers=callers,
             activity=Activity(settings.activity_resolution),
             peers=this_hub(settings, proxy_to_hub(settings)),
@@ -135,33 +93,6 @@ async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:
     return secret if configured else await load_cookie_secret(store, secret)
 
 
-def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:
-    """Return the three plug-in classes; raise BadConfig for what cannot be loaded or is set wrongly."""
-    problems: list[Problem] = []
-    authenticator = _resolve(settings, settings.authenticator_class, AUTHENTICATORS, problems)
-    spawner = _resolve(settings, settings.spawner_class, SPAWNERS, problems)
-    proxy = _resolve(settings, settings.proxy_class, PROXIES, problems)
-    if not problems:
-        problems = check_plugins(settings, [authenticator, spawner, proxy])
-    for problem in problems:
-        if not problem.fatal:
-            _log.warning("%s", problem)
-    fatal = [problem for problem in problems if problem.fatal]
-    if fatal:
-        raise BadConfig(fatal)
-    return authenticator, spawner, proxy
-
-
-def _resolve(settings: Settings, wanted: object, kind: Kind[P], problems: list[Problem]) -> type[P]:
-    """Return the class that a setting names; note a problem and return the base when there is none."""
-    try:
-        return find_class(wanted, kind)
-    except UnknownClass as error:
-        text = str(error).removeprefix(f"{kind.setting}: ")
-        problems.append(Problem(kind.setting, text, settings.locations.get(kind.setting, "")))
-        return kind.base
-
-
 def hub_view(settings: Settings, hub_id: str) -> HubView:
     """Return what spawners see of the hub."""
     return HubView(
@@ -170,50 +101,3 @@ def hub_view(settings: Settings, hub_id: str) -> HubView:
         public_url=origin(settings.public_url),
         hub_id=hub_id,
     )
-
-
-def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
-    """Return the driver of the data plane, with what it needs to know of the settings."""
-    hub, socket = proxy_to_hub(settings), socket_path(settings.bind_url)
-    values: dict[str, object] = {
-        "public_url": f"{public_origin(settings)}{settings.base_url}",
-        "hub_url": hub,
-    }
-    if wanted := set(proxy_class.class_trait_names(by_hub=True)):
-        local = {
-            "ip": settings.ip,
-            "port": settings.port,
-            "directory": str(runtime_directory(settings)),
-            "error_target": f"{hub}{settings.base_url}hub/error",
-            "socket": str(socket or ""),
-            "catch_all": settings.base_url.startswith(settings.hub_routespec or "/"),
-            "ssl_key": str(settings.resolve(settings.ssl_key)) if settings.ssl_key else "",
-            "ssl_cert": str(settings.resolve(settings.ssl_cert)) if settings.ssl_cert else "",
-        }
-        values |= {name: value for name, value in local.items() if name in wanted}
-    _check_proxy(settings, proxy_class, wanted)
-    proxy = proxy_class(config=settings.plugins, **values)
-    if settings.ssl_cert and not proxy.of_this_hub:
-        _log.warning("JupyterHub.ssl_cert: the hub does not start the proxy, so it has to be given TLS there")
-    return proxy
-
-
-def _check_proxy(settings: Settings, proxy_class: type[Proxy], wanted: set[str]) -> None:
-    """Raise BadConfig for what this proxy cannot be told."""
-    problems = []
-    name = proxy_class.__name__
-    if "ip" in wanted and "socket" not in wanted and socket_path(settings.bind_url) is not None:
-        text = f"{name} listens at an address and a port, not on a socket"
-        problems.append(Problem("JupyterHub.bind_url", text, settings.place("bind_url")))
-    if "ip" in wanted and "catch_all" not in wanted and settings.hub_routespec not in ("", settings.base_url):
-        text = f"{name} sends to the hub whatever has no route: remove this line"
-        problems.append(Problem("JupyterHub.hub_routespec", text, settings.place("hub_routespec")))
-    if problems:
-        raise BadConfig(problems)
-
-
-def runtime_directory(settings: Settings) -> Path:
-    """Return the directory of the hub's state files, made for the owner alone."""
-    path = settings.directory / settings.runtime_dir
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    return path

@@ -11,10 +11,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 
-from carrel.app.build import open_hub, runtime_directory
+from carrel.app.build import open_hub
 from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
+from carrel.app.proxies import runtime_directory
 from carrel.app.services import OwnServices
 from carrel.app.web_app import build_web_app, proxy_addresses
 from carrel.config.addresses import socket_path
@@ -60,6 +61,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         ctx = await stack.enter_async_context(open_hub(settings))
         ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
+        tell_of_templates(settings)
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         app = build_web_app(ctx, await proxy_addresses(ctx.proxy))
         await stack.enter_async_context(serve_http(app, listener))
@@ -78,6 +80,15 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
             return 1
         await stop_world(ctx, stopping)
     return 0
+
+
+def tell_of_templates(settings: Settings) -> None:
+    """Write to the log what is wrong with the deployer's templates, where there are any."""
+    if settings.template_paths:
+        from carrel.web.template_check import check_templates
+
+        for flaw in check_templates(settings):
+            _log.warning("A template is wrong: %s", flaw)
 
 
 @contextmanager
@@ -225,7 +236,10 @@ async def stop_world(ctx: HubContext, request: StopRequest) -> None:
         _log.info("Stopping (%s): %d servers were stopped", name, count)
     else:
         _log.info("Stopping (%s): users' servers keep running", name)
-    if request.ends(wanted.proxy, settings.cleanup_proxy, shared=shared):
+    setting = settings.cleanup_proxy
+    if setting is None and ctx.proxy.ends_with_hub:
+        setting = True
+    if request.ends(wanted.proxy, setting, shared=shared):
         try:
             await ctx.proxy.stop()
             _log.info("Stopping (%s): the data plane was stopped", name)
@@ -298,6 +312,7 @@ async def _purge(ctx: HubContext) -> None:
                 now = ctx.clock.now()
                 await tx.tokens.purge(now)
                 await tx.sessions.purge(now)
+                await tx.imported_logins.purge(now)
                 await tx.oauth.purge_codes(now)
                 await tx.share_codes.purge(now)
                 await tx.oauth.purge_grants(now)

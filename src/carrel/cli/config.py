@@ -20,6 +20,8 @@ from carrel.config.schema import printable, setting_fields
 _HEAD = """\
 usage: carrel [-f FILE] [options]        run the hub
        carrel demo [--port PORT]         a hub to try out, thrown away afterwards
+       carrel check-config [FILE]        what a configuration does and what is wrong with it (--strict --json)
+       carrel python [FILE | -c CODE]    Python in which `jupyterhub` is Carrel's
        carrel token [NAME]               print a new API token of a user
        carrel stop [--all]               stop the hub; --all: servers and data plane too
        carrel --generate-config          write a sample jupyterhub_config.py (-f FILE, -y overwrites)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from carrel.compat.imports import AlreadyImported
 from carrel.config.arguments import BadArguments
 from carrel.config.schema import BadConfig
 from carrel.lib.listen import CannotListen, PortInUse
@@ -33,7 +34,7 @@ def explain(error: Exception) -> tuple[int, list[str]]:
             return PORT_IN_USE, [str(error)]
         case StorageError():
             return DATABASE, [str(error)]
-        case Refused() | CannotListen() | ProxyError():
+        case Refused() | AlreadyImported() | CannotListen() | ProxyError():
             return UNEXPECTED, [str(error)]
         case _:
             text = " ".join(str(error).split())

@@ -9,9 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from carrel import __version__
+from carrel.compat.imports import install
 
 if TYPE_CHECKING:
-    from carrel.config.schema import Settings
+    from carrel.app.takeover import ImportWish
+    from carrel.config.report import Report
+    from carrel.config.schema import Problem, Settings
 
 _Command = Callable[[Sequence[str]], int]
 
@@ -27,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # on again once it runs; the other commands end soon.
     gc.disable()
     try:
+        # Before anything is read that may import that name: a configuration, a plug-in.
+        install()
         return command(given[1:]) if command else _hub(given)
     except KeyboardInterrupt:
         return 130
@@ -78,6 +83,31 @@ def _stop(argv: Sequence[str]) -> int:
     return stop(argv, _stop_hub)
 
 
+def _check_config(argv: Sequence[str]) -> int:
+    from carrel.cli.check import check_config
+
+    return check_config(argv, _report_on)
+
+
+def _python(argv: Sequence[str]) -> int:
+    from carrel.cli.python import python
+
+    gc.enable()
+    return python(argv)
+
+
+def _import_jupyterhub(argv: Sequence[str]) -> int:
+    from carrel.cli.takeover import import_jupyterhub
+
+    return import_jupyterhub(argv, _take_over)
+
+
+def _export_jupyterhub(argv: Sequence[str]) -> int:
+    from carrel.cli.takeover import export_jupyterhub
+
+    return export_jupyterhub(argv, _hand_back)
+
+
 # The application is imported last: a mistake in the configuration is told before that takes its time.
 
 
@@ -85,6 +115,12 @@ def _run_hub(settings: Settings, on_ready: Callable[[], None] | None = None) -> 
     from carrel.app.run import run_hub
 
     return run_hub(settings, on_ready)
+
+
+def _report_on(settings: Settings, problems: list[Problem]) -> Report:
+    from carrel.app.check import report_on
+
+    return report_on(settings, problems)
 
 
 def _issue_token(settings: Settings, name: str) -> str:
@@ -99,4 +135,24 @@ def _stop_hub(settings: Settings, all_: bool) -> list[str]:
     return stop_hub(settings, all_)
 
 
-_COMMANDS: dict[str, _Command] = {"demo": _demo, "token": _token, "stop": _stop}
+def _take_over(settings: Settings, wish: ImportWish) -> list[str]:
+    from carrel.app.takeover import import_jupyterhub
+
+    return import_jupyterhub(settings, wish)
+
+
+def _hand_back(settings: Settings, url: str) -> list[str]:
+    from carrel.app.handback import export_jupyterhub
+
+    return export_jupyterhub(settings, url)
+
+
+_COMMANDS: dict[str, _Command] = {
+    "check-config": _check_config,
+    "demo": _demo,
+    "python": _python,
+    "token": _token,
+    "stop": _stop,
+    "import-jupyterhub": _import_jupyterhub,
+    "export-jupyterhub": _export_jupyterhub,
+}

@@ -29,10 +29,17 @@ _DATABASES = re.compile(r"(sqlite|postgresql|postgres)(\+\w+)?:")
 def check_settings(settings: Settings) -> list[Problem]:
     """Return all problems between settings, and of values that no type can rule out."""
     return [
-        Problem(f"JupyterHub.{name}", text, settings.place(name), fatal)
+        Problem(f"JupyterHub.{name}", text, settings.place(name), fatal, "" if fatal else _kind(text))
         for check in _CHECKS
         for name, text, fatal in check(settings)
     ]
+
+
+def _kind(text: str) -> str:
+    """Return the kind of a doubt by its words, which its check has chosen alone."""
+    if re.search(r"\bdeprecated\b|\bold\b", text):
+        return "deprecated"
+    return "unused" if re.search(r"\bno effect\b|\bin this version\b", text) else ""
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

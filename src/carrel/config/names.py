@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from carrel.config.schema import setting_fields
+from carrel.config.upstream import OTHER_SECTIONS
 
 #: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
 NOT_USED: dict[str, str] = {
@@ -46,12 +47,12 @@ DEPRECATED: dict[str, tuple[str | None, str]] = {
     "admin_users": ("Authenticator.admin_users", "use c.Authenticator.admin_users"),
     "hub_ip_connect": ("JupyterHub.hub_connect_ip", "use c.JupyterHub.hub_connect_ip"),
     "proxy_auth_token": ("ConfigurableHTTPProxy.auth_token", "use c.ConfigurableHTTPProxy.auth_token"),
-    "proxy_check_interval": (
-        "ConfigurableHTTPProxy.check_running_interval",
-        "use c.ConfigurableHTTPProxy.check_running_interval",
+    "proxy_check_interval": (None, "not used: the routes are checked every few seconds"),
+    "proxy_cmd": (
+        "ConfigurableHTTPProxy.command",
+        "use c.ConfigurableHTTPProxy.command; of it the options count, and are given to carrel-proxy",
     ),
-    "proxy_cmd": ("ConfigurableHTTPProxy.command", "use c.ConfigurableHTTPProxy.command"),
-    "debug_proxy": ("ConfigurableHTTPProxy.debug", "use c.ConfigurableHTTPProxy.debug"),
+    "debug_proxy": (None, "not used: c.CarrelProxy.log_level = 'debug' does it"),
     "proxy_api_ip": (None, "not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered"),
     "proxy_api_port": (None, "not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered"),
     "confirm_no_ssl": (None, "not used: plain HTTP needs no confirmation"),
@@ -83,9 +84,7 @@ KNOWN_CLASSES = (
     "SwarmSpawner", "SystemUserSpawner", "KubeSpawner", "SudoSpawner", "SystemdSpawner", "WrapSpawner",
     "ProfilesSpawner", "BatchSpawner", "BatchSpawnerBase", "SlurmSpawner", "TorqueSpawner", "CondorSpawner",
     "Proxy", "CarrelProxy", "ConfigurableHTTPProxy", "HAProxyProxy", "TraefikProxy",
-    "TraefikFileProviderProxy", "CryptKeeper", "PeriodicMetricsCollector", "JupyterHubHTTPClient",
-    "EventLogger", "EventLog", "HubAuth", "HubOAuth", "HubOAuthenticated", "JupyterHubSingleUser",
-    "ServerApp", "NotebookApp", "SingleUserNotebookApp", "Service",
+    "TraefikFileProviderProxy", *OTHER_SECTIONS,
 )  # fmt: skip
 
 #: What authenticators call the settings that say who gets in, to suggest to who wrote them elsewhere.
@@ -108,8 +107,27 @@ PLUGIN_RENAMED = {
     "hub_ip_connect": "hub_connect_url",
 }
 
+#: Names of the hub's own settings that say who may do what.
+HUB_ACCESS = (
+    "authenticator_class",
+    "admin_access",
+    "admin_users",
+    "allow_existing_invalid_named_servers",
+    "allow_named_servers",
+    "allowed_users",
+    "custom_scopes",
+    "extra_user_scopes",
+    "load_groups",
+    "load_roles",
+)
+
 _ACCESS = re.compile(r"allow|block|admin|whitelist|blacklist|deny|group|users?(_|$)", re.IGNORECASE)
+_RULE = re.compile(
+    r"(^|_)(allow(ed)?|block(ed)?|admins?|deny|denied|groups?|whitelist|blacklist)(_|$)", re.IGNORECASE
+)
 _HARMLESS = ("create_system_users", "add_user_cmd", "delete_invalid_users")
+#: Settings of authenticators that keep people out under a name that does not say so.
+_GATES = ("password", "username_pattern", "check_account", "open_signup", "enable_signup", "hosted_domain")
 _CLOSE = 0.75
 
 
@@ -119,8 +137,18 @@ def known_names() -> set[str]:
 
 
 def is_access(name: str) -> bool:
-    """Tell whether a setting of this name would decide who gets in."""
+    """Tell whether a setting of this name, of an authenticator or the hub, would decide who gets in."""
     return name not in _HARMLESS and _ACCESS.search(name) is not None
+
+
+def is_gate(name: str) -> bool:
+    """Tell whether a known setting of an authenticator decides who gets in, whatever it is called."""
+    return is_access(name) or name.endswith(_GATES)
+
+
+def is_rule(name: str) -> bool:
+    """Tell whether a setting of this name, of a spawner or proxy, would decide who may do what."""
+    return _RULE.search(name) is not None
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = _CLOSE) -> str | None:

@@ -320,6 +320,9 @@ class Settings:
     config_file: str = ""
     plugins: Config = field(default_factory=Config)
     """Everything for traitlets classes, as it was written."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """The hub's settings that somebody set, under their names as written (`JupyterHub.port`), with what they
+    wrote: to be shown only after `redact`."""
     locations: Mapping[str, str] = field(default_factory=dict)
     """Where a setting was written: `JupyterHub.port` to `jupyterhub_config.py:12`."""
 
@@ -371,6 +374,11 @@ def without_password(url: str) -> str:
     return f"{parts.scheme}://{netloc}{parts.path}{'?' if query else ''}{query}"
 
 
+#: The sorts of problems: old names, unknown names, what is set and does nothing, what lets people or secrets
+#: out, and settings that do not go together.
+KINDS = ("deprecated", "unknown", "unused", "unsafe", "contradiction")
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something wrong or doubtful in the configuration, for people."""
@@ -382,6 +390,8 @@ class Problem:
     location: str = ""
     """`jupyterhub_config.py:12`, when it is known."""
     fatal: bool = True
+    kind: str = ""
+    """What sort of trouble it is, one of KINDS; empty for a value that cannot be."""
 
     def __str__(self) -> str:
         where = f"{self.location}: " if self.location else ""

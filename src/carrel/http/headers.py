@@ -57,12 +57,25 @@ class ReplyHeaders:
 
 
 def page_policy(facts: RequestFacts) -> str:
-    """Return the Content-Security-Policy of a page: our own files, and scripts with this page's nonce."""
+    """Return the Content-Security-Policy of a page: our own files, and scripts with this page's nonce.
+
+    Where the deployer's HTML is part of it, styles, pictures, fonts, frames and connections may be from
+    elsewhere; scripts still need the nonce.
+    """
     target = f" {facts.form_target}" if facts.form_target else ""
     nonce = f" 'nonce-{facts.nonce}'" if facts.nonce else ""
+    ours = "object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    if facts.deployers is None:
+        return (
+            f"default-src 'self'; script-src 'self'{nonce}; style-src 'self'; img-src 'self' data:; "
+            f"{ours}{target}"
+        )
+    loaded = " 'strict-dynamic'" if nonce and facts.deployers.templates else ""
+    hashes = " ".join(sorted(facts.deployers.handlers))
+    handlers = f"script-src-attr 'unsafe-hashes' {hashes}; " if hashes else ""
     return (
-        f"default-src 'self'; script-src 'self'{nonce}; style-src 'self'; img-src 'self' data:; "
-        f"object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'{target}"
+        f"default-src 'self' https: data:; script-src 'self'{nonce}{loaded}; {handlers}"
+        f"style-src 'self' 'unsafe-inline' https:; img-src 'self' https: http: data:; {ours} https:{target}"
     )
 
 

@@ -54,6 +54,11 @@ class Proxy(LoggingConfigurable):
         """Whether this hub runs the data plane, so that other hubs have others."""
         return bool(self.should_start)
 
+    @property
+    def ends_with_hub(self) -> bool:
+        """Whether the data plane is stopped with the hub when nobody said what should become of it."""
+        return False
+
     async def start(self) -> bool:
         """Make sure that the data plane runs: take over the one that does, or start one; may be repeated.
 

@@ -23,6 +23,8 @@ class Run:
     server_id: int
     generation: int
     name: str = ""
+    url: str = ""
+    """Where the server answers, scheme to port; empty before a start."""
     state: Mapping[str, Any] = field(default_factory=dict)
     """The checkpoint of the run, empty before a start."""
     user_options: Mapping[str, Any] = field(default_factory=dict)
@@ -42,16 +44,17 @@ class Run:
 def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
     """Return a driver of class `cls`, configured, with the run's checkpoint loaded.
 
-    Cheap: it is done anew for each start, stop and poll. Raises TraitError when the configuration has a value
-    that a setting does not take.
+    Raises TraitError when the configuration has a value that a setting does not take.
     """
     prefix = run.user.server_url(run.name)
+    server = ServerView(base_url=prefix)
+    server.place(run.url)
     facts: dict[str, Any] = {
         "user": run.user,
         "hub": run.hub,
         "authenticator": run.authenticator,
         "name": run.name,
-        "server": ServerView(base_url=prefix),
+        "server": server,
         "proxy_spec": prefix,
         "server_id": run.server_id,
         "generation": run.generation,
@@ -68,6 +71,14 @@ def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
     given = {name: value for name, value in facts.items() if value}
     spawner = cls(config=config if config is not None else Config(), **given)
     spawner.state_saver = run.state_saver
+    refresh_owner(spawner, run.user)
     if run.state:
         spawner.load_state(run.state)
     return spawner
+
+
+def refresh_owner(spawner: Spawner, user: UserView) -> None:
+    """Let a driver see its owner as `user`, with the driver itself among the owner's."""
+    user.server = spawner.server
+    user.spawners[spawner.name] = spawner
+    spawner.user = user

@@ -31,7 +31,7 @@ async def spawn_pending(
     if server.ready:
         return go(destination(hub, server, aim))
     if server.pending == "stop":
-        return pages.page(request, "stop_pending.html", server=server)
+        return pages.page(request, "stop_pending.html", server=server, spawner=server)
     if server.pending == "spawn":
         return await _progress(hub, pages, request, server, aim)
     if server.failure is None and own_default:
@@ -58,6 +58,8 @@ def not_running(
         server_name=server.name,
         own=visitor is not None and visitor.is_user(server.user_name),
         failed=failure is not None,
+        failed_message=failure.message if failure else "",
+        failed_html_message="",
         failure=failure,
         show_log=visitor is not None and may_read_log(visitor, server.user_name, server.name),
         may_start=may_start,
@@ -80,6 +82,7 @@ async def _progress(hub: HubContext, pages: Pages, request: Request, server: Ser
         request,
         "spawn_pending.html",
         server=server,
+        spawner=server,
         steps=[step for step in steps if not (step.ready or step.failed)],
         waiting=waiting_text(ahead) if ahead else "",
         progress=max((step.progress for step in steps), default=0),

@@ -15,10 +15,12 @@ from carrel.domain.events import Event
 from carrel.lib.clock import Clock
 from carrel.storage.base import Ears, StorageError
 from carrel.storage.migrate import Schema
+from carrel.storage.sql.bulk import SqlBulk
 from carrel.storage.sql.engine import Engine, Link
 from carrel.storage.sql.facts import SqlFacts
 from carrel.storage.sql.groups import SqlGroups
 from carrel.storage.sql.hubs import SqlHubs
+from carrel.storage.sql.imported_logins import SqlImportedLogins
 from carrel.storage.sql.oauth import SqlOAuth
 from carrel.storage.sql.roles import SqlRoles
 from carrel.storage.sql.servers import SqlServers
@@ -70,6 +72,10 @@ class SqlTransaction:
         return SqlSessions(self._link)
 
     @property
+    def imported_logins(self) -> SqlImportedLogins:
+        return SqlImportedLogins(self._link)
+
+    @property
     def servers(self) -> SqlServers:
         return SqlServers(self._link)
 
@@ -100,6 +106,10 @@ class SqlTransaction:
     @property
     def hubs(self) -> SqlHubs:
         return SqlHubs(self._link)
+
+    @property
+    def bulk(self) -> SqlBulk:
+        return SqlBulk(self._link)
 
 
 class _Unit(AbstractAsyncContextManager[SqlTransaction]):

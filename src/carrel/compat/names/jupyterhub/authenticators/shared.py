@@ -1,0 +1,5 @@
+"""`jupyterhub.authenticators.shared`."""
+
+from carrel.authenticators.shared import SharedPasswordAuthenticator
+
+__all__ = ["SharedPasswordAuthenticator"]

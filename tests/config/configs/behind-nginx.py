@@ -1,0 +1,22 @@
+c = get_config()
+c.JupyterHub.bind_url = "http://127.0.0.1:8000/jupyter/"
+c.JupyterHub.public_url = "https://science.example.org/jupyter/"
+c.JupyterHub.authenticator_class = "dummy"
+c.JupyterHub.spawner_class = "simple"
+c.JupyterHub.tornado_settings = {
+    "headers": {
+        "Content-Security-Policy": "frame-ancestors 'self' https://moodle.example.org",
+    },
+    "cookie_options": {"SameSite": "None", "Secure": True},
+    "slow_spawn_timeout": 30,
+}
+c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
+c.Spawner.args = ["--NotebookApp.allow_origin=*"]
+#: login = page
+#: base_url = /jupyter/
+#: warns = jupyterhub_config.py:13: JupyterHub.trusted_downstream_ips: not used by this version: the address of the nearest peer is taken for the client's
+#: warns = jupyterhub_config.py:6: JupyterHub.tornado_settings: not used by this version: headers
+#: warns = jupyterhub_config.py:6: JupyterHub.tornado_settings: not used by this version: cookie_options
+#: check = warning JupyterHub.tornado_settings
+#: check = warning JupyterHub.tornado_settings
+#: check = unused JupyterHub.trusted_downstream_ips
