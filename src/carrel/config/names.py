@@ -12,22 +12,18 @@ from carrel.config.upstream import OTHER_SECTIONS
 #: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
 NOT_USED: dict[str, str] = {
     "active_user_window": "the metric active_users counts days, weeks and months",
-    "data_files_path": "static files and templates come with the package",
-    "db_kwargs": "the database is opened with settings that suit it",
-    "debug_db": "statements are not logged",
+    "data_files_path": "static files and templates come with the package: see template_paths for your own",
     "extra_handlers": "handlers of plug-ins are not served",
     "generate_certs": "no certificates are made",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
     "internal_certs_location": "the hub and the servers speak plain HTTP",
-    "jinja_environment_options": "templates are rendered with escaping on and no options",
     "external_ssl_authorities": "the hub and the servers speak plain HTTP",
     "recreate_internal_certs": "no certificates are made",
-    "reset_db": "the database is never deleted at start",
     "show_config": "use `carrel --show-config`",
     "show_config_json": "use `carrel --show-config`",
     "subdomain_hook": "all users are served on one host",
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
-    "upgrade_db": "the database is upgraded at start where that is safe",
+    "upgrade_db": "the database is upgraded at start where that is safe, whatever this says",
 }
 
 #: Never settings of JupyterHub, but seen in configurations.
