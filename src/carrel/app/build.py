@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from carrel.app.hubs import this_hub
 from carrel.app.proxies import build_proxy
 from carrel.compat.database import PluginDatabase
 from carrel.config.addresses import EVERYWHERE, origin, proxy_to_hub, server_to_hub
+from carrel.config.database import connections, database_url, logs_statements
 from carrel.config.oauth_clients import read_clients
 from carrel.config.rights import read_rights
 from carrel.config.schema import Settings
@@ -33,23 +35,37 @@ from carrel.lib.net import own_name
 from carrel.lib.sealing import Sealer
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
-from carrel.storage.sql.store import SqlStore
+from carrel.storage.sql.store import SqlStore, Tuning
 
 
 @asynccontextmanager
-async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[HubContext]:
+async def open_hub(
+    settings: Settings, *, claim: bool = True, fresh: bool = False
+) -> AsyncIterator[HubContext]:
     """Yield the hub's parts with the database open; `claim` takes the hub's place in it.
+
+    A `fresh` hub begins with an empty one.
 
     Raises BadConfig, and StorageError for a database that cannot be used.
     """
     authenticator_class, spawner_class, proxy_class = resolve_classes(settings)
     rights, _ = read_rights(settings)
     clock, bus, metrics = SystemClock(), Bus(), Metrics()
-    store = SqlStore(settings.db_url, directory=settings.directory, clock=clock, publish=bus.publish)
+    tuning = Tuning(connections(settings), logs_statements(settings))
+    store = SqlStore(
+        database_url(settings),
+        directory=settings.directory,
+        clock=clock,
+        publish=bus.publish,
+        tuning=tuning,
+    )
     await store.open(claim=claim)
     try:
+        if fresh:
+            logging.getLogger("carrel.app").warning("The database is emptied, as JupyterHub.reset_db says")
+            await store.clear()
         settings = replace(settings, cookie_secret=await _cookie_secret(settings, store))
-        database = PluginDatabase(settings.db_url, settings.directory)
+        database = PluginDatabase(database_url(settings), settings.directory)
         authenticator = authenticator_class(config=settings.plugins, db=database)
         hub = hub_view(settings, await load_hub_id(store), spawner_class)
         callers = CallerCache(None if store.single_hub else clock.monotonic)
