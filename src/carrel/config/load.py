@@ -14,7 +14,7 @@ from carrel.config.addresses import join_addresses, normal_base, split_addresses
 from carrel.config.arguments import COMMAND_LINE, Arguments, BadArguments, parse_arguments
 from carrel.config.check import check_settings
 from carrel.config.files import ReadFile, read_file, short
-from carrel.config.lines import find_lines
+from carrel.config.lines import find_lines, find_words
 from carrel.config.names import (
     AUTHENTICATOR_ACCESS,
     DEPRECATED,
@@ -110,11 +110,13 @@ class _Draft:
         entries = [entry for config in self.layers() for entry in _hub_entries(config)]
         self.written = {f"{section}.{name}": raw for section, name, raw in entries}
         if self.file.path is not None:
-            # What is set in loops and functions has no line of its own.
+            # What is set in loops and functions has no line of its own: that of its name, or none, has to do.
             file = short(self.file.path, self.cwd)
+            words = find_words(self.file.parts, self.cwd)
             for section, name, _ in (*_entries(self.plugins), *entries):
-                self.locations.setdefault(f"{section}.{name}", file)
-                self.of_file.setdefault(f"{section}.{name}", file)
+                place = words.get(name, file)
+                self.locations.setdefault(f"{section}.{name}", place)
+                self.of_file.setdefault(f"{section}.{name}", place)
 
     def layers(self) -> Iterator[Config]:
         """Yield the file's part and then the command line's, with `places` at what each of them sets."""
@@ -235,7 +237,7 @@ class _Draft:
             if name in {"slow_spawn_timeout", "slow_stop_timeout"}:
                 self.put(name, value, setting)
             else:
-                self.report(setting, f"not used by this version: {name}", fatal=False)
+                self.report(setting, f"not used by this version: {name}", fatal=False, kind="unused")
 
     def finish(self) -> Settings:
         """Return the settings as far as they could be read."""

@@ -104,7 +104,7 @@ def _summary(chosen: Chosen) -> Iterator[tuple[str, str]]:
 
 def _addresses(chosen: Chosen) -> Iterator[tuple[str, str]]:
     settings = chosen.settings
-    secure = bool(getattr(settings, "ssl_key", ""))
+    secure = bool(settings.ssl_cert)
     host = settings.ip or "*"
     host = f"[{host}]" if ":" in host else host
     listens = f"{'https' if secure else 'http'}://{host}:{settings.port}{settings.base_url}"

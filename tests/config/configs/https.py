@@ -7,3 +7,8 @@ c.JupyterHub.spawner_class = 'simple'
 #: needs = ssl_key
 #: options = --JupyterHub.ssl_key= --JupyterHub.ssl_cert=
 #: login = ada:a password
+#: check = error JupyterHub.ssl_key
+#: check = error JupyterHub.ssl_cert
+#: check = unsafe JupyterHub.authenticator_class
+#: check = unsafe JupyterHub.spawner_class
+#: check = unsafe

@@ -25,8 +25,7 @@ c.KubeSpawner.allow_privilege_escalation = False
 c.JupyterHub.authenticator_class = 'dummy'
 c.Authenticator.allow_all = True
 #: needs = plug-ins
-#: options = --JupyterHub.hub_connect_url=http://127.0.0.1:8081 --ConfigurableHTTPProxy.should_start=True
+#: options = --JupyterHub.hub_connect_url=http://127.0.0.1:HUB_PORT --ConfigurableHTTPProxy.should_start=True
 #: login = ada:x
-#: warns = command line: JupyterHub.hub_connect_url: its port is not used: servers and the proxy connect to hub_port
 #: check = unsafe JupyterHub.authenticator_class
 #: check = unsafe JupyterHub.ip

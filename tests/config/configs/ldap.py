@@ -10,4 +10,3 @@ c.JupyterHub.spawner_class = 'simple'
 c.JupyterHub.bind_url = 'http://127.0.0.1:8000'
 #: needs = plug-ins
 #: login = page
-#: check = contradiction SimpleLocalProcessSpawner.cmd

@@ -15,6 +15,5 @@ load_subconfig('not-there.py')
 #: files = jupyterhub_config.d/10-people.py jupyterhub_config.d/20-limits.py
 #: warns = jupyterhub_config.py:13: load_subconfig: there is no file not-there.py: nothing is read
 #: check = unsafe
-#: check = contradiction Authenticator.allowed_users
 #: check = unused load_subconfig
 #: check = unused Spawner.mem_limit

@@ -7,4 +7,3 @@ c.Authenticator.allowed_users = {'ada', 'bob'}
 c.Authenticator.allow_all = False
 #: needs = plug-ins
 #: login = page
-#: check = contradiction SudoSpawner.cmd
