@@ -61,8 +61,9 @@ def need_all(sample: Sample) -> None:
     for what in sample.needs:
         if what == "plug-ins":
             need_plugins()
-        elif what in ("handlers", "apihandlers"):
-            need((NAMES / what).exists(), f"Carrel's own jupyterhub.{what}")
+        elif what in ("handlers", "apihandlers", "orm"):
+            present = (NAMES / what).exists() or (NAMES / f"{what}.py").exists()
+            need(present, f"Carrel's own jupyterhub.{what}")
         else:
             need(what in setting_fields(), f"the setting {what}")
 

@@ -79,6 +79,8 @@ def _check_section(
             place = next((at for key, at in settings.locations.items() if key.startswith(f"{setting}.")), "")
             yield Problem(setting, text, place, fatal=False, kind="unknown")
         elif (instead := _instead(name, owners)) is not None and name not in _own_traits(owners):
+            if any(name in cls.class_traits() and raw == default_value(cls, name) for cls in owners):
+                continue
             text = instead if instead.startswith("deprecated") else f"not used by this version: {instead}"
             kind = "deprecated" if text is instead else "unused"
             yield Problem(setting, text, place, fatal=False, kind=kind)

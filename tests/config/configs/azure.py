@@ -11,4 +11,5 @@ c.Authenticator.auto_login = False
 c.JupyterHub.spawner_class = 'simple'
 c.JupyterHub.ip = '127.0.0.1'
 #: needs = plug-ins handlers
+#: check = unsafe
 #: login = Azure AD

@@ -9,4 +9,5 @@ c.JupyterHub.tornado_settings = {
 c.JupyterHub.spawner_class = 'simple'
 c.JupyterHub.public_url = 'https://hub.example.org'
 #: needs = plug-ins handlers
-#: login = any
+#: check = unsafe JupyterHub.spawner_class
+#: login = none

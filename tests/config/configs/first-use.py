@@ -5,5 +5,5 @@ c.FirstUseAuthenticator.dbm_path = 'passwords.dbm'
 c.Authenticator.allowed_users = {'ada'}
 c.JupyterHub.spawner_class = 'simple'
 c.JupyterHub.ip = '127.0.0.1'
-#: needs = plug-ins handlers
+#: needs = plug-ins handlers orm
 #: login = page

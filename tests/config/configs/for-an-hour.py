@@ -1,7 +1,9 @@
 c.JupyterHub.authenticator_class = 'tmp'
+c.Authenticator.allow_all = True
 c.JupyterHub.spawner_class = 'simple'
 c.JupyterHub.ip = '127.0.0.1'
 c.JupyterHub.allow_named_servers = False
+c.JupyterHub.redirect_to_server = False
 c.JupyterHub.services = [
     {
         'name': 'cull-idle',

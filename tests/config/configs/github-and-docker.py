@@ -15,4 +15,5 @@ c.JupyterHub.hub_connect_ip = '172.17.0.1'
 #: needs = plug-ins handlers
 #: environ = GITHUB_CLIENT_ID=an-id GITHUB_CLIENT_SECRET=not-a-secret
 #: options = --JupyterHub.hub_connect_ip=127.0.0.1
+#: check = unsafe JupyterHub.ip
 #: login = GitHub

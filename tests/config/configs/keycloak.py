@@ -20,4 +20,7 @@ c.JupyterHub.spawner_class = 'simple'
 c.JupyterHub.ip = '127.0.0.1'
 #: needs = plug-ins handlers
 #: environ = KEYCLOAK_SECRET=not-a-secret
+#: warns = jupyterhub_config.py:18: CryptKeeper.n_threads: not used: values are encrypted where they are needed, without threads
+#: check = unsafe
+#: check = unused CryptKeeper.n_threads
 #: login = Keycloak

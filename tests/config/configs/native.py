@@ -13,5 +13,6 @@ c.Authenticator.admin_users = {'admin'}
 c.Authenticator.allow_all = True
 c.JupyterHub.spawner_class = 'simple'
 c.JupyterHub.ip = '127.0.0.1'
-#: needs = plug-ins handlers
+#: needs = plug-ins handlers orm
+#: check = unsafe NativeAuthenticator.open_signup
 #: login = page

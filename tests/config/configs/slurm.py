@@ -17,4 +17,6 @@ c.JupyterHub.hub_ip = '0.0.0.0'
 c.JupyterHub.hub_connect_ip = '10.0.0.5'
 #: needs = plug-ins apihandlers
 #: options = --JupyterHub.hub_connect_ip=127.0.0.1
+#: check = unsafe JupyterHub.authenticator_class
+#: check = unsafe JupyterHub.ip
 #: login = ada:x
