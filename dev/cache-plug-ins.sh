@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t plugins < <(.venv/bin/python dev/dependencies.py && cat tests/plugins/requirements.txt)
+mapfile -t plugins < <(.venv/bin/python dev/dependencies.py && sed "s/ *#.*//" tests/plugins/requirements.txt)
 dev/cache-venv.sh plug-ins "${plugins[@]}" ||
   echo "== Third-party plug-ins cannot be installed: tests that need them are skipped" >&2

@@ -10,6 +10,7 @@ is_here() {
     chromium) [ -x /usr/bin/chromium ] ;;
     login) [ -e /etc/pam.d/login ] ;;
     haproxy) [ -x /usr/sbin/haproxy ] ;;
+    slapd) [ -x /usr/sbin/slapd ] ;;
     nginx-light) [ -x /usr/sbin/nginx ] ;;
     util-linux) command -v runuser && command -v taskset ;;
     passwd) command -v useradd ;;
@@ -20,7 +21,7 @@ is_here() {
 }
 
 if [ $# -eq 0 ]; then
-  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo
+  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd
 fi
 missing=()
 for package in "$@"; do

@@ -227,7 +227,7 @@ def test_a_mistake_of_the_file_keeps_its_place_when_the_command_line_corrects_it
         ("c.JupyterHub.services = [{'name': 'a', 'cwd': '/'}]", "cwd has no effect without a command"),
         ("c.JupyterHub.service_tokens = {'0' * 32: 'a'}", "it is added without anything else"),
         ("c.JupyterHub.something_new = 1", "it has no effect"),
-        ("c.JupyterHub.tornado_settings = {'headers': {}}", "not used by this version: headers"),
+        ("c.JupyterHub.tornado_settings = {'log_function': 1}", "not used by this version: log_function"),
         ("c.JupyterHub.bind_url = 'http://:1/'; c.JupyterHub.port = 2", "it wins over port"),
         ("c.JupyterHub.hub_connect_url = 'http://hub:9/'; c.JupyterHub.hub_connect_ip = 'x'", "it wins over"),
         ("c.JupyterHub.bind_url = 'https://:1/'", "plain HTTP is served"),

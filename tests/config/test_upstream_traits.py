@@ -26,11 +26,10 @@ PLUGIN_CASES = [(section, *case) for section, (text, _) in SECTIONS.items() for 
 
 def classes(section: str) -> list[type[HasTraits]]:
     authenticator, spawner, proxy = SECTIONS[section][1]
-    return [
-        find_class(authenticator, AUTHENTICATORS),
-        find_class(spawner, SPAWNERS),
-        find_class(proxy, PROXIES),
-    ]
+    who = find_class(authenticator, AUTHENTICATORS)
+    where = find_class(spawner, SPAWNERS)
+    way = find_class(proxy, PROXIES)
+    return [who, where, way]
 
 
 def read(directory: Path, section: str, name: str, value: str) -> list[Problem]:

@@ -1,7 +1,7 @@
 """The page docs/reference/plug-ins.md: which plug-ins were run, with what, and what came of it.
 
-A suite is a file `test_*.py` of this directory that says `PLUGIN = "name"` (a tuple for several) and
-`BACK_END = "…"`, and may say `NOTES = ("…",)`: what its readers should know, such as what is broken upstream.
+A suite is a file `test_*.py` of this directory that says `PLUGIN = "name"` (a tuple for several), and may say
+`BACK_END = "…"` and `NOTES = ("…",)`: what its readers should know, such as what is broken upstream.
 Its docstring and those of its tests are the page's text. What came of them is kept in results.json, so that a
 run of one suite leaves the others' results as they are.
 """
@@ -55,19 +55,19 @@ class Outcome:
 
 
 def read_suite(path: Path) -> Suite | None:
-    """Return the suite in a file; None for one without PLUGIN. Raises ValueError when it says too little."""
+    """Return the suite in a file; None for one without PLUGIN. Raises ValueError without a docstring."""
     tree = ast.parse(path.read_text())
     said = dict(filter(None, map(_constant, tree.body)))
     if "PLUGIN" not in said:
         return None
     about = ast.get_docstring(tree)
-    if not about or not said.get("BACK_END"):
-        raise ValueError(f"{path.name} needs a docstring and a BACK_END for the table of plug-ins")
+    if not about:
+        raise ValueError(f"{path.name} needs a docstring, which the page about plug-ins repeats")
     plugins = said["PLUGIN"]
     return Suite(
         file=path.name,
         plugins=(plugins,) if isinstance(plugins, str) else tuple(plugins),
-        back_end=said["BACK_END"],
+        back_end=said.get("BACK_END", "see below"),
         about=" ".join(about.split()),
         tests=dict(_tests(tree)),
         notes=tuple(said.get("NOTES", ())),
@@ -81,8 +81,8 @@ def suites() -> list[Suite]:
 
 
 def required() -> list[str]:
-    """Return the names of the distributions that requirements.txt asks for."""
-    lines = REQUIREMENTS.read_text().splitlines()
+    """Return the plug-ins that requirements.txt asks for; a comment behind a name says that it is none."""
+    lines = [line for line in REQUIREMENTS.read_text().splitlines() if "#" not in line]
     return [match[0] for line in lines if (match := re.match(r"[A-Za-z0-9._-]+", line.strip()))]
 
 

@@ -22,6 +22,7 @@ from carrel.core.cache import CallerCache
 from carrel.core.context import HubContext
 from carrel.core.oauth import load_clients
 from carrel.core.rights import load_rights
+from carrel.core.server_records import rename_old_servers
 from carrel.core.service_records import load_services
 from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
@@ -73,6 +74,8 @@ async def open_hub(settings: Settings, *, claim: bool = True) -> AsyncIterator[H
             services = read_services(settings)[0]
             await load_services(store, authenticator, clock, settings.base_url, (rights, services))
             await load_clients(store, read_clients(settings)[0])
+            if settings.allow_existing_invalid_named_servers == "autorename":
+                await rename_old_servers(ctx)
         try:
             yield ctx
         finally:

@@ -61,6 +61,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         ctx = await stack.enter_async_context(open_hub(settings))
         ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
+        tell_of_templates(settings)
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         app = build_web_app(ctx, await proxy_addresses(ctx.proxy))
         await stack.enter_async_context(serve_http(app, listener))
@@ -79,6 +80,15 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
             return 1
         await stop_world(ctx, stopping)
     return 0
+
+
+def tell_of_templates(settings: Settings) -> None:
+    """Write to the log what is wrong with the deployer's templates, where there are any."""
+    if settings.template_paths:
+        from carrel.web.template_check import check_templates
+
+        for flaw in check_templates(settings):
+            _log.warning("A template is wrong: %s", flaw)
 
 
 @contextmanager

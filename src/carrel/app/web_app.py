@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from carrel.api.routes import ENDPOINTS as API_ENDPOINTS
+from carrel.config.tornado import reply_headers
 from carrel.core.context import HubContext
 from carrel.http.application import HubApplication
 from carrel.http.middleware import LOOPBACK, HubMiddleware
@@ -48,5 +49,6 @@ def build_web_app(ctx: HubContext, proxies: Sequence[str] = ()) -> HubMiddleware
         base_url,
         trusted=(*LOOPBACK, *proxies, *ctx.settings.trusted_downstream_ips),
         host_header=ctx.settings.forwarded_host_header,
+        headers=reply_headers(ctx.settings),
         observe=ctx.metrics.request,
     )

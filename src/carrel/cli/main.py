@@ -12,6 +12,7 @@ from carrel import __version__
 from carrel.compat.imports import install
 
 if TYPE_CHECKING:
+    from carrel.app.takeover import ImportWish
     from carrel.config.report import Report
     from carrel.config.schema import Problem, Settings
 
@@ -95,6 +96,18 @@ def _python(argv: Sequence[str]) -> int:
     return python(argv)
 
 
+def _import_jupyterhub(argv: Sequence[str]) -> int:
+    from carrel.cli.takeover import import_jupyterhub
+
+    return import_jupyterhub(argv, _take_over)
+
+
+def _export_jupyterhub(argv: Sequence[str]) -> int:
+    from carrel.cli.takeover import export_jupyterhub
+
+    return export_jupyterhub(argv, _hand_back)
+
+
 # The application is imported last: a mistake in the configuration is told before that takes its time.
 
 
@@ -122,10 +135,24 @@ def _stop_hub(settings: Settings, all_: bool) -> list[str]:
     return stop_hub(settings, all_)
 
 
+def _take_over(settings: Settings, wish: ImportWish) -> list[str]:
+    from carrel.app.takeover import import_jupyterhub
+
+    return import_jupyterhub(settings, wish)
+
+
+def _hand_back(settings: Settings, url: str) -> list[str]:
+    from carrel.app.handback import export_jupyterhub
+
+    return export_jupyterhub(settings, url)
+
+
 _COMMANDS: dict[str, _Command] = {
     "check-config": _check_config,
     "demo": _demo,
     "python": _python,
     "token": _token,
     "stop": _stop,
+    "import-jupyterhub": _import_jupyterhub,
+    "export-jupyterhub": _export_jupyterhub,
 }

@@ -12,6 +12,7 @@ from carrel.config.oauth_clients import check_public_url, read_clients
 from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
 from carrel.config.services import read_services
+from carrel.config.tornado import check_cookies, check_tornado
 from carrel.domain.errors import Invalid
 from carrel.domain.names import check_server_name
 
@@ -19,6 +20,8 @@ _EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]*|\[[0-9A-Fa-f:.%]+\]")
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
 _METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MOST_ENTRIES = 10_000
+_SHORTEST_TOKEN = 32
 _DATABASES = re.compile(r"(sqlite|postgresql|postgres)(\+\w+)?:")
 
 
@@ -122,8 +125,9 @@ def _spans(settings: Settings) -> Iterator[Finding]:
     for name in ("cookie_max_age_days", "activity_resolution", "last_activity_interval"):
         if getattr(settings, name) <= 0:
             yield name, f"it must be more than 0, not {getattr(settings, name):g}", True
-    limits = ("concurrent_spawn_limit", "spawn_queue_timeout", "active_server_limit")
-    for name in ("slow_spawn_timeout", "slow_stop_timeout", *limits, "named_server_limit_per_user"):
+    limits = ("concurrent_spawn_limit", "active_server_limit", "named_server_limit_per_user")
+    waits = ("spawn_queue_timeout", "slow_spawn_timeout", "slow_stop_timeout", "implicit_spawn_seconds")
+    for name in (*waits, *limits):
         value = getattr(settings, name)
         if not callable(value) and value < 0:
             yield name, f"it must be 0 or more, not {value:g}", True
@@ -138,12 +142,39 @@ def _named(settings: Settings) -> Iterator[Finding]:
         except Invalid as error:
             yield "default_server_name", str(error), False
     policy = settings.allow_existing_invalid_named_servers
-    if policy == "autorename":
-        text = "servers are not renamed by themselves: they keep their names and may be started"
-        yield "allow_existing_invalid_named_servers", text, False
-    elif policy not in ("allow-start", "allow-delete"):
-        text = f"it must be 'allow-start' or 'allow-delete', not {policy!r}"
+    if policy not in ("allow-start", "allow-delete", "autorename"):
+        text = f"it must be 'allow-start', 'allow-delete' or 'autorename', not {policy!r}"
         yield "allow_existing_invalid_named_servers", text, True
+
+
+def _pages(settings: Settings) -> Iterator[Finding]:
+    for name in ("api_page_default_limit", "api_page_max_limit"):
+        if not 1 <= getattr(settings, name) <= _MOST_ENTRIES:
+            yield name, f"it must be from 1 to {_MOST_ENTRIES}, not {getattr(settings, name)}", True
+    if settings.api_page_default_limit > settings.api_page_max_limit:
+        text = f"pages have at most {settings.api_page_max_limit} entries, as api_page_max_limit says"
+        yield "api_page_default_limit", text, False
+
+
+def _tokens(settings: Settings) -> Iterator[Finding]:
+    if settings.trust_user_provided_tokens:
+        return
+    for name in ("service_tokens", "api_tokens"):
+        for token, owner in getattr(settings, name).items():
+            if len(token) < _SHORTEST_TOKEN:
+                text = f"the token of {owner!r} can be guessed: make a longer one with `openssl rand -hex 32`"
+                yield name, text, False
+
+
+def _admins(settings: Settings) -> Iterator[Finding]:
+    if not settings.admin_access and settings.place("admin_access"):
+        text = "administrators reach others' servers all the same, by their role: see load_roles"
+        yield "admin_access", text, False
+
+
+def _tornado(settings: Settings) -> Iterator[Finding]:
+    yield from check_tornado(settings)
+    yield from check_cookies(settings)
 
 
 def _metrics(settings: Settings) -> Iterator[Finding]:
@@ -191,7 +222,11 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _database,
     _spans,
     _named,
+    _pages,
+    _tokens,
+    _admins,
     _metrics,
+    _tornado,
     _cleanup,
     _rights,
     _services,

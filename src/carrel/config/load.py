@@ -231,13 +231,10 @@ class _Draft:
         raw, setting = layer.get("tornado_settings", ({}, ""))
         given = raw.get_value({}) if isinstance(raw, LazyConfigValue) else raw
         if not isinstance(given, dict):
-            self.report(setting, "it must be a dictionary", fatal=True)
             return
         for name, value in given.items():
             if name in {"slow_spawn_timeout", "slow_stop_timeout"}:
                 self.put(name, value, setting)
-            else:
-                self.report(setting, f"not used by this version: {name}", fatal=False, kind="unused")
 
     def finish(self) -> Settings:
         """Return the settings as far as they could be read."""

@@ -12,17 +12,12 @@ from carrel.config.upstream import OTHER_SECTIONS
 #: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
 NOT_USED: dict[str, str] = {
     "active_user_window": "the metric active_users counts days, weeks and months",
-    "admin_access": "administrators reach other users' servers by their role",
-    "api_page_default_limit": "a page holds 50 entries unless the request says otherwise",
-    "api_page_max_limit": "a page holds at most 200 entries",
-    "cookie_host_prefix_enabled": "cookies have JupyterHub's names without the __Host- prefix",
     "data_files_path": "static files and templates come with the package",
     "db_kwargs": "the database is opened with settings that suit it",
     "debug_db": "statements are not logged",
     "extra_handlers": "handlers of plug-ins are not served",
     "extra_log_handlers": "the log goes to standard error",
     "generate_certs": "no certificates are made",
-    "implicit_spawn_seconds": "a visit to a stopped server offers to start it",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
     "internal_certs_location": "the hub and the servers speak plain HTTP",
     "jinja_environment_options": "templates are rendered with escaping on and no options",
@@ -34,12 +29,9 @@ NOT_USED: dict[str, str] = {
     "reset_db": "the database is never deleted at start",
     "show_config": "use `carrel --show-config`",
     "show_config_json": "use `carrel --show-config`",
-    "shutdown_on_logout": "servers keep running after log-out",
     "subdomain_hook": "all users are served on one host",
-    "trust_user_provided_tokens": "tokens of the configuration are stored like all others",
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
     "upgrade_db": "the database is upgraded at start where that is safe",
-    "use_legacy_stopped_server_status_code": "a stopped server answers 424",
 }
 
 #: Never settings of JupyterHub, but seen in configurations.
@@ -71,7 +63,7 @@ DEPRECATED: dict[str, tuple[str | None, str]] = {
 }
 
 #: Names that feed several settings or another one, read by the loader itself.
-DERIVED = ("tornado_settings", "config_file")
+DERIVED = ("config_file",)
 
 #: Deprecated traits of every authenticator. They are enforced under their new names.
 AUTHENTICATOR_RENAMED = {

@@ -102,6 +102,17 @@ class Settings:
         "The file that holds the cookie secret; made when missing, readable by its owner only.",
     )
     cookie_max_age_days: float = setting(14.0, "How long a log-in lasts, in days.")
+    cookie_host_prefix_enabled: bool = setting(
+        False,
+        "Begin the names of log-in cookies with __Host-, so that no other host of the domain can set them. "
+        "Needs HTTPS. Browsers then send them to users' servers, too: have a host for each (subdomain_host).",
+    )
+    tornado_settings: dict[str, Any] = setting(
+        {},
+        "Of Tornado's settings these: headers of every reply, a Content-Security-Policy among them; "
+        "cookie_options and xsrf_cookie_kwargs (SameSite, Secure, Domain, Partitioned); slow_spawn_timeout "
+        "and slow_stop_timeout.",
+    )
     token_expires_in_max_seconds: int = setting(
         0,
         "How long a token that somebody asks for may live, in seconds, and how long it lives when nothing is "
@@ -228,8 +239,33 @@ class Settings:
     )
     allow_existing_invalid_named_servers: str = setting(
         "allow-start",
-        "What may be done with servers whose names are from before the present rule: 'allow-start', or "
-        "'allow-delete' for stopping and removing alone.",
+        "What may be done with servers whose names are from before the present rule: 'allow-start', "
+        "'allow-delete' for stopping and removing alone, or 'autorename': those that do not run get "
+        "new names at the hub's start, and pages go on showing the old ones.",
+    )
+    api_page_default_limit: int = setting(
+        50, "How many entries a page of the API's lists has when the request does not say."
+    )
+    api_page_max_limit: int = setting(
+        200, "How many entries a page of the API's lists has at most, and how many a list without pages has."
+    )
+    use_legacy_stopped_server_status_code: bool = setting(
+        False,
+        "Answer requests for a server that does not run with 503, as JupyterHub did before 2.0, not 424.",
+    )
+    implicit_spawn_seconds: float = setting(
+        0.0,
+        "Start a server when somebody visits it who may do so and stays on the page that says that it does "
+        "not run, after so many seconds. 0: only when they ask for it.",
+    )
+    shutdown_on_logout: bool = setting(False, "Stop somebody's servers when they log out.")
+    admin_access: bool = setting(
+        False,
+        "Tell servers of JupyterHub 1 that administrators may open them. Administrators reach others' "
+        "servers by the role admin, whatever this says; load_roles can give people less.",
+    )
+    trust_user_provided_tokens: bool = setting(
+        False, "Say nothing about tokens in the configuration that are short enough to be guessed."
     )
     activity_resolution: float = setting(
         30.0, "Activity is written when it moves by at least this many seconds."
@@ -304,6 +340,7 @@ def printable(settings: Settings) -> dict[str, str]:
     for name in ("service_tokens", "api_tokens"):
         shown[name] = repr(dict.fromkeys(["***"] if getattr(settings, name) else [], "***"))
     shown["db_url"] = repr(without_password(settings.db_url))
+    shown["tornado_settings"] = repr(redact("settings", settings.tornado_settings))
     shown["oauth_clients"] = repr(redact("oauth_clients", settings.oauth_clients))
     return shown
 

@@ -10,6 +10,7 @@ from carrel.authenticators.base import Authenticator
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
+from carrel.core.live import LiveDrivers
 from carrel.core.peers import Peers
 from carrel.core.refreshes import Refreshes
 from carrel.domain.scope_catalog import BUILT_IN, Catalog
@@ -39,6 +40,7 @@ class HubContext:
     hub: HubView
     callers: CallerCache
     activity: Activity
+    live: LiveDrivers = field(default_factory=LiveDrivers)
     refreshes: Refreshes = field(default_factory=Refreshes)
     peers: Peers = field(default_factory=Peers)
     metrics: Metrics = field(default_factory=Metrics)

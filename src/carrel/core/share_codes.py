@@ -22,7 +22,7 @@ from carrel.domain.shares import (
     ShareCode,
 )
 from carrel.lib.clock import Timestamp
-from carrel.lib.ids import digest, new_secret
+from carrel.lib.ids import digest, new_secret, token_prefix
 from carrel.storage.base import Transaction
 
 _LONGEST_CODE = 200
@@ -72,7 +72,9 @@ async def make_code(
     secret, now = new_secret(), ctx.clock.now()
     async with ctx.store.write(durable=True) as tx:
         row = await server_to_share(ctx, tx, owner, server)
-        record = await tx.share_codes.add(row.id, digest(secret), names, now=now, expires=now + expires_in)
+        record = await tx.share_codes.add(
+            row.id, digest(secret), names, now=now, expires=now + expires_in, prefix=token_prefix(secret)
+        )
     return NewShareCode(record, secret)
 
 

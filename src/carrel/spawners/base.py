@@ -1,7 +1,8 @@
 """The public Spawner class: JupyterHub's settings, attributes and methods, and the optional methods of ours.
 
-A spawner is built for one start, stop or poll of one server. It keeps nothing between calls that is not in
-`get_state()`: whatever else it sets is gone by the next call.
+A spawner belongs to one run of one server. What it sets on itself is there in later calls, for as long as
+the hub's process lives; after a restart of the hub a new one is built, and knows only what `get_state()`
+returned.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 from traitlets import Any as AnyTrait
@@ -22,10 +23,11 @@ from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
 from carrel.spawners import options
 from carrel.spawners.environment import ServerFacts, labels, server_environment
-from carrel.spawners.reports import Orphan, Usage
+from carrel.spawners.imported import ImportedRun
+from carrel.spawners.reports import Orphan, Usage, exit_status
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
-from carrel.spawners.views import ServerView
+from carrel.spawners.views import NoSession, ServerRecord, ServerView
 
 _log = logging.getLogger("carrel.spawners")
 
@@ -56,9 +58,15 @@ class Spawner(LoggingConfigurable):
     user_options: Any = Dict()
     cert_paths: Any = Dict()
     internal_ssl = Bool(False)
+    admin_access = Bool(False)
     server_id = Integer(0)
     generation = Integer(0)
     log_directory = Unicode()
+    state_saver: Any = AnyTrait()
+    """An async function of the state, where `save_state` goes; the hub sets it. A driver inside another one
+    may call it too: the hub asks its own driver for the state then."""
+    death_interval = Float(0.1)
+    """How often `wait_for_death` looks at first, in seconds."""
 
     bound_to_node: ClassVar[bool] = False
     """True of a driver whose servers can only be reached from the machine that started them: of several hubs
@@ -68,8 +76,6 @@ class Spawner(LoggingConfigurable):
     knows_death: bool = True
     """A driver whose `poll` cannot tell whether the server has ended sets it to False: then one counts as
     ended when three probes of its own address have failed in a row, over half a minute or more."""
-    state_saver: Callable[[Mapping[str, Any]], Awaitable[Any]] | None = None
-    """Where `save_state` goes; the hub sets it."""
     _start_pending: bool = False
     _stop_pending: bool = False
 
@@ -172,6 +178,21 @@ class Spawner(LoggingConfigurable):
     def _default_server(self) -> ServerView:
         return ServerView(base_url=self.user.server_url(self.name))
 
+    @default("db")
+    def _default_db(self) -> NoSession:
+        return NoSession()
+
+    @default("orm_spawner")
+    def _default_orm_spawner(self) -> ServerRecord:
+        return ServerRecord(
+            self.server_id, self.name, self.server, self.user, self.user_options, self.get_state()
+        )
+
+    @property
+    def _server(self) -> ServerView:
+        # Drivers that put another one in their place hand this on.
+        return self.server  # type: ignore[no-any-return]
+
     @property
     def _log_name(self) -> str:
         return full_name(self.user.name, self.name) if self.name else str(self.user.name)
@@ -192,14 +213,14 @@ class Spawner(LoggingConfigurable):
     def poll(self) -> Any:
         """Return None while the server lives, its exit status when it has ended, 0 when that is unknown.
 
-        Raises whatever it likes when it cannot tell: unknown is not dead.
+        Text tells that it has ended, too; an `ExitCode=` in it is the status. Raises whatever it likes when
+        it cannot tell: unknown is not dead.
         """
         raise NotImplementedError
 
     async def poll_now(self) -> int | None:
-        """Return what `poll` says, of whatever kind it is."""
-        status = await resolve(self.poll())
-        return None if status is None else int(status)
+        """Return what `poll` says, of whatever kind it is; raises ValueError for what says nothing."""
+        return exit_status(await resolve(self.poll()))
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over what an earlier spawner's `get_state` returned; JSON-like."""
@@ -224,7 +245,7 @@ class Spawner(LoggingConfigurable):
 
     async def wait_for_death(self, timeout: float = 10) -> bool:
         """Return True as soon as `poll` says that the server has ended, False after `timeout` seconds."""
-        pause = 0.05
+        pause = self.death_interval
         try:
             async with asyncio.timeout(timeout):
                 while await self.poll_now() is None:
@@ -267,6 +288,15 @@ class Spawner(LoggingConfigurable):
 
     # The environment and the command line
 
+    @classmethod
+    def adopt_imported(cls, state: Mapping[str, Any], run: ImportedRun) -> Mapping[str, Any] | None:
+        """Return the checkpoint of a server that a JupyterHub has started, made of what its driver kept.
+
+        None when the server is gone, or what is there is not it. By default what was kept is taken as it is,
+        and the hub's first poll says what has become of it.
+        """
+        return state
+
     def run_labels(self) -> dict[str, str]:
         """Return the marks by which this run is found again."""
         return labels(self.hub.hub_id, self.server_id, self.generation)
@@ -300,6 +330,7 @@ class Spawner(LoggingConfigurable):
             root_dir=self.format_string(self.notebook_dir),
             default_url=self.format_string(self.default_url),
             debug=self.debug,
+            admin_access=self.admin_access,
             disable_user_config=self.disable_user_config,
             mem_limit=self.mem_limit,
             mem_guarantee=self.mem_guarantee,
@@ -323,6 +354,14 @@ class Spawner(LoggingConfigurable):
     def format_string(self, s: str) -> str:
         """Return `s` with `{username}` and the like expanded; raises ValueError for unknown names."""
         return expand(s, self.template_namespace())
+
+    async def create_certs(self) -> dict[str, str]:
+        """Return no certificates: the hub and its servers speak plain HTTP."""
+        return {}
+
+    async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:
+        """Return where a server finds its certificates, once they are where it can read them."""
+        return paths
 
     # What people choose
 

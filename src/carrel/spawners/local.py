@@ -22,6 +22,7 @@ from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
 from carrel.spawners.environment import PID_LABEL
 from carrel.spawners.errors import StartError
+from carrel.spawners.imported import ImportedRun, adopt_process
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans, is_server
 from carrel.spawners.reports import Orphan
@@ -308,6 +309,20 @@ class LocalProcessSpawner(Spawner):
         # Only the port is the process's to say; who else it might name would be visited in its name.
         self.load_state({**orphan.state, "ip": reachable(self.ip), "log": str(self._log_path() or "")})
         return True
+
+    @classmethod
+    def adopt_imported(cls, state: Mapping[str, Any], run: ImportedRun) -> Mapping[str, Any] | None:
+        """Return the checkpoint of a process that JupyterHub has started, once it surely is this server's."""
+        uid = cls._uid_of(run.user_name)
+        return None if uid is None else adopt_process(state, run, uid)
+
+    @classmethod
+    def _uid_of(cls, user_name: str) -> int | None:
+        """Return the uid that a user's servers have, None for nobody."""
+        try:
+            return processes.find_account(user_name).uid
+        except KeyError:
+            return None
 
     def _is_mine(self, process: Process) -> bool:
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,10 +17,13 @@ from carrel.http.endpoint import get, post
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.http.sessions import set_session
+from carrel.lib.urls import with_arguments
+from carrel.web.overrides import deployers_markup
 from carrel.web.visits import default_page, go, wanted_next
 
 _log = logging.getLogger("carrel.web")
 _FIELDS = ("username", "password", "otp")
+_PASSWORD_FIELD = re.compile(rb"""\bname\s*=\s*["']?password\b""")
 
 
 @get("/hub/login")
@@ -74,17 +77,24 @@ def _form(
     aim: str = "",
 ) -> Response:
     authenticator = hub.authenticator
-    own_form = authenticator.get_custom_html(f"{hub.settings.base_url}hub/")
-    return pages.page(
+    hub_url = f"{hub.settings.base_url}hub/"
+    own_form = authenticator.get_custom_html(hub_url)
+    aim = aim or wanted_next(hub, request)
+    begin = authenticator.login_url(hub_url)
+    page = pages.page(
         request,
         "login.html",
         status=status,
         login_error=problem,
         username=username,
-        next=aim or wanted_next(hub, request),
+        next=aim,
+        authenticator_login_url=with_arguments(begin, next=aim) if aim else begin,
         login_form=authenticator.login_form,
-        custom_html=Markup(own_form) if own_form else "",  # noqa: S704 - the authenticator's own form
+        custom_html=deployers_markup(facts_of(request.scope), own_form),
         request_otp=authenticator.request_otp,
         otp_prompt=authenticator.otp_prompt,
         no_rule="" if authenticator.any_allow_config or not authenticator.login_form else NO_RULE,
     )
+    if authenticator.login_form and not own_form and not _PASSWORD_FIELD.search(bytes(page.body)):
+        _log.error("The log-in page has no field for a password: login.html in template_paths left it out")
+    return page

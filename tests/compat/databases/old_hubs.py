@@ -1,7 +1,8 @@
-"""Real JupyterHubs, each with a database as a course would leave it: people, tokens, browsers, running servers."""
+"""Real JupyterHubs, each used as a course uses it: people, tokens, browsers, running servers."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,8 @@ ADMIN_TOKEN = "0123456789abcdef" * 2
 SERVICE_TOKEN = "fedcba9876543210" * 2
 CRYPT_KEY = "k" * 32
 PEOPLE = ("ada", "bea", "cy")
+SCOPES = ["list:users", "read:users:name"]
+SHARING = ["shares!user", "read:users:name", "read:groups:name"]
 
 
 @dataclass(slots=True)
@@ -83,11 +86,18 @@ c.JupyterHub.api_tokens = {{{ADMIN_TOKEN!r}: 'admin'}}
 """
     if release >= 2:
         roles = [
-            {"name": "teacher", "scopes": ["list:users", "read:users:name"], "users": ["bea"], "groups": ["readers"]},
-            {"name": "looks", "scopes": ["list:users", "read:users:name"], "services": ["reader"]},
+            {
+                "name": "teacher",
+                "scopes": ["list:users", "read:users:name"],
+                "users": ["bea"],
+                "groups": ["readers"],
+            },
+            {"name": "looks", "scopes": SCOPES, "services": ["reader"]},
             {
                 "name": "user",
-                "scopes": ["self", "shares!user", "read:users:name", "read:groups:name"][: 4 if release >= 5 else 1],
+                "scopes": ["self", "shares!user", "read:users:name", "read:groups:name"][
+                    : 4 if release >= 5 else 1
+                ],
             },
         ]
         lines += f"c.JupyterHub.load_roles = {roles!r}\n"
@@ -102,8 +112,8 @@ from jupyterhub.spawner import SimpleLocalProcessSpawner
 
 class KeepingAuthenticator(DummyAuthenticator):
     async def authenticate(self, handler, data):
-        name = await super().authenticate(handler, data) if RELEASE > 1 else data["username"]
-        return name and {"name": getattr(name, "get", {}.get)("name", name), "auth_state": {"upstream": "token of " + data["username"]}}
+        name = data["username"]
+        return {"name": name, "auth_state": {"upstream": f"token of {name}"}}
 
 class StubSpawner(SimpleLocalProcessSpawner):
     def get_args(self):
@@ -117,13 +127,12 @@ c.JupyterHub.cleanup_proxy = True
 
 def old_hub(release: int, directory: Path, more: str = "") -> HubProcess:
     """Return a hub of a release, not started yet."""
-    config = common_config(directory, release) + _KEEPING.replace("RELEASE", str(release)) + more
-    return HubProcess(system(release), directory, config)
+    return HubProcess(system(release), directory, common_config(directory, release) + _KEEPING + more)
 
 
 @contextmanager
 def lived_in(release: int, directory: Path, more: str = "") -> Iterator[tuple[HubProcess, World]]:
-    """Yield a hub that has been used and was stopped, its people's servers running; they end with the block."""
+    """Yield a hub that has been used and was stopped; its people's servers run until the block ends."""
     hub = old_hub(release, directory, more)
     with hub:
         world = live(hub, release)
@@ -182,9 +191,7 @@ def visit(hub: HubProcess, world: World) -> str:
 
 def must(hub: HubProcess, method: str, path: str, body: Mapping[str, Any]) -> Any:
     """Return what the API says to the administrator, which must be no error."""
-    from json import dumps
-
-    reply = hub.api(method, path, token=ADMIN_TOKEN, body=dumps(body).encode())
+    reply = hub.api(method, path, token=ADMIN_TOKEN, body=json.dumps(body).encode())
     assert reply.status < 300, f"{method} {path}: {reply.status} {reply.text}"
     return reply.json() if reply.body else None
 
@@ -195,8 +202,6 @@ def _token(hub: HubProcess, body: Mapping[str, Any]) -> str:
 
 def _pid(hub: HubProcess, server: str) -> int:
     [pid] = [
-        pid
-        for pid in hub.servers()
-        if processes.environment(pid).get("JUPYTERHUB_SERVER_NAME", "") == server
+        pid for pid in hub.servers() if processes.environment(pid).get("JUPYTERHUB_SERVER_NAME", "") == server
     ]
     return pid

@@ -25,7 +25,6 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
-    Unicode,
     create_engine,
     func,
     inspect,
@@ -96,7 +95,7 @@ class Source:
             )
             return self._with_old_tokens(data)
         except SQLAlchemyError as error:
-            raise StorageError(f"it cannot be read: {_short(error)}") from error
+            raise StorageError(f"it cannot be read: {short(error)}") from error
 
     def _rows(self, table: Table, kind: type[R]) -> list[R]:
         return [kind(**values) for values in self._values(table, {field.name for field in fields(kind)})]  # type: ignore[arg-type]
@@ -164,7 +163,7 @@ def open_source(url: str, directory: Path) -> Iterator[Source]:
 
     A relative SQLite file is looked for in `directory`. Raises StorageError for one that cannot be opened.
     """
-    parsed = _parse(url)
+    parsed = parse(url)
     name = parsed.render_as_string(hide_password=True)
     with ExitStack() as stack:
         try:
@@ -177,7 +176,7 @@ def open_source(url: str, directory: Path) -> Iterator[Source]:
                 connection.exec_driver_sql(begin)
             source = Source(connection)
         except SQLAlchemyError as error:
-            raise StorageError(f"{name} cannot be opened: {_short(error)}") from error
+            raise StorageError(f"{name} cannot be opened: {short(error)}") from error
         except StorageError as error:
             raise StorageError(f"{name}: {error}") from error
         try:
@@ -188,8 +187,17 @@ def open_source(url: str, directory: Path) -> Iterator[Source]:
 
 def sqlite_file(url: str, directory: Path) -> Path | None:
     """Return the file that a URL names, None for another kind of database; raise StorageError as above."""
-    parsed = _parse(url)
+    parsed = parse(url)
     return directory / str(parsed.database) if parsed.get_backend_name() == "sqlite" else None
+
+
+def is_same(left: str, right: str, directory: Path) -> bool:
+    """Tell whether two URLs name one database."""
+    one, other = parse(left), parse(right)
+    if one.get_backend_name() == "sqlite" == other.get_backend_name():
+        return (directory / str(one.database)).resolve() == (directory / str(other.database)).resolve()
+    names = [(url.get_backend_name(), url.host, url.port, url.database) for url in (one, other)]
+    return names[0] == names[1]
 
 
 def engine_url(url: URL) -> URL:
@@ -212,7 +220,8 @@ def engine_url(url: URL) -> URL:
 _KINDS = "write sqlite:///FILE, postgresql://USER@HOST/NAME or mysql://USER@HOST/NAME"
 
 
-def _parse(url: str) -> URL:
+def parse(url: str) -> URL:
+    """Return a URL, or a file's name, as one to open; raise StorageError when it cannot be read."""
     try:
         return engine_url(make_url(url if "://" in url else f"sqlite:///{url}"))
     except (ArgumentError, NoSuchModuleError) as error:
@@ -267,7 +276,7 @@ def _decode(column: Column[Any], value: Any) -> Any:
         return _moment(value)
     if isinstance(kind, LargeBinary):
         return value if isinstance(value, str) else bytes(value).decode("ascii", "replace")
-    if isinstance(kind, Text) and not isinstance(kind, Unicode):
+    if isinstance(kind, Text):
         return msgspec.json.decode(value)
     return value
 
@@ -276,7 +285,7 @@ def _moment(value: datetime) -> float:
     return value.replace(tzinfo=UTC).timestamp() if value.tzinfo is None else value.timestamp()
 
 
-def _short(error: SQLAlchemyError) -> str:
+def short(error: SQLAlchemyError) -> str:
     """Return what the database itself said, without the statement and the link that SQLAlchemy adds."""
     cause = getattr(error, "orig", None) or error
     return " ".join(str(cause).split())[:300]

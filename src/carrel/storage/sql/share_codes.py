@@ -15,10 +15,9 @@ from carrel.storage.sql.engine import Link, Row, Value
 from carrel.storage.sql.shares import OWNERS, SERVER_COLUMNS, narrowed, read_page, shared_server
 from carrel.storage.sql.tables import servers, share_codes
 
-_SET_BY_ITSELF = ("id", "exchange_count", "prefix")
 _ADD = insert(share_codes).values(
     {
-        **{c.name: bindparam(c.name) for c in share_codes.c if c.name not in _SET_BY_ITSELF},
+        **{c.name: bindparam(c.name) for c in share_codes.c if c.name not in ("id", "exchange_count")},
         "exchange_count": literal_column("0"),
     }
 )
@@ -68,7 +67,14 @@ class SqlShareCodes:
         self._link = link
 
     async def add(
-        self, server_id: int, hashed: str, scopes: Iterable[str], *, now: Timestamp, expires: Timestamp
+        self,
+        server_id: int,
+        hashed: str,
+        scopes: Iterable[str],
+        *,
+        now: Timestamp,
+        expires: Timestamp,
+        prefix: str = "",
     ) -> ShareCode:
         values: dict[str, Value] = {
             "server_id": server_id,
@@ -77,6 +83,7 @@ class SqlShareCodes:
             "created": now,
             "expires": expires,
             "last_exchanged": None,
+            "prefix": prefix,
         }
         await self._link.change(_ADD, values)
         [row] = await self._link.rows(_FIND, {"hashed": hashed, "now": now})

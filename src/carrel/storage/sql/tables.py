@@ -314,7 +314,7 @@ share_codes = Table(
     Column("expires", Double, nullable=False, index=True),
     Column("exchange_count", Integer, nullable=False),
     Column("last_exchanged", Double),
-    # The beginning of the code, of those whose digest is salted: it cannot be looked for by its digest.
+    # The beginning of the code: one whose digest is salted cannot be looked for by its digest.
     Column("prefix", Text, nullable=False, server_default="", index=True),
     sqlite_autoincrement=True,
 )
