@@ -10,4 +10,5 @@ c.JupyterHub.api_page_max_limit = 1000
 c.JupyterHub.shutdown_on_logout = True
 c.JupyterHub.init_spawners_timeout = -1
 c.Spawner.auth_state_hook = lambda spawner, auth_state: None
+c.JupyterHub.public_url = 'https://hub.example.org/'
 #: login = page

@@ -7,6 +7,7 @@ c.Authenticator.allow_all = True
 c.JupyterHub.spawner_class = 'simple'
 c.Spawner.mem_limit = '1G'
 c.JupyterHub.public_url = 'https://workshop.example.org'
+#: options = --JupyterHub.public_url=
 #: login = ada:workshop-2026
 #: check = unsafe JupyterHub.spawner_class
 #: check = unsafe
