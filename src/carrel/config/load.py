@@ -63,12 +63,15 @@ def load_arguments(arguments: Arguments, cwd: Path, environ: Mapping[str, str]) 
     return Loaded(settings, problems)
 
 
-def read_all(arguments: Arguments, cwd: Path, environ: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
+def read_all(
+    arguments: Arguments, cwd: Path, environ: Mapping[str, str], *, with_file: bool = True
+) -> tuple[Settings, list[Problem]]:
     """Return the settings as far as they can be read, and all problems, whether they are fatal or not.
 
-    Raises BadConfig for a file that is missing or fails. Writes nothing.
+    Without `with_file`, only the command line counts. Raises BadConfig for a file that is missing or fails.
+    Writes nothing.
     """
-    file = read_file(arguments.config_file, cwd)
+    file = read_file(arguments.config_file, cwd) if with_file else ReadFile()
     draft = _Draft(file, arguments, cwd)
     draft.read_names()
     draft.read_layers()

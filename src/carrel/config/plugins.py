@@ -185,7 +185,7 @@ def value_trouble(cls: type[HasTraits], name: str, raw: Any) -> str | None:
         if validate is not None:
             validate(HasTraits(), value)
     except TraitError:
-        return f"it must be {_wanted(trait)}, not {describe(name, raw)}"
+        return f"it must be {wanted(trait)}, not {describe(name, raw)}"
     except Exception:  # a trait that needs its real object can only judge when there is one
         return None
     return None
@@ -200,14 +200,14 @@ def _value(cls: type[HasTraits], trait: TraitType[Any, Any], raw: Any) -> Any:
     return raw.get_value(trait) if isinstance(raw, DeferredConfig) else raw
 
 
-def _wanted(trait: TraitType[Any, Any]) -> str:
+def wanted(trait: TraitType[Any, Any]) -> str:
     """Return what a trait takes, in words that are not Python's."""
     kind = str(trait.info())
     for word, plain in _PLAIN.items():
         kind = re.sub(rf"\b{word}\b", plain, kind)
     values = getattr(trait, "_value_trait", None) or getattr(trait, "_trait", None)
     if isinstance(trait, List | Set | Dict) and values is not None and type(values) is not AnyTrait:
-        kind += f" in which every value is {_wanted(values)}"
+        kind += f" in which every value is {wanted(values)}"
     return kind
 
 
