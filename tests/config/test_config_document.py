@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from traitlets import Any, Integer
+from traitlets import Any, Integer, Unicode
 from traitlets.config import Configurable
 
 from carrel.config.document import generate_config, settings_page
@@ -52,6 +52,7 @@ class Samovar(Kettle):
     """Boils water for many."""
 
     cups = Integer(12, help="For how many.").tag(config=True)
+    tap_token = Unicode("from outside", help="Opens the tap.").tag(config=True)
     guests = Any(lambda: 5, help="Who comes.").tag(config=True)
 
 
@@ -61,6 +62,7 @@ def test_a_class_brings_its_bases_along_once() -> None:
     assert text.index("c.Kettle.degrees = 100") < text.index("c.Samovar.cups = 12")
     assert "c.Samovar.degrees" not in text
     assert "# c.Samovar.guests = ...\n" in text
+    assert "# c.Samovar.tap_token = ...\n" in text
 
 
 def test_classes_have_sections_of_their_own() -> None:

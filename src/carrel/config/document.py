@@ -19,6 +19,7 @@ from carrel.config.chosen import default_value
 from carrel.config.names import AUTHENTICATOR_RENAMED, DEPRECATED, NO_EFFECT, NOT_USED, REFUSED
 from carrel.config.schema import PREFIX_VARIABLE, setting_fields
 from carrel.config.secrets import SECRET_VARIABLE
+from carrel.config.showing import hides
 from carrel.config.upstream import HUB_TRAITS
 
 _HEAD = """\
@@ -49,8 +50,7 @@ def generate_config(classes: Sequence[type[HasTraits]] = ()) -> str:
     for cls in bases_of(classes):
         blocks.append(_banner(f"{cls.__name__}: {_summary(cls)}"))
         blocks += (
-            _entry(cls.__name__, name, trait.help, literal(default_value(cls, name)))
-            for name, trait in own_settings(cls)
+            _entry(cls.__name__, name, trait.help, _default(cls, name)) for name, trait in own_settings(cls)
         )
     return "\n".join(blocks)
 
@@ -73,6 +73,12 @@ def own_settings(cls: type[HasTraits]) -> Iterator[tuple[str, TraitType[Any, Any
     for name, trait in sorted(cls.class_own_traits(config=True).items()):
         if name not in AUTHENTICATOR_RENAMED:
             yield name, trait
+
+
+def _default(cls: type[HasTraits], name: str) -> str:
+    value = default_value(cls, name)
+    # The default of a token may come from the environment, where it should stay.
+    return "..." if value and hides(name) else literal(value)
 
 
 def literal(value: Any) -> str:
