@@ -105,7 +105,10 @@ def _local(chosen: Chosen) -> Iterator[Problem]:
     cmd = chosen.of_spawner("cmd")
     program = cmd if isinstance(cmd, str) else (cmd or [""])[0]
     if program and not shutil.which(program) and not chosen.of_spawner("shell_cmd"):
-        text = f"there is no program {program} here: install it, or leave cmd at carrel-singleuser"
+        remedy = "leave cmd at carrel-singleuser"
+        if program == "carrel-singleuser":
+            remedy = "name another one in c.Spawner.cmd (carrel-client has it)"
+        text = f"there is no program {program} here: install it, or {remedy}"
         yield _found(chosen, chosen.written(cls, "cmd"), text)
     simple = {"SimpleLocalProcessSpawner", "SudoSpawner"} & set(lineage(cls))
     if os.geteuid() != 0 and not simple:

@@ -29,6 +29,8 @@ from carrel.config.upstream import OTHER_SECTIONS, UNUSED_TRAITS
 from carrel.config.values import describe
 
 _CLOSE_CLASS = 0.85
+#: How help texts of plug-ins say that a trait is old, and what they advise.
+_DEPRECATED = re.compile(r"\s*deprecated\b[\s.,:;-]*([^.\n]*(?:\.\w[^.\n]*)*)", re.IGNORECASE)
 
 
 def check_plugins(settings: Settings, classes: Sequence[type[HasTraits]]) -> list[Problem]:
@@ -88,6 +90,9 @@ def _check_section(
             yield _unknown(Problem(setting, "", place), name, traits, owners, access=access)
         elif (trouble := value_trouble(_owner(name, owners), name, raw)) is not None:
             yield Problem(setting, trouble, place)
+        elif (advice := _DEPRECATED.match(traits[name].help)) is not None:
+            text = " ".join(advice[1].split()).replace("``", "") or "it will go"
+            yield Problem(setting, f"deprecated: {text}", place, fatal=False, kind="deprecated")
 
 
 def _instead(name: str, owners: Sequence[type[HasTraits]]) -> str | None:

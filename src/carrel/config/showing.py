@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 from traitlets.config.loader import DeferredConfig, LazyConfigValue
@@ -27,6 +28,8 @@ def plain(name: str, value: Any) -> Any:
     """Return a value as JSON has it: functions and classes by their names, secrets as stars."""
     if isinstance(value, DeferredConfig):
         value = list(value) if isinstance(value, list) else str(value)
+    if isinstance(value, Enum):
+        value = value.value
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, type):

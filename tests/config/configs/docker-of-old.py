@@ -21,5 +21,9 @@ c.Authenticator.whitelist = whitelist = {'ada'}
 #: warns = jupyterhub_config.py:16: Authenticator.whitelist: deprecated: it is now called allowed_users
 #: check = unsafe JupyterHub.authenticator_class
 #: check = unsafe JupyterHub.ip
+#: warns = jupyterhub_config.py:9: DockerSpawner.container_image: deprecated: use DockerSpawner.image
+#: warns = jupyterhub_config.py:10: DockerSpawner.remove_containers: deprecated: use DockerSpawner.remove
+#: check = deprecated DockerSpawner.container_image
+#: check = deprecated DockerSpawner.remove_containers
 #: check = deprecated JupyterHub.confirm_no_ssl
 #: check = deprecated Authenticator.whitelist
