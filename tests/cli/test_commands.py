@@ -203,8 +203,8 @@ def test_all_problems_are_printed_without_a_traceback(capsys: Output) -> None:
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.splitlines() == [
-        "carrel: jupyterhub_config.py:1: JupyterHub.admin_user: there is no such setting, and admin_users "
-        "says who may do what: did you mean that?",
+        "carrel: jupyterhub_config.py:1: JupyterHub.admin_user: no such setting, and one of this name would "
+        "say who may do what: did you mean c.Authenticator.admin_users?",
         "carrel: jupyterhub_config.py:2: JupyterHub.hub_port: it must be a whole number, not the text ''",
     ]
     assert main(["--debug"]) == 3

@@ -131,7 +131,7 @@ def test_parts_on_the_command_line_change_the_url_of_the_file(tmp_path: Path) ->
     ("line", "expected"),
     [
         ("c.JupyterHub.authenticator_clas = 'dummy'", "did you mean that?"),
-        ("c.JupyterHub.admin_user = {'ada'}", "and admin_users says who may do what"),
+        ("c.JupyterHub.admin_user = {'ada'}", "did you mean c.Authenticator.admin_users?"),
         ("c.JupyterHub.load_role = []", "and load_roles says who may do what"),
         ("c.Jupyterhub.admin_users = {'ada'}", "did you mean c.JupyterHub?"),
         ("c.jupyterhub.admin_users = {'ada'}", "settings belong to c.JupyterHub"),

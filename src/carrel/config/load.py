@@ -163,18 +163,19 @@ class _Draft:
             self._read_unknown(setting, name)
 
     def _read_unknown(self, setting: str, name: str) -> None:
-        near = nearest(name, known_names())
-        meant = nearest(name, AUTHENTICATOR_ACCESS)
-        if near is not None and near not in HUB_ACCESS:
-            text = f"there is no such setting: it has no effect; did you mean {near}?"
-        elif near is not None:
+        near = nearest(name, {*known_names(), *AUTHENTICATOR_ACCESS})
+        rule = f"one of this name would say who may do what: did you mean c.Authenticator.{near}?"
+        if near in AUTHENTICATOR_ACCESS:
+            text = f"no such setting, and {rule}"
+        elif near in HUB_ACCESS:
             text = f"there is no such setting, and {near} says who may do what: did you mean that?"
+        elif near is not None:
+            text = f"there is no such setting: it has no effect; did you mean {near}?"
         elif is_access(name):
-            advice = f"did you mean c.Authenticator.{meant}?" if meant else "correct or remove it"
-            text = f"no such setting, and one of this name would say who may do what: {advice}"
+            text = "no such setting, and one of this name would say who may do what: correct or remove it"
         else:
             text = "there is no such setting: it has no effect"
-        fatal = near in HUB_ACCESS or (near is None and is_access(name))
+        fatal = near in (*AUTHENTICATOR_ACCESS, *HUB_ACCESS) or (near is None and is_access(name))
         self.report(setting, text, fatal=fatal, kind="unknown")
 
     def _move(self, config: Config, target: str, raw: Any, setting: str) -> None:

@@ -15,6 +15,7 @@ from traitlets.config.loader import DeferredConfig, LazyConfigValue
 
 from carrel.config.chosen import default_value
 from carrel.config.names import (
+    AUTHENTICATOR_ACCESS,
     AUTHENTICATOR_RENAMED,
     KNOWN_CLASSES,
     PLUGIN_RENAMED,
@@ -130,6 +131,10 @@ def _unknown(
     grave = (is_access if access else is_rule)(name) or (
         near is not None and (is_gate if access else is_rule)(near)
     )
+    meant = nearest(name, AUTHENTICATOR_ACCESS) if near is None else None
+    if meant is not None and not access:
+        text = f"{who} has no such setting to say who may do what: did you mean c.Authenticator.{meant}?"
+        return replace(found, message=text, kind="unknown")
     if near is not None:
         effect = "" if grave else ": it has no effect"
         text = f"{who} has no such setting{effect}; did you mean {near}?"
