@@ -144,7 +144,9 @@ class Spawner(LoggingConfigurable):
         Union([CallableTrait(), List()], default_value=[]),
         "What visitors may grant a server.",
     )
-    oauth_roles: Any = _setting(Union([CallableTrait(), List()], default_value=[]), "Deprecated.")
+    oauth_roles: Any = _setting(
+        Union([CallableTrait(), List()], default_value=[]), "Deprecated: use oauth_client_allowed_scopes."
+    )
     server_token_scopes: Any = _setting(
         Union([List(), CallableTrait()], default_value=[]), "The scopes of a server's own token."
     )
