@@ -25,6 +25,7 @@ from carrel.lib.sealing import Sealer
 from carrel.storage.base import StorageError, Transaction
 from carrel.storage.jupyterhub.records import JupyterHubData
 from carrel.storage.jupyterhub.source import is_same, open_source, sqlite_file
+from carrel.storage.rollback import back_up, is_there
 from carrel.storage.sql.store import SqlStore
 
 _DAY = 86400.0
@@ -125,6 +126,8 @@ def _look_for_users(settings: Settings, wish: ImportWish, report: Report) -> Non
 async def _write(
     settings: Settings, clock: Clock, wish: ImportWish, data: JupyterHubData, rows: Rows
 ) -> None:
+    if wish.replace and is_there(settings.db_url, settings.directory):
+        back_up(settings.db_url, settings.directory, clock, occasion="before-import")
     store = SqlStore(settings.db_url, directory=settings.directory, clock=clock)
     await store.open()
     try:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from carrel.domain.events import Event
 from carrel.lib.clock import Clock
+from carrel.storage.backups import Backups
 from carrel.storage.base import Ears, StorageError
 from carrel.storage.migrate import Schema
 from carrel.storage.sql.bulk import SqlBulk
@@ -143,7 +144,7 @@ class SqlStore:
     """The database that `url` names; a relative SQLite file is looked for in `directory`.
 
     `jitter` returns numbers from 0 to 1 that spread retries. `publish` is called with every event that a
-    transaction announced, once it is committed.
+    transaction announced, once it is committed. Before an upgrade a copy is made, unless `back_up` is false.
     """
 
     def __init__(
@@ -155,6 +156,7 @@ class SqlStore:
         jitter: Callable[[], float] = random.random,
         schema: Schema | None = None,
         publish: Callable[[Event], None] = lambda event: None,
+        back_up: bool = True,
     ) -> None:
         self._url = url
         self._directory = directory
@@ -162,6 +164,7 @@ class SqlStore:
         self._jitter = jitter
         self._publish = publish
         self._schema = schema or Schema()
+        self._backups = Backups(backup_base(url, directory), clock) if back_up else None
         self._engine: Engine | None = None
 
     async def open(self, *, claim: bool = True) -> None:
@@ -215,10 +218,25 @@ class SqlStore:
         if url.drivername in ("sqlite", "sqlite+pysqlite"):
             named = url.database not in (None, "", ":memory:")
             path = self._directory / str(url.database) if named else None
-            return SqliteEngine(path, self._schema, self._clock, self._jitter)
+            return SqliteEngine(path, self._schema, self._clock, self._jitter, self._backups)
         from carrel.storage.sql.postgres import PostgresEngine
 
-        return PostgresEngine(url, self._schema, self._clock, self._jitter)
+        return PostgresEngine(url, self._schema, self._clock, self._jitter, self._backups)
+
+
+def backup_base(url: str, directory: Path) -> Path:
+    """Return what the names of a database's backups begin with: the file's, or a server's in `directory`."""
+    parsed = _parse(url)
+    name = str(parsed.database or "memory")
+    return directory / (name if parsed.drivername.startswith("sqlite") else f"carrel-{Path(name).name}")
+
+
+def postgresql_url(url: str) -> str | None:
+    """Return the URL of a database on a server as SQLAlchemy opens it, None for a file."""
+    parsed = _parse(url)
+    if parsed.drivername.startswith("sqlite"):
+        return None
+    return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def _parse(text: str) -> URL:
