@@ -34,7 +34,7 @@ from carrel.lib.sealing import Sealer
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
-from carrel.storage.sql.store import SqlStore
+from carrel.storage.sql.store import SqlStore, backup_base
 
 AUTHENTICATORS: Kind[Authenticator] = Kind(
     setting="JupyterHub.authenticator_class",
@@ -191,6 +191,12 @@ def build_proxy(settings: Settings, proxy_class: type[Proxy]) -> Proxy:
         }
         values |= {name: value for name, value in local.items() if name in wanted}
     return proxy_class(config=settings.plugins, **values)
+
+
+def database_file(settings: Settings) -> Path | None:
+    """Return the file that the database is in, None for one on a server."""
+    in_file = settings.db_url.startswith("sqlite")
+    return backup_base(settings.db_url, settings.directory) if in_file else None
 
 
 def runtime_directory(settings: Settings) -> Path:

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from carrel.app.build import open_hub, runtime_directory
+from carrel.app.build import database_file, open_hub, runtime_directory
 from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
@@ -56,6 +56,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     async with AsyncExitStack() as stack:
         listener = bind_socket(settings.hub_ip, settings.hub_port)
         stack.callback(listener.close)
+        _point_at_jupyterhub(settings)
         ctx = await stack.enter_async_context(open_hub(settings))
         ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
@@ -76,6 +77,17 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
             return 1
         await stop_world(ctx, stopping)
     return 0
+
+
+def _point_at_jupyterhub(settings: Settings) -> None:
+    """Say how what a JupyterHub has left here can be taken over, before there is a database beside it."""
+    old, new = settings.directory / "jupyterhub.sqlite", database_file(settings)
+    if new is not None and not new.exists() and old.exists():
+        _log.warning(
+            "There is a JupyterHub database in %s: stop this hub and run `carrel import-jupyterhub` to take "
+            "over its users, tokens and running servers; a new database is used until then",
+            settings.directory,
+        )
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ _REVISION = "SELECT version_num FROM alembic_version"
 
 
 def is_there(url: str, directory: Path) -> bool:
-    """Tell whether there is a database of ours that could be copied; raises StorageError when nobody can say."""
+    """Tell whether there is a database that could be copied; raises StorageError when nobody can say."""
     server = postgresql_url(url)
     if server is None:
         return backup_base(url, directory).is_file()
