@@ -56,7 +56,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     async with AsyncExitStack() as stack:
         listener = bind_socket(settings.hub_ip, settings.hub_port)
         stack.callback(listener.close)
-        _point_at_jupyterhub(settings)
+        point_at_jupyterhub(settings)
         ctx = await stack.enter_async_context(open_hub(settings))
         ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
@@ -79,7 +79,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     return 0
 
 
-def _point_at_jupyterhub(settings: Settings) -> None:
+def point_at_jupyterhub(settings: Settings) -> None:
     """Say how what a JupyterHub has left here can be taken over, before there is a database beside it."""
     old, new = settings.directory / "jupyterhub.sqlite", database_file(settings)
     if new is not None and not new.exists() and old.exists():

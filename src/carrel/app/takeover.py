@@ -14,7 +14,7 @@ from carrel.app.build import hub_url, resolve_classes
 from carrel.app.hubs import this_hub
 from carrel.compat.databases.incoming import convert
 from carrel.compat.databases.move import Rows, Terms
-from carrel.compat.databases.report import Report
+from carrel.compat.databases.report import Report, counted
 from carrel.config.rights import read_rights
 from carrel.config.schema import Settings, without_password
 from carrel.config.secrets import crypt_keys, own_secret
@@ -158,7 +158,7 @@ async def _make_room(tx: Transaction, wish: ImportWish) -> None:
             "it again and removes all that was changed since"
         )
     if any(counts.values()) and not wish.replace:
-        held = ", ".join(f"{count} {table}" for table, count in counts.items() if count)
+        held = ", ".join(counted(count, table[:-1]) for table, count in counts.items() if count)
         raise StorageError(
             f"Nothing was imported: the database is in use (it holds {held}); --replace removes that first"
         )
