@@ -37,6 +37,11 @@ usage: carrel [-f FILE] [options]        run the hub
        carrel token [NAME]               print a new API token of a user
        carrel stop [--all]               stop the hub; --all: servers and data plane too
        carrel jupyterhub-command         have the command `jupyterhub` run Carrel
+       carrel backup [FILE]              copy the database, while it is in use
+       carrel rollback [FILE]            put such a copy back
+       carrel upgrade-db                 upgrade the database without starting the hub
+       carrel import-jupyterhub [URL]    take over a JupyterHub database
+       carrel export-jupyterhub URL      write one that JupyterHub 6.1 starts on
        carrel --generate-config          write a sample jupyterhub_config.py (-f FILE, -y overwrites)
        carrel --show-config              print the settings as they come out (--show-config-json)
        carrel --version | --help | --help-all
