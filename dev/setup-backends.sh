@@ -15,6 +15,8 @@ is_here() {
     util-linux) command -v runuser && command -v taskset ;;
     passwd) command -v useradd ;;
     slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch ;;
+    docker.io) command -v dockerd && command -v docker ;;
+    iproute2) command -v ip ;;
     supervisor) command -v supervisord ;;
     munge) [ -x /usr/sbin/munged ] ;;
     *) command -v "$1" ;;
@@ -22,7 +24,8 @@ is_here() {
 }
 
 if [ $# -eq 0 ]; then
-  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd supervisor
+  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd \
+    docker.io iptables runc containerd iproute2 supervisor
 fi
 missing=()
 for package in "$@"; do

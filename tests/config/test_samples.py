@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ import pytest
 
 from carrel.config.schema import setting_fields
 from tests.config.samples import Sample, all_samples
+from tests.dataplane.authority import Authority
 from tests.plugins.environment import carrel_with_plugins, need_plugins
 from tests.rigs.accounts import Account, temporary_account
 from tests.rigs.hub import HubProcess
@@ -52,7 +57,19 @@ def system(sample: Sample) -> System:
 
 
 def variables(sample: Sample) -> dict[str, str]:
-    return {name: value.replace("FREE_PORT", str(free_port())) for name, value in sample.environ.items()}
+    found = {name: value.replace("FREE_PORT", str(free_port())) for name, value in sample.environ.items()}
+    return {name: a_pair() if value == "A_PAIR" else value for name, value in found.items()}
+
+
+@cache
+def a_pair() -> str:
+    """Return a directory with a TLS key and its certificate, as ACME clients name them."""
+    directory = Path(tempfile.mkdtemp())
+    made = Authority(directory).sign("hub")
+    made.key.rename(directory / "privkey.pem")
+    made.cert.rename(directory / "fullchain.pem")
+    atexit.register(shutil.rmtree, directory)
+    return str(directory)
 
 
 def need_all(sample: Sample) -> None:

@@ -58,7 +58,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     stopping.install()
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listening(settings))
-        ctx = await stack.enter_async_context(open_hub(settings))
+        ctx = await stack.enter_async_context(open_hub(settings, fresh=settings.reset_db))
         ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
         tell_of_templates(settings)

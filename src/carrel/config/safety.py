@@ -59,7 +59,7 @@ def _shared_account(chosen: Chosen) -> Iterator[Problem]:
 
 def _no_tls(chosen: Chosen) -> Iterator[Problem]:
     settings = chosen.settings
-    if not is_public(chosen) or settings.ssl_key or settings.public_url.startswith("https:"):
+    if not is_public(chosen) or settings.ssl_cert or settings.public_url.startswith("https:"):
         return
     text = (
         "passwords and cookies cross the network unencrypted, unless a proxy in front ends TLS: then set "

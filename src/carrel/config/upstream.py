@@ -32,20 +32,16 @@ _OWN_PROXY = "the data plane is Carrel's own, and has no such setting"
 UNUSED_TRAITS: dict[str, dict[str, str]] = {
     "Authenticator": {
         "auto_login": "the log-in page is shown, with a button or form",
-        "reconcile_auth_state_hook": "what the authenticator returns as auth_state is kept as it is",
         "auth_refresh_strict": "requests that cannot be sent to the log-in page are refused as ever",
         "auto_login_oauth2_authorize": "visitors who come from an application see the log-in page",
         "delete_invalid_users": "users who no longer pass the checks stay, and cannot log in",
     },
     "Spawner": {
-        "oauth_roles": "deprecated: use oauth_client_allowed_scopes",
-        "server_token_scopes": "a server's token may do what JupyterHub's role 'server' says",
         "ssl_alt_names": _PLAIN,
         "ssl_alt_names_include_local": _PLAIN,
     },
     "Proxy": {"extra_routes": "set routes of your own over the proxy's REST API"},
     "ConfigurableHTTPProxy": {
-        "command": "carrel-proxy is started, which needs no Node (its options: c.CarrelProxy)",
         "command_umask": "the data plane's files can be read by the hub's account alone",
         "check_running_interval": "the routes are checked every few seconds",
         "concurrency": "routes are set in one call",

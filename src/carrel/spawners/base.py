@@ -179,8 +179,8 @@ class Spawner(LoggingConfigurable):
         return ServerView(base_url=self.user.server_url(self.name))
 
     @default("db")
-    def _default_db(self) -> NoSession:
-        return NoSession()
+    def _default_db(self) -> Any:
+        return getattr(self.authenticator, "db", None) or NoSession()
 
     @default("orm_spawner")
     def _default_orm_spawner(self) -> ServerRecord:
@@ -192,6 +192,31 @@ class Spawner(LoggingConfigurable):
     def _server(self) -> ServerView:
         # Drivers that put another one in their place hand this on.
         return self.server  # type: ignore[no-any-return]
+
+    @property
+    def active(self) -> bool:
+        """Whether this is the driver of a run, and not one that is asked about its form alone."""
+        return self.generation > 0
+
+    @property
+    def pending(self) -> str | None:
+        """Return `spawn` or `stop` while start() or stop() is at work, else None."""
+        return "spawn" if self._start_pending else "stop" if self._stop_pending else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a run, and neither start() nor stop() is at work."""
+        return self.active and self.pending is None
+
+    @property
+    def public_url(self) -> str:
+        """Return where visitors find the server; empty when the hub does not know its own address."""
+        return f"{self.hub.public_url}{self.server.base_url}" if self.hub.public_url else ""
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Return `get_env()`, under the name of old."""
+        return self.get_env()
 
     @property
     def _log_name(self) -> str:

@@ -24,6 +24,7 @@ from starlette.responses import Response
 
 from carrel import JUPYTERHUB_VERSION, __version__
 from carrel.config.schema import Settings
+from carrel.config.templates import OWN_OPTIONS
 from carrel.core.caller import Caller
 from carrel.core.servers import find_servers
 from carrel.core.services import list_accessible
@@ -94,9 +95,10 @@ class Renderer:
         return DeployersHtml(handlers_below(self._directories), templates=True)
 
     def _made_of(self, loader: BaseLoader) -> Environment:
-        return Environment(
-            loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=self._undefined
-        )
+        options = {"trim_blocks": True, "lstrip_blocks": True, **self._settings.jinja_environment_options}
+        for name in OWN_OPTIONS:
+            options.pop(name, None)
+        return Environment(loader=loader, autoescape=True, undefined=self._undefined, **options)
 
     async def prepare(self, connection: Connection) -> None:
         """Look up the services that the visitor may open, and for the deployer's templates their servers."""

@@ -14,9 +14,3 @@ c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
 c.Spawner.args = ["--NotebookApp.allow_origin=*"]
 #: login = page
 #: base_url = /jupyter/
-#: warns = jupyterhub_config.py:13: JupyterHub.trusted_downstream_ips: not used by this version: the address of the nearest peer is taken for the client's
-#: warns = jupyterhub_config.py:6: JupyterHub.tornado_settings: not used by this version: headers
-#: warns = jupyterhub_config.py:6: JupyterHub.tornado_settings: not used by this version: cookie_options
-#: check = warning JupyterHub.tornado_settings
-#: check = warning JupyterHub.tornado_settings
-#: check = unused JupyterHub.trusted_downstream_ips

@@ -38,5 +38,3 @@ for section, sub_cfg in get_config_value("hub.config").items():
 c.CryptKeeper.keys = os.environ["CRYPT_KEYS"].split(";")
 #: environ = CRYPT_KEYS=4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a
 #: login = ada:helm
-#: warns = jupyterhub_config.py: JupyterHub.admin_access: not used by this version: administrators reach other users' servers by their role
-#: check = unused JupyterHub.admin_access

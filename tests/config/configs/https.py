@@ -1,9 +1,15 @@
-c.JupyterHub.ssl_key = "/etc/letsencrypt/live/hub.example.org/privkey.pem"
-c.JupyterHub.ssl_cert = "/etc/letsencrypt/live/hub.example.org/fullchain.pem"
+import os
+
+live = os.environ.get("LIVE", "/etc/letsencrypt/live/hub.example.org")
+c.JupyterHub.ssl_key = live + "/privkey.pem"
+c.JupyterHub.ssl_cert = live + "/fullchain.pem"
 c.JupyterHub.port = 443
 c.JupyterHub.authenticator_class = "dummy"
 c.DummyAuthenticator.password = "a password"
 c.JupyterHub.spawner_class = "simple"
-#: needs = ssl_key
+#: environ = LIVE=A_PAIR
 #: options = --JupyterHub.ssl_key= --JupyterHub.ssl_cert=
 #: login = ada:a password
+#: check = unsafe JupyterHub.authenticator_class
+#: check = unsafe JupyterHub.spawner_class
+#: check = unsafe

@@ -9,5 +9,3 @@ c.JupyterHub.default_url = "/hub/home"
 c.JupyterHub.implicit_spawn_seconds = 1
 c.SimpleLocalProcessSpawner.home_dir_template = "/tmp/{username}-{servername}"
 #: login = ada:x
-#: warns = jupyterhub_config.py:9: JupyterHub.implicit_spawn_seconds: not used by this version: a visit to a stopped server offers to start it
-#: check = unused JupyterHub.implicit_spawn_seconds

@@ -8,6 +8,4 @@ c.JupyterHub.load_roles = [
     {"name": "portal", "scopes": ["admin:users", "admin:servers"], "services": ["portal"]},
 ]
 #: login = none
-#: warns = jupyterhub_config.py:5: JupyterHub.hub_routespec: not used by this version: the hub is the default route
 #: check = unsafe
-#: check = unused JupyterHub.hub_routespec

@@ -11,14 +11,11 @@ c.ConfigurableHTTPProxy.auth_token = "a token"
 #: login = ada:x
 #: warns = jupyterhub_config.py:5: JupyterHub.proxy_api_ip: deprecated: not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered
 #: warns = jupyterhub_config.py:6: JupyterHub.proxy_api_port: deprecated: not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered
-#: warns = jupyterhub_config.py:7: ConfigurableHTTPProxy.command: not used by this version: carrel-proxy is started, which needs no Node (its options: c.CarrelProxy)
 #: warns = jupyterhub_config.py:8: ConfigurableHTTPProxy.check_running_interval: not used by this version: the routes are checked every few seconds
 #: warns = jupyterhub_config.py:9: ConfigurableHTTPProxy.debug: not used by this version: use c.CarrelProxy.log_level = 'debug'
-#: warns = Config option `command` not recognized by `CarrelProxy`.
 #: warns = Config option `check_running_interval` not recognized by `CarrelProxy`.
 #: warns = Config option `debug` not recognized by `CarrelProxy`.
 #: check = deprecated JupyterHub.proxy_api_ip
 #: check = deprecated JupyterHub.proxy_api_port
-#: check = unused ConfigurableHTTPProxy.command
 #: check = unused ConfigurableHTTPProxy.check_running_interval
 #: check = unused ConfigurableHTTPProxy.debug

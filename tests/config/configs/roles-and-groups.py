@@ -25,6 +25,4 @@ c.Spawner.server_token_scopes = ["access:servers!server", "users:activity!user"]
 c.Spawner.oauth_client_allowed_scopes = ["access:servers!server"]
 #: login = tom:x
 #: warns = jupyterhub_config.py:9: JupyterHub.load_roles: role 'server': servers' own tokens keep their usual scopes in this version
-#: warns = jupyterhub_config.py:19: Spawner.server_token_scopes: not used by this version: a server's token may do what JupyterHub's role 'server' says
 #: check = unused JupyterHub.load_roles
-#: check = unused Spawner.server_token_scopes

@@ -73,6 +73,10 @@ class PostgresEngine:
         self.origin = new_token()
         self._opened = False
 
+    def limit(self, connections: int) -> None:
+        """Have at most so many connections at once; for before it is opened."""
+        self._places = asyncio.Semaphore(connections)
+
     async def open(self, *, claim: bool) -> None:
         try:
             import psycopg  # noqa: F401

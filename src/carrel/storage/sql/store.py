@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, delete, make_url
 from sqlalchemy.exc import ArgumentError
 
 from carrel.domain.events import Event
@@ -30,9 +32,13 @@ from carrel.storage.sql.share_codes import SqlShareCodes
 from carrel.storage.sql.shares import SqlShares
 from carrel.storage.sql.signing_keys import SqlSigningKeys
 from carrel.storage.sql.sqlite import SqliteEngine
+from carrel.storage.sql.tables import metadata
 from carrel.storage.sql.tokens import SqlTokens
 from carrel.storage.sql.users import SqlUsers
 
+#: Tables that stay when all else is deleted: processes in the world carry the installation's id.
+_KEPT = ("alembic_version", "facts", "hubs")
+_log = logging.getLogger("carrel.storage.statements")
 _POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 
 
@@ -139,6 +145,18 @@ class _Unit(AbstractAsyncContextManager[SqlTransaction]):
                 self._publish(event)
 
 
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What a deployer may change about how a database is used."""
+
+    connections: int = 8
+    """How many to a server at once."""
+    log_statements: bool = False
+
+
+_USUAL = Tuning()
+
+
 class SqlStore:
     """The database that `url` names; a relative SQLite file is looked for in `directory`.
 
@@ -155,6 +173,7 @@ class SqlStore:
         jitter: Callable[[], float] = random.random,
         schema: Schema | None = None,
         publish: Callable[[Event], None] = lambda event: None,
+        tuning: Tuning = _USUAL,
     ) -> None:
         self._url = url
         self._directory = directory
@@ -163,6 +182,7 @@ class SqlStore:
         self._publish = publish
         self._schema = schema or Schema()
         self._engine: Engine | None = None
+        self._tuning = tuning
 
     async def open(self, *, claim: bool = True) -> None:
         """See `Store.open`."""
@@ -173,7 +193,17 @@ class SqlStore:
         except StorageError as error:
             name = url.render_as_string(hide_password=True)
             raise type(error)(f"{name}: {error}") from error
+        if self._tuning.log_statements:
+            _log.setLevel(logging.DEBUG)
+            engine.statements.tell(lambda text: _log.debug("%s", " ".join(text.split())))
         self._engine = engine
+
+    async def clear(self) -> None:
+        """Delete all rows but those that say which installation this is, and which hubs are at work."""
+        async with self._opened().write(durable=True) as link:
+            for table in reversed(metadata.sorted_tables):
+                if table.name not in _KEPT:
+                    await link.change(delete(table), {})
 
     async def close(self) -> None:
         """Release everything; may be repeated."""
@@ -218,7 +248,9 @@ class SqlStore:
             return SqliteEngine(path, self._schema, self._clock, self._jitter)
         from carrel.storage.sql.postgres import PostgresEngine
 
-        return PostgresEngine(url, self._schema, self._clock, self._jitter)
+        engine = PostgresEngine(url, self._schema, self._clock, self._jitter)
+        engine.limit(self._tuning.connections)
+        return engine
 
 
 def _parse(text: str) -> URL:
