@@ -18,17 +18,17 @@ class ImageFormSpawner(DockerSpawner):
     @default("options_form")
     def _options_form(self):
         options = "".join(f'<option value="{escape(i)}">{escape(t)}</option>' for i, t in IMAGES.items())
-        return f'<label for="image">Image</label> <select id="image" name="image">{options}</select>'
+        return f'<label for="notebook">Image</label> <select id="notebook" name="notebook">{options}</select>'
 
     def options_from_form(self, formdata):
-        image = formdata.get("image", [""])[0]
+        image = formdata.get("notebook", [""])[0]
         # A form is what a browser sends, not what it shows.
         if image not in IMAGES:
             raise ValueError(f"There is no image {image!r} to choose")
-        return {"image": image}
+        return {"notebook": image}
 
     async def start(self):
-        image = self.user_options.get("image")
+        image = self.user_options.get("notebook")
         if image in IMAGES:
             self.image = image
         return await super().start()
