@@ -276,6 +276,9 @@ async def test_options_of_configurable_http_proxys_command_are_passed_on(
         ):
             assert reply.status == 200
         assert proxy._arguments()[:2] == ["--custom-header", "X-House: ours"]
+        # Without a certificate there is no HTTPS to lead anybody to.
+        proxy.command = ["carrel-proxy", "--redirect-port", "80", "--redirect-to=443", "--insecure"]
+        assert proxy._arguments()[:2] == ["--insecure", "--ip"]
     finally:
         await proxy.stop()
     proxy.command = ["configurable-http-proxy", "--no-such-flag"]

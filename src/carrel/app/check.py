@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from carrel.app.classes import find_classes
 from carrel.config.report import Report, make_report
@@ -40,4 +40,15 @@ def report_on(settings: Settings, problems: Sequence[Problem]) -> Report:
         crypt_keys(settings, os.environ, needed=needed)
     except BadConfig as error:
         found = [*found, *error.problems]
-    return make_report(chosen, [*problems, *found], complete=complete)
+    return make_report(chosen, [*problems, *found, *_template_problems(settings)], complete=complete)
+
+
+def _template_problems(settings: Settings) -> Iterator[Problem]:
+    """Yield what is wrong with the deployer's templates; directories that are missing are told elsewhere."""
+    if settings.template_paths:
+        from carrel.web.template_check import check_templates
+
+        for flaw in check_templates(settings):
+            if flaw.line:
+                place = f"{flaw.file}:{flaw.line}"
+                yield Problem("JupyterHub.template_paths", flaw.text, place, fatal=False)

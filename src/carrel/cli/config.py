@@ -36,11 +36,19 @@ usage: carrel [-f FILE] [options]        run the hub
        carrel python [FILE | -c CODE]    Python in which `jupyterhub` is Carrel's
        carrel token [NAME]               print a new API token of a user
        carrel stop [--all]               stop the hub; --all: servers and data plane too
+       carrel jupyterhub-command         have the command `jupyterhub` run Carrel
+       carrel backup [FILE]              copy the database, while it is in use
+       carrel rollback [FILE]            put such a copy back
+       carrel upgrade-db                 upgrade the database without starting the hub
+       carrel import-jupyterhub [URL]    take over a JupyterHub database
+       carrel export-jupyterhub URL      write one that JupyterHub 6.1 starts on
        carrel --generate-config          write a sample jupyterhub_config.py (-f FILE, -y overwrites)
        carrel --show-config              print the settings as they come out (--show-config-json)
        carrel --version | --help | --help-all
 """
 
+#: The name that JupyterHub's own command gives it; Carrel finds it in the working directory, too.
+_SAMPLE = "jupyterhub_config.py"
 _TAIL = """
 Every setting is also an option: --JupyterHub.NAME=VALUE, --Spawner.NAME=VALUE, ...
 Exit codes: 0 fine, 1 unexpected error, 2 usage, 3 bad configuration, 4 nothing to stop, 5 port in use,

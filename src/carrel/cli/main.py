@@ -112,6 +112,30 @@ def _export_jupyterhub(argv: Sequence[str]) -> int:
     return export_jupyterhub(argv, _hand_back)
 
 
+def _jupyterhub_command(argv: Sequence[str]) -> int:
+    from carrel.cli.other_name import jupyterhub_command
+
+    return jupyterhub_command(argv)
+
+
+def _backup(argv: Sequence[str]) -> int:
+    from carrel.cli.backups import backup
+
+    return backup(argv)
+
+
+def _rollback(argv: Sequence[str]) -> int:
+    from carrel.cli.backups import rollback
+
+    return rollback(argv)
+
+
+def _upgrade_db(argv: Sequence[str]) -> int:
+    from carrel.cli.backups import upgrade_db
+
+    return upgrade_db(argv)
+
+
 # The application is imported last: a mistake in the configuration is told before that takes its time.
 
 
@@ -163,6 +187,10 @@ _COMMANDS: dict[str, _Command] = {
     "python": _python,
     "token": _token,
     "stop": _stop,
+    "backup": _backup,
+    "rollback": _rollback,
+    "upgrade-db": _upgrade_db,
     "import-jupyterhub": _import_jupyterhub,
     "export-jupyterhub": _export_jupyterhub,
+    "jupyterhub-command": _jupyterhub_command,
 }

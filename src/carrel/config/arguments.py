@@ -28,7 +28,7 @@ SHORT_OPTIONS: dict[str, tuple[str, str]] = {
     "--pid-file": ("JupyterHub.pid_file", "write the hub's process id there"),
     "--ssl-key": ("JupyterHub.ssl_key", "file of the TLS key (PEM)"),
     "--ssl-cert": ("JupyterHub.ssl_cert", "file of the TLS certificate (PEM); with it HTTPS is served"),
-    "--log-file": ("JupyterHub.extra_log_file", argparse.SUPPRESS),
+    "--log-file": ("JupyterHub.extra_log_file", "a file that the log is written to as well"),
 }
 
 #: Options of JupyterHub that change nothing here, and why.

@@ -8,10 +8,13 @@ from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from carrel.config.addresses import socket_path
+from carrel.config.database import check_database
+from carrel.config.logs import check_logs
 from carrel.config.oauth_clients import check_public_url, read_clients
 from carrel.config.rights import Finding, read_rights
 from carrel.config.schema import Problem, Settings
 from carrel.config.services import read_services
+from carrel.config.templates import check_templates
 from carrel.config.tornado import check_cookies, check_tornado
 from carrel.domain.errors import Invalid
 from carrel.domain.names import check_server_name
@@ -118,7 +121,8 @@ def _paths(settings: Settings) -> Iterator[Finding]:
 def _database(settings: Settings) -> Iterator[Finding]:
     if not _DATABASES.match(settings.db_url):
         scheme = settings.db_url.partition(":")[0]
-        yield "db_url", f"it must be sqlite:///FILE or postgresql://USER@HOST/NAME, not a {scheme} URL", True
+        text = f"it must be sqlite:///FILE or postgresql://USER@HOST/NAME, not a {scheme} URL"
+        yield "db_url", f"{text} (`carrel import-jupyterhub URL` takes over what JupyterHub has there)", True
 
 
 def _spans(settings: Settings) -> Iterator[Finding]:
@@ -177,6 +181,18 @@ def _tornado(settings: Settings) -> Iterator[Finding]:
     yield from check_cookies(settings)
 
 
+def _storage(settings: Settings) -> Iterator[Finding]:
+    yield from check_database(settings)
+
+
+def _templates(settings: Settings) -> Iterator[Finding]:
+    yield from check_templates(settings)
+
+
+def _logs(settings: Settings) -> Iterator[Finding]:
+    yield from check_logs(settings)
+
+
 def _metrics(settings: Settings) -> Iterator[Finding]:
     if not _METRIC.fullmatch(settings.metrics_prefix):
         text = f"it must be letters, digits and underscores, not {settings.metrics_prefix[:80]!r}"
@@ -226,6 +242,9 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _tokens,
     _admins,
     _metrics,
+    _logs,
+    _storage,
+    _templates,
     _tornado,
     _cleanup,
     _rights,

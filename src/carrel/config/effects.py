@@ -103,8 +103,6 @@ def _named_limit(value: Any, _: Chosen) -> str:
 
 #: Names that are read into others, and what for.
 _ALIASES = {
-    "hub_connect_url": "Where servers and the proxy reach the hub.",
-    "tornado_settings": "Of these, slow_spawn_timeout and slow_stop_timeout are read.",
     "config_file": "Names the configuration file on the command line.",
 }
 

@@ -12,26 +12,17 @@ from carrel.config.upstream import OTHER_SECTIONS
 #: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
 NOT_USED: dict[str, str] = {
     "active_user_window": "the metric active_users counts days, weeks and months",
-    "data_files_path": "static files and templates come with the package",
-    "db_kwargs": "the database is opened with settings that suit it",
-    "debug_db": "statements are not logged",
-    "extra_handlers": "handlers of plug-ins are not served",
-    "extra_log_handlers": "the log goes to standard error",
+    "data_files_path": "static files and templates come with the package: see template_paths for your own",
     "generate_certs": "no certificates are made",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
     "internal_certs_location": "the hub and the servers speak plain HTTP",
-    "jinja_environment_options": "templates are rendered with escaping on and no options",
-    "log_datefmt": "log lines carry ISO dates",
-    "log_format": "log lines have one form",
-    "logging_config": "log lines have one form and go to standard error",
     "external_ssl_authorities": "the hub and the servers speak plain HTTP",
     "recreate_internal_certs": "no certificates are made",
-    "reset_db": "the database is never deleted at start",
     "show_config": "use `carrel --show-config`",
     "show_config_json": "use `carrel --show-config`",
     "subdomain_hook": "all users are served on one host",
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
-    "upgrade_db": "the database is upgraded at start where that is safe",
+    "upgrade_db": "the database is upgraded at start where that is safe, whatever this says",
 }
 
 #: Never settings of JupyterHub, but seen in configurations.
@@ -52,12 +43,14 @@ DEPRECATED: dict[str, tuple[str | None, str]] = {
     "hub_ip_connect": ("JupyterHub.hub_connect_ip", "use c.JupyterHub.hub_connect_ip"),
     "proxy_auth_token": ("ConfigurableHTTPProxy.auth_token", "use c.ConfigurableHTTPProxy.auth_token"),
     "proxy_check_interval": (None, "not used: the routes are checked every few seconds"),
-    "proxy_cmd": (None, "not used: carrel-proxy is started, which needs no Node"),
+    "proxy_cmd": (
+        "ConfigurableHTTPProxy.command",
+        "use c.ConfigurableHTTPProxy.command; of it the options count, and are given to carrel-proxy",
+    ),
     "debug_proxy": (None, "not used: c.CarrelProxy.log_level = 'debug' does it"),
     "proxy_api_ip": (None, "not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered"),
     "proxy_api_port": (None, "not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered"),
     "confirm_no_ssl": (None, "not used: plain HTTP needs no confirmation"),
-    "extra_log_file": (None, "not used: the log goes to standard error, redirect it there"),
     "generate_config": (None, "not used in a file: `carrel --generate-config` writes the sample"),
     "answer_yes": (None, "not used in a file: -y answers for --generate-config"),
 }

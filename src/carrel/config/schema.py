@@ -94,6 +94,15 @@ class Settings:
 
     # Storage and secrets
     db_url: str = setting("sqlite:///carrel.sqlite", "The database: sqlite:///FILE or postgresql://…")
+    db_kwargs: dict[str, Any] = setting(
+        {},
+        "What SQLAlchemy would be told of the database. Read are pool_size and max_overflow (together: how "
+        "many connections to PostgreSQL a hub has), connect_args (PostgreSQL's parameters) and echo.",
+    )
+    debug_db: bool = setting(False, "Log every statement that the database is sent, without its values.")
+    reset_db: bool = setting(
+        False, "Delete users, tokens, groups, servers and all else in the database at every start of the hub."
+    )
     cookie_secret: bytes = setting(
         b"", "32 bytes that sign cookies (bytes, or hex text). Overrides cookie_secret_file."
     )
@@ -292,10 +301,31 @@ class Settings:
     # Looks
     template_paths: list[str] = setting([], "Directories searched for templates before Carrel's own.")
     template_vars: dict[str, Any] = setting({}, "Extra variables for templates.")
+    jinja_environment_options: dict[str, Any] = setting(
+        {}, "Further options of the Jinja environment of templates. Values are always escaped."
+    )
     logo_file: str = setting("", "The image shown on every page; empty means Carrel's own.")
+
+    # Plug-ins
+    extra_handlers: list[Any] = setting(
+        [], "Tornado handlers to serve below /hub/: (pattern, class), or (pattern, class, arguments)."
+    )
 
     # The process
     log_level: int | str = setting("INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+    log_format: str = setting(
+        "",
+        "How lines of the log look, in the notation of Python's logging: '%(levelname)s %(message)s'. Empty "
+        "means as Carrel's own.",
+    )
+    log_datefmt: str = setting("", "How dates look in the log: '%Y-%m-%d %H:%M:%S'.")
+    extra_log_file: str = setting("", "A file that the log is written to as well.")
+    extra_log_handlers: list[Any] = setting([], "Objects of logging.Handler that get the log as well.")
+    logging_config: dict[str, Any] = setting(
+        {},
+        "Given to logging.config.dictConfig, with a handler and a formatter called console. The hub's logger "
+        "is 'carrel'; 'JupyterHub' means the same.",
+    )
     pid_file: str = setting("", "Where to write the hub's process id.")
     runtime_dir: str = setting(
         "carrel-run", "Where the hub and the data plane keep their state and the servers' logs."
@@ -339,7 +369,9 @@ def printable(settings: Settings) -> dict[str, str]:
     shown["services"] = repr([redact("service", dict(each)) for each in settings.services])
     for name in ("service_tokens", "api_tokens"):
         shown[name] = repr(dict.fromkeys(["***"] if getattr(settings, name) else [], "***"))
+    shown["db_kwargs"] = repr(redact("settings", settings.db_kwargs))
     shown["db_url"] = repr(without_password(settings.db_url))
+    shown["logging_config"] = repr(redact("settings", settings.logging_config))
     shown["tornado_settings"] = repr(redact("settings", settings.tornado_settings))
     shown["oauth_clients"] = repr(redact("oauth_clients", settings.oauth_clients))
     return shown

@@ -132,6 +132,12 @@ def _entries(raw: Any) -> list[Any]:
     raise Unfit("it must be a list of dictionaries")
 
 
+def _things(raw: Any) -> list[Any]:
+    if isinstance(raw, list | tuple):
+        return list(raw)
+    raise Unfit("it must be a list")
+
+
 def _set_of_texts(raw: Any) -> set[str]:
     if isinstance(raw, DeferredConfigString):
         raw = _literal(raw) if raw.lstrip().startswith(("[", "{")) else [raw]
@@ -234,6 +240,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "tuple[float, float] | None": _range_or_none,
     "list[str]": _texts,
     "list[dict[str, Any]]": _entries,
+    "list[Any]": _things,
     "set[str]": _set_of_texts,
     "dict[str, Any]": _mapping,
     "dict[str, str]": _names_by_text,

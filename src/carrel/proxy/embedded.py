@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from traitlets import Bool, Int, List, Unicode
+from traitlets import Bool, Int, Unicode
 
 from carrel.domain.routes import Route
 from carrel.lib.control_groups import set_apart
@@ -58,11 +58,6 @@ class CarrelProxy(ConfigurableHTTPProxy):
         help="How many processes of the data plane forward; 0 is one for each core, at most four.",
     ).tag(config=True)
     log_level = Unicode("info", help="How much the data plane logs.").tag(config=True)
-    command: Any = List(
-        Unicode(),
-        help="What starts configurable-http-proxy under JupyterHub. Here its options alone count, such as "
-        "`--redirect-port 80`, and are given to carrel-proxy.",
-    ).tag(config=True)
 
     _pid = 0
     _process: subprocess.Popen[bytes] | None = None
@@ -234,7 +229,7 @@ class CarrelProxy(ConfigurableHTTPProxy):
         api_host, _, api_port = self.api_url.rpartition("//")[2].rpartition(":")
         return [
             # Of options that are given twice the last counts, and that is the hub's.
-            *itertools.dropwhile(lambda word: not word.startswith("-"), self.command),
+            *self._extra_options(),
             *(("--socket", self.socket) if self.socket else ("--ip", self.ip, "--port", str(self.port))),
             *(("--ssl-cert", self.ssl_cert) if self.ssl_cert else ()),
             *(("--ssl-key", self.ssl_key) if self.ssl_key else ()),
@@ -244,6 +239,19 @@ class CarrelProxy(ConfigurableHTTPProxy):
             *("--storage", str(self._file("routes.json")), "--status-file", str(self._file("proxy.json"))),
             *("--log-file", str(self._file("proxy.log")), "--log-level", self.log_level),
             *(("--workers", str(self.workers)) if self.workers else ()),
+        ]
+
+    def _extra_options(self) -> list[str]:
+        """Return the options of `command`; without a certificate there is nothing to redirect to."""
+        words = list(itertools.dropwhile(lambda word: not word.startswith("-"), self.command))
+        if self.ssl_cert:
+            return words
+        idle = ("--redirect-port", "--redirect-to")
+        after = [False, *(word in idle for word in words)]
+        return [
+            word
+            for word, is_value in zip(words, after, strict=False)
+            if not is_value and word.partition("=")[0] not in idle
         ]
 
     def _fits(self) -> bool:

@@ -24,17 +24,18 @@ from starlette.responses import Response
 
 from carrel import JUPYTERHUB_VERSION, __version__
 from carrel.config.schema import Settings
+from carrel.config.templates import OWN_OPTIONS
 from carrel.core.caller import Caller
 from carrel.core.servers import find_servers
 from carrel.core.services import list_accessible
 from carrel.http.csrf import set_xsrf, xsrf_token
+from carrel.http.deployers_html import deployers_markup
 from carrel.http.request import Connection, DeployersHtml, RequestFacts, facts_of, hub_of, nonce_of
 from carrel.web.menu import may_administrate, menu, service_menu
 from carrel.web.overrides import (
     DirectoryLoader,
     Flaw,
     WithNonces,
-    deployers_markup,
     find_flaw,
     handlers_below,
 )
@@ -63,7 +64,7 @@ class Renderer:
     def __init__(self, settings: Settings, undefined: type[Undefined] = Undefined) -> None:
         self._settings = settings
         self._undefined = undefined
-        self._directories = [str(settings.directory / path) for path in settings.template_paths]
+        self._directories = [str(settings.resolve(path)) for path in settings.template_paths]
         self._told: set[Flaw] = set()
 
     @cached_property
@@ -94,9 +95,10 @@ class Renderer:
         return DeployersHtml(handlers_below(self._directories), templates=True)
 
     def _made_of(self, loader: BaseLoader) -> Environment:
-        return Environment(
-            loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=self._undefined
-        )
+        options = {"trim_blocks": True, "lstrip_blocks": True, **self._settings.jinja_environment_options}
+        for name in OWN_OPTIONS:
+            options.pop(name, None)
+        return Environment(loader=loader, autoescape=True, undefined=self._undefined, **options)
 
     async def prepare(self, connection: Connection) -> None:
         """Look up the services that the visitor may open, and for the deployer's templates their servers."""
@@ -112,14 +114,17 @@ class Renderer:
 
         A template of the deployer's that is wrong is named in the log, and the hub's own takes its place.
         """
-        token = xsrf_token(connection)
+        names = self.variables(connection, template, **values)
+        response = Response(self._render(template, names), status_code=status, media_type="text/html")
+        set_xsrf(response, connection, names["xsrf"])
+        return response
+
+    def variables(self, connection: Connection, template: str, **values: Any) -> dict[str, Any]:
+        """Return the hub's variables for `template`, and `values`."""
         facts = facts_of(connection.scope)
         facts.deployers = facts.deployers or self._deployers
-        names = self._namespace(connection, token) | values
-        names |= self._announcements(facts, names, template)
-        response = Response(self._render(template, names), status_code=status, media_type="text/html")
-        set_xsrf(response, connection, token)
-        return response
+        names = self._namespace(connection, xsrf_token(connection)) | values
+        return names | self._announcements(facts, names, template)
 
     def _render(self, template: str, names: dict[str, Any]) -> str:
         try:
