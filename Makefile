@@ -6,7 +6,7 @@ SEEDS ?= 1000
 FROM ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check chaos replicas sim bench bench-api bench-leaks bench-proxy
+.PHONY: help run test check plug-ins chaos replicas sim bench bench-api bench-leaks bench-proxy
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test: ## install what the tests need and run them all: make test [ARGS="-k name"
 
 check: ## lint, types, import layers and the quick tests, in two minutes
 	@dev/check.sh
+
+plug-ins: ## run third-party plug-ins and rewrite their page: make plug-ins [ARGS=tests/plugins/test_x.py]
+	@dev/plug-ins.sh $(ARGS)
 
 chaos: ## kill -9 hub and data plane N times in a storm of starts and stops: make chaos [N=1000] [ARGS="--seed 7"]
 	@dev/venv.sh test && exec .venv/bin/python -m tests.chaos --kills $(N) $(ARGS)

@@ -67,3 +67,33 @@ def test_a_missing_password_is_warned_of(caplog: pytest.LogCaptureFixture) -> No
         shared(user_password=None, admin_password=None).check_allow_config()
     assert "user_password is not set" in caplog.text
     assert "admin_password is not set" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "groups"),
+    [
+        ("ada", "the tutors' password", ["tutors", "staff"]),
+        ("ada", USER, []),
+        ("ada", "something else", None),
+        ("root", "the tutors' password", None),
+    ],
+)
+async def test_a_password_says_which_groups_somebody_is_in(
+    name: str, password: str, groups: list[str] | None
+) -> None:
+    passwords = {"the tutors' password": ["tutors", "staff"]}
+    authenticator = shared(manage_groups=True, password_groups=passwords)
+    model = await authenticator.authenticate(None, {"username": name, "password": password})
+    assert (model["groups"] if model else None) == groups
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"password_groups": {"the tutors' password": ["x"]}}, "takes manage_groups = True"),
+        ({"password_groups": {"short": ["x"]}, "manage_groups": True}, "at least 8"),
+    ],
+)
+def test_passwords_of_groups_that_cannot_be(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(TraitError, match=says):
+        shared(**settings)

@@ -37,7 +37,7 @@ def test_version_is_quick_because_it_imports_little(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "argv", "code", "expected"),
     [
-        ("c.JupyterHub.prot = 1", [], 3, "jupyterhub_config.py:1: JupyterHub.prot"),
+        ("c.JupyterHub.admin_user = {}", [], 3, "jupyterhub_config.py:1: JupyterHub.admin_user"),
         ("c.JupyterHub.port = = 1", [], 3, "jupyterhub_config.py:1: SyntaxError"),
         ("", ["--nonsense"], 2, "--nonsense"),
         ("", ["token", "a", "b"], 2, "one name"),

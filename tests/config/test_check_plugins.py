@@ -19,11 +19,13 @@ class Authenticator(Configurable):
     allow_all = Bool().tag(config=True)
     blocked_users = Set(Unicode()).tag(config=True)
     auto_login = Bool().tag(config=True)
+    username_pattern = Unicode().tag(config=True)
 
 
 class CampusAuthenticator(Authenticator):
     allowed_groups = Set(Unicode()).tag(config=True)
     client_secret = Unicode().tag(config=True)
+    password = Unicode().tag(config=True)
 
 
 class Spawner(Configurable):
@@ -35,7 +37,10 @@ class Spawner(Configurable):
     pre_spawn_hook = Callable(None, allow_none=True).tag(config=True)
     pull_policy = Enum(["always", "never"]).tag(config=True)
     labels = Dict(Unicode()).tag(config=True)
+    marks = Dict(help="DEPRECATED, use ``Spawner.labels`` for that.\n\nMore.").tag(config=True)
+    extra = Union([Callable(), Dict()]).tag(config=True)
     disable_user_config = Bool().tag(config=True)
+    allowed_images = List(Unicode()).tag(config=True)
     internal = Integer()
 
 
@@ -64,6 +69,8 @@ def check(directory: Path, text: str, *argv: str) -> list[Problem]:
         "c.Spawner.pre_spawn_hook = None",
         "c.Spawner.home = '/home'\nc.TinySpawner.poll_jitter = 1",
         "c.Spawner.pull_policy = 'never'",
+        "c.Spawner.extra.update({'a': 'b'})",
+        "c.CryptKeeper.keys = ['0' * 64]\nc.CryptKeeper",
     ],
 )
 def test_good_sections(tmp_path: Path, text: str) -> None:
@@ -87,8 +94,12 @@ def test_texts_of_the_command_line_are_read_by_their_traits(tmp_path: Path, opti
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("c.Spawner.start_timeot = 5", "TinySpawner has no such setting; did you mean start_timeout?"),
-        ("c.TinySpawner.hom = '/x'", "did you mean home?"),
+        ("c.Spawner.allowed_image = ['x']", "TinySpawner has no such setting; did you mean allowed_images?"),
+        ("c.Spawner.group_overide = {}", "to say who may do what; it has allowed_images"),
+        ("c.TinySpawner.admin_access = True", "to say who may do what; it has allowed_images"),
+        ("c.TinySpawnr.allowed_images = []", "did you mean c.TinySpawner?"),
+        ("c.CampusAuthenticator.pasword = 'x'", "did you mean password?"),
+        ("c.Authenticator.usernme_pattern = 'x'", "did you mean username_pattern?"),
         ("c.Authenticator.allowed_user = {'ada'}", "did you mean allowed_users?"),
         ("c.Authenticator.admin_usrs = {'ada'}", "did you mean admin_users?"),
         ("c.Authenticator.users = {'ada'}", "to say who may log in"),
@@ -116,6 +127,17 @@ def test_a_mistake_is_fatal_and_has_its_line(tmp_path: Path, line: str, expected
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
+        (
+            "c.Spawner.start_timeot = 5",
+            "TinySpawner has no such setting: it has no effect; did you mean start_timeout?",
+        ),
+        ("c.TinySpawner.hom = '/x'", "did you mean home?"),
+        ("c.Spawner.Tiny.home = 'x'", "sections inside others have no effect: write c.Tiny"),
+        ("c.Spawner.marks = {}", "deprecated: use Spawner.labels for that"),
+        ("c.Spawner.ssl_alt_names = ['x']", "not used by this version: the hub and the servers"),
+        ("c.CryptKeeper.n_threads = 2", "not used: "),
+        ("c.CryptKeeper.key = 2", "it has no effect; did you mean keys?"),
+        ("c.JupyterHubSingleUser.default_url = '/lab'", "the configuration of the users' servers"),
         ("c.Spawner.enable_user_api = True", "it has no effect"),
         ("c.Spawner.internal = 5", "it has no effect"),
         ("c.Spawner.container_image = 'x'", "deprecated, and TinySpawner does not know it: use image"),

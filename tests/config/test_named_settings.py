@@ -34,7 +34,6 @@ def test_what_is_right_warns_of_nothing(tmp_path: Path) -> None:
     [
         ({"default_server_name": "main"}, "without allow_named_servers"),
         ({"allow_named_servers": True, "default_server_name": "Main 1"}, "1 to 30 characters"),
-        ({"allow_existing_invalid_named_servers": "autorename"}, "keep their names"),
     ],
 )
 def test_what_is_doubtful_warns(values: dict[str, object], text: str) -> None:
@@ -45,5 +44,5 @@ def test_what_is_doubtful_warns(values: dict[str, object], text: str) -> None:
 
 def test_a_policy_that_there_is_not_is_refused(tmp_path: Path) -> None:
     _write(tmp_path, "c.JupyterHub.allow_existing_invalid_named_servers = 'allow'\n")
-    with pytest.raises(BadConfig, match="'allow-start' or 'allow-delete', not 'allow'"):
+    with pytest.raises(BadConfig, match="'allow-delete' or 'autorename', not 'allow'"):
         load([], tmp_path, {})

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from carrel.core.auth_state import load_auth_state
-from carrel.core.login import open_session
+from carrel.core.login import keep_identity, open_session
 from carrel.core.users import UserChanges, change_user, get_user, list_users
-from carrel.domain.errors import Invalid
+from carrel.domain.errors import Invalid, Unavailable
 from carrel.domain.identity import Identity
 from carrel.domain.paging import PageRequest
 from carrel.domain.users import User
@@ -46,6 +46,37 @@ async def test_it_comes_with_the_log_in_and_goes_with_one_without(hub: TrialHub)
     assert await load_auth_state(hub.ctx, ada) == STATE
     await open_session(hub.ctx, Identity("ada"))
     assert await _stored(hub, ada) is None
+
+
+def _hook(authenticator: Any, model: dict[str, Any], existing: dict[str, Any] | None) -> dict[str, Any]:
+    assert model["name"] == "ada"
+    before = (existing or {}).get("count", 0)
+    return {**(model["auth_state"] or {}), "count": before + 1}
+
+
+async def _slow_hook(*given: Any) -> dict[str, Any]:
+    return _hook(*given)
+
+
+@pytest.mark.parametrize("hook", [_hook, _slow_hook])
+async def test_the_hook_makes_it_of_the_old_and_the_new(hub: TrialHub, hook: Any) -> None:
+    hub.ctx.authenticator.reconcile_auth_state_hook = hook
+    ada = (await hub.find("ada")).user
+    await open_session(hub.ctx, Identity("ada", auth_state=STATE))
+    assert await load_auth_state(hub.ctx, ada) == STATE | {"count": 1}
+    await open_session(hub.ctx, Identity("ada"))
+    assert await load_auth_state(hub.ctx, ada) == {"count": 2}
+    await keep_identity(hub.ctx, ada, Identity("ada", auth_state={"new": 1}))
+    assert await load_auth_state(hub.ctx, ada) == {"new": 1, "count": 3}
+
+
+async def test_a_hook_that_fails_changes_nothing_and_is_named(hub: TrialHub) -> None:
+    await open_session(hub.ctx, Identity("ada", auth_state=STATE))
+    hub.ctx.authenticator.reconcile_auth_state_hook = lambda *_: STATE["no s3cret"]
+    with pytest.raises(Unavailable, match="reconcile_auth_state_hook failed") as caught:
+        await open_session(hub.ctx, Identity("ada"))
+    assert "s3cret" not in str(caught.value)
+    assert await load_auth_state(hub.ctx, (await hub.find("ada")).user) == STATE
 
 
 async def test_it_is_not_kept_unless_that_is_wanted() -> None:

@@ -28,6 +28,7 @@ FREE = {
     "access.towards": "looks up groups and shows nothing",
     "admission.named_server_limit": "tells a number of the configuration",
     "login.log_out": "everybody may end their own session",
+    "servers.stop_own_servers": "everybody may end their own servers with their session",
     "refresh.refreshed": "looks at the caller's own log-in",
     "users.get_self": "everybody may know who they are",
     "users.owner_of_token": "who has a token may know whose it is",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
-from carrel.core.drivers import options_form, options_from_form
+from carrel.core.drivers import Owner, build_driver, options_form, options_from_form
 from carrel.domain.errors import Unavailable
 from carrel.testing.hub import open_test_hub
 
@@ -48,3 +49,17 @@ async def test_options_that_are_never_read_are_named() -> None:
         await hub.clock.advance(31)
         with pytest.raises(Unavailable, match="options_from_form: It took longer than 30 seconds"):
             await asking
+
+
+async def test_servers_are_told_how_the_hub_sets_cookies() -> None:
+    options = {"SameSite": "None", "Secure": True}
+    settings = {"cookie_options": options}
+    async with open_test_hub(tornado_settings=settings, cookie_host_prefix_enabled=True) as hub:
+        await hub.make_user("ada")
+        server = await hub.ask_start("ada")
+        async with hub.ctx.store.read() as tx:
+            owner = await tx.users.get("ada")
+        assert owner is not None
+        env = build_driver(hub.ctx, server, Owner(owner)).get_env()
+    assert json.loads(env["JUPYTERHUB_COOKIE_OPTIONS"]) == options
+    assert env["JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED"] == "1"

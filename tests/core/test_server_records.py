@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from carrel.core.access import caller_of_token
-from carrel.core.server_records import ServerChanges, change_server, create_server
+from carrel.core.server_records import ServerChanges, change_server, create_server, rename_old_servers
 from carrel.core.servers import ask_to_start, ask_to_stop, get_server, wait_until_settled
 from carrel.core.shares import ShareRequest, share_server
 from carrel.core.users import delete_user, get_self
@@ -299,6 +299,27 @@ async def test_old_names_stay_usable(policy: str) -> None:
                 await _start(hub, "Old Name (2)")
         await _stop(hub, "Old Name (2)")
         assert (await _change(hub, "Old Name (2)", name="new")).name == "new"
+
+
+async def test_old_names_become_new_ones_where_nothing_runs() -> None:
+    async with open_test_hub(allow_named_servers=True) as hub:
+        ada = await hub.make_user("ada")
+        await hub.make_user("bea")
+        async with hub.ctx.store.write() as tx:
+            for name in ("Old Name", "old  name", "RUNS", "good"):
+                await tx.servers.create(ada.user.id, name, now=hub.clock.now())
+        await _start(hub, "RUNS")
+        assert await rename_old_servers(hub.ctx) == 2
+        async with hub.ctx.store.read() as tx:
+            found = {each.name: each.display_name for each in await tx.servers.of_users([ada.user.id])}
+        assert found.pop("old-name") == "Old Name"
+        assert {name: found[name] for name in ("RUNS", "good")} == {"RUNS": "", "good": ""}
+        (second,) = found.keys() - {"RUNS", "good"}
+        assert second.startswith("old-name-")
+        assert found[second] == "old name"
+        await _stop(hub, "RUNS")
+        assert await rename_old_servers(hub.ctx) == 1
+        assert await rename_old_servers(hub.ctx) == 0
 
 
 async def test_shares_follow_the_server_and_leave_its_name(hub: TrialHub) -> None:

@@ -70,6 +70,18 @@ def test_the_hub_hears_of_a_server_once_in_a_while(stopped: StoppedServers, now:
     assert to_the_hub() == 1
 
 
+@pytest.mark.parametrize(("wanted", "status"), [(None, 424), (503, 503), ("503", 424), (200, 424)])
+def test_the_hubs_route_may_ask_for_the_old_status(
+    stopped: StoppedServers, wanted: object, status: int
+) -> None:
+    route = _route(**DATA, stopped_status=wanted)
+    stopped.answer(_request(CALL), route)
+    for headers in ({}, {"Connection": "Upgrade", "Upgrade": "websocket"}):
+        reply = stopped.answer(_request(CALL, **headers), route)
+        assert reply is not None
+        assert reply.status == status
+
+
 def test_it_hears_of_each_server_but_not_of_each_path(stopped: StoppedServers) -> None:
     paths = (
         "/ada/api/a",

@@ -17,6 +17,7 @@ from carrel.domain.names import (
     client_id,
     escape,
     server_prefix,
+    server_slug,
 )
 from carrel.domain.paging import Page
 
@@ -96,3 +97,26 @@ def test_a_long_name_is_not_repeated_in_full() -> None:
 )
 def test_the_next_page(offset: int, total: int, following: int | None) -> None:
     assert Page((), offset, 2, total).next_offset == following
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Old Name (2)", "old-name-2"),
+        ("Größe", "groe"),
+        ("2nd", "server-2nd"),
+        ("___", "server"),
+        ("данные", "server"),
+        ("a" * 29 + "-b", "a" * 29),
+        ("A--B", "a-b"),
+    ],
+)
+def test_a_new_name_is_like_the_old_one(name: str, slug: str) -> None:
+    assert server_slug(name, [name]) == slug
+
+
+@given(st.text(min_size=1, max_size=60), st.text(max_size=60))
+def test_a_new_name_is_always_good_and_never_taken(name: str, other: str) -> None:
+    first = check_server_name(server_slug(name, [name]))
+    second = check_server_name(server_slug(name, [name, first]))
+    assert second != first

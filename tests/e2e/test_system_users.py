@@ -11,29 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs.accounts import Account
+from tests.rigs.accounts import PYTHON, SERVER, Account
 from tests.rigs.hub import HubProcess
 from tests.rigs.needs import need
 from tests.rigs.systems import under_test
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
-
-PYTHON = Path("/usr/bin/python3")
-#: A server in the standard library alone: an ordinary account need not be able to read our environment.
-SERVER = """
-import http.server, os, urllib.parse
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        home, user = os.environ["HOME"], os.environ["USER"]
-        words = [os.getuid(), os.getgid(), os.getcwd(), home, user, oct(os.umask(0o22))]
-        body = " ".join(map(str, words)).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-place = urllib.parse.urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
-http.server.HTTPServer((place.hostname, place.port), Handler).serve_forever()
-"""
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from carrel.http.middleware import HubMiddleware
-from tests.http.hub import HOST, open_hub
+from tests.http.hub import HOST, Browser, open_hub
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,52 @@ async def test_only_our_proxy_says_for_whom_it_asks(
                 reply = await browser.get("/hub/login", headers={k: v for k, v in headers.items() if v})
     assert f"(@{client})" in caplog.text
     assert ("Secure" in reply.headers["set-cookie"]) is secure
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client", "secure"),
+    [
+        ("10.1.2.3", "192.0.2.7", "192.0.2.7", True),
+        ("::ffff:10.1.2.3", "192.0.2.7", "192.0.2.7", True),
+        ("127.0.0.1", "6.6.6.6, 192.0.2.7, 10.9.9.9", "192.0.2.7", True),
+        ("127.0.0.1", "6.6.6.6, 203.0.113.5", "6.6.6.6", True),
+        ("127.0.0.1", "6.6.6.6, 203.0.113.6", "203.0.113.6", True),
+        ("11.1.2.3", "192.0.2.7", "11.1.2.3", False),
+    ],
+)
+async def test_proxies_elsewhere_are_believed_when_they_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, peer: str, forwarded: str, client: str, secure: bool
+) -> None:
+    async with open_hub(tmp_path, trusted_downstream_ips=["10.0.0.0/8", "203.0.113.5"]) as hub:
+        transport = httpx.ASGITransport(app=hub.app, client=(peer, 1))
+        headers = {"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"}
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as browser:
+            with caplog.at_level(logging.INFO, "carrel.access"):
+                reply = await browser.get("/hub/login", headers=headers)
+    assert f"(@{client})" in caplog.text
+    assert ("Secure" in reply.headers["set-cookie"]) is secure
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "accepted"),
+    [
+        ("127.0.0.1", "hub.example.org", True),
+        ("127.0.0.1", "hub.example.org, inner", True),
+        ("127.0.0.1", "", False),
+        ("127.0.0.1", "evil.example", False),
+        ("127.0.0.1", "hub.example.org/x", False),
+        ("192.0.2.9", "hub.example.org", False),
+    ],
+)
+async def test_the_public_host_is_taken_from_the_header_that_is_named(
+    tmp_path: Path, peer: str, told: str, accepted: bool
+) -> None:
+    async with open_hub(tmp_path, forwarded_host_header="X-Forwarded-Host") as hub:
+        transport = httpx.ASGITransport(app=hub.app, client=(peer, 1))
+        headers = {"X-Forwarded-Host": told, "Origin": "http://hub.example.org"}
+        async with Browser(transport=transport, base_url=f"http://{HOST}", headers=headers) as browser:
+            reply = await browser.log_in()
+    assert reply.status_code == (302 if accepted else 403)
 
 
 async def test_the_log_names_the_user_and_keeps_secrets(

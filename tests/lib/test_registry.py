@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ KIND: Kind[dict[str, str]] = Kind(
     base=dict,
     builtins={"ordered": "collections.OrderedDict", "counter": "collections.Counter"},
     groups=("test.tables",),
+    packages={"sparse": "sparse-tables", "sparse_tables": "sparse-tables"},
 )
 
 
@@ -42,6 +44,14 @@ def test_an_installed_plugin_is_found_by_its_name_in_any_case() -> None:
 
 
 @pytest.mark.usefixtures("installed")
+def test_entry_points_of_a_distribution_that_is_replaced_do_not_count() -> None:
+    kind = replace(KIND, replaced=("plugin",))
+    assert known_names(kind) == ["counter", "ordered"]
+    with pytest.raises(UnknownClass, match="nothing is called 'default-table'"):
+        find_class("default-table", kind)
+
+
+@pytest.mark.usefixtures("installed")
 def test_a_plugin_that_cannot_be_imported_says_why_in_one_line() -> None:
     with pytest.raises(UnknownClass) as caught:
         find_class("broken", KIND)
@@ -67,6 +77,9 @@ def test_a_plugin_that_cannot_be_imported_says_why_in_one_line() -> None:
         (7, "Hub.table_class: 7 is not a class"),
         ("no_such.module.Class", "cannot be imported: ModuleNotFoundError: No module named 'no_such'"),
         (".", "cannot be imported"),
+        ("Sparse", "nothing is called 'Sparse'; it comes with another package: pip install sparse-tables"),
+        ("spars", "did you mean 'sparse'? It comes with another package: pip install sparse-tables"),
+        ("sparse_tables.Table", "No module named 'sparse_tables'; pip install sparse-tables"),
     ],
 )
 def test_what_cannot_be_found_is_explained(wanted: object, message: str) -> None:

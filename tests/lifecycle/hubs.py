@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from carrel.core.live import LiveDrivers
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.storage.base import StorageError, Transaction
@@ -50,7 +51,7 @@ class Peer:
 
     def __init__(self, hub: TrialHub, owner: str) -> None:
         self.store = SharedStore(hub.store)
-        self.ctx = replace(hub.ctx, store=self.store)  # type: ignore[arg-type]
+        self.ctx = replace(hub.ctx, store=self.store, live=LiveDrivers())  # type: ignore[arg-type]
         self.routes = RouteKeeper(self.ctx)
         self.reconciler = Reconciler(self.ctx, hub.probe, self.routes, owner)
         self._task: asyncio.Task[None] | None = None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from carrel.domain.servers import Actual
+from carrel.testing.fakes import FakeSpawner
 from carrel.testing.hub import TrialHub
 from tests.lifecycle.traces import ALL, server_tokens, traces
 
@@ -91,3 +94,25 @@ async def test_the_token_of_a_server_that_ended_is_worth_nothing(hub: TrialHub) 
     await hub.clock.advance(POLL)
     assert await server_tokens(hub) == []
     assert await caller_of_token(hub.ctx, secret) is None
+
+
+async def test_a_server_that_moved_gets_its_requests_where_it_is(
+    hub: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hub.start()
+    before = (await hub.server()).url
+    seen: list[str] = []
+
+    async def moved(self: FakeSpawner) -> int | None:
+        # As kubespawner does it, and db.commit() with it.
+        seen.append(self.server.url)
+        self.server.ip, self.server.port = "10.0.0.9", 8888
+        self.db.commit()
+        return None
+
+    monkeypatch.setattr(hub.ctx.spawner_class, "poll", moved)
+    await hub.clock.advance(POLL)
+    server = await hub.server()
+    assert (server.ready, server.url) == (True, "http://10.0.0.9:8888")
+    assert seen[0] == f"{before}/user/ada/"
+    assert hub.proxy.table["/user/ada/"][0] == server.url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from carrel.proxy.base import OutOfStep, ProxyError, Unmovable
 from carrel.proxy.chp import ConfigurableHTTPProxy
 from carrel.proxy.embedded import CarrelProxy
 from carrel.testing.conformance.proxy import OTHER, TARGET, ProxyConformance, route, targets
+from tests.dataplane.authority import Authority
 from tests.rigs.poll import until
 from tests.rigs.processes import is_alive
 from tests.rigs.systems import free_port
@@ -228,6 +230,61 @@ def _calls(proxy: CarrelProxy) -> list[tuple[str, str]]:
 
     proxy._call = noted  # type: ignore[assignment,method-assign]
     return calls
+
+
+async def _served_name(port: int, authority: Authority) -> str:
+    """Return the name in the certificate that browsers are shown."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=authority.visitor())
+    shown = writer.get_extra_info("peercert")
+    writer.transport.abort()
+    return str(dict(pair[0] for pair in shown["subject"])["commonName"])
+
+
+async def test_a_renewed_certificate_is_served_and_connections_stay(tmp_path: Path, ports: list[int]) -> None:
+    authority = Authority(tmp_path)
+    used, renewed = authority.sign("used"), authority.sign("renewed")
+    proxy = _driver(tmp_path, ports, ssl_cert=str(used.cert), ssl_key=str(used.key), workers=2)
+    await proxy.start()
+    try:
+        pid = _pid(tmp_path)
+        assert await _served_name(ports[0], authority) == "used"
+        renewed.cert.replace(used.cert)
+        await proxy.start()
+        # The key is still the old one: what does not fit together is not used.
+        assert await _served_name(ports[0], authority) == "used"
+        renewed.key.replace(used.key)
+        assert await proxy.start() is False
+        async with asyncio.timeout(10):
+            while await _served_name(ports[0], authority) != "renewed":
+                await asyncio.sleep(0.05)
+        assert _pid(tmp_path) == pid
+    finally:
+        await proxy.stop()
+        await proxy.close()
+
+
+async def test_options_of_configurable_http_proxys_command_are_passed_on(
+    tmp_path: Path, ports: list[int]
+) -> None:
+    command = ["/usr/bin/node", "/opt/configurable-http-proxy", "--custom-header", "X-House: ours"]
+    proxy = _driver(tmp_path, ports, command=command)
+    await proxy.start()
+    try:
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(f"http://127.0.0.1:{ports[0]}/_chp_healthz") as reply,
+        ):
+            assert reply.status == 200
+        assert proxy._arguments()[:2] == ["--custom-header", "X-House: ours"]
+        # Without a certificate there is no HTTPS to lead anybody to.
+        proxy.command = ["carrel-proxy", "--redirect-port", "80", "--redirect-to=443", "--insecure"]
+        assert proxy._arguments()[:2] == ["--insecure", "--ip"]
+    finally:
+        await proxy.stop()
+    proxy.command = ["configurable-http-proxy", "--no-such-flag"]
+    with pytest.raises(ProxyError, match=r"options that carrel-proxy does not take: .*no-such-flag"):
+        await proxy.start()
+    await proxy.close()
 
 
 async def test_a_foreign_change_is_noticed_and_undone(proxy: CarrelProxy) -> None:

@@ -295,6 +295,25 @@ async def test_one_that_somebody_else_runs(tmp_path: Path, proxy: HAProxyProxy) 
         await external.start()
 
 
+async def test_the_hubs_certificate_is_served(tmp_path: Path, hub: str) -> None:
+    _, certificate = certificate_in(tmp_path)
+    files = {"ssl_cert": str(certificate), "ssl_key": str(tmp_path / "key.pem")}
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    async with running(tmp_path, hub_url=hub, **files) as proxy, aiohttp.ClientSession() as client:
+        async with client.get(f"https://localhost:{proxy.port}/hub/", ssl=trusting) as reply:
+            assert await reply.text() == "hub /hub/"
+        pair = tmp_path / "haproxy-tls.pem"
+        assert pair.stat().st_mode & 0o777 == 0o600
+        pid = _pid(tmp_path)
+        assert await proxy.start() is False
+        certificate_in(tmp_path)
+        assert await proxy.start() is True
+        assert _pid(tmp_path) != pid
+        renewed = ssl.create_default_context(cafile=str(certificate))
+        async with client.get(f"https://localhost:{proxy.port}/hub/", ssl=renewed) as reply:
+            assert reply.status == 200
+
+
 async def test_tls_by_the_bind_line(tmp_path: Path, hub: str) -> None:
     both, certificate = certificate_in(tmp_path)
     trusting = ssl.create_default_context(cafile=str(certificate))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +22,14 @@ from carrel.lib.process_table import Process
 from carrel.proxy.base import ProxyError
 from carrel.proxy.traefik import TraefikProxy
 from carrel.testing.conformance.proxy import NAMES, ProxyConformance, route, targets
-from tests.proxy.engine_rig import running_traefik, served, traefik_driver, traefik_program, upstream
+from tests.proxy.engine_rig import (
+    certificate_in,
+    running_traefik,
+    served,
+    traefik_driver,
+    traefik_program,
+    upstream,
+)
 from tests.rigs.poll import until
 from tests.rigs.processes import is_alive
 from tests.rigs.systems import free_port
@@ -101,6 +109,20 @@ async def test_an_open_websocket_survives_changes(proxy: TraefikProxy, ada: str)
         await proxy.delete_route("/user/ada/")
         await websocket.send("still here")
         assert await websocket.recv() == "still here"
+
+
+async def test_the_hubs_certificate_is_served(tmp_path: Path) -> None:
+    _, certificate = certificate_in(tmp_path)
+    files = {"ssl_cert": str(certificate), "ssl_key": str(tmp_path / "key.pem")}
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    async with (
+        upstream("hub") as hub,
+        running_traefik(tmp_path, hub_url=hub, **files) as proxy,
+        aiohttp.ClientSession() as client,
+        client.get(f"https://localhost:{proxy.port}/hub/", ssl=trusting) as reply,
+    ):
+        assert await reply.text() == "hub /hub/"
+        assert "'X-Forwarded-Proto': 'https'" in unquote(reply.headers["X-Seen"])
 
 
 async def test_the_next_hub_takes_it_over(tmp_path: Path, proxy: TraefikProxy, ada: str) -> None:

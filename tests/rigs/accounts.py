@@ -7,6 +7,24 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+
+PYTHON = Path("/usr/bin/python3")
+#: A server in the standard library alone: an ordinary account need not be able to read our environment.
+SERVER = """
+import http.server, os, urllib.parse
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        home, user = os.environ["HOME"], os.environ["USER"]
+        words = [os.getuid(), os.getgid(), os.getcwd(), home, user, oct(os.umask(0o22))]
+        body = " ".join(map(str, words)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+place = urllib.parse.urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
+http.server.HTTPServer((place.hostname, place.port), Handler).serve_forever()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +45,16 @@ def temporary_account() -> Iterator[Account]:
         yield account
     finally:
         _run(["userdel", "--remove", "--force", account.name])
+
+
+@contextlib.contextmanager
+def account_to_come() -> Iterator[str]:
+    """Yield a name that no account has; an account that was made by that name is gone at the end."""
+    name = f"carrel-t{secrets.token_hex(4)}"
+    try:
+        yield name
+    finally:
+        subprocess.run(["userdel", "--remove", "--force", name], check=False, capture_output=True)
 
 
 def _run(command: list[str], text: str = "") -> None:

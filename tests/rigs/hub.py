@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,8 @@ MARK = "CARREL_RIG_DIRECTORY"
 class HubProcess:
     """One hub, its data plane and its users' servers, all below `directory`.
 
-    As a context manager it starts the hub and leaves no process behind.
+    As a context manager it starts the hub and leaves no process behind. With `trust`, which says whose
+    certificates are believed, it is visited over HTTPS.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class HubProcess:
         *,
         name: str = "jupyterhub_config.py",
         base_url: str = "/",
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         self.system = system
         self.directory = directory
@@ -38,10 +41,11 @@ class HubProcess:
         self.log_file = directory / "hub.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._config = config
+        self._trust = trust
 
     @property
     def public_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.public}{self.ports.base_url}"
+        return f"{'https' if self._trust else 'http'}://127.0.0.1:{self.ports.public}{self.ports.base_url}"
 
     @property
     def hub_api_url(self) -> str:
@@ -113,7 +117,7 @@ class HubProcess:
     def answers(self) -> bool:
         """Return whether the hub answers through the proxy, now."""
         try:
-            return Visitor(self.public_url).get("hub/api/", timeout=5).status == 200
+            return self.visitor().get("hub/api/", timeout=5).status == 200
         except OSError:
             return False
 
@@ -156,12 +160,12 @@ class HubProcess:
 
     def visitor(self) -> Visitor:
         """Return a new browser profile."""
-        return Visitor(self.public_url)
+        return Visitor(self.public_url, self._trust)
 
     def api(self, method: str, path: str, *, token: str = "", body: bytes | None = None) -> Reply:
         """Return the reply of the REST API through the proxy; `path` begins after `/hub/api/`."""
         headers = authorization(token) | {"Content-Type": "application/json"}
-        return Visitor(self.public_url).request(method, f"hub/api/{path}", body=body, headers=headers)
+        return self.visitor().request(method, f"hub/api/{path}", body=body, headers=headers)
 
     def wait_server(self, user: str, token: str, *, running: bool = True, timeout: float = 60.0) -> None:
         """Return when the user's default server is ready, or when it is gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -49,13 +50,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Visitor:
-    """One browser profile; `base` is the public URL of a hub, with its slash."""
+    """One browser profile; `base` is the public URL of a hub, with its slash.
 
-    def __init__(self, base: str) -> None:
+    `trust` says whose certificates are believed.
+    """
+
+    def __init__(self, base: str, trust: ssl.SSLContext | None = None) -> None:
         self.base = base
         self.cookies = CookieJar()
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),
+            urllib.request.HTTPSHandler(context=trust),
             urllib.request.HTTPCookieProcessor(self.cookies),
             _NoRedirect(),
         )

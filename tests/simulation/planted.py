@@ -85,7 +85,7 @@ async def _start_before_intent(self: Starter, server: Server) -> None:
     if begun is not None:
         row, driver, _ = begun
         driver.load_state(early.get_state())
-        await self.finish(await self.checkpoint(row, early.get_state(), url), driver)
+        await self.finish(await self.checkpoint(row, driver, early.get_state(), url), driver)
 
 
 async def _write_unfenced(

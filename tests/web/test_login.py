@@ -13,8 +13,10 @@ import pytest
 from carrel.authenticators.base import Authenticator
 from carrel.authenticators.dummy import DummyAuthenticator
 from carrel.authenticators.null import NullAuthenticator
+from carrel.domain.servers import Wanted
 from tests.http.hub import HOST, PASSWORD, Browser, open_hub
 from tests.lib.test_urls import REFUSED
+from tests.web.test_server_pages import RUNNING, STARTING
 
 
 class Listening(Authenticator):
@@ -169,6 +171,19 @@ async def test_logging_out_ends_the_session_on_the_server(tmp_path: Path, method
             )
         assert (await browser.get("/hub/home")).headers["location"] == "/hub/login?next=/hub/home"
         assert await name_of(hub.browser(), stolen) == ""
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_servers_end_with_the_log_out_where_that_is_wanted(tmp_path: Path, wanted: bool) -> None:
+    async with open_hub(tmp_path, shutdown_on_logout=wanted) as hub, hub.browser() as browser:
+        await browser.log_in()
+        await hub.server("ada", **RUNNING)
+        await hub.server("ada", "starts", **STARTING)
+        await hub.server("bea", **RUNNING)
+        await log_out(browser, "POST")
+        for name, server_name, stops in (("ada", "", wanted), ("ada", "starts", False), ("bea", "", False)):
+            row = await hub.server(name, server_name)
+            assert (row.wanted is Wanted.STOPPED) is stops
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

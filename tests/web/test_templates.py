@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -268,3 +269,11 @@ async def test_the_logo_can_be_the_deployers(tmp_path: Path) -> None:
         reply = await browser.get("/hub/logo")
         assert reply.headers["content-type"].startswith("image/svg+xml")
         assert b"<script" not in reply.content
+
+
+async def test_options_of_the_environment_are_obeyed_and_values_stay_escaped(tmp_path: Path) -> None:
+    (tmp_path / "login.html").write_text("{% do [] %}{% set x = '<b>' %}<p>{{ x }}</p>")
+    options = {"extensions": ["jinja2.ext.do"], "autoescape": False, "enable_async": True}
+    settings: dict[str, Any] = {"template_paths": ["."], "jinja_environment_options": options}
+    async with open_hub(tmp_path, **settings) as hub, hub.browser() as browser:
+        assert (await browser.get("/hub/login")).text == "<p>&lt;b&gt;</p>"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from html import unescape
 from pathlib import Path
 
 import pytest
 
+from carrel.core.routes import wanted_routes
 from carrel.domain.events import RouteMissing
 from tests.http.hub import open_hub
 from tests.web.test_server_pages import FAILED, RUNNING, STARTING, STOPPING
@@ -41,6 +43,43 @@ async def test_programs_are_told_that_nothing_runs_there(tmp_path: Path, prefix:
             assert reply.json().keys() == {"message"}
             assert reply.headers["retry-after"] == "5"
             assert "no longer running" in reply.json()["message"]
+
+
+async def test_the_old_status_of_a_stopped_server(tmp_path: Path) -> None:
+    async with (
+        open_hub(tmp_path, use_legacy_stopped_server_status_code=True) as hub,
+        hub.browser() as browser,
+    ):
+        await browser.log_in()
+        await hub.server("ada")
+        assert (await browser.get("/hub/user/ada/lab")).status_code == 503
+        assert (await browser.get("/hub/user/ada/api/contents")).status_code == 503
+        assert (await wanted_routes(hub.ctx))["/"].data["stopped_status"] == 503
+
+
+async def test_a_visit_starts_the_server_in_a_while_where_that_is_wanted(tmp_path: Path) -> None:
+    async with open_hub(tmp_path, implicit_spawn_seconds=2.5) as hub, hub.browser() as browser:
+        await browser.log_in()
+        await hub.server("ada")
+        page = (await browser.get("/hub/user/ada/lab/tree?x=1")).text
+        refresh = page.partition('http-equiv="refresh" content="')[2].partition('"')[0]
+        seconds, _, address = unescape(refresh).partition(";url=")
+        assert seconds == "3"
+        assert address == "/hub/spawn/ada?next=/user/ada/lab/tree%3Fx%3D1"
+        assert "in 3 seconds" in page
+        # One that has just failed is left to its owner.
+        await hub.server("ada", **FAILED)
+        assert "http-equiv" not in (await browser.get("/hub/user/ada/lab")).text
+
+
+async def test_a_visitor_who_may_not_start_it_waits_for_nothing(tmp_path: Path) -> None:
+    async with open_hub(tmp_path, implicit_spawn_seconds=1) as hub, hub.browser() as browser:
+        await hub.may("bea", "access:servers!user=ada")
+        await browser.log_in("bea")
+        await hub.server("ada")
+        page = await browser.get("/hub/user/ada/lab")
+        assert page.status_code == 424
+        assert "http-equiv" not in page.text
 
 
 @pytest.mark.parametrize("path", ["/user/ada/api/kernels", "/hub/user/ada/lab"])

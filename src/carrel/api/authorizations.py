@@ -15,7 +15,7 @@ from carrel.core.services import ServiceWithRoles
 from carrel.core.users import get_self, owner_of_token
 from carrel.domain.errors import Forbidden, NotFound
 from carrel.http.endpoint import get, post
-from carrel.http.sessions import LOGIN_COOKIE, unsign
+from carrel.http.sessions import login_cookie, unsign
 
 
 @get("/authorizations/token/{secret:str}", summary="Whose token is this")
@@ -45,7 +45,7 @@ async def cookie_owner(hub: HubContext, visitor: Caller | None, request: Request
     """Return who is logged in with a log-in cookie, as far as the caller may see."""
     asking = _with_token(visitor)
     value = request.path_params.get("value") or (await request.body()).decode("latin-1")
-    secret = unsign(value, hub.settings.cookie_secret) if name == LOGIN_COOKIE else None
+    secret = unsign(value, hub.settings.cookie_secret) if name == login_cookie(hub.settings) else None
     found = None if secret is None else await caller_of_session(hub, secret)
     if found is None:
         raise NotFound

@@ -12,18 +12,22 @@ from starlette.responses import Response
 from carrel.domain.errors import Invalid
 from carrel.domain.paging import Page, PageRequest
 from carrel.http.endpoint import Answer, Argument, json_reply
+from carrel.http.request import hub_of
 
 T = TypeVar("T")
 PAGINATION_TYPE = "application/jupyterhub-pagination+json"
-_DEFAULT_LIMIT = 50
-_MAX_LIMIT = 200
 _LONGEST = 12
 _Number = Annotated[int, Meta(ge=0)]
 
 #: What `page_request` reads.
 PAGES = (
     Argument("offset", "How many entries to leave out.", _Number),
-    Argument("limit", "How many entries to show, at most 200: 200 for a bare list, 50 for a page.", _Number),
+    Argument(
+        "limit",
+        "How many entries to show: at most, and for a bare list, as many as api_page_max_limit says (200), "
+        "for a page as many as api_page_default_limit says (50).",
+        _Number,
+    ),
 )
 
 
@@ -61,10 +65,12 @@ def page_request(request: Request) -> PageRequest:
 
     As in JupyterHub, a minus sign is overlooked. Raises Invalid for what is no whole number.
     """
+    settings = hub_of(request).settings
+    most = settings.api_page_max_limit
     offset = _number(request, "offset", 0)
     counted = _wants_pages(request)
-    limit = _number(request, "limit", _DEFAULT_LIMIT if counted else _MAX_LIMIT)
-    return PageRequest(offset, min(max(1, limit), _MAX_LIMIT), counted)
+    limit = _number(request, "limit", settings.api_page_default_limit if counted else most)
+    return PageRequest(offset, min(max(1, limit), most), counted)
 
 
 def paged(request: Request, page: Page[Any]) -> Response:

@@ -6,23 +6,27 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 
-from carrel.app.build import open_hub, runtime_directory
+from carrel.app.build import open_hub
+from carrel.app.first_start import point_at_jupyterhub
 from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
+from carrel.app.proxies import runtime_directory
 from carrel.app.services import OwnServices
-from carrel.app.web_app import build_web_app
+from carrel.app.web_app import build_web_app, proxy_addresses
+from carrel.config.addresses import socket_path
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
 from carrel.core.servers import change
 from carrel.domain.events import Event, ServerChanged, ShutdownWanted, Work, WorkDone
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
-from carrel.lib.listen import bind_socket
+from carrel.lib.listen import bind_socket, listening_in
 from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.probe import HttpProbe
 from carrel.lifecycle.readiness import Probe
@@ -54,13 +58,15 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     stopping = StopRequest()
     stopping.install()
     async with AsyncExitStack() as stack:
-        listener = bind_socket(settings.hub_ip, settings.hub_port)
-        stack.callback(listener.close)
-        ctx = await stack.enter_async_context(open_hub(settings))
+        listener = stack.enter_context(_listening(settings))
+        point_at_jupyterhub(settings)
+        ctx = await stack.enter_async_context(open_hub(settings, fresh=settings.reset_db))
         ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
+        tell_of_templates(settings)
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
-        await stack.enter_async_context(serve_http(build_web_app(ctx), listener))
+        app = build_web_app(ctx, await proxy_addresses(ctx.proxy))
+        await stack.enter_async_context(serve_http(app, listener))
         await stack.enter_async_context(run_workers(ctx, give_up=stopping.give_up))
         measure = asyncio.create_task(ctx.metrics.watch_loop(), name="measure of the event loop")
         measure.add_done_callback(_complain)
@@ -76,6 +82,27 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
             return 1
         await stop_world(ctx, stopping)
     return 0
+
+
+def tell_of_templates(settings: Settings) -> None:
+    """Write to the log what is wrong with the deployer's templates, where there are any."""
+    if settings.template_paths:
+        from carrel.web.template_check import check_templates
+
+        for flaw in check_templates(settings):
+            _log.warning("A template is wrong: %s", flaw)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """Hold the hub's own listening socket; raises CannotListen."""
+    path = socket_path(settings.hub_bind_url)
+    if path is not None:
+        with listening_in(path, settings.hub_socket_mode) as listener:
+            yield listener
+        return
+    with closing(bind_socket(settings.hub_ip, settings.hub_port)) as listener:
+        yield listener
 
 
 @asynccontextmanager
@@ -211,7 +238,10 @@ async def stop_world(ctx: HubContext, request: StopRequest) -> None:
         _log.info("Stopping (%s): %d servers were stopped", name, count)
     else:
         _log.info("Stopping (%s): users' servers keep running", name)
-    if request.ends(wanted.proxy, settings.cleanup_proxy, shared=shared):
+    setting = settings.cleanup_proxy
+    if setting is None and ctx.proxy.ends_with_hub:
+        setting = True
+    if request.ends(wanted.proxy, setting, shared=shared):
         try:
             await ctx.proxy.stop()
             _log.info("Stopping (%s): the data plane was stopped", name)
@@ -284,6 +314,7 @@ async def _purge(ctx: HubContext) -> None:
                 now = ctx.clock.now()
                 await tx.tokens.purge(now)
                 await tx.sessions.purge(now)
+                await tx.imported_logins.purge(now)
                 await tx.oauth.purge_codes(now)
                 await tx.share_codes.purge(now)
                 await tx.oauth.purge_grants(now)

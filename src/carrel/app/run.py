@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import uvloop
 
-from carrel.app.build import open_hub, runtime_directory
+from carrel.app.build import open_hub
 from carrel.app.lifespan import run, run_workers, stop_servers
 from carrel.app.pidfile import running_hub
+from carrel.app.proxies import runtime_directory
 from carrel.config.schema import Settings
 from carrel.core.tokens import new_record
 from carrel.domain.errors import NotFound

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from traitlets import TraitError, Unicode, validate
+from traitlets import Dict, List, TraitError, Unicode, validate
 
 from carrel.authenticators.base import Authenticator
 
@@ -25,6 +25,21 @@ class SharedPasswordAuthenticator(Authenticator):
         help=f"The password of those in admin_users, at least {_MIN_ADMIN} characters.",
     ).tag(config=True)
 
+    password_groups: Dict[str, list[str]] = Dict(
+        List(Unicode()),
+        key_trait=Unicode(),
+        help="Further passwords, each with the groups of who logs in with it. It takes manage_groups = True.",
+    ).tag(config=True)
+
+    @validate("password_groups")
+    def _check_groups(self, proposal: Any) -> Any:
+        if proposal.value and not self.manage_groups:
+            raise TraitError("SharedPasswordAuthenticator.password_groups takes manage_groups = True.")
+        if any(len(password) < _MIN_USER for password in proposal.value):
+            text = f"each password must have at least {_MIN_USER} characters."
+            raise TraitError(f"SharedPasswordAuthenticator.password_groups: {text}")
+        return proposal.value
+
     @validate("user_password", "admin_password")
     def _check_passwords(self, proposal: Any) -> Any:
         name, value = proposal.trait.name, proposal.value
@@ -37,7 +52,7 @@ class SharedPasswordAuthenticator(Authenticator):
 
     def check_allow_config(self) -> None:
         super().check_allow_config()
-        if self.user_password is None:
+        if self.user_password is None and not self.password_groups:
             self.log.warning("SharedPasswordAuthenticator.user_password is not set: users cannot log in.")
         if self.admin_users and self.admin_password is None:
             self.log.warning("SharedPasswordAuthenticator.admin_password is not set: admins cannot log in.")
@@ -47,6 +62,17 @@ class SharedPasswordAuthenticator(Authenticator):
         # Which password counts hangs on the name as the hub will know it, however it was typed.
         admin = self.standing(self.normalize_username(name)).admin
         wanted = self.admin_password if admin else self.user_password
-        if wanted is None or not hmac.compare_digest(given.encode(), wanted.encode()):
+        if wanted is not None and hmac.compare_digest(given.encode(), wanted.encode()):
+            return self._model(name, admin, [])
+        if admin:
             return None
-        return {"name": name, "admin": admin}
+        # All of them are compared, so that the time tells nothing of which it was.
+        found = [
+            groups
+            for password, groups in self.password_groups.items()
+            if hmac.compare_digest(given.encode(), password.encode())
+        ]
+        return self._model(name, False, found[0]) if found else None
+
+    def _model(self, name: str, admin: bool, groups: list[str]) -> dict[str, Any]:
+        return {"name": name, "admin": admin} | ({"groups": list(groups)} if self.manage_groups else {})

@@ -1,1 +1,1 @@
-"""What only plug-ins and configurations written for JupyterHub need: its import name, its handlers."""
+"""What only those need who come from JupyterHub: its import name, its handlers, its databases."""

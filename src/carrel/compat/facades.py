@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from traitlets import Any as AnyTrait
@@ -27,11 +27,6 @@ class HubFacade(HubView):
 
     cookie_name: str = LOGIN_COOKIE
 
-    @property
-    def server(self) -> HubFacade:
-        """Return the hub itself: an old name for where it is."""
-        return self
-
     @classmethod
     def of(cls, view: HubView) -> HubFacade:
         """Return the same for handlers as drivers see."""
@@ -40,7 +35,7 @@ class HubFacade(HubView):
 
 @dataclass(frozen=True, slots=True)
 class NoSpawner:
-    """A server that is not being started, as `user.spawner`."""
+    """A server that has no spawner, as `user.spawner`."""
 
     name: str = ""
     active: bool = False
@@ -50,10 +45,14 @@ class NoSpawner:
 
 
 class Spawners(Mapping[str, Any]):
-    """The live spawners of one user, by their servers' names: those whose start is under way at this hub."""
+    """The live spawners of one user at this hub, by their servers' names; looked up when first asked for."""
 
     def __init__(self, ctx: HubContext, user_id: int) -> None:
-        self._live = ctx.starts.of_user(user_id)
+        self._find = partial(ctx.live.of_user, user_id)
+
+    @cached_property
+    def _live(self) -> Mapping[str, Any]:
+        return self._find()
 
     def __getitem__(self, name: str) -> Any:
         return self._live.get(name) or NoSpawner(name)
@@ -73,7 +72,7 @@ async def _keep_nothing(state: AuthState) -> None:
 class UserFacade(UserView):
     """A user, as `handler.current_user` and what `login_user` returns."""
 
-    spawners: Mapping[str, Any] = field(default_factory=dict)
+    spawners: Any = field(default_factory=dict)
     keep_auth_state: Callable[[AuthState], Awaitable[None]] = _keep_nothing
     record: User | None = None
     kind: str = "user"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from carrel.config.schema import Settings
 
@@ -12,6 +13,9 @@ Finding = tuple[str, str, bool]
 Layer = Mapping[str, tuple[Any, str]]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_SOCKETS = ("http+unix", "unix+http")
+#: Addresses that mean every one of the machine.
+EVERYWHERE = ("", "0.0.0.0", "::", "*")  # noqa: S104 - compared, not bound
 
 
 def split_addresses(layer: Layer) -> tuple[dict[str, Any], list[Finding]]:
@@ -29,18 +33,73 @@ def split_addresses(layer: Layer) -> tuple[dict[str, Any], list[Finding]]:
         values["base_url"] = normal_base(layer["base_url"][0])
     _split(layer, "bind_url", ("ip", "port", "base_url"), values, problems)
     _split(layer, "hub_bind_url", ("hub_ip", "hub_port"), values, problems)
-    _split(layer, "hub_connect_url", ("hub_connect_ip",), values, problems)
     return values, problems
 
 
 def join_addresses(settings: Settings) -> dict[str, str]:
     """Return the URLs that were given, made to say what the parts say after all layers are read."""
     found = {}
-    if settings.bind_url:
-        found["bind_url"] = f"http://{_bracket(settings.ip)}:{settings.port}{settings.base_url}"
-    if settings.hub_bind_url:
+    if settings.bind_url and socket_path(settings.bind_url) is None:
+        scheme = "https" if settings.ssl_cert else "http"
+        found["bind_url"] = f"{scheme}://{_bracket(settings.ip)}:{settings.port}{settings.base_url}"
+    if settings.hub_bind_url and socket_path(settings.hub_bind_url) is None:
         found["hub_bind_url"] = f"http://{_bracket(settings.hub_ip)}:{settings.hub_port}"
     return found
+
+
+def socket_path(url: str) -> Path | None:
+    """Return the path of the socket that a URL such as http+unix://%2Frun%2Fhub.sock names, or None."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    path = unquote(parts.netloc)
+    return Path(path) if parts.scheme in _SOCKETS and path.startswith("/") and "\0" not in path else None
+
+
+def public_origin(settings: Settings) -> str:
+    """Return where the public side is reached on this machine, scheme to port."""
+    path = socket_path(settings.bind_url)
+    if path is not None:
+        return _socket_url(path)
+    host = "127.0.0.1" if settings.ip in EVERYWHERE else settings.ip
+    return f"{'https' if settings.ssl_cert else 'http'}://{_bracket(host)}:{settings.port}"
+
+
+def proxy_to_hub(settings: Settings, own_name: str = "127.0.0.1") -> str:
+    """Return where the proxy reaches the hub, scheme to port; a socket in the file system as http+unix.
+
+    A hub that listens everywhere is reached at `own_name`.
+    """
+    path = socket_path(settings.hub_bind_url)
+    if path is not None:
+        return _socket_url(path)
+    if settings.hub_connect_url:
+        return origin(settings.hub_connect_url)
+    host = settings.hub_connect_ip or (own_name if settings.hub_ip in EVERYWHERE else settings.hub_ip)
+    return f"http://{_bracket(host)}:{settings.hub_connect_port or settings.hub_port}"
+
+
+def server_to_hub(settings: Settings, own_name: str = "127.0.0.1") -> str:
+    """Return where servers and services reach the hub: through the proxy, when the hub is on a socket.
+
+    `own_name` is what they call the hub's machine, for a hub that listens everywhere.
+    """
+    if settings.hub_connect_url:
+        return origin(settings.hub_connect_url)
+    if socket_path(settings.hub_bind_url) is None:
+        return proxy_to_hub(settings, own_name)
+    return origin(settings.public_url) or public_origin(settings)
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a URL; empty for none."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def _socket_url(path: Path) -> str:
+    return f"http+unix://{quote(str(path), safe='')}"
 
 
 def _bracket(host: str) -> str:
@@ -58,18 +117,18 @@ def _split(
     raw, setting = layer.get(name, ("", ""))
     if not isinstance(raw, str) or not raw:
         return
+    if socket_path(raw) is not None:
+        if name == "bind_url" and urlsplit(raw).path:
+            values["base_url"] = normal_base(urlsplit(raw).path)
+        return
     url, trouble = _read_url(str(raw))
     if url is None:
         problems.append((setting, trouble, True))
         return
-    if url.scheme == "https":
-        problems.append(
-            (setting, "TLS is not served by this version: it is plain HTTP on this address", False)
-        )
+    if url.scheme == "https" and name != "bind_url":
+        problems.append((setting, "the hub itself speaks plain HTTP on this address", False))
     host = "" if url.hostname in {None, "*"} else str(url.hostname)
     port = url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]
-    if name == "hub_connect_url" and url.port is not None and layer.get("hub_port", (8081, ""))[0] != port:
-        problems.append((setting, "its port is not used: servers and the proxy connect to hub_port", False))
     found = dict(zip(parts, (host, port, normal_base(url.path)), strict=False))
     hidden = [part for part in parts if part in layer and _differs(layer[part][0], found[part])]
     if hidden:
@@ -83,8 +142,8 @@ def _differs(raw: Any, value: Any) -> bool:
 
 
 def _read_url(text: str) -> tuple[SplitResult | None, str]:
-    if text.startswith(("http+unix:", "unix:")):
-        return None, "sockets in the file system are not offered by this version: use http://127.0.0.1:PORT"
+    if "unix" in text.partition(":")[0]:
+        return None, f"a socket in the file system is named by http+unix://%2Frun%2Fhub.sock, not by {text!r}"
     try:
         url = urlsplit(text)
         if url.scheme in _DEFAULT_PORTS and url.netloc and (url.port is None or url.port > 0):

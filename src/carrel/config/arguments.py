@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 from traitlets import TraitType
 from traitlets.config import Config
-from traitlets.config.loader import DeferredConfigList, DeferredConfigString
+from traitlets.config.loader import DeferredConfigList, DeferredConfigString, LazyConfigValue
 
-from carrel.config.schema import Problem
+from carrel.config.schema import Problem, setting_fields
 
 #: Where problems of the command line are.
 COMMAND_LINE = "command line"
@@ -26,9 +26,9 @@ SHORT_OPTIONS: dict[str, tuple[str, str]] = {
     "--db": ("JupyterHub.db_url", "database: sqlite:///FILE or postgresql://..."),
     "--log-level": ("JupyterHub.log_level", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     "--pid-file": ("JupyterHub.pid_file", "write the hub's process id there"),
-    "--ssl-key": ("JupyterHub.ssl_key", argparse.SUPPRESS),
-    "--ssl-cert": ("JupyterHub.ssl_cert", argparse.SUPPRESS),
-    "--log-file": ("JupyterHub.extra_log_file", argparse.SUPPRESS),
+    "--ssl-key": ("JupyterHub.ssl_key", "file of the TLS key (PEM)"),
+    "--ssl-cert": ("JupyterHub.ssl_cert", "file of the TLS certificate (PEM); with it HTTPS is served"),
+    "--log-file": ("JupyterHub.extra_log_file", "a file that the log is written to as well"),
 }
 
 #: Options of JupyterHub that change nothing here, and why.
@@ -38,7 +38,10 @@ IDLE_OPTIONS = {
     "--yes": "it changes nothing here: it answers questions of --generate-config only",
 }
 
-_TRAIT = re.compile(r"--([A-Z]\w*(?:\.\w+)+)(?==|$)")
+_NO_CERTIFICATES = "Carrel makes no certificates: --generate-certs does nothing, remove it"
+
+_TRAIT = re.compile(r"--([A-Z]\w*(?:\.[\w-]+)+)(?==|$)")
+_MEMORY = "sqlite:///:memory:"
 
 
 class BadArguments(Exception):
@@ -54,6 +57,10 @@ class OneText(DeferredConfigString):
         if value == str(self) and hasattr(trait, "from_string_list"):
             return DeferredConfigList([value]).get_value(trait)
         return value
+
+    def __repr__(self) -> str:
+        # That of traitlets calls itself in a subclass, without end.
+        return f"{type(self).__name__}({str(self)!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +80,27 @@ class Parser(argparse.ArgumentParser):
     """argparse that raises BadArguments where it would end the process."""
 
     def error(self, message: str) -> NoReturn:
-        raise BadArguments(message)
+        option = re.search(r"--([a-z][\w-]*)", message) if message.startswith("unrecognized") else None
+        name = option[1].replace("-", "_") if option else ""
+        hint = f"; did you mean --JupyterHub.{name}?" if name in setting_fields() else ""
+        raise BadArguments(f"{message}{hint}")
 
 
 def make_parser(program: str, argv: Sequence[str]) -> Parser:
     """Return a parser of the hub's options and of every `--Class.trait` that occurs in `argv`."""
     parser = Parser(prog=program, add_help=False, allow_abbrev=False)
-    parser.add_argument("-f", "--config", metavar="FILE", help="configuration file (Python or JSON)")
+    parser.add_argument(
+        "-f", "--config", metavar="FILE", action="append", help="configuration file (Python or JSON)"
+    )
     for option, (_, text) in SHORT_OPTIONS.items():
         parser.add_argument(option, help=text)
     parser.add_argument("--debug", action="store_true", help="log everything; show tracebacks of errors")
     parser.add_argument("--no-ssl", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--upgrade-db", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("-y", "--yes", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--no-db", action="store_true", help="keep the database in memory, for trials")
+    parser.add_argument("--generate-certs", action="store_true", help=argparse.SUPPRESS)
+    # JupyterHub wants a value: `-y True` or `-y=True`.
+    parser.add_argument("-y", "--yes", nargs="?", const=True, default=False, help=argparse.SUPPRESS)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     for name in dict.fromkeys(match[1] for arg in argv if (match := _TRAIT.match(arg))):
         parser.add_argument(f"--{name}", dest=name, action="append", help=argparse.SUPPRESS)
@@ -95,6 +110,11 @@ def make_parser(program: str, argv: Sequence[str]) -> Parser:
 def parse_arguments(argv: Sequence[str], program: str = "carrel") -> Arguments:
     """Return what a command line says; raise BadArguments for one that makes no sense."""
     found = vars(make_parser(program, argv).parse_intermixed_args(list(argv)))
+    files = found["config"] or []
+    if len(files) > 1:
+        raise BadArguments(f"-f takes one file, not {len(files)}: one file reads others with load_subconfig")
+    if found["generate_certs"]:
+        raise BadArguments(_NO_CERTIFICATES)
     config = Config()
     if found["debug"]:
         _put(config, "JupyterHub.log_level", "DEBUG")
@@ -102,10 +122,12 @@ def parse_arguments(argv: Sequence[str], program: str = "carrel") -> Arguments:
         value = found[option.removeprefix("--").replace("-", "_")]
         if value is not None:
             _put(config, name, OneText(value))
+    if found["no_db"] and found["db"] is None:
+        _put(config, "JupyterHub.db_url", _MEMORY)
     for name, values in found.items():
         if "." in name:
             _put(config, name, _deferred(values))
-    file = found["config"] or config.get("JupyterHub", {}).pop("config_file", "")
+    file = files[0] if files else config.get("JupyterHub", {}).pop("config_file", "")
     return Arguments(
         config=config,
         config_file=str(file),
@@ -124,7 +146,16 @@ def _deferred(values: list[str]) -> Any:
 
 
 def _put(config: Config, dotted: str, value: Any) -> None:
-    *sections, name = dotted.split(".")
-    for section in sections:
+    path = dotted.split(".")
+    depth = next((n for n, part in enumerate(path) if not part[:1].isupper()), len(path) - 1)
+    for section in path[:depth]:
         config = config[section]
-    config[name] = value
+    name, keys = path[depth], path[depth + 1 :]
+    if not keys:
+        config[name] = value
+        return
+    present = config[name]
+    if not isinstance(present, LazyConfigValue):
+        whole = ".".join(path[: depth + 1])
+        raise BadArguments(f"--{whole} is given both as a whole and by its items: choose one way")
+    present.update({".".join(keys): str(value)})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import sys
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +16,7 @@ from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, Py
 from carrel.config.schema import BadConfig, Problem
 
 #: What is looked for in the working directory, the first that exists.
-DEFAULT_FILES = ("jupyterhub_config.py", "carrel_config.py")
+DEFAULT_FILES = ("carrel_config.py", "carrel_config.json", "jupyterhub_config.py", "jupyterhub_config.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +40,25 @@ def read_file(name: str, directory: Path) -> ReadFile:
     path = directory / Path(name).expanduser() if name else _default_file(directory, warnings)
     if path is None:
         return ReadFile()
+    if not path.is_file() and not path.suffix and path.with_suffix(".py").is_file():
+        path = path.with_suffix(".py")
     shown = short(path, directory)
     if not path.is_file():
         raise BadConfig([Problem("", f"there is no file {shown}")])
-    if path.suffix == ".json":
-        config = _read_json(path, shown)
-        return ReadFile(config, path, (path,), tuple(warnings))
     parts: list[Path] = []
-    loader = _PythonFile(path, directory, parts, warnings)
-    try:
-        config = loader.load_config()
-    except (Exception, SystemExit) as error:
-        raise BadConfig([_failure(error, parts, directory)]) from None
+    config = Config()
+    if path.suffix != ".json":
+        loader = _PythonFile(path, directory, parts, warnings)
+        try:
+            # What a configuration prints must not get into what a command prints, such as a token.
+            with contextlib.redirect_stdout(sys.stderr):
+                config = loader.load_config()
+        except (Exception, SystemExit) as error:
+            raise BadConfig([_failure(error, parts, directory)]) from None
+    beside = path.with_suffix(".json")
+    if beside.is_file():
+        config.merge(_read_json(beside, short(beside, directory)))
+        parts.append(beside)
     return ReadFile(config, path, tuple(parts), tuple(warnings))
 
 
@@ -59,9 +69,10 @@ def short(path: Path, directory: Path) -> str:
 
 def _default_file(directory: Path, warnings: list[Problem]) -> Path | None:
     found = [directory / name for name in DEFAULT_FILES if (directory / name).is_file()]
-    if len(found) > 1:
-        text = f"{found[0].name} is used; {found[1].name} beside it is not read (choose with -f)"
-        warnings.append(Problem("", text, fatal=False))
+    others = [path.name for path in found if path.stem != found[0].stem]
+    if others:
+        text = f"{found[0].name} is used; {' and '.join(others)} beside it is not read (choose with -f)"
+        warnings.append(Problem("", text, fatal=False, kind="unused"))
     return found[0] if found else None
 
 
@@ -81,7 +92,8 @@ class _PythonFile(PyFileConfigLoader):
         file = next((place / fname for place in places if (place / fname).is_file()), None)
         if file is None:
             text = f"there is no file {fname}: nothing is read"
-            self._warnings.append(Problem("load_subconfig", text, short(self._file, self._directory), False))
+            place = f"{short(self._file, self._directory)}:{sys._getframe(1).f_lineno}"
+            self._warnings.append(Problem("load_subconfig", text, place, fatal=False, kind="unused"))
             return
         self.config.merge(_PythonFile(file, self._directory, self._parts, self._warnings).load_config())
 
@@ -106,9 +118,21 @@ def _failure(error: BaseException, parts: list[Path], directory: Path) -> Proble
         line = (files[error.filename], error.lineno)
     if line is None:
         line = (short(parts[-1], directory), None)
-    text = error.msg if isinstance(error, SyntaxError) else _one_line(error)
     where = line[0] if line[1] is None else f"{line[0]}:{line[1]}"
+    if (variable := _missing_variable(error)) is not None:
+        return Problem("", f"the environment variable {variable} is not set", where)
+    text = error.msg if isinstance(error, SyntaxError) else _one_line(error)
+    if "LazyConfigValue" in text and isinstance(error, TypeError):
+        text += " (a setting without a value takes .update({...}), .append(...) and the like)"
     return Problem("", f"{type(error).__name__}: {text}", where)
+
+
+def _missing_variable(error: BaseException) -> str | None:
+    """Return the name in `os.environ["NAME"]` that was not there, None for any other error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, KeyError) and frames and frames[-1].filename in (os.__file__, "<frozen os>"):
+        return str(error.args[0])
+    return None
 
 
 def _one_line(error: BaseException) -> str:

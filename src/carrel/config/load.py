@@ -10,16 +10,16 @@ from typing import Any
 from traitlets.config import Config
 from traitlets.config.loader import LazyConfigValue
 
-from carrel.config.addresses import join_addresses, split_addresses
+from carrel.config.addresses import join_addresses, normal_base, split_addresses
 from carrel.config.arguments import COMMAND_LINE, Arguments, BadArguments, parse_arguments
 from carrel.config.check import check_settings
 from carrel.config.files import ReadFile, read_file, short
-from carrel.config.lines import find_lines
+from carrel.config.lines import find_lines, find_words
 from carrel.config.names import (
     AUTHENTICATOR_ACCESS,
-    AUTHENTICATOR_RENAMED,
     DEPRECATED,
     DERIVED,
+    HUB_ACCESS,
     NO_EFFECT,
     NOT_USED,
     REFUSED,
@@ -29,6 +29,8 @@ from carrel.config.names import (
 )
 from carrel.config.schema import HUB_SECTIONS, PREFIX_VARIABLE, BadConfig, Problem, Settings, setting_fields
 from carrel.config.secrets import SECRET_VARIABLE, read_secret_file
+from carrel.config.sections import Sections, lift_nested, was_set
+from carrel.config.tls import check_tls
 from carrel.config.values import Unfit, read_value
 
 
@@ -54,7 +56,22 @@ def load(argv: Sequence[str], cwd: Path, environ: Mapping[str, str]) -> Loaded:
 
 def load_arguments(arguments: Arguments, cwd: Path, environ: Mapping[str, str]) -> Loaded:
     """Like `load`, for a command line that has been read already."""
-    file = read_file(arguments.config_file, cwd)
+    settings, problems = read_all(arguments, cwd, environ)
+    fatal = [problem for problem in problems if problem.fatal]
+    if fatal:
+        raise BadConfig(fatal)
+    return Loaded(settings, problems)
+
+
+def read_all(
+    arguments: Arguments, cwd: Path, environ: Mapping[str, str], *, with_file: bool = True
+) -> tuple[Settings, list[Problem]]:
+    """Return the settings as far as they can be read, and all problems, whether they are fatal or not.
+
+    Without `with_file`, only the command line counts. Raises BadConfig for a file that is missing or fails.
+    Writes nothing.
+    """
+    file = read_file(arguments.config_file, cwd) if with_file else ReadFile()
     draft = _Draft(file, arguments, cwd)
     draft.read_names()
     draft.read_layers()
@@ -63,13 +80,10 @@ def load_arguments(arguments: Arguments, cwd: Path, environ: Mapping[str, str]) 
     if PREFIX_VARIABLE in environ and "metrics_prefix" not in draft.values:
         draft.put("metrics_prefix", environ[PREFIX_VARIABLE], PREFIX_VARIABLE)
     settings = draft.finish()
-    draft.problems += check_settings(settings)
+    draft.problems += [*check_settings(settings), *check_tls(settings, environ)]
     if not settings.cookie_secret and not draft.refused("cookie_secret"):
         draft.attempt_secret(settings)
-    fatal = [problem for problem in draft.problems if problem.fatal]
-    if fatal:
-        raise BadConfig(fatal)
-    return Loaded(settings, [*arguments.warnings, *draft.problems])
+    return settings, [*arguments.warnings, *draft.problems]
 
 
 @dataclass(slots=True)
@@ -85,6 +99,7 @@ class _Draft:
     of_file: dict[str, str] = field(init=False)
     places: dict[str, str] = field(init=False)
     plugins: Config = field(init=False)
+    written: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.problems = list(self.file.warnings)
@@ -94,6 +109,17 @@ class _Draft:
         self.plugins = Config()
         for config in (self.file.config, self.arguments.config):
             self.plugins.merge(Config({k: v for k, v in config.items() if k not in HUB_SECTIONS}))
+            self.problems += lift_nested(config, self.plugins, self.locations)
+        entries = [entry for config in self.layers() for entry in _hub_entries(config)]
+        self.written = {f"{section}.{name}": raw for section, name, raw in entries}
+        if self.file.path is not None:
+            # What is set in loops and functions has no line of its own: that of its name, or none, has to do.
+            file = short(self.file.path, self.cwd)
+            words = find_words(self.file.parts, self.cwd)
+            for section, name, _ in (*_entries(self.plugins), *entries):
+                place = words.get(name, file)
+                self.locations.setdefault(f"{section}.{name}", place)
+                self.of_file.setdefault(f"{section}.{name}", place)
 
     def layers(self) -> Iterator[Config]:
         """Yield the file's part and then the command line's, with `places` at what each of them sets."""
@@ -102,9 +128,9 @@ class _Draft:
         self.places = self.locations
         yield self.arguments.config
 
-    def report(self, setting: str, message: str, *, fatal: bool) -> None:
+    def report(self, setting: str, message: str, *, fatal: bool, kind: str = "") -> None:
         place = self.places.get(setting) or self.locations.get(setting, "")
-        self.problems.append(Problem(setting, message, place, fatal))
+        self.problems.append(Problem(setting, message, place, fatal, kind))
 
     def refused(self, name: str) -> bool:
         """Tell whether a value of this setting was given and cannot be used."""
@@ -115,8 +141,7 @@ class _Draft:
         for config in self.layers():
             for section, name, raw in _hub_entries(config):
                 self._read_name(config, section, name, raw)
-        for section in list(self.plugins):
-            self._read_section(section)
+        Sections(self.plugins, self.locations, self.problems.append).tidy()
 
     def _read_name(self, config: Config, section: str, name: str, raw: Any) -> None:
         setting = f"{section}.{name}"
@@ -127,27 +152,31 @@ class _Draft:
                 self.report(setting, REFUSED[name], fatal=True)
         elif name in DEPRECATED:
             target, text = DEPRECATED[name]
-            self.report(setting, f"deprecated: {text}", fatal=False)
+            self.report(setting, f"deprecated: {text}", fatal=False, kind="deprecated")
             if target is not None:
                 self._move(config, target, raw, setting)
         elif name in NO_EFFECT:
-            self.report(setting, NO_EFFECT[name], fatal=False)
+            self.report(setting, NO_EFFECT[name], fatal=False, kind="unused")
         elif name in NOT_USED:
-            self.report(setting, f"not used by this version: {NOT_USED[name]}", fatal=False)
+            self.report(setting, f"not used by this version: {NOT_USED[name]}", fatal=False, kind="unused")
         else:
             self._read_unknown(setting, name)
 
     def _read_unknown(self, setting: str, name: str) -> None:
-        near = nearest(name, known_names())
-        if near is not None:
-            self.report(setting, f"there is no such setting; did you mean {near}?", fatal=True)
+        near = nearest(name, {*known_names(), *AUTHENTICATOR_ACCESS})
+        rule = f"one of this name would say who may do what: did you mean c.Authenticator.{near}?"
+        if near in AUTHENTICATOR_ACCESS:
+            text = f"no such setting, and {rule}"
+        elif near in HUB_ACCESS:
+            text = f"there is no such setting, and {near} says who may do what: did you mean that?"
+        elif near is not None:
+            text = f"there is no such setting: it has no effect; did you mean {near}?"
         elif is_access(name):
-            meant = nearest(name, AUTHENTICATOR_ACCESS)
-            advice = f"did you mean c.Authenticator.{meant}?" if meant else "correct or remove it"
-            text = f"no such setting, and one of this name would say who may do what: {advice}"
-            self.report(setting, text, fatal=True)
+            text = "no such setting, and one of this name would say who may do what: correct or remove it"
         else:
-            self.report(setting, "there is no such setting: it has no effect", fatal=False)
+            text = "there is no such setting: it has no effect"
+        fatal = near in (*AUTHENTICATOR_ACCESS, *HUB_ACCESS) or (near is None and is_access(name))
+        self.report(setting, text, fatal=fatal, kind="unknown")
 
     def _move(self, config: Config, target: str, raw: Any, setting: str) -> None:
         section, name = target.split(".")
@@ -157,6 +186,8 @@ class _Draft:
         own = config if section in HUB_SECTIONS else self.plugins
         if name not in own.get(section, {}):
             own[section][name] = raw
+            if own is config:
+                self.written[target] = raw
             self.locations[target] = self.locations.get(setting, "")
 
     def _add_administrators(self, raw: Any, setting: str) -> None:
@@ -176,41 +207,6 @@ class _Draft:
                 own.admin_users = {*present, *names}
             self.locations.setdefault(f"{section}.admin_users", self.locations.get(setting, ""))
 
-    def _read_section(self, section: str) -> None:
-        value = self.plugins[section]
-        if not isinstance(value, Config):
-            near = nearest(section, (*HUB_SECTIONS, "Authenticator", "Spawner", "Proxy"), 0.85)
-            wanted = f"c.{near}" if near else "a class such as c.JupyterHub"
-            self.report(section, f"there is no c.{section}: settings belong to {wanted}", fatal=True)
-            self._place_section(section)
-            del self.plugins[section]
-            return
-        near = nearest(section, HUB_SECTIONS, 0.85)
-        if near is not None:
-            self.report(section, f"there is no class {section}; did you mean c.{near}?", fatal=True)
-            self._place_section(section)
-        if section.endswith("Authenticator"):
-            for old, new in AUTHENTICATOR_RENAMED.items():
-                self._rename(section, old, new)
-
-    def _place_section(self, section: str) -> None:
-        place = next((at for key, at in self.locations.items() if key.startswith(f"{section}.")), "")
-        last = self.problems.pop()
-        self.problems.append(Problem(last.setting, last.message, place, last.fatal))
-
-    def _rename(self, section: str, old: str, new: str) -> None:
-        values = self.plugins[section]
-        if old not in values:
-            return
-        setting = f"{section}.{old}"
-        if new in values:
-            self.report(setting, f"deprecated, and ignored because {new} is set too: remove it", fatal=False)
-        else:
-            values[new] = values[old]
-            self.locations[f"{section}.{new}"] = self.locations.get(setting, "")
-            self.report(setting, f"deprecated: it is now called {new}", fatal=False)
-        del values[old]
-
     def read_layers(self) -> None:
         """Read the hub's settings: of the file first, then of the command line, which wins."""
         for config in self.layers():
@@ -220,6 +216,8 @@ class _Draft:
                 if name in setting_fields():
                     self.put(name, raw, setting)
             self._read_tornado(layer)
+            if self.values.get("hub_routespec"):
+                self.values["hub_routespec"] = normal_base(self.values["hub_routespec"])
             found, problems = split_addresses(layer)
             self.values |= found
             for setting, text, fatal in problems:
@@ -237,17 +235,17 @@ class _Draft:
         raw, setting = layer.get("tornado_settings", ({}, ""))
         given = raw.get_value({}) if isinstance(raw, LazyConfigValue) else raw
         if not isinstance(given, dict):
-            self.report(setting, "it must be a dictionary", fatal=True)
             return
         for name, value in given.items():
             if name in {"slow_spawn_timeout", "slow_stop_timeout"}:
                 self.put(name, value, setting)
-            else:
-                self.report(setting, f"not used by this version: {name}", fatal=False)
 
     def finish(self) -> Settings:
         """Return the settings as far as they could be read."""
         path = self.file.path
+        if self.values.get("bind_url", "").startswith("https:") and not self.values.get("ssl_cert"):
+            text = "it says https, and plain HTTP is served: set ssl_key and ssl_cert"
+            self.report("JupyterHub.bind_url", text, fatal=False)
         if "db_url" in self.values and "://" not in self.values["db_url"]:
             self.values["db_url"] = f"sqlite:///{self.values['db_url']}"
         return Settings(
@@ -255,6 +253,7 @@ class _Draft:
             directory=self.cwd,
             config_file=short(path, self.cwd) if path else "",
             plugins=self.plugins,
+            written=self.written,
             locations=self.locations,
         )
 
@@ -277,5 +276,5 @@ def _entries(config: Config) -> list[tuple[str, str, Any]]:
         for section, values in config.items()
         if isinstance(values, Config)
         for name, raw in values.items()
-        if not (isinstance(raw, LazyConfigValue) and not raw.to_dict())
+        if was_set(raw)
     ]

@@ -7,42 +7,22 @@ import re
 from collections.abc import Iterable
 
 from carrel.config.schema import setting_fields
+from carrel.config.upstream import OTHER_SECTIONS
 
 #: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
 NOT_USED: dict[str, str] = {
     "active_user_window": "the metric active_users counts days, weeks and months",
-    "admin_access": "administrators reach other users' servers by their role",
-    "api_page_default_limit": "a page holds 50 entries unless the request says otherwise",
-    "api_page_max_limit": "a page holds at most 200 entries",
-    "cookie_host_prefix_enabled": "cookies have JupyterHub's names without the __Host- prefix",
-    "data_files_path": "static files and templates come with the package",
-    "db_kwargs": "the database is opened with settings that suit it",
-    "debug_db": "statements are not logged",
-    "extra_log_handlers": "the log goes to standard error",
-    "forwarded_host_header": "the Host header tells the public address",
+    "data_files_path": "static files and templates come with the package: see template_paths for your own",
     "generate_certs": "no certificates are made",
-    "hub_connect_port": "the hub is reached at hub_port",
-    "hub_routespec": "the hub is the default route",
-    "hub_socket_mode": "the hub listens on TCP",
-    "implicit_spawn_seconds": "a visit to a stopped server offers to start it",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
     "internal_certs_location": "the hub and the servers speak plain HTTP",
-    "jinja_environment_options": "templates are rendered with escaping on and no options",
-    "log_datefmt": "log lines carry ISO dates",
-    "log_format": "log lines have one form",
-    "logging_config": "log lines have one form and go to standard error",
     "external_ssl_authorities": "the hub and the servers speak plain HTTP",
     "recreate_internal_certs": "no certificates are made",
-    "reset_db": "the database is never deleted at start",
     "show_config": "use `carrel --show-config`",
     "show_config_json": "use `carrel --show-config`",
-    "shutdown_on_logout": "servers keep running after log-out",
     "subdomain_hook": "all users are served on one host",
-    "trust_user_provided_tokens": "tokens of the configuration are stored like all others",
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
-    "trusted_downstream_ips": "the address of the nearest peer is taken for the client's",
-    "upgrade_db": "the database is upgraded at start where that is safe",
-    "use_legacy_stopped_server_status_code": "a stopped server answers 424",
+    "upgrade_db": "the database is upgraded at start where that is safe, whatever this says",
 }
 
 #: Never settings of JupyterHub, but seen in configurations.
@@ -51,12 +31,8 @@ NO_EFFECT: dict[str, str] = {
     "cookie_options": "it has no effect: cookies have the attributes that are safe",
 }
 
-_NO_TLS = "TLS is not served by this version: end it in a proxy in front of Carrel and remove this line"
-
 #: Names that protect something: ignoring them would leave people less safe than they believe.
 REFUSED: dict[str, str] = {
-    "ssl_key": _NO_TLS,
-    "ssl_cert": _NO_TLS,
     "internal_ssl": "TLS between the hub and the servers is not offered by this version: remove this line",
     "subdomain_host": "a host name for every user is not offered by this version: remove this line",
 }
@@ -66,22 +42,21 @@ DEPRECATED: dict[str, tuple[str | None, str]] = {
     "admin_users": ("Authenticator.admin_users", "use c.Authenticator.admin_users"),
     "hub_ip_connect": ("JupyterHub.hub_connect_ip", "use c.JupyterHub.hub_connect_ip"),
     "proxy_auth_token": ("ConfigurableHTTPProxy.auth_token", "use c.ConfigurableHTTPProxy.auth_token"),
-    "proxy_check_interval": (
-        "ConfigurableHTTPProxy.check_running_interval",
-        "use c.ConfigurableHTTPProxy.check_running_interval",
+    "proxy_check_interval": (None, "not used: the routes are checked every few seconds"),
+    "proxy_cmd": (
+        "ConfigurableHTTPProxy.command",
+        "use c.ConfigurableHTTPProxy.command; of it the options count, and are given to carrel-proxy",
     ),
-    "proxy_cmd": ("ConfigurableHTTPProxy.command", "use c.ConfigurableHTTPProxy.command"),
-    "debug_proxy": ("ConfigurableHTTPProxy.debug", "use c.ConfigurableHTTPProxy.debug"),
+    "debug_proxy": (None, "not used: c.CarrelProxy.log_level = 'debug' does it"),
     "proxy_api_ip": (None, "not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered"),
     "proxy_api_port": (None, "not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered"),
     "confirm_no_ssl": (None, "not used: plain HTTP needs no confirmation"),
-    "extra_log_file": (None, "not used: the log goes to standard error, redirect it there"),
     "generate_config": (None, "not used in a file: `carrel --generate-config` writes the sample"),
     "answer_yes": (None, "not used in a file: -y answers for --generate-config"),
 }
 
 #: Names that feed several settings or another one, read by the loader itself.
-DERIVED = ("hub_connect_url", "tornado_settings", "config_file")
+DERIVED = ("config_file",)
 
 #: Deprecated traits of every authenticator. They are enforced under their new names.
 AUTHENTICATOR_RENAMED = {
@@ -104,9 +79,7 @@ KNOWN_CLASSES = (
     "SwarmSpawner", "SystemUserSpawner", "KubeSpawner", "SudoSpawner", "SystemdSpawner", "WrapSpawner",
     "ProfilesSpawner", "BatchSpawner", "BatchSpawnerBase", "SlurmSpawner", "TorqueSpawner", "CondorSpawner",
     "Proxy", "CarrelProxy", "ConfigurableHTTPProxy", "HAProxyProxy", "TraefikProxy",
-    "TraefikFileProviderProxy", "CryptKeeper", "PeriodicMetricsCollector", "JupyterHubHTTPClient",
-    "EventLogger", "EventLog", "HubAuth", "HubOAuth", "HubOAuthenticated", "JupyterHubSingleUser",
-    "ServerApp", "NotebookApp", "SingleUserNotebookApp", "Service",
+    "TraefikFileProviderProxy", *OTHER_SECTIONS,
 )  # fmt: skip
 
 #: What authenticators call the settings that say who gets in, to suggest to who wrote them elsewhere.
@@ -129,8 +102,27 @@ PLUGIN_RENAMED = {
     "hub_ip_connect": "hub_connect_url",
 }
 
+#: Names of the hub's own settings that say who may do what.
+HUB_ACCESS = (
+    "authenticator_class",
+    "admin_access",
+    "admin_users",
+    "allow_existing_invalid_named_servers",
+    "allow_named_servers",
+    "allowed_users",
+    "custom_scopes",
+    "extra_user_scopes",
+    "load_groups",
+    "load_roles",
+)
+
 _ACCESS = re.compile(r"allow|block|admin|whitelist|blacklist|deny|group|users?(_|$)", re.IGNORECASE)
+_RULE = re.compile(
+    r"(^|_)(allow(ed)?|block(ed)?|admins?|deny|denied|groups?|whitelist|blacklist)(_|$)", re.IGNORECASE
+)
 _HARMLESS = ("create_system_users", "add_user_cmd", "delete_invalid_users")
+#: Settings of authenticators that keep people out under a name that does not say so.
+_GATES = ("password", "username_pattern", "check_account", "open_signup", "enable_signup", "hosted_domain")
 _CLOSE = 0.75
 
 
@@ -140,8 +132,18 @@ def known_names() -> set[str]:
 
 
 def is_access(name: str) -> bool:
-    """Tell whether a setting of this name would decide who gets in."""
+    """Tell whether a setting of this name, of an authenticator or the hub, would decide who gets in."""
     return name not in _HARMLESS and _ACCESS.search(name) is not None
+
+
+def is_gate(name: str) -> bool:
+    """Tell whether a known setting of an authenticator decides who gets in, whatever it is called."""
+    return is_access(name) or name.endswith(_GATES)
+
+
+def is_rule(name: str) -> bool:
+    """Tell whether a setting of this name, of a spawner or proxy, would decide who may do what."""
+    return _RULE.search(name) is not None
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = _CLOSE) -> str | None:

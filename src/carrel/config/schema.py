@@ -46,13 +46,44 @@ class Settings:
     bind_url: str = setting(
         "", "Address, port and base URL of the public side in one; it wins over the three."
     )
+    ssl_key: str = setting("", "The file of the public side's TLS key (PEM). It may stand in ssl_cert, too.")
+    ssl_cert: str = setting(
+        "", "The file of the public side's TLS certificate with its chain (PEM); with it HTTPS is served."
+    )
+
+    trusted_downstream_ips: list[str] = setting(
+        [],
+        "Addresses or networks (10.0.0.0/8) of proxies before the hub on other machines: what they say in "
+        "X-Forwarded-For and -Proto is believed. Of this machine all are, and the proxy that the hub steers.",
+    )
+    forwarded_host_header: str = setting(
+        "",
+        "The header, such as X-Forwarded-Host, in which such a proxy gives the public host when it sends "
+        "another one as Host.",
+    )
 
     # The hub's own listener
     hub_ip: str = setting("127.0.0.1", "The address that the hub listens on, for the proxy and the servers.")
     hub_port: int = setting(8081, "The port that the hub listens on.")
-    hub_bind_url: str = setting("", "Address and port of the hub in one; it wins over the two.")
+    hub_bind_url: str = setting(
+        "",
+        "Address and port of the hub in one; it wins over the two. http+unix://%2Frun%2Fhub.sock is a socket "
+        "in the file system, for the proxy; servers reach the hub at hub_connect_url or the public address.",
+    )
+    hub_socket_mode: int = setting(0o600, "The permissions of that socket.")
     hub_connect_ip: str = setting(
         "", "The host name or address by which servers and the proxy reach the hub."
+    )
+    hub_connect_port: int = setting(
+        0, "The port by which they do; 0 means hub_port. Old: hub_connect_url says it, too."
+    )
+    hub_connect_url: str = setting(
+        "", "Where servers and the proxy reach the hub, scheme to port; it wins over hub_connect_ip."
+    )
+    hub_routespec: str = setting(
+        "",
+        "What the proxy sends to the hub when no server and no service has it: a path that begins with the "
+        "base URL. Empty means all; /hub/ leaves the rest to somebody else's routes.",
     )
 
     node: str = setting(
@@ -63,6 +94,15 @@ class Settings:
 
     # Storage and secrets
     db_url: str = setting("sqlite:///carrel.sqlite", "The database: sqlite:///FILE or postgresql://…")
+    db_kwargs: dict[str, Any] = setting(
+        {},
+        "What SQLAlchemy would be told of the database. Read are pool_size and max_overflow (together: how "
+        "many connections to PostgreSQL a hub has), connect_args (PostgreSQL's parameters) and echo.",
+    )
+    debug_db: bool = setting(False, "Log every statement that the database is sent, without its values.")
+    reset_db: bool = setting(
+        False, "Delete users, tokens, groups, servers and all else in the database at every start of the hub."
+    )
     cookie_secret: bytes = setting(
         b"", "32 bytes that sign cookies (bytes, or hex text). Overrides cookie_secret_file."
     )
@@ -71,6 +111,17 @@ class Settings:
         "The file that holds the cookie secret; made when missing, readable by its owner only.",
     )
     cookie_max_age_days: float = setting(14.0, "How long a log-in lasts, in days.")
+    cookie_host_prefix_enabled: bool = setting(
+        False,
+        "Begin the names of log-in cookies with __Host-, so that no other host of the domain can set them. "
+        "Needs HTTPS. Browsers then send them to users' servers, too: have a host for each (subdomain_host).",
+    )
+    tornado_settings: dict[str, Any] = setting(
+        {},
+        "Of Tornado's settings these: headers of every reply, a Content-Security-Policy among them; "
+        "cookie_options and xsrf_cookie_kwargs (SameSite, Secure, Domain, Partitioned); slow_spawn_timeout "
+        "and slow_stop_timeout.",
+    )
     token_expires_in_max_seconds: int = setting(
         0,
         "How long a token that somebody asks for may live, in seconds, and how long it lives when nothing is "
@@ -197,8 +248,33 @@ class Settings:
     )
     allow_existing_invalid_named_servers: str = setting(
         "allow-start",
-        "What may be done with servers whose names are from before the present rule: 'allow-start', or "
-        "'allow-delete' for stopping and removing alone.",
+        "What may be done with servers whose names are from before the present rule: 'allow-start', "
+        "'allow-delete' for stopping and removing alone, or 'autorename': those that do not run get "
+        "new names at the hub's start, and pages go on showing the old ones.",
+    )
+    api_page_default_limit: int = setting(
+        50, "How many entries a page of the API's lists has when the request does not say."
+    )
+    api_page_max_limit: int = setting(
+        200, "How many entries a page of the API's lists has at most, and how many a list without pages has."
+    )
+    use_legacy_stopped_server_status_code: bool = setting(
+        False,
+        "Answer requests for a server that does not run with 503, as JupyterHub did before 2.0, not 424.",
+    )
+    implicit_spawn_seconds: float = setting(
+        0.0,
+        "Start a server when somebody visits it who may do so and stays on the page that says that it does "
+        "not run, after so many seconds. 0: only when they ask for it.",
+    )
+    shutdown_on_logout: bool = setting(False, "Stop somebody's servers when they log out.")
+    admin_access: bool = setting(
+        False,
+        "Tell servers of JupyterHub 1 that administrators may open them. Administrators reach others' "
+        "servers by the role admin, whatever this says; load_roles can give people less.",
+    )
+    trust_user_provided_tokens: bool = setting(
+        False, "Say nothing about tokens in the configuration that are short enough to be guessed."
     )
     activity_resolution: float = setting(
         30.0, "Activity is written when it moves by at least this many seconds."
@@ -225,6 +301,9 @@ class Settings:
     # Looks
     template_paths: list[str] = setting([], "Directories searched for templates before Carrel's own.")
     template_vars: dict[str, Any] = setting({}, "Extra variables for templates.")
+    jinja_environment_options: dict[str, Any] = setting(
+        {}, "Further options of the Jinja environment of templates. Values are always escaped."
+    )
     logo_file: str = setting("", "The image shown on every page; empty means Carrel's own.")
 
     # Plug-ins
@@ -234,6 +313,19 @@ class Settings:
 
     # The process
     log_level: int | str = setting("INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+    log_format: str = setting(
+        "",
+        "How lines of the log look, in the notation of Python's logging: '%(levelname)s %(message)s'. Empty "
+        "means as Carrel's own.",
+    )
+    log_datefmt: str = setting("", "How dates look in the log: '%Y-%m-%d %H:%M:%S'.")
+    extra_log_file: str = setting("", "A file that the log is written to as well.")
+    extra_log_handlers: list[Any] = setting([], "Objects of logging.Handler that get the log as well.")
+    logging_config: dict[str, Any] = setting(
+        {},
+        "Given to logging.config.dictConfig, with a handler and a formatter called console. The hub's logger "
+        "is 'carrel'; 'JupyterHub' means the same.",
+    )
     pid_file: str = setting("", "Where to write the hub's process id.")
     runtime_dir: str = setting(
         "carrel-run", "Where the hub and the data plane keep their state and the servers' logs."
@@ -245,12 +337,20 @@ class Settings:
     config_file: str = ""
     plugins: Config = field(default_factory=Config)
     """Everything for traitlets classes, as it was written."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """The hub's settings that somebody set, under their names as written (`JupyterHub.port`), with what they
+    wrote: to be shown only after `redact`."""
     locations: Mapping[str, str] = field(default_factory=dict)
     """Where a setting was written: `JupyterHub.port` to `jupyterhub_config.py:12`."""
 
     def resolve(self, path: str) -> Path:
         """Return a path of the configuration as an absolute one."""
         return self.directory / Path(path).expanduser()
+
+    def place(self, name: str) -> str:
+        """Return where a setting of the hub was written, as far as that is known."""
+        places = (self.locations.get(f"{section}.{name}") for section in reversed(HUB_SECTIONS))
+        return next((place for place in places if place), "")
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={text}" for name, text in printable(self).items())
@@ -269,7 +369,10 @@ def printable(settings: Settings) -> dict[str, str]:
     shown["services"] = repr([redact("service", dict(each)) for each in settings.services])
     for name in ("service_tokens", "api_tokens"):
         shown[name] = repr(dict.fromkeys(["***"] if getattr(settings, name) else [], "***"))
+    shown["db_kwargs"] = repr(redact("settings", settings.db_kwargs))
     shown["db_url"] = repr(without_password(settings.db_url))
+    shown["logging_config"] = repr(redact("settings", settings.logging_config))
+    shown["tornado_settings"] = repr(redact("settings", settings.tornado_settings))
     shown["oauth_clients"] = repr(redact("oauth_clients", settings.oauth_clients))
     return shown
 
@@ -289,6 +392,11 @@ def without_password(url: str) -> str:
     return f"{parts.scheme}://{netloc}{parts.path}{'?' if query else ''}{query}"
 
 
+#: The sorts of problems: old names, unknown names, what is set and does nothing, what lets people or secrets
+#: out, and settings that do not go together.
+KINDS = ("deprecated", "unknown", "unused", "unsafe", "contradiction")
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something wrong or doubtful in the configuration, for people."""
@@ -300,6 +408,8 @@ class Problem:
     location: str = ""
     """`jupyterhub_config.py:12`, when it is known."""
     fatal: bool = True
+    kind: str = ""
+    """What sort of trouble it is, one of KINDS; empty for a value that cannot be."""
 
     def __str__(self) -> str:
         where = f"{self.location}: " if self.location else ""

@@ -76,6 +76,8 @@ def _text(raw: Any) -> str:
 def _whole(raw: Any) -> int:
     if isinstance(raw, DeferredConfigString) and re.fullmatch(r"[+-]?\d+", raw.strip()):
         return int(raw)
+    if isinstance(raw, DeferredConfigString) and re.fullmatch(r"0o[0-7]+", raw.strip()):
+        return int(raw, 8)
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw
     raise Unfit("it must be a whole number")
@@ -211,6 +213,23 @@ def _class(raw: Any) -> Any:
         f"not {describe('class', raw)}"
     )
 
+
+#: What each type of a setting is called, for people.
+TYPE_WORDS = {
+    "str": "text",
+    "bytes": "32 bytes, or hex text",
+    "int": "a whole number",
+    "int | str": "a number or text",
+    "float": "a number",
+    "bool": "True or False",
+    "bool | None": "True, False or None",
+    "tuple[float, float] | None": "two numbers",
+    "list[str]": "a list of texts",
+    "list[dict[str, Any]]": "a list of dictionaries",
+    "set[str]": "a set of texts",
+    "dict[str, Any]": "a dictionary",
+    "dict[str, str]": "a dictionary of texts",
+}
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "str": _text,

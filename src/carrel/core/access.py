@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from carrel.core import salted
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.roles import USER, Role, scopes_of_service, scopes_of_token, scopes_of_user
@@ -130,19 +131,34 @@ async def towards(ctx: HubContext, caller: Caller, names: Iterable[str]) -> Call
 async def _look_up_token(ctx: HubContext, secret: str, hashed: str) -> Caller | None:
     epoch = ctx.callers.epoch
     async with ctx.store.read() as tx:
-        token = await tx.tokens.find(token_prefix(secret), hashed)
-        if token is None:
-            return await _look_up_service(ctx, tx, secret, epoch)
-        if not same(token.hashed, hashed) or token.expired(ctx.clock.now()):
-            return None
-        user = await tx.users.get_by_id(token.user_id)
-        if user is None:
-            return None
-        rights = await rights_of(ctx, tx, user)
-        scopes = await token_scopes(ctx, tx, user, token.scopes, rights)
-    caller = Caller(
+        caller = await _caller_of_user_token(ctx, tx, secret) or await _caller_of_service_token(
+            ctx, tx, secret
+        )
+    if caller is None or caller.token is None:
+        return None
+    if caller.token.hashed != hashed:
+        await salted.keep_digest(ctx, caller.token, secret)
+    expires = caller.token.expires if isinstance(caller.token, Token) else None
+    ctx.callers.put(hashed, caller, expires, epoch)
+    return caller
+
+
+async def _caller_of_user_token(ctx: HubContext, tx: Transaction, secret: str) -> Caller | None:
+    hashed = digest(secret)
+    token = await tx.tokens.find(token_prefix(secret), hashed)
+    if token is None:
+        token = await salted.find_token(tx, secret)
+    elif not same(token.hashed, hashed):
+        return None
+    if token is None or token.expired(ctx.clock.now()):
+        return None
+    user = await tx.users.get_by_id(token.user_id)
+    if user is None:
+        return None
+    rights = await rights_of(ctx, tx, user)
+    return Caller(
         owner=user,
-        scopes=scopes,
+        scopes=await token_scopes(ctx, tx, user, token.scopes, rights),
         token=token,
         session_id=token.session_id,
         groups=rights.groups,
@@ -150,23 +166,21 @@ async def _look_up_token(ctx: HubContext, secret: str, hashed: str) -> Caller | 
         watches=rights.scopes.group_filters | groups_named(token.scopes),
         owners=rights.owners,
     )
-    ctx.callers.put(hashed, caller, token.expires, epoch)
-    return caller
 
 
-async def _look_up_service(ctx: HubContext, tx: Transaction, secret: str, epoch: int) -> Caller | None:
+async def _caller_of_service_token(ctx: HubContext, tx: Transaction, secret: str) -> Caller | None:
     hashed = digest(secret)
     token = await tx.services.find_token(token_prefix(secret), hashed)
-    if token is None or not same(token.hashed, hashed):
+    if token is None:
+        token = await salted.find_service_token(tx, secret)
+    elif not same(token.hashed, hashed):
         return None
-    service = await tx.services.get_by_id(token.service_id)
+    service = None if token is None else await tx.services.get_by_id(token.service_id)
     if service is None:
         return None
     rights = await rights_of_service(ctx, tx, service)
     watched = rights.scopes.group_filters
-    caller = Caller(owner=service, scopes=rights.scopes, token=token, roles=rights.roles, watches=watched)
-    ctx.callers.put(hashed, caller, None, epoch)
-    return caller
+    return Caller(owner=service, scopes=rights.scopes, token=token, roles=rights.roles, watches=watched)
 
 
 async def _look_up_session(ctx: HubContext, hashed: str) -> Caller | None:

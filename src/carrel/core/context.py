@@ -10,9 +10,9 @@ from carrel.authenticators.base import Authenticator
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
+from carrel.core.live import LiveDrivers
 from carrel.core.peers import Peers
 from carrel.core.refreshes import Refreshes
-from carrel.core.starts import Starts
 from carrel.domain.scope_catalog import BUILT_IN, Catalog
 from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
@@ -40,8 +40,8 @@ class HubContext:
     hub: HubView
     callers: CallerCache
     activity: Activity
+    live: LiveDrivers = field(default_factory=LiveDrivers)
     refreshes: Refreshes = field(default_factory=Refreshes)
-    starts: Starts = field(default_factory=Starts)
     peers: Peers = field(default_factory=Peers)
     metrics: Metrics = field(default_factory=Metrics)
     chance: Callable[[], float] = random.random

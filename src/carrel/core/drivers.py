@@ -1,4 +1,4 @@
-"""Building the driver of a server: a fresh Spawner for each start, stop, poll or form."""
+"""The driver of a server: a Spawner for each run, and one for each look at the form before it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from carrel.domain.servers import Server, never_started
 from carrel.domain.users import User
 from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.spawners.base import Spawner
-from carrel.spawners.run import Run, make_spawner
+from carrel.spawners.run import Run, make_spawner, refresh_owner
 from carrel.spawners.views import GroupView, UserView
 from carrel.storage.base import Transaction
 
@@ -37,34 +37,58 @@ class Owner:
     groups: tuple[str, ...] = ()
 
 
+async def driver_of(ctx: HubContext, server: Server) -> Spawner:
+    """Return the driver of the run that `server` is in: the one that started it, where this process has it.
+
+    Raises what `build_driver` raises, and NotFound when the row went with its owner.
+    """
+    owner = await load_owner(ctx, server)
+    driver = ctx.live.get(server)
+    if driver is None:
+        driver = build_driver(ctx, server, owner)
+        ctx.live.keep(server, driver)
+    else:
+        refresh_owner(driver, _user_view(ctx, owner))
+    return driver
+
+
 def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
-    """Return a driver for `server`, with the checkpoint of its row loaded.
+    """Return a new driver for `server`, with the checkpoint of its row loaded.
 
     Raises TraitError when the configuration has a value that the spawner does not take.
     """
     user = owner.user
     run = Run(
-        user=UserView(
-            id=user.id,
-            name=user.name,
-            base_url=ctx.settings.base_url,
-            admin=user.admin,
-            groups=tuple(map(GroupView, owner.groups)),
-            load_auth_state=partial(load_auth_state, ctx, user),
-            settings={"cookie_options": {}},
-        ),
+        user=_user_view(ctx, owner),
         hub=ctx.hub,
         server_id=server.id,
         generation=server.generation,
         name=server.name,
+        url=server.url,
         state=server.state,
         user_options=server.user_options,
         oauth_client_id=client_id(user.name, server.name),
         oauth_access_scopes=access_scopes(user.name, server.name),
+        cookie_options=ctx.settings.tornado_settings.get("cookie_options", {}),
+        cookie_host_prefix_enabled=ctx.settings.cookie_host_prefix_enabled,
+        admin_access=ctx.settings.admin_access,
         authenticator=ctx.authenticator,
         log_directory=str(log_directory(ctx)),
     )
     return make_spawner(ctx.spawner_class, run, ctx.settings.plugins)
+
+
+def _user_view(ctx: HubContext, owner: Owner) -> UserView:
+    user = owner.user
+    return UserView(
+        id=user.id,
+        name=user.name,
+        base_url=ctx.settings.base_url,
+        admin=user.admin,
+        groups=tuple(map(GroupView, owner.groups)),
+        load_auth_state=partial(load_auth_state, ctx, user),
+        settings=ctx.settings.tornado_settings,
+    )
 
 
 async def options_form(ctx: HubContext, user: User, server_name: str = "") -> str:
@@ -110,7 +134,7 @@ async def _read_options(setting: str, read: Callable[[], Any]) -> dict[str, Any]
 async def ready_event(ctx: HubContext, server: Server, event: dict[str, Any]) -> dict[str, Any]:
     """Return the last step of a start as the deployer's `progress_ready_hook` leaves it."""
     try:
-        driver = build_driver(ctx, server, await load_owner(ctx, server))
+        driver = await driver_of(ctx, server)
         hook = driver.progress_ready_hook
         if hook is None:
             return event

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
+from carrel.core import salted
 from carrel.core.context import HubContext
 from carrel.core.openid import Signer, claims_of
 from carrel.core.tokens import new_record
@@ -167,6 +168,7 @@ async def revoke(ctx: HubContext, client: OAuthClient, secret: str) -> None:
             await _end_grant(tx, grant)
             return
         token = await tx.tokens.find(token_prefix(secret), digest(secret))
+        token = token or await salted.find_token(tx, secret)
         if token is not None and token.client_id == client.client_id:
             await tx.tokens.delete(token.id)
             tx.announce(RightsChanged(token.user_id))

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from carrel.authenticators.login import Refusal, check_login
 from carrel.authenticators.policy import refuse_credentials
 from carrel.config.rights import RoleSetting
 from carrel.core.access import rights_of
-from carrel.core.auth_state import keep_auth_state
+from carrel.core.auth_state import keep_auth_state, load_auth_state
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.groups import sync_groups
 from carrel.core.metrics import done, timed
 from carrel.core.rights import read_managed_roles, sync_roles
 from carrel.core.sessions import end_what_was_given
-from carrel.domain.errors import CarrelError, Conflict
+from carrel.domain.errors import CarrelError, Conflict, Unavailable
 from carrel.domain.events import RightsChanged, Work
 from carrel.domain.identity import Identity
 from carrel.domain.tokens import Session
 from carrel.domain.users import User
+from carrel.lib.awaiting import resolve_within
 from carrel.lib.clock import Timestamp
 from carrel.lib.ids import digest, new_secret, new_token
 from carrel.storage.base import Transaction
 
 _DAY = 86400.0
+_HOOK_LIMIT = 30.0
+_log = logging.getLogger("carrel.core")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
 
     Raises Invalid and Conflict for groups, roles and state of the authenticator that cannot be.
     """
+    identity = await _reconciled(ctx, identity, await _find(ctx, identity.name))
     now, roles = ctx.clock.now(), _roles_of(ctx, identity)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(identity.name) or await _create(tx, identity, now)
@@ -120,10 +125,32 @@ async def _add_session(ctx: HubContext, tx: Transaction, user: User) -> LoggedIn
 
 async def keep_identity(ctx: HubContext, user: User, identity: Identity) -> None:
     """Keep what the authenticator says anew of somebody who is signed in; raises as `open_session` does."""
+    identity = await _reconciled(ctx, identity, user)
     roles = _roles_of(ctx, identity)
     async with ctx.store.write(durable=True) as tx:
         await _keep(ctx, tx, user, identity, roles)
         tx.announce(RightsChanged(user.id))
+
+
+async def _reconciled(ctx: HubContext, identity: Identity, user: User | None) -> Identity:
+    """Return who has logged in with the state that the deployer's hook makes of the new one and the old one.
+
+    Raises Unavailable when the hook fails: without its answer nobody knows what to keep.
+    """
+    hook = ctx.authenticator.reconcile_auth_state_hook
+    if hook is None or not ctx.authenticator.enable_auth_state:
+        return identity
+    before = await load_auth_state(ctx, user) if user is not None else None
+    state = None if identity.auth_state is None else dict(identity.auth_state)
+    model = {**asdict(replace(identity, auth_state=None)), "auth_state": state}
+    try:
+        kept = hook(ctx.authenticator, model, None if before is None else dict(before))
+        return replace(identity, auth_state=await resolve_within(kept, _HOOK_LIMIT))
+    except Exception as error:
+        _log.exception("reconcile_auth_state_hook failed for %s", identity.name)
+        raise Unavailable(
+            "The hub cannot log you in: Authenticator.reconcile_auth_state_hook failed."
+        ) from error
 
 
 def _roles_of(ctx: HubContext, identity: Identity) -> Sequence[RoleSetting] | None:

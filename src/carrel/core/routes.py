@@ -17,7 +17,7 @@ from carrel.domain.servers import Server
 from carrel.domain.services import Service, service_prefix, service_target
 from carrel.proxy.base import OutOfStep, ProxyError, Unmovable, differs
 
-_MARKS = frozenset({"jupyterhub", "servers"})
+_MARKS = frozenset({"jupyterhub", "servers", "stopped_status"})
 
 
 def route_of(server: Server, base_url: str) -> Route:
@@ -45,7 +45,10 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
         hubs = [] if ctx.store.single_hub else await tx.hubs.alive(ctx.clock.now())
     base_url = ctx.settings.base_url
     first, *others = dict.fromkeys([hub.url for hub in hubs] or [ctx.proxy.hub_url])
-    hub = Route(base_url, first, {"hub": True, "servers": servers_prefix(base_url)})
+    spec = ctx.settings.hub_routespec or base_url
+    hub = Route(spec, first, {"hub": True, "servers": servers_prefix(base_url)})
+    if ctx.settings.use_legacy_stopped_server_status_code:
+        hub = Route(spec, first, {**hub.data, "stopped_status": 503})
     if others:
         hub = Route(hub.spec, hub.target, {**hub.data, "alternatives": others})
     # One that starts has its address already and must not be visited yet, one that stops no longer.

@@ -14,7 +14,14 @@ from carrel.core.drivers import rename_in_driver
 from carrel.core.servers import announce_change, described, make_server
 from carrel.domain.errors import CarrelError, Conflict, Invalid, NotFound
 from carrel.domain.events import RightsChanged
-from carrel.domain.names import check_display_name, full_name, server_label, shortened
+from carrel.domain.names import (
+    check_display_name,
+    check_server_name,
+    full_name,
+    server_label,
+    server_slug,
+    shortened,
+)
 from carrel.domain.servers import Server, never_started
 from carrel.domain.users import User
 from carrel.storage.base import Transaction
@@ -167,3 +174,51 @@ async def _owner(tx: Transaction, name: str) -> User:
     if user is None:
         raise NotFound
     return user
+
+
+async def rename_old_servers(ctx: HubContext) -> int:
+    """Give servers that do not run, and whose names are from before the present rule, new ones; say how many.
+
+    Pages go on showing the old name. What runs, or cannot be renamed, is logged and left for the next time.
+    """
+    async with ctx.store.read() as tx:
+        old = [server_id for server_id, name in await tx.servers.named() if not _is_new(name)]
+    return sum([await _name_anew(ctx, server_id) for server_id in old])
+
+
+def _shown(name: str) -> str | None:
+    """Return what pages may call a server that was named so; None where nothing of it can be shown."""
+    try:
+        return check_display_name(" ".join(name.split()))
+    except Invalid:
+        return None
+
+
+def _is_new(name: str) -> bool:
+    try:
+        check_server_name(name)
+    except Invalid:
+        return False
+    return True
+
+
+async def _name_anew(ctx: HubContext, server_id: int) -> bool:
+    async with ctx.store.read() as tx:
+        server = await tx.servers.get_by_id(server_id)
+        taken = [] if server is None else [each.name for each in await tx.servers.of_users([server.user_id])]
+    if server is None:
+        return False
+    name, label = server_slug(server.name, taken), server_label(server.user_name, server.name)
+    if server.active or server.leaving:
+        _log.error("%s has a name of old and runs: it is not renamed before it stops", label)
+        return False
+    try:
+        await rename_in_driver(ctx, server, name)
+        await _write(
+            ctx, server, ServerChanges(name, display_name=server.display_name or _shown(server.name))
+        )
+    except CarrelError as error:
+        _log.error("%s has a name of old and keeps it: %s", label, error)
+        return False
+    _log.info("%s is now called %s", label, name)
+    return True

@@ -148,6 +148,13 @@ async def ask_to_stop(
     return await change(ctx, server.id, partial(ask_stop, delete=remove), durable=True)
 
 
+async def stop_own_servers(ctx: HubContext, caller: Caller) -> None:
+    """Record that all servers of the caller that run should stop; those that start or stop are left alone."""
+    for server in await find_servers(ctx, caller.user):
+        if server.ready:
+            await change(ctx, server.id, ask_stop, durable=True)
+
+
 async def change(
     ctx: HubContext,
     server_id: int,

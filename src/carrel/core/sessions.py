@@ -14,6 +14,7 @@ async def end_sessions(ctx: HubContext, user: User) -> None:
         for session in await tx.sessions.of_user(user.id):
             await end_what_was_given(tx, session.session_id)
         await tx.sessions.delete_of_user(user.id)
+        await tx.imported_logins.delete_of_user(user.id)
         tx.announce(RightsChanged(user.id))
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from carrel.core import salted
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.shares import give, names_to_give, refuse_excess, server_to_share, shares_of
@@ -20,7 +21,9 @@ from carrel.domain.shares import (
     Share,
     ShareCode,
 )
-from carrel.lib.ids import digest, new_secret
+from carrel.lib.clock import Timestamp
+from carrel.lib.ids import digest, new_secret, token_prefix
+from carrel.storage.base import Transaction
 
 _LONGEST_CODE = 200
 # Longer numbers fit no database.
@@ -69,7 +72,9 @@ async def make_code(
     secret, now = new_secret(), ctx.clock.now()
     async with ctx.store.write(durable=True) as tx:
         row = await server_to_share(ctx, tx, owner, server)
-        record = await tx.share_codes.add(row.id, digest(secret), names, now=now, expires=now + expires_in)
+        record = await tx.share_codes.add(
+            row.id, digest(secret), names, now=now, expires=now + expires_in, prefix=token_prefix(secret)
+        )
     return NewShareCode(record, secret)
 
 
@@ -92,7 +97,7 @@ async def revoke_codes(
         # Numbers begin at one: a server without a row has no codes.
         server_id = (which.server_id if which else None) or 0
         if secret:
-            code = await tx.share_codes.find(digest(secret[:_LONGEST_CODE]), now=ctx.clock.now())
+            code = await _find(tx, secret, ctx.clock.now())
             if code is None or not await tx.share_codes.delete(server_id, code.id):
                 raise NotFound("No matching code found")
         elif public_id:
@@ -109,7 +114,7 @@ async def look_at_code(ctx: HubContext, caller: Caller, secret: str) -> ShareCod
     Raises NotFound for an unknown or expired one, Forbidden for one's own server.
     """
     async with ctx.store.read() as tx:
-        code = await tx.share_codes.find(digest(secret[:_LONGEST_CODE]), now=ctx.clock.now())
+        code = await _find(tx, secret, ctx.clock.now())
     if code is None:
         raise NotFound("This invitation has expired, or there never was one. Ask for a new one.")
     if code.server.owner_id == caller.user.id:
@@ -124,7 +129,7 @@ async def accept_code(ctx: HubContext, caller: Caller, secret: str) -> Share:
     """
     now = ctx.clock.now()
     async with ctx.store.write(durable=True) as tx:
-        code = await tx.share_codes.find(digest(secret[:_LONGEST_CODE]), now=now)
+        code = await _find(tx, secret, now)
         if code is None:
             raise Invalid("This invitation has expired, or there never was one. Ask for a new one.")
         if code.server.owner_id == caller.user.id:
@@ -135,3 +140,8 @@ async def accept_code(ctx: HubContext, caller: Caller, secret: str) -> Share:
         share = await give(ctx, tx, code.server.id, receiver, scopes)
         await tx.share_codes.count_exchange(code.id, now=now)
     return share
+
+
+async def _find(tx: Transaction, secret: str, now: Timestamp) -> ShareCode | None:
+    code = await tx.share_codes.find(digest(secret[:_LONGEST_CODE]), now=now)
+    return code if code is not None else await salted.find_code(tx, secret, now)

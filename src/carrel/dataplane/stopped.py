@@ -20,6 +20,8 @@ from carrel.dataplane.request import Request
 from carrel.dataplane.routes import Route
 
 _STATUS = 424
+#: What the hub's route may ask for as its `stopped_status`.
+_LEGACY = 503
 _RETRY = (("Retry-After", "5"),)
 #: How often the hub hears of a server, in seconds, and of how many in that time.
 _PAUSE = 5.0
@@ -51,7 +53,8 @@ class StoppedServers:
         # The hub has no use for an upgrade, and bounds bodies more than servers do.
         if not request.has_body and not request.wants_upgrade and self._is_due(segments[: count + 2]):
             return None
-        return _not_running(request, prefix, segments[count])
+        legacy = route.data.get("stopped_status") == _LEGACY
+        return _not_running(request, prefix, segments[count], _LEGACY if legacy else _STATUS)
 
     def _is_due(self, server: list[bytes]) -> bool:
         """Tell whether the hub shall hear of a server: of a user, and what may be its name or a page."""
@@ -90,11 +93,11 @@ def _may_be_visit(request: Request) -> bool:
     return accept in (b"", b"*/*") and not request.header(b"referer")
 
 
-def _not_running(request: Request, prefix: Segments, name: bytes) -> Reply:
+def _not_running(request: Request, prefix: Segments, name: bytes, status: int) -> Reply:
     """Return what the hub answers too, see `carrel.web.user_urls`; nothing but the head for an upgrade."""
     if request.wants_upgrade:
-        return Reply(_STATUS, headers=_RETRY)
+        return Reply(status, headers=_RETRY)
     place = escaped((*prefix, name))
     home = escaped((*prefix[:-1], b"hub", b"home"))
     message = f"The server at {place}/ is no longer running. Restart the server at {home}"
-    return Reply(_STATUS, msgspec.json.encode({"message": message}), "application/json", _RETRY)
+    return Reply(status, msgspec.json.encode({"message": message}), "application/json", _RETRY)

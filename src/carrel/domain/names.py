@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from urllib.parse import quote
 
 from carrel.domain.errors import Invalid
+from carrel.lib.ids import digest
 
 _SERVER_NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
 #: What `escape` leaves as it is.
@@ -44,6 +46,19 @@ def check_server_name(name: str) -> str:
             "digits and single hyphens; it starts with a letter and ends with a letter or digit."
         )
     return name
+
+
+def server_slug(name: str, taken: Collection[str]) -> str:
+    """Return a name for a new server that is like `name`, whatever that is, and none of `taken`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    if not slug[:1].isalpha():
+        slug = f"server-{slug}".rstrip("-")
+    slug = slug[:_MAX_SERVER_NAME].rstrip("-")
+    short, number = slug[: _MAX_SERVER_NAME - 9].rstrip("-"), 0
+    while slug in taken:
+        slug, number = f"{short}-{digest(f'{number} {name}')[:8]}", number + 1
+    return slug
 
 
 def check_display_name(name: str) -> str:

@@ -16,6 +16,7 @@ from carrel.core.context import HubContext
 from carrel.http.endpoint import BoundHandler, Endpoint
 from carrel.http.errors import answer, answer_error
 from carrel.http.identify import identify
+from carrel.http.imported_logins import brings_one, settle
 from carrel.http.openapi import ApiDescription
 from carrel.http.pages import Pages
 from carrel.http.plugins import HandlerMaker
@@ -58,6 +59,8 @@ class HubApplication:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         scope["app"] = self
+        if brings_one(scope):
+            scope, send = await settle(self.state.hub, scope, send)
         raw = scope.get("raw_path", b"")
         if b"%" in raw and scope["path"].startswith(self._groups):
             scope = {**scope, "path": _marked(raw.decode("latin-1")), _MARKED: True}

@@ -16,7 +16,9 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from carrel.config.tornado import cookie_options, may_be_framed
 from carrel.domain.errors import Forbidden
+from carrel.http.cookies import NewCookie, give
 from carrel.http.request import Connection, cookies, facts_of, header, hub_of
 from carrel.http.sessions import derive_key, login_secret
 from carrel.lib.ids import same
@@ -48,11 +50,12 @@ class Origin:
         return cls(site, mode, dest, origin)
 
 
-def is_ours(origin: Origin, host: str) -> bool:
+def is_ours(origin: Origin, host: str, *, framed: bool = False) -> bool:
     """Tell whether a request may change something, by the browser's word alone.
 
-    Only a page of this very origin may: sent as a form of a top-level page, or by its script. A browser that
-    says nothing at all (no TLS, or not a browser) is left to the token.
+    Only a page of this very origin may: sent as a form of a top-level page, or of one in a frame where pages
+    may be `framed`, or by its script. A browser that says nothing at all (no TLS, or not a browser) is left
+    to the token.
     """
     if origin.origin and origin.origin.partition("://")[2] != host.lower():
         return False
@@ -61,7 +64,7 @@ def is_ours(origin: Origin, host: str) -> bool:
     if origin.site not in {"same-origin", "none"}:
         return False
     if origin.mode == "navigate":
-        return origin.dest in {"", "document"}
+        return origin.dest in ({"", "document", "iframe"} if framed else {"", "document"})
     return origin.mode in {"", "cors", "same-origin"} and origin.dest in {"", "empty"}
 
 
@@ -97,8 +100,8 @@ def set_xsrf(response: Response, connection: Connection, token: str) -> None:
     facts = facts_of(connection.scope)
     if token in cookies(connection, XSRF_COOKIE) or not facts.path.startswith(path):
         return
-    secure = facts.scheme == "https"
-    response.set_cookie(XSRF_COOKIE, token, path=path, samesite="lax", secure=secure)
+    options = cookie_options(hub_of(connection).settings, "xsrf_cookie_kwargs")
+    give(response, connection, NewCookie(XSRF_COOKIE, token, path, http_only=False), options)
 
 
 def token_fits(connection: Connection, sent: str) -> bool:
@@ -139,7 +142,8 @@ def check_field(connection: Connection, field: object) -> None:
 
 
 def _refuse_foreign(connection: Connection) -> None:
-    if not is_ours(Origin.of(connection), header(connection, "host")):
+    framed = may_be_framed(hub_of(connection).settings)
+    if not is_ours(Origin.of(connection), header(connection, "host"), framed=framed):
         raise Forbidden("This request came from another site and was refused.")
 
 

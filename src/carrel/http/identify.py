@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from carrel.config.tornado import may_be_framed
 from carrel.core.access import caller_of_session, caller_of_token, towards
 from carrel.core.caller import Caller, identified
 from carrel.core.refresh import refreshed
@@ -71,4 +72,6 @@ def _cookie_counts(connection: Connection) -> bool:
     content_type = header(connection, "content-type").partition(";")[0].strip().lower()
     if content_type not in {"", "application/json"}:
         return False
-    return is_ours(origin, header(connection, "host")) and token_fits(connection, sent_token(connection))
+    framed = may_be_framed(hub_of(connection).settings)
+    ours = is_ours(origin, header(connection, "host"), framed=framed)
+    return ours and token_fits(connection, sent_token(connection))

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from carrel.authenticators.policy import NO_RULE
 from carrel.core.context import HubContext
 from carrel.http.csrf import xsrf_token
+from carrel.http.deployers_html import deployers_markup
 from carrel.http.next_urls import wanted_next
-from carrel.http.request import Connection
+from carrel.http.request import Connection, facts_of
 from carrel.lib.urls import with_arguments
 
 #: Fields of the form that are between the page and the hub.
@@ -89,4 +90,4 @@ def _own_form(hub: HubContext, connection: Connection, problem: str, username: s
             xsrf=xsrf_token(connection),
         )
     )
-    return Markup(html)  # noqa: S704 - the authenticator's own form
+    return deployers_markup(facts_of(connection.scope), html)

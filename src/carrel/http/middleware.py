@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from carrel.http.headers import ReplyHeaders
@@ -25,7 +26,8 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 _MOST_KNOWN = 4096
 _BODILESS = frozenset({"GET", "HEAD"})
 MAX_BODY = 1024 * 1024
-_LOOPBACK = ("127.0.0.0/8", "::1/128")
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _STOPPING = b'{"status": 503, "message": "The hub is being restarted. Please try again in a moment."}'
 _RETRY = ((b"retry-after", b"2"),)
 Observe = Callable[[str, str, int, float], None]
@@ -39,8 +41,9 @@ class HubMiddleware:
     """Wraps the hub's ASGI application.
 
     `trusted` are the networks of our own proxies: only what comes from them may say for whom it comes
-    (X-Forwarded-For, -Proto). The server below must not interpret those headers itself. `observe` is told
-    each answer's method, handler, status and seconds.
+    (X-Forwarded-For, -Proto), and for which host, when `host_header` names where they do. The server below
+    must not interpret those headers itself. `headers`, with names in lower case, are put on every reply.
+    `observe` is told each answer's method, handler, status and seconds.
     """
 
     def __init__(
@@ -48,7 +51,9 @@ class HubMiddleware:
         app: App,
         base_url: str,
         *,
-        trusted: Sequence[str] = _LOOPBACK,
+        trusted: Sequence[str] = LOOPBACK,
+        host_header: str = "",
+        headers: Mapping[str, str] | None = None,
         max_body: int = MAX_BODY,
         observe: Observe = _ignore,
     ) -> None:
@@ -56,10 +61,11 @@ class HubMiddleware:
         self._base_url = base_url
         self._observe = observe
         self._max_body = max_body
-        self._headers = ReplyHeaders(base_url)
+        self._headers = ReplyHeaders(base_url, headers or {})
         told = f'{{"status": 413, "message": "The request body is too large: at most {max_body} bytes."}}'
         self._too_large = told.encode()
-        self._trusted = [ipaddress.ip_network(network) for network in trusted]
+        self._trusted = [ipaddress.ip_network(network, strict=False) for network in trusted]
+        self._host_header = host_header.lower().encode()
         self._log = logging.getLogger(ACCESS)
         self._known: dict[str, bool] = {}
 
@@ -100,8 +106,17 @@ class HubMiddleware:
             client = self._forwarded_for(scope) or client
             proto = _header(scope, b"x-forwarded-proto").partition(",")[0].strip().lower()
             scheme = proto if proto in {"http", "https"} else scheme
+            if self._host_header:
+                self._take_host(scope)
         scope["scheme"] = scheme
         return remember(scope, scheme=scheme, client=client)
+
+    def _take_host(self, scope: Scope) -> None:
+        """Put the host that the outermost proxy was asked for in the place of the one that we were."""
+        host = _header(scope, self._host_header).partition(",")[0].strip()
+        if _HOST.fullmatch(host):
+            others = [pair for pair in scope["headers"] if pair[0] != b"host"]
+            scope["headers"] = [(b"host", host.encode()), *others]
 
     def _forwarded_for(self, scope: Scope) -> str:
         """Return the last address that is not a proxy of ours: earlier ones are the visitor's own claim."""

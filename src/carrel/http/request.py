@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.domain.servers import Server
 from carrel.domain.services import Service
 
 #: Any request or websocket: handlers and dependencies take this.
@@ -20,6 +21,16 @@ Scope = MutableMapping[str, Any]
 
 _KEY = "carrel.request"
 _MOST_COOKIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DeployersHtml:
+    """A page holds HTML of the deployer's: what it may do beyond our own pages."""
+
+    handlers: frozenset[str] = frozenset()
+    """The hashes of its inline event handlers, as a policy names them."""
+    templates: bool = False
+    """It is made of the deployer's templates, where every script has the nonce and may load others."""
 
 
 @dataclass(slots=True)
@@ -44,12 +55,16 @@ class RequestFacts:
     """What answers, by its place in our code; empty when nothing is at the address."""
     form_target: str = ""
     """The origin that a form of this page leads on to, where it is another one."""
+    deployers: DeployersHtml | None = None
+    """None on pages that are all our own."""
     for_programs: bool = False
     """What answers is for programs, wherever it is: tokens count, and cookies only as they do to the API."""
     looked_up: bool = False
     caller: Caller | None = None
     services: Sequence[Service] = ()
     """Those that the visitor of a page may open."""
+    servers: Sequence[Server] = ()
+    """The visitor's own, where templates may ask for them."""
 
     @property
     def url(self) -> str:

@@ -9,8 +9,11 @@ import hmac
 
 from starlette.responses import Response
 
+from carrel.config.schema import Settings
+from carrel.config.tornado import cookie_options
 from carrel.core.login import LoggedIn
-from carrel.http.request import Connection, cookies, facts_of, hub_of
+from carrel.http.cookies import NewCookie, give, prefixed
+from carrel.http.request import Connection, cookies, hub_of
 from carrel.lib.ids import same
 
 LOGIN_COOKIE = "jupyterhub-hub-login"
@@ -38,7 +41,7 @@ def unsign(value: str, cookie_secret: bytes) -> str | None:
 def login_secret(connection: Connection) -> str | None:
     """Return the secret of the browser's session, or None without a log-in cookie that we signed."""
     cookie_secret = hub_of(connection).settings.cookie_secret
-    for value in cookies(connection, LOGIN_COOKIE):
+    for value in cookies(connection, login_cookie(hub_of(connection).settings)):
         secret = unsign(value, cookie_secret)
         if secret is not None:
             return secret
@@ -51,23 +54,25 @@ def set_session(response: Response, connection: Connection, login: LoggedIn) -> 
     base_url = hub.settings.base_url
     max_age = max(0, int(login.expires - hub.clock.now()))
     value = sign(login.secret, hub.settings.cookie_secret)
-    for key, content, path in (
-        (LOGIN_COOKIE, value, f"{base_url}hub/"),
-        (SESSION_ID_COOKIE, login.session_id, base_url),
-    ):
-        _set(response, connection, key, content, path, max_age)
+    _set(response, connection, login_cookie(hub.settings), value, f"{base_url}hub/", max_age)
+    _set(response, connection, SESSION_ID_COOKIE, login.session_id, base_url, max_age)
 
 
 def clear_session(response: Response, connection: Connection) -> None:
     """Take the session's cookies from the browser; ending the session itself is `core.login.log_out`."""
-    base_url = hub_of(connection).settings.base_url
-    for key, path in ((LOGIN_COOKIE, f"{base_url}hub/"), (SESSION_ID_COOKIE, base_url)):
-        _set(response, connection, key, "", path, 0)
+    settings = hub_of(connection).settings
+    _set(response, connection, login_cookie(settings), "", f"{settings.base_url}hub/", 0)
+    _set(response, connection, SESSION_ID_COOKIE, "", settings.base_url, 0)
+
+
+def login_cookie(settings: Settings) -> str:
+    """Return the name of the cookie that carries a log-in."""
+    return prefixed(settings, LOGIN_COOKIE)
 
 
 def _set(response: Response, connection: Connection, key: str, value: str, path: str, max_age: int) -> None:
-    secure = facts_of(connection.scope).scheme == "https"
-    response.set_cookie(key, value, max_age, path=path, httponly=True, samesite="lax", secure=secure)
+    options = cookie_options(hub_of(connection).settings)
+    give(response, connection, NewCookie(key, value, path, max_age), options)
 
 
 def _signature(secret: str, cookie_secret: bytes) -> str:

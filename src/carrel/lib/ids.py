@@ -60,6 +60,17 @@ def compare_token(compare: str, token: str) -> bool:
     return same(actual, expected)
 
 
+def fits_secret(stored: str, secret: str) -> bool:
+    """Tell whether `stored` is the digest of a secret, in our own form or in JupyterHub's."""
+    return compare_token(stored, secret) if ":" in stored else same(stored, digest(secret))
+
+
+def rounds_of(stored: str) -> int:
+    """Return how many rounds it takes to compute a digest in JupyterHub's form; 0 for another."""
+    parts = stored.split(":")
+    return int(parts[1]) if len(parts) == 4 and parts[1].isdecimal() else 0
+
+
 def _rounds(token: str, rounds: int, salt: str, algorithm: str) -> str:
     hasher = hashlib.new(algorithm)
     hasher.update(salt.encode())

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
 
 
 class CannotListen(Exception):
@@ -37,3 +42,50 @@ def bind_socket(host: str, port: int) -> socket.socket:
         text = f"cannot listen on {host or '*'}:{port}: {error.strerror or error}"
         raise CannotListen(text) from None
     return listener
+
+
+@contextlib.contextmanager
+def listening_in(path: Path, mode: int) -> Iterator[socket.socket]:
+    """Hold a socket in the file system that listens, with these permissions; it is gone afterwards.
+
+    One that a process left behind is replaced. Raises PortInUse when something answers there or a file is in
+    the way, and CannotListen.
+    """
+    _clear(path)
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as listener:
+        # Nobody may come in before the permissions are what they should be.
+        mask = os.umask(0o777)
+        try:
+            listener.bind(str(path))
+        except OSError as error:
+            raise CannotListen(f"cannot listen on {path}: {error.strerror or error}") from None
+        finally:
+            os.umask(mask)
+        mine = path.stat().st_ino
+        path.chmod(mode)
+        listener.listen(1024)
+        listener.setblocking(False)
+        try:
+            yield listener
+        finally:
+            with contextlib.suppress(OSError):
+                if path.stat().st_ino == mine:
+                    path.unlink()
+
+
+def _clear(path: Path) -> None:
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {path}: {error.strerror or error}") from None
+    if not stat.S_ISSOCK(kind):
+        raise PortInUse(str(path))
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+        else:
+            raise PortInUse(str(path))

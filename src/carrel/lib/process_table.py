@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,6 +125,24 @@ def owner_of(pid: int) -> int | None:
     line = next((line for line in status.splitlines() if line.startswith("Uid:")), "")
     uids = set(line.split()[1:])
     return int(uids.pop()) if len(uids) == 1 else None
+
+
+def users_of_file(path: Path) -> list[int]:
+    """Return the pids of other processes that have a file open, as far as we may see that."""
+    wanted = os.path.realpath(path)
+    return [pid for pid in running() if pid != os.getpid() and _has_open(pid, wanted)]
+
+
+def _has_open(pid: int, wanted: str) -> bool:
+    try:
+        descriptors = os.listdir(f"{_PROC}/{pid}/fd")
+    except OSError:
+        return False
+    for descriptor in descriptors:
+        with suppress(OSError):
+            if os.readlink(f"{_PROC}/{pid}/fd/{descriptor}") == wanted:
+                return True
+    return False
 
 
 def running() -> list[int]:

@@ -28,6 +28,10 @@ class Kind(Generic[T]):
     """Short name, in lower case, to dotted name."""
     groups: tuple[str, ...] = ()
     """Entry point groups; an earlier one wins, and built-ins win over all."""
+    replaced: tuple[str, ...] = ()
+    """Distributions whose entry points do not count: the built-ins stand for them."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Short name or top-level module to the package that has it, for who has yet to install it."""
 
 
 def find_class(wanted: object, kind: Kind[T]) -> type[T]:
@@ -55,16 +59,28 @@ def _look_up(name: str, kind: Kind[T]) -> object:
         return _load(installed[short], kind)
     if "." in name:
         return _import(name.strip(), kind)
-    near = difflib.get_close_matches(short, [*kind.builtins, *installed], n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(repr(match) for match in near)}?" if near else ""
-    raise UnknownClass(f"{kind.setting}: nothing is called {name!r}{hint or '; ' + _advice(kind)}")
+    raise UnknownClass(f"{kind.setting}: nothing is called {name!r}; {_suggestion(short, kind, installed)}")
+
+
+def _suggestion(short: str, kind: Kind[T], installed: Mapping[str, EntryPoint]) -> str:
+    known = [*kind.builtins, *installed]
+    if short in kind.packages:
+        return f"it comes with another package: pip install {kind.packages[short]}"
+    near = difflib.get_close_matches(short, [*known, *kind.packages], n=1, cutoff=0.75)
+    if near and near[0] not in known:
+        return (
+            f"did you mean {near[0]!r}? It comes with another package: pip install {kind.packages[near[0]]}"
+        )
+    near = difflib.get_close_matches(short, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(repr(each) for each in near)}?" if near else _advice(kind)
 
 
 def _installed(kind: Kind[T]) -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
     for group in kind.groups:
         for entry in entry_points(group=group):
-            found.setdefault(entry.name.lower(), entry)
+            if entry.dist is None or entry.dist.name.lower() not in kind.replaced:
+                found.setdefault(entry.name.lower(), entry)
     return found
 
 
@@ -72,9 +88,8 @@ def _load(entry: EntryPoint, kind: Kind[T]) -> object:
     try:
         return entry.load()
     except Exception as error:
-        raise UnknownClass(
-            f"{kind.setting}: {entry.name!r} is {entry.value}, which cannot be imported: {_line(error)}"
-        ) from error
+        text = f"{entry.name!r} is {entry.value}, which cannot be imported: {_line(error)}"
+        raise UnknownClass(f"{kind.setting}: {text}{_remedy(error, kind)}") from error
 
 
 def _import(dotted: str, kind: Kind[T]) -> object:
@@ -82,7 +97,8 @@ def _import(dotted: str, kind: Kind[T]) -> object:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # a plug-in's module may raise anything
-        raise UnknownClass(f"{kind.setting}: {dotted!r} cannot be imported: {_line(error)}") from error
+        text = f"{dotted!r} cannot be imported: {_line(error)}{_remedy(error, kind)}"
+        raise UnknownClass(f"{kind.setting}: {text}") from error
     try:
         return getattr(module, name)
     except AttributeError:
@@ -90,6 +106,12 @@ def _import(dotted: str, kind: Kind[T]) -> object:
         near = difflib.get_close_matches(name, classes, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UnknownClass(f"{kind.setting}: the module {module_name} has no {name}{hint}") from None
+
+
+def _remedy(error: BaseException, kind: Kind[T]) -> str:
+    """Return which package has the module that was not found, empty when that is not known."""
+    missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    return f"; pip install {kind.packages[missing]}" if missing in kind.packages else ""
 
 
 def _line(error: BaseException) -> str:

@@ -22,6 +22,7 @@ from carrel.domain.causes.rule import Stage
 from carrel.lib.awaiting import Late, TookTooLong, resolve_within
 from carrel.lifecycle.evidence import Course, NotReady
 from carrel.spawners.base import Spawner
+from carrel.spawners.reports import exit_status
 
 #: How long a poll, a hook after the stop, or reading a log may take, in seconds.
 CALL_LIMIT = 30.0
@@ -73,10 +74,15 @@ async def start(
         await begin()
         course.enter(Stage.START, "start()")
         left = limit - (clock() - began)
+        driver._start_pending = True
         answer = await resolve_within(_begin(driver, "start", driver.start), left, late)
     except TookTooLong:
         raise NotReady(course.late(limit)) from None
-    return endpoint(driver, answer)
+    finally:
+        driver._start_pending = False
+    url = endpoint(driver, answer)
+    driver.server.place(url)
+    return url
 
 
 async def _run_steps(driver: Spawner, steps: Sequence[Step], course: Course) -> None:
@@ -87,19 +93,28 @@ async def _run_steps(driver: Spawner, steps: Sequence[Step], course: Course) -> 
             await answer
 
 
+def finds_orphans(kind: type[Spawner]) -> bool:
+    """Tell whether drivers of this class can say what runs without a checkpoint."""
+    return kind.find_orphans is not Spawner.find_orphans
+
+
 async def stop(driver: Spawner, *, now: bool, limit: float) -> None:
     """Run the driver's stop; raises whatever it raises, TimeoutError after `limit` seconds."""
-    await call(driver, "stop", lambda: driver.stop(now=now), limit)
+    driver._stop_pending = True
+    try:
+        await call(driver, "stop", lambda: driver.stop(now=now), limit)
+    finally:
+        driver._stop_pending = False
 
 
 async def poll(driver: Spawner) -> tuple[Life, int | None]:
     """Ask the driver whether its server lives; the second value is an exit status.
 
-    An answer that is neither None nor a number tells nothing.
+    An answer that is neither None nor a status, as a number or in words, tells nothing.
     """
     try:
-        status = await call(driver, "poll", driver.poll, CALL_LIMIT)
-        return (Life.ALIVE, None) if status is None else (Life.DEAD, int(status))
+        status = exit_status(await call(driver, "poll", driver.poll, CALL_LIMIT))
+        return (Life.ALIVE, None) if status is None else (Life.DEAD, status)
     except Exception:
         _log.exception("%s cannot say whether %s is alive", type(driver).__name__, driver._log_name)
         return Life.UNKNOWN, None

@@ -32,7 +32,7 @@ class Finder:
 
         Everybody who asks before a look begins shares it: after a crash, fifty starts are recovered at once.
         """
-        if self._ctx.spawner_class.find_orphans is Spawner.find_orphans:
+        if not drive.finds_orphans(self._ctx.spawner_class):
             return ()
         if self._next is None:
             self._next = asyncio.create_task(self._look_in_turn(), name="look for orphans")

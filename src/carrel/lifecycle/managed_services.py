@@ -37,7 +37,15 @@ class ManagedServices:
     """All managed services, as far as this hub is the one that runs them."""
 
     def __init__(self, ctx: HubContext, settings: Iterable[ServiceSetting]) -> None:
-        hub = HubFacts(ctx.hub.hub_id, ctx.peers.owner, ctx.hub.api_url, ctx.settings.base_url)
+        hub = HubFacts(
+            ctx.hub.hub_id,
+            ctx.peers.owner,
+            ctx.hub.api_url,
+            ctx.settings.base_url,
+            ctx.hub.public_url,
+            ctx.settings.tornado_settings.get("cookie_options", {}),
+            ctx.settings.cookie_host_prefix_enabled,
+        )
         logs = log_directory(ctx).with_name("services")
         machine = partial(
             ServiceMachine, hub=hub, directory=ctx.settings.directory, logs=logs, environ=dict(os.environ)

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field, replace
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_owner
+from carrel.core.drivers import driver_of
 from carrel.core.metrics import done
 from carrel.core.servers import change, server_path
 from carrel.domain.causes.rule import End, Stage
@@ -58,15 +58,31 @@ class Poller:
         One that has ended becomes failed, with its exit status and its last lines; one that cannot be
         asked is left as it is.
         """
-        driver = build_driver(self.ctx, server, await load_owner(self.ctx, server))
-        began = self.ctx.clock.monotonic()
+        driver = await driver_of(self.ctx, server)
+        began, known = self.ctx.clock.monotonic(), driver.server.host
         life, status = await drive.poll(driver)
+        if life is Life.UNKNOWN:
+            self.ctx.live.doubt(server)
         done(self.ctx, Work.POLL, began, _FOUND.get(life, "unknown"))
         if life is Life.DEAD:
             await self._bury(server, driver, Evidence(stage=Stage.RUNNING, end=End.ENDED, status=status))
-        elif not driver.knows_death:
+            return self._pause(driver)
+        if life is Life.ALIVE and driver.server.host not in ("", known):
+            await self._follow(server, driver.server.host)
+        if not driver.knows_death:
             return await self._poll_address(server, driver)
         return self._pause(driver)
+
+    async def _follow(self, server: Server, url: str) -> None:
+        """Have requests go where the driver says that the server answers by now."""
+
+        def move(row: Server) -> Server:
+            same_run = row.generation == server.generation and row.actual is Actual.RUNNING
+            return replace(row, url=url) if same_run else row
+
+        if await change(self.ctx, server.id, move, durable=True) is not None:
+            _log.warning("%s answers at %s now", server_path(self.ctx, server), url)
+            self.starter.routes.nudge()
 
     async def _poll_address(self, server: Server, driver: Spawner) -> float:
         """Ask the server itself, where its driver cannot tell whether it lives."""
@@ -102,21 +118,23 @@ class Poller:
         row = await self.leases.acquire(server, take)
         if row is None:
             return
-        driver = build_driver(self.ctx, row, await load_owner(self.ctx, row))
+        driver = await driver_of(self.ctx, row)
         life = await self._life(row, driver)
         url = row.url or _endpoint(driver)
         if life is Life.DEAD or not url:
             await self.starter.fail(row, driver, Evidence(stage=Stage.START, end=End.LOST))
             return
         try:
-            await self.starter.finish(await self.starter.checkpoint(row, driver.get_state(), url), driver)
+            row = await self.starter.checkpoint(row, driver, driver.get_state(), url)
+            await self.starter.finish(row, driver)
             _log.info("%s was adopted", server_path(self.ctx, row))
         except NotReady as error:
             await self.starter.fail(row, driver, error.evidence)
 
     async def _life(self, row: Server, driver: Spawner) -> Life:
         """Return what became of a run whose start was interrupted; `driver` knows it then."""
-        if row.state:
+        if row.state or not drive.finds_orphans(type(driver)):
+            # Without a checkpoint one that goes by names may know its server all the same.
             return (await drive.poll(driver))[0]
         if not await self.finder.take_over(row, driver):
             return Life.DEAD
@@ -139,7 +157,7 @@ class Poller:
 
         row = await self.leases.acquire(server, take)
         if row is not None:
-            driver = build_driver(self.ctx, row, await load_owner(self.ctx, row))
+            driver = await driver_of(self.ctx, row)
             await self.starter.clear_away(row, driver, late(row))
 
     async def _bury(self, server: Server, driver: Spawner, seen: Evidence) -> None:
@@ -159,6 +177,9 @@ class Poller:
 
 def _endpoint(driver: Spawner) -> str:
     """Return where a driver's checkpoint says that its server answers, or nothing when it does not say."""
+    if not driver.server.port:
+        # What the settings say may be true inside a container alone: here, somebody else listens there.
+        return ""
     try:
         return drive.endpoint(driver, None)
     except ValueError:

@@ -47,7 +47,9 @@ async def relay(ctx: HubContext, server: Server, driver: Spawner) -> AsyncIterat
 async def _relay(ctx: HubContext, server: Server, driver: Spawner, begun: asyncio.Event) -> None:
     await begun.wait()
     try:
-        async for event in driver.progress():
+        # It may be a method, and a property that is one or what that returns.
+        events = driver.progress
+        async for event in events() if callable(events) else events:
             step = ServerProgress(
                 server.id,
                 server.generation,

@@ -137,6 +137,8 @@ class Reconciler:
     def _act(self, server: Server, action: Action) -> None:
         """Make `action` the job of a server that has none, or see to it that somebody looks again."""
         server_id = server.id
+        if not server.active:
+            self._ctx.live.forget(server_id)
         if (pause := self._backoff.wait(server_id)) or (
             pause := self._turns.pause(server, action, self._ctx.clock.now())
         ) > 0:
@@ -229,6 +231,7 @@ class Reconciler:
         self._poll_due.pop(server_id, None)
         self._backoff.clear(server_id)
         self._poller.doubts.pop(server_id, None)
+        self._ctx.live.forget(server_id)
         self._ctx.progress.forget(server_id)
 
 

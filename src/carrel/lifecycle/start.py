@@ -11,24 +11,23 @@ from typing import Any
 
 from carrel.core.context import HubContext
 from carrel.core.drivers import build_driver, owner_in
-from carrel.core.oauth import client_of_server
 from carrel.core.servers import announce_change, server_path, wait_until_settled
-from carrel.core.tokens import new_record
 from carrel.domain.causes.rule import Stage
 from carrel.domain.errors import NotFound
 from carrel.domain.failures import Evidence, diagnose
-from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.lib.ids import new_token
-from carrel.lifecycle import drive
+from carrel.lifecycle import credentials, drive
 from carrel.lifecycle.breaker import Breaker, kind_of
+from carrel.lifecycle.checkpoints import kept
 from carrel.lifecycle.evidence import Course, NotReady, explain
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.progress import relay, say, say_outcome
 from carrel.lifecycle.readiness import EXAMINATION, Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
+from carrel.lifecycle.server_scopes import Grants, asked_scopes, grants_of
 from carrel.lifecycle.stop import CALL_LIMIT, DEADLINE, Stopper, ended
 from carrel.spawners.base import Spawner
 from carrel.storage.base import StorageUnavailable, Transaction
@@ -68,25 +67,35 @@ class Starter:
         if begun is None:
             return
         row, driver, kind = begun
+        self.ctx.live.keep(row, driver)
         since = (row.deadline or 0.0) - _allowed(driver)
-        driver.state_saver = lambda state: self.checkpoint(row, state, deadline=since + _allowed(driver))
+
+        async def save(_: Mapping[str, Any]) -> None:
+            # A driver inside this one may have called it.
+            await self.checkpoint(row, driver, driver.get_state(), deadline=since + _allowed(driver))
+
+        driver.state_saver = save
         say(self.ctx, row, 0, "Server requested")
         course = Course()
         try:
+            given = driver.api_token
             row = replace(row, url=await self._run_driver(row, driver, course, since))
+            if driver.api_token != given:
+                row = await self._adopt_token(row, driver)
             # When it answers already, one transaction says both where it is and that it runs.
             ready = await self.answers(row, _AT_ONCE)
             if not ready:
                 until = since + _allowed(driver)
-                row = await self.checkpoint(row, driver.get_state(), row.url, deadline=until)
+                row = await self.checkpoint(row, driver, driver.get_state(), row.url, deadline=until)
             await self.finish(row, driver, ready=ready)
             self.breaker.succeeded(kind)
         except (asyncio.CancelledError, StorageUnavailable):
             # Whoever goes on has only the row: a driver that did not save its state itself had none there.
             with suppress(Exception):
-                await self.checkpoint(row, drive.state_of(driver, row.state))
+                await self.checkpoint(row, driver, drive.state_of(driver, row.state))
             raise
         except LeaseLost:
+            self.ctx.live.forget(row.id, row.generation)
             self._undo_later(row, driver)
             raise
         except Exception as error:
@@ -117,6 +126,7 @@ class Starter:
         self.leases.check(row)
         async with self.routes.added(row):
             running = await self.leases.write(row, run)
+        self.ctx.live.keep(running, driver)
         self.ctx.activity.server(running.id, now)
         say_outcome(self.ctx, running)
         _log.info("%s is ready", server_path(self.ctx, running))
@@ -133,6 +143,7 @@ class Starter:
 
         try:
             row = await self.leases.write(row, end)
+            self.ctx.live.keep(row, driver)
         except Exception:
             self._undo_later(row, driver)
             raise
@@ -160,7 +171,13 @@ class Starter:
             _log.warning("%s was not started: %s", server_path(self.ctx, row), failure.message)
 
     async def checkpoint(
-        self, row: Server, state: Mapping[str, Any], url: str = "", *, deadline: Timestamp | None = None
+        self,
+        row: Server,
+        driver: Spawner,
+        state: Mapping[str, Any],
+        url: str = "",
+        *,
+        deadline: Timestamp | None = None,
     ) -> Server:
         """Keep what the driver needs to find its server again; raises LeaseLost.
 
@@ -171,7 +188,9 @@ class Starter:
             until = deadline or current.deadline
             return replace(current, state=dict(state), url=url or current.url, deadline=until)
 
-        return await self.leases.write(row, keep)
+        saved = await self.leases.write(row, keep)
+        self.ctx.live.keep(saved, driver)
+        return saved
 
     def _evidence(self, row: Server, error: Exception, course: Course) -> Evidence:
         if isinstance(error, NotReady):
@@ -188,7 +207,15 @@ class Starter:
 
     async def _begin(self, server: Server) -> tuple[Server, Spawner, str] | None:
         """Write the intent, or at once why nothing can be started; None when there is nothing to start."""
-        began, refusal, row = self.ctx.clock.monotonic(), None, None
+        refusal, row = None, None
+        try:
+            asked = await asked_scopes(self.ctx, server)
+        except NotFound:
+            return None
+        except Exception as error:
+            await self.refuse(server, diagnose(Course().raised(error)))
+            return None
+        began = self.ctx.clock.monotonic()
         async with self.ctx.store.write(durable=True) as tx:
             try:
                 owner = await owner_in(tx, server)
@@ -198,13 +225,16 @@ class Starter:
             intent = replace(_answered(server), state={}, url="", failure=None, node=node)
             try:
                 driver = build_driver(self.ctx, intent, owner)
+                grants = await grants_of(self.ctx, tx, intent, driver, asked)
                 kind = kind_of(driver)
                 refusal = self.breaker.refusal(kind, always=owner.user.admin)
+            except StorageUnavailable:
+                raise
             except Exception as error:
                 _log.exception("No driver can be built for %s", server_path(self.ctx, server))
                 refusal = diagnose(Course().raised(error))
             if refusal is None:
-                row = await self._write_intent(tx, owner.user, intent, driver)
+                row = await self._write_intent(tx, owner.user, intent, driver, grants)
                 if row is not None:
                     announce_change(tx, row)
         if refusal is not None:
@@ -214,7 +244,7 @@ class Starter:
         return row, driver, kind
 
     async def _write_intent(
-        self, tx: Transaction, owner: User, intent: Server, driver: Spawner
+        self, tx: Transaction, owner: User, intent: Server, driver: Spawner, grants: Grants
     ) -> Server | None:
         """Write the row of a start that begins, and the token and OAuth client that the server gets."""
         now = self.ctx.clock.now()
@@ -222,16 +252,8 @@ class Starter:
         row = await tx.servers.save(replace(taken, actual=Actual.STARTING))
         if row is None:
             return None
-        await tx.tokens.delete_of_server(row.id)
         driver.api_token = new_token()
-        scopes = sorted(scopes_of_server_token(row.user_name, row.name))
-        note = f"Server at {server_path(self.ctx, row)}"
-        token = await tx.tokens.add(
-            new_record(owner, driver.api_token, scopes, now=now, note=note, server_id=row.id)
-        )
-        scopes_for_visitors = driver.oauth_client_allowed_scopes
-        allowed = () if callable(scopes_for_visitors) else scopes_for_visitors
-        await tx.oauth.put_client(client_of_server(row, self.ctx.settings.base_url, token.hashed, allowed))
+        await credentials.give(self.ctx, tx, row, (owner, grants), driver)
         return row
 
     async def _run_driver(self, row: Server, driver: Spawner, course: Course, since: Timestamp) -> str:
@@ -256,11 +278,21 @@ class Starter:
             say(self.ctx, row, 20, "Starting the server")
             begun.set()
 
-        async with relay(self.ctx, row, driver) as begun:
-            with self.ctx.starts.running(row, driver):
-                return await drive.start(
-                    driver, hooks, begin, course, late=lambda _: self._undo_later(row, driver)
-                )
+        async with kept(driver, self.ctx.clock), relay(self.ctx, row, driver) as begun:
+            return await drive.start(
+                driver, hooks, begin, course, late=lambda _: self._undo_later(row, driver)
+            )
+
+    async def _adopt_token(self, row: Server, driver: Spawner) -> Server:
+        """Let the token of what the driver resumed be the run's; raises StartError and LeaseLost."""
+        state = dict(driver.get_state())
+        saved = await self.leases.write(
+            row,
+            lambda current: replace(current, state=state, url=row.url),
+            lambda tx: credentials.adopt(self.ctx, tx, row, driver),
+        )
+        self.ctx.live.keep(saved, driver)
+        return saved
 
     async def answers(self, row: Server, seconds: float = PROBE_LIMIT) -> bool:
         """Tell whether a server answers at its address within so many seconds."""

@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_owner
+from carrel.core.drivers import driver_of
 from carrel.core.metrics import timed
 from carrel.core.servers import server_path
 from carrel.domain.causes.rule import Stage
 from carrel.domain.events import ClientEnded, RightsChanged, Work
 from carrel.domain.failures import diagnose
-from carrel.domain.names import client_id
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lifecycle import drive
+from carrel.lifecycle.drive import Life
 from carrel.lifecycle.evidence import Course, clean_log
 from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.lease import LeaseLost, Leases
@@ -26,8 +26,8 @@ from carrel.storage.base import Transaction
 
 #: How long one call of a driver's stop may take, in seconds; the drivers' own escalation fits into it.
 CALL_LIMIT = 75.0
-#: When a stop has taken too long: both calls, the log and the hooks have had their time.
-DEADLINE = 2 * CALL_LIMIT + 3 * drive.CALL_LIMIT
+#: When a stop has taken too long: both calls, a poll between them, the log and the hooks have had their time.
+DEADLINE = 2 * CALL_LIMIT + 4 * drive.CALL_LIMIT
 #: Said of a server that runs and cannot be ended.
 CANNOT_STOP = "stop-error"
 _log = logging.getLogger("carrel.lifecycle")
@@ -70,7 +70,7 @@ class Stopper:
         failure = row.failure
         try:
             if driver is None:
-                driver = build_driver(self.ctx, row, await load_owner(self.ctx, row))
+                driver = await driver_of(self.ctx, row)
                 if failure is not None and failure.code != CANNOT_STOP and not failure.log:
                     failure = replace(failure, log=clean_log(driver, await drive.logs(driver)))
             if not drive.state_of(driver, row.state):
@@ -78,8 +78,10 @@ class Stopper:
                 await self.finder.take_over(row, driver)
             await self.clean_up(row, driver, now=now)
         except LeaseLost:
+            self.ctx.live.forget(row.id, row.generation)
             raise
         except Exception as error:
+            self.ctx.live.doubt(row)
             await self._confess(row, failure or _why_it_stays(error))
             raise
         ended = await self.leases.write(row, lambda current: _at_rest(current, failure), drop_rights(row))
@@ -89,22 +91,25 @@ class Stopper:
     async def clean_up(self, row: Server, driver: Spawner, *, now: bool) -> None:
         """Remove a run from the world: its route and its process. May be repeated.
 
-        A driver that fails to stop is forced; what it still raises is raised, so that the row keeps saying
-        that something is there.
+        A driver that fails to stop is asked whether anything is left, and is forced then; what it still
+        raises is raised, so that the row keeps saying that something is there.
         """
         self.leases.check(row)
         await self.routes.remove(row)
-        if not now:
-            try:
-                await drive.stop(driver, now=False, limit=CALL_LIMIT)
-            except Exception:
-                name = type(driver).__name__
-                _log.exception("%s could not stop %s; forcing", name, server_path(self.ctx, row))
-                now = True
+        try:
+            await drive.stop(driver, now=now, limit=CALL_LIMIT)
+        except Exception as error:
+            name, path = type(driver).__name__, server_path(self.ctx, row)
+            # JupyterHub stops only what lives, and its plug-ins may count on that. Those that go by names
+            # find what they have no checkpoint of when they are asked.
+            if (await drive.poll(driver))[0] is Life.DEAD:
+                _log.info("%s has nothing left to stop of %s: %s", name, path, error)
+            elif now:
+                raise
+            else:
+                _log.exception("%s could not stop %s; forcing", name, path)
                 self.leases.check(row)
                 await drive.stop(driver, now=True, limit=CALL_LIMIT)
-        else:
-            await drive.stop(driver, now=True, limit=CALL_LIMIT)
         await run_hooks(self.ctx, driver)
 
     async def _confess(self, row: Server, failure: Failure) -> None:
@@ -118,6 +123,7 @@ async def run_hooks(ctx: HubContext, driver: Spawner) -> None:
     after = ctx.authenticator.post_spawn_stop
     await drive.hook(driver, "post_spawn_stop", lambda: after(driver.user, driver))
     await drive.hook(driver, "clear_state", driver.clear_state)
+    ctx.live.forget(driver.server_id, driver.generation)
 
 
 def _why_it_stays(error: Exception) -> Failure:
@@ -145,8 +151,9 @@ def drop_rights(row: Server) -> Callable[[Transaction], Awaitable[None]]:
 
     async def drop(tx: Transaction) -> None:
         await tx.tokens.delete_of_server(row.id)
-        await tx.oauth.delete_clients_of_server(row.id)
+        ended = await tx.oauth.delete_clients_of_server(row.id)
         tx.announce(RightsChanged(row.user_id))
-        tx.announce(ClientEnded(client_id(row.user_name, row.name)))
+        for client in ended:
+            tx.announce(ClientEnded(client))
 
     return drop

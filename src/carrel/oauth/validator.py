@@ -18,7 +18,7 @@ from oauthlib.openid.connect.core.grant_types import AuthorizationCodeGrant, Ref
 
 from carrel.core.grants import Grounds, Issue
 from carrel.domain.oauth import OAuthClient, write_scopes
-from carrel.lib.ids import digest, same
+from carrel.lib.ids import fits_secret
 
 _HOST = "http://path-only.invalid"
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -187,7 +187,7 @@ def is_authentic(client: OAuthClient, secret: str | None) -> bool:
     """Tell whether whoever brings `secret` may speak for the client; public ones bring none."""
     if client.public:
         return not secret
-    return bool(secret) and same(client.hashed_secret, digest(str(secret)))
+    return bool(secret) and fits_secret(client.hashed_secret, str(secret))
 
 
 class Provider(AuthorizationEndpoint, TokenEndpoint):

@@ -33,7 +33,8 @@ class Proxy(LoggingConfigurable):
 
     A driver overrides `add_route`, `delete_route` and `get_all_routes`, as it would for JupyterHub. One that
     can set the whole table at once also overrides `put_routes`. One that runs on this machine may have the
-    traits `ip`, `port`, `directory` and `error_target`, tagged `by_hub=True`: the hub sets them.
+    traits `ip`, `port`, `directory` and `error_target`, tagged `by_hub=True`: the hub sets them. With
+    `ssl_cert` set, it serves HTTPS.
     """
 
     should_start = Bool(True, help="Whether the hub starts the data plane, or finds it running.").tag(
@@ -41,6 +42,8 @@ class Proxy(LoggingConfigurable):
     )
     public_url = Unicode(help="Where the data plane listens, as `http://ADDRESS:PORT/`; set by the hub.")
     hub_url = Unicode(help="Where everything goes that has no route; set by the hub.")
+    ssl_key = Unicode(help="The file of the public TLS key; set by the hub.").tag(by_hub=True)
+    ssl_cert = Unicode(help="The file of the public TLS certificate; set by the hub.").tag(by_hub=True)
 
     @default("log")
     def _default_log(self) -> logging.Logger:
@@ -50,6 +53,11 @@ class Proxy(LoggingConfigurable):
     def of_this_hub(self) -> bool:
         """Whether this hub runs the data plane, so that other hubs have others."""
         return bool(self.should_start)
+
+    @property
+    def ends_with_hub(self) -> bool:
+        """Whether the data plane is stopped with the hub when nobody said what should become of it."""
+        return False
 
     async def start(self) -> bool:
         """Make sure that the data plane runs: take over the one that does, or start one; may be repeated.

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from traitlets import Unicode, default
+from traitlets import List, Unicode, default
 
 from carrel.domain.routes import Route
 from carrel.lib.httpclient import Reply, send
@@ -29,6 +29,12 @@ class ConfigurableHTTPProxy(Proxy):
         "http://127.0.0.1:8001", help="Where the proxy's REST API is, without `/api/routes`."
     ).tag(config=True)
     auth_token = Unicode(help="The API's token; by default from CONFIGPROXY_AUTH_TOKEN.").tag(config=True)
+
+    command: Any = List(
+        Unicode(),
+        help="What starts configurable-http-proxy under JupyterHub. Of it the options count, such as "
+        "`--redirect-port 80`, where the hub starts carrel-proxy: they are given to that.",
+    ).tag(config=True)
 
     @default("auth_token")
     def _auth_token_default(self) -> str:

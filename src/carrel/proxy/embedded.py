@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from traitlets import Int, Unicode
+from traitlets import Bool, Int, Unicode
 
 from carrel.domain.routes import Route
 from carrel.lib.control_groups import set_apart
@@ -30,6 +32,7 @@ from carrel.proxy.ledger import Ledger
 
 _START_LIMIT = 15.0
 _PORT_IN_USE = 5
+_BAD_OPTIONS = 2
 
 
 class _Detached(subprocess.Popen[bytes]):
@@ -42,6 +45,8 @@ class CarrelProxy(ConfigurableHTTPProxy):
 
     ip = Unicode(help="The address that the public listens on; set by the hub.").tag(by_hub=True)
     port = Int(8000, help="The port that the public listens on; set by the hub.").tag(by_hub=True)
+    socket = Unicode(help="The socket that the public listens on instead; set by the hub.").tag(by_hub=True)
+    catch_all = Bool(True, help="Whether the hub has what has no route; set by the hub.").tag(by_hub=True)
     directory = Unicode("carrel-run", help="Where the data plane keeps its files; set by the hub.").tag(
         by_hub=True
     )
@@ -56,6 +61,7 @@ class CarrelProxy(ConfigurableHTTPProxy):
 
     _pid = 0
     _process: subprocess.Popen[bytes] | None = None
+    _certificate: tuple[tuple[int, int], ...] = ()
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -87,9 +93,24 @@ class CarrelProxy(ConfigurableHTTPProxy):
             self.log.warning("The data plane was started with other settings; starting it anew")
             await self.stop()
             status = None
+        files = self._certificate_files()
         if status is None:
             status = await self._launch()
+        elif files != self._certificate:
+            # Renewed, or this hub has not seen it before. What does not fit together is not used.
+            with contextlib.suppress(OSError):
+                os.kill(status["pid"], signal.SIGHUP)
+        self._certificate = files
         return status
+
+    def _certificate_files(self) -> tuple[tuple[int, int], ...]:
+        """Return what tells the files of the certificate and its key from those before a renewal."""
+        found = []
+        for name in filter(None, (self.ssl_cert, self.ssl_key)):
+            with contextlib.suppress(OSError):
+                facts = os.stat(name)
+                found.append((facts.st_ino, facts.st_mtime_ns))
+        return tuple(found)
 
     async def stop(self) -> bool:
         """End the data plane, wait until it is gone, and return whether one was running.
@@ -197,7 +218,7 @@ class CarrelProxy(ConfigurableHTTPProxy):
         }
         return _Detached(
             [sys.executable, "-m", "carrel.dataplane", *self._arguments()],
-            env=environment | {"CONFIGPROXY_AUTH_TOKEN": self.auth_token},
+            env=environment | _secrets() | {"CONFIGPROXY_AUTH_TOKEN": self.auth_token},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -207,12 +228,30 @@ class CarrelProxy(ConfigurableHTTPProxy):
     def _arguments(self) -> list[str]:
         api_host, _, api_port = self.api_url.rpartition("//")[2].rpartition(":")
         return [
-            *("--ip", self.ip, "--port", str(self.port)),
+            # Of options that are given twice the last counts, and that is the hub's.
+            *self._extra_options(),
+            *(("--socket", self.socket) if self.socket else ("--ip", self.ip, "--port", str(self.port))),
+            *(("--ssl-cert", self.ssl_cert) if self.ssl_cert else ()),
+            *(("--ssl-key", self.ssl_key) if self.ssl_key else ()),
             *("--api-ip", api_host, "--api-port", api_port),
-            *("--default-target", self.hub_url, "--error-target", self.error_target),
+            *(("--default-target", self.hub_url) if self.catch_all else ()),
+            *("--error-target", self.error_target),
             *("--storage", str(self._file("routes.json")), "--status-file", str(self._file("proxy.json"))),
             *("--log-file", str(self._file("proxy.log")), "--log-level", self.log_level),
             *(("--workers", str(self.workers)) if self.workers else ()),
+        ]
+
+    def _extra_options(self) -> list[str]:
+        """Return the options of `command`; without a certificate there is nothing to redirect to."""
+        words = list(itertools.dropwhile(lambda word: not word.startswith("-"), self.command))
+        if self.ssl_cert:
+            return words
+        idle = ("--redirect-port", "--redirect-to")
+        after = [False, *(word in idle for word in words)]
+        return [
+            word
+            for word, is_value in zip(words, after, strict=False)
+            if not is_value and word.partition("=")[0] not in idle
         ]
 
     def _fits(self) -> bool:
@@ -227,6 +266,11 @@ class CarrelProxy(ConfigurableHTTPProxy):
     def _did_not_start(self, status: int) -> Exception:
         if status == _PORT_IN_USE:
             return PortInUse(f"{self.public_url} or {self.api_url}")
+        if status == _BAD_OPTIONS:
+            return ProxyError(
+                "c.ConfigurableHTTPProxy.command has options that carrel-proxy does not take: "
+                f"{' '.join(self.command)} (`carrel-proxy --help` lists them)"
+            )
         return ProxyError(f"the data plane ended with status {status}; see {self._file('proxy.log')}")
 
     def _load_token(self) -> str:
@@ -242,6 +286,11 @@ class CarrelProxy(ConfigurableHTTPProxy):
 
     def _file(self, name: str) -> Path:
         return Path(self.directory).absolute() / name
+
+
+def _secrets() -> dict[str, str]:
+    """Return the variables that open encrypted TLS keys."""
+    return {name: value for name, value in os.environ.items() if name.endswith("SSL_KEY_PASSPHRASE")}
 
 
 def _count(reply: Reply) -> int | None:

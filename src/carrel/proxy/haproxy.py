@@ -7,6 +7,7 @@ rewritten after every change, so that HAProxy starts with the last known routes 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 import socket
@@ -249,7 +250,7 @@ class HAProxyProxy(Proxy):
         layout = Layout(
             ip=self.ip,
             port=self.port,
-            bind_options=self.bind_options,
+            bind_options=f"{self.bind_options}{self._certificate()}",
             socket=self._socket_address(),
             extra_global=self.extra_global,
             extra_frontend=self.extra_frontend,
@@ -257,6 +258,19 @@ class HAProxyProxy(Proxy):
         home = f"{urlsplit(self.public_url).path or '/'}hub/home"
         address = await self._address(self.hub_url)
         return configuration(layout, Hub(address=address, home=home, map_file=self._map_name()))
+
+    def _certificate(self) -> str:
+        """Return what ends the `bind` line when the hub's settings ask for TLS; HAProxy takes one file."""
+        if not self.ssl_cert or re.search(r"\bcrt\b", self.bind_options):
+            return ""
+        pair = self._file("haproxy-tls.pem")
+        parts = [Path(name).read_bytes() for name in (self.ssl_cert, self.ssl_key) if name]
+        content = b"\n".join(parts)
+        if not pair.exists() or pair.read_bytes() != content:
+            write_atomically(pair, content)
+        # HAProxy is started anew when its configuration changes, and so it is for a new certificate.
+        mark = hashlib.blake2b(content, digest_size=8).hexdigest()
+        return f" ssl crt {_plain(pair)} alpn h2,http/1.1 # {mark}"
 
     @property
     def _process(self) -> EngineProcess:

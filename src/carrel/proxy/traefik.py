@@ -21,7 +21,7 @@ from carrel.lib.process_table import Process
 from carrel.proxy.base import Proxy, ProxyError
 from carrel.proxy.engine_process import EngineProcess, find_program, wait_for_port
 from carrel.proxy.stored import write_atomically
-from carrel.proxy.traefik_config import dynamic, static
+from carrel.proxy.traefik_config import PUBLIC, dynamic, merged, static
 
 _APPLY_LIMIT = 30.0
 
@@ -117,7 +117,9 @@ class TraefikProxy(Proxy):
     async def _ensure(self) -> Process:
         """Return the process of a Traefik with our configuration, started if need be."""
         public = join_host(self.ip, self.port) if self.ip else f":{self.port}"
-        text = static(public, self.control_address, str(self._dynamic_path), self.extra_static)
+        secure: dict[str, Any] = {"entryPoints": {PUBLIC: {"http": {"tls": {}}}}} if self.ssl_cert else {}
+        extra = merged(secure, self.extra_static)
+        text = static(public, self.control_address, str(self._dynamic_path), extra)
         process = self._process
         running = process.running()
         if running is not None and process.was_started_with(text):
@@ -153,7 +155,9 @@ class TraefikProxy(Proxy):
 
     def _dynamic(self, routes: Mapping[str, StoredRoute]) -> tuple[str, str]:
         targets = {"/": self.hub_url} | {spec: route.target for spec, route in routes.items()}
-        return dynamic(targets, self.extra_dynamic)
+        pair = {"certFile": self.ssl_cert, "keyFile": self.ssl_key or self.ssl_cert}
+        secure: dict[str, Any] = {"tls": {"certificates": [pair]}} if self.ssl_cert else {}
+        return dynamic(targets, merged(secure, self.extra_dynamic))
 
     def _holds(self, text: str) -> bool:
         try:

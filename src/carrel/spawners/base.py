@@ -1,7 +1,8 @@
 """The public Spawner class: JupyterHub's settings, attributes and methods, and the optional methods of ours.
 
-A spawner is built for one start, stop or poll of one server. It keeps nothing between calls that is not in
-`get_state()`: whatever else it sets is gone by the next call.
+A spawner belongs to one run of one server. What it sets on itself is there in later calls, for as long as
+the hub's process lives; after a restart of the hub a new one is built, and knows only what `get_state()`
+returned.
 """
 
 from __future__ import annotations
@@ -9,20 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, ClassVar
 
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, Integer, List, Unicode, Union, default
 from traitlets import Callable as CallableTrait
-from traitlets.config import LoggingConfigurable
 
 from carrel.domain.names import full_name
 from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
 from carrel.spawners import options
 from carrel.spawners.environment import ServerFacts, labels, server_environment
-from carrel.spawners.reports import Orphan, Usage
+from carrel.spawners.familiar import FamiliarNames
+from carrel.spawners.imported import ImportedRun
+from carrel.spawners.reports import Orphan, Usage, exit_status
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
 from carrel.spawners.views import ServerView
@@ -35,18 +37,10 @@ def _setting(trait: Any, text: str) -> Any:
     return trait.tag(config=True)
 
 
-class Spawner(LoggingConfigurable):
+class Spawner(FamiliarNames):
     """Starts, polls and stops one server. A driver defines `start`, `stop` and `poll`."""
 
     # What the hub sets
-    user: Any = AnyTrait()
-    hub: Any = AnyTrait()
-    authenticator: Any = AnyTrait()
-    orm_spawner: Any = AnyTrait()
-    db: Any = AnyTrait()
-    server: Any = AnyTrait()
-    handler: Any = AnyTrait()
-    name = Unicode()
     proxy_spec = Unicode()
     api_token = Unicode()
     oauth_client_id = Unicode()
@@ -56,9 +50,13 @@ class Spawner(LoggingConfigurable):
     user_options: Any = Dict()
     cert_paths: Any = Dict()
     internal_ssl = Bool(False)
-    server_id = Integer(0)
-    generation = Integer(0)
+    admin_access = Bool(False)
     log_directory = Unicode()
+    state_saver: Any = AnyTrait()
+    """An async function of the state, where `save_state` goes; the hub sets it. A driver inside another one
+    may call it too: the hub asks its own driver for the state then."""
+    death_interval = Float(0.1)
+    """How often `wait_for_death` looks at first, in seconds."""
 
     bound_to_node: ClassVar[bool] = False
     """True of a driver whose servers can only be reached from the machine that started them: of several hubs
@@ -68,14 +66,6 @@ class Spawner(LoggingConfigurable):
     knows_death: bool = True
     """A driver whose `poll` cannot tell whether the server has ended sets it to False: then one counts as
     ended when three probes of its own address have failed in a row, over half a minute or more."""
-    state_saver: Callable[[Mapping[str, Any]], Awaitable[Any]] | None = None
-    """Where `save_state` goes; the hub sets it."""
-    _start_pending: bool = False
-    _stop_pending: bool = False
-
-    @default("db")
-    def _default_db(self) -> Any:
-        return getattr(self.authenticator, "db", None)
 
     # What the configuration sets
     cmd: Any = _setting(
@@ -142,7 +132,9 @@ class Spawner(LoggingConfigurable):
         Union([CallableTrait(), List()], default_value=[]),
         "What visitors may grant a server.",
     )
-    oauth_roles: Any = _setting(Union([CallableTrait(), List()], default_value=[]), "Deprecated.")
+    oauth_roles: Any = _setting(
+        Union([CallableTrait(), List()], default_value=[]), "Deprecated: use oauth_client_allowed_scopes."
+    )
     server_token_scopes: Any = _setting(
         Union([List(), CallableTrait()], default_value=[]), "The scopes of a server's own token."
     )
@@ -196,14 +188,14 @@ class Spawner(LoggingConfigurable):
     def poll(self) -> Any:
         """Return None while the server lives, its exit status when it has ended, 0 when that is unknown.
 
-        Raises whatever it likes when it cannot tell: unknown is not dead.
+        Text tells that it has ended, too; an `ExitCode=` in it is the status. Raises whatever it likes when
+        it cannot tell: unknown is not dead.
         """
         raise NotImplementedError
 
     async def poll_now(self) -> int | None:
-        """Return what `poll` says, of whatever kind it is."""
-        status = await resolve(self.poll())
-        return None if status is None else int(status)
+        """Return what `poll` says, of whatever kind it is; raises ValueError for what says nothing."""
+        return exit_status(await resolve(self.poll()))
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over what an earlier spawner's `get_state` returned; JSON-like."""
@@ -228,7 +220,7 @@ class Spawner(LoggingConfigurable):
 
     async def wait_for_death(self, timeout: float = 10) -> bool:
         """Return True as soon as `poll` says that the server has ended, False after `timeout` seconds."""
-        pause = 0.05
+        pause = self.death_interval
         try:
             async with asyncio.timeout(timeout):
                 while await self.poll_now() is None:
@@ -271,6 +263,15 @@ class Spawner(LoggingConfigurable):
 
     # The environment and the command line
 
+    @classmethod
+    def adopt_imported(cls, state: Mapping[str, Any], run: ImportedRun) -> Mapping[str, Any] | None:
+        """Return the checkpoint of a server that a JupyterHub has started, made of what its driver kept.
+
+        None when the server is gone, or what is there is not it. By default what was kept is taken as it is,
+        and the hub's first poll says what has become of it.
+        """
+        return state
+
     def run_labels(self) -> dict[str, str]:
         """Return the marks by which this run is found again."""
         return labels(self.hub.hub_id, self.server_id, self.generation)
@@ -304,6 +305,7 @@ class Spawner(LoggingConfigurable):
             root_dir=self.format_string(self.notebook_dir),
             default_url=self.format_string(self.default_url),
             debug=self.debug,
+            admin_access=self.admin_access,
             disable_user_config=self.disable_user_config,
             mem_limit=self.mem_limit,
             mem_guarantee=self.mem_guarantee,
@@ -370,24 +372,3 @@ class Spawner(LoggingConfigurable):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield events `{"progress": 0…100, "message": text}` while start() runs."""
         yield {"progress": 50, "message": "The server is starting"}
-
-    # Polling was a driver's own business once; the hub does it, and these stay for those who call them
-
-    def add_poll_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Have `poll_and_notify` call `callback` when the server has ended."""
-        self.__dict__.setdefault("_poll_callbacks", []).append((callback, args, kwargs))
-
-    def start_polling(self) -> None:
-        """Do nothing: the hub polls."""
-
-    def stop_polling(self) -> None:
-        """Forget the callbacks."""
-        self.__dict__.pop("_poll_callbacks", None)
-
-    async def poll_and_notify(self) -> int | None:
-        """Return what `poll` says, after calling the callbacks if the server has ended."""
-        status = await self.poll_now()
-        if status is not None:
-            for callback, args, kwargs in self.__dict__.pop("_poll_callbacks", []):
-                await resolve(callback(*args, **kwargs))
-        return status

@@ -42,6 +42,8 @@ class ServerFacts:
     root_dir: str = ""
     default_url: str = ""
     debug: bool = False
+    admin_access: bool = False
+    """Tells servers of JupyterHub 1 to let administrators in."""
     disable_user_config: bool = False
     mem_limit: int | None = None
     mem_guarantee: int | None = None
@@ -96,6 +98,7 @@ def _optional(facts: ServerFacts) -> dict[str, str]:
         "JUPYTERHUB_ROOT_DIR": facts.root_dir,
         "JUPYTERHUB_DEFAULT_URL": facts.default_url,
         "JUPYTERHUB_DEBUG": facts.debug,
+        "JUPYTERHUB_ADMIN_ACCESS": facts.admin_access,
         "JUPYTERHUB_DISABLE_USER_CONFIG": facts.disable_user_config,
         "JUPYTERHUB_SSL_KEYFILE": facts.cert_paths.get("keyfile"),
         "JUPYTERHUB_SSL_CERTFILE": facts.cert_paths.get("certfile"),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Integer, Unicode, default
 
 from carrel.lib import control_groups, processes
@@ -22,6 +23,7 @@ from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
 from carrel.spawners.environment import PID_LABEL
 from carrel.spawners.errors import StartError
+from carrel.spawners.imported import ImportedRun, adopt_process
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans, is_server
 from carrel.spawners.reports import Orphan
@@ -69,6 +71,8 @@ class LocalProcessSpawner(Spawner):
     ).tag(config=True)
 
     pid = Integer(0)
+    proc: Any = AnyTrait()
+    """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     log_file = Unicode()
     _exit_status: int | None = None
@@ -111,13 +115,15 @@ class LocalProcessSpawner(Spawner):
     def clear_state(self) -> None:
         """Forget the process."""
         super().clear_state()
-        self.pid, self.start_time = 0, ""
+        self.proc, self.pid, self.start_time = None, 0, ""
         if self.own_control_group:
             control_groups.remove_group(self._group_name())
         if self._chose_port:
             self.port, self._chose_port = 0, False
 
     def _process(self) -> Process | None:
+        if self.proc is not None and not self.pid:
+            self.pid = self.proc.pid
         if self.pid and not self.start_time:
             # A subclass has just started it in its own way and set nothing but the pid.
             found = find(self.pid)
@@ -228,7 +234,7 @@ class LocalProcessSpawner(Spawner):
         finally:
             if output >= 0:
                 os.close(output)
-        self.pid, self.start_time = process.pid, process.start_time
+        self.proc, self.pid, self.start_time = process, process.pid, process.start_time
 
     async def _set_apart(self) -> None:
         try:
@@ -308,6 +314,20 @@ class LocalProcessSpawner(Spawner):
         # Only the port is the process's to say; who else it might name would be visited in its name.
         self.load_state({**orphan.state, "ip": reachable(self.ip), "log": str(self._log_path() or "")})
         return True
+
+    @classmethod
+    def adopt_imported(cls, state: Mapping[str, Any], run: ImportedRun) -> Mapping[str, Any] | None:
+        """Return the checkpoint of a process that JupyterHub has started, once it surely is this server's."""
+        uid = cls._uid_of(run.user_name)
+        return None if uid is None else adopt_process(state, run, uid)
+
+    @classmethod
+    def _uid_of(cls, user_name: str) -> int | None:
+        """Return the uid that a user's servers have, None for nobody."""
+        try:
+            return processes.find_account(user_name).uid
+        except KeyError:
+            return None
 
     def _is_mine(self, process: Process) -> bool:
         try:

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+_EXIT_CODE = re.compile(r"\bExit(?:ed)?[ _]?Code['\"]?\s*[=:]\s*(-?\d{1,5})\b", re.IGNORECASE)
+
+
+def exit_status(answer: Any) -> int | None:
+    """Return what a poll's answer says: None while the server lives, else its status, 0 when that is unknown.
+
+    Drivers of containers answer with their engine's words. Raises ValueError for what is no answer.
+    """
+    if answer is None or isinstance(answer, int):
+        return None if answer is None else int(answer)
+    if not isinstance(answer, str) or not answer:
+        raise ValueError(f"poll() answered {answer!r:.80}, which is neither None nor an exit status")
+    code = _EXIT_CODE.search(answer)
+    if code is not None:
+        return int(code[1])
+    return int(answer) if re.fullmatch(r"-?\d{1,5}", answer) else 0
 
 
 @dataclass(frozen=True, slots=True)

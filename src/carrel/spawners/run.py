@@ -23,6 +23,8 @@ class Run:
     server_id: int
     generation: int
     name: str = ""
+    url: str = ""
+    """Where the server answers, scheme to port; empty before a start."""
     state: Mapping[str, Any] = field(default_factory=dict)
     """The checkpoint of the run, empty before a start."""
     user_options: Mapping[str, Any] = field(default_factory=dict)
@@ -32,6 +34,7 @@ class Run:
     oauth_access_scopes: Sequence[str] = ()
     cookie_options: Mapping[str, Any] = field(default_factory=dict)
     cookie_host_prefix_enabled: bool = False
+    admin_access: bool = False
     authenticator: Any = None
     log_directory: str = ""
     """Where the logs of servers are kept; empty keeps none."""
@@ -41,16 +44,17 @@ class Run:
 def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
     """Return a driver of class `cls`, configured, with the run's checkpoint loaded.
 
-    Cheap: it is done anew for each start, stop and poll. Raises TraitError when the configuration has a value
-    that a setting does not take.
+    Raises TraitError when the configuration has a value that a setting does not take.
     """
     prefix = run.user.server_url(run.name)
+    server = ServerView(base_url=prefix)
+    server.place(run.url)
     facts: dict[str, Any] = {
         "user": run.user,
         "hub": run.hub,
         "authenticator": run.authenticator,
         "name": run.name,
-        "server": ServerView(base_url=prefix),
+        "server": server,
         "proxy_spec": prefix,
         "server_id": run.server_id,
         "generation": run.generation,
@@ -60,12 +64,21 @@ def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
         "oauth_access_scopes": list(run.oauth_access_scopes),
         "cookie_options": dict(run.cookie_options),
         "cookie_host_prefix_enabled": run.cookie_host_prefix_enabled,
+        "admin_access": run.admin_access,
         "log_directory": run.log_directory,
     }
     # Traitlets takes its time for each value, and an empty one is the default anyway.
     given = {name: value for name, value in facts.items() if value}
     spawner = cls(config=config if config is not None else Config(), **given)
     spawner.state_saver = run.state_saver
+    refresh_owner(spawner, run.user)
     if run.state:
         spawner.load_state(run.state)
     return spawner
+
+
+def refresh_owner(spawner: Spawner, user: UserView) -> None:
+    """Let a driver see its owner as `user`, with the driver itself among the owner's."""
+    user.server = spawner.server
+    user.spawners[spawner.name] = spawner
+    spawner.user = user

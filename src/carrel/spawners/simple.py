@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from traitlets import Unicode, default
@@ -26,6 +27,10 @@ class SimpleLocalProcessSpawner(LocalProcessSpawner):
 
     def _rights(self) -> Account | None:
         return None
+
+    @classmethod
+    def _uid_of(cls, user_name: str) -> int | None:
+        return os.geteuid()
 
     def _home(self) -> str:
         try:

@@ -1,6 +1,6 @@
 """What a driver sees of the hub: small objects with the attributes that JupyterHub's spawners read.
 
-They are built for one start, stop or poll and hold no connection to anything.
+They hold no connection to anything.
 """
 
 from __future__ import annotations
@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from carrel.domain.names import escape, server_prefix
+from carrel.lib.net import join_host
 
 AuthState = Mapping[str, Any] | None
 
@@ -22,6 +25,23 @@ class ServerView:
     ip: str = ""
     port: int = 0
     proto: str = "http"
+
+    @property
+    def host(self) -> str:
+        """Return where it answers, scheme to port; empty while that is unknown."""
+        return f"{self.proto}://{join_host(self.ip or '127.0.0.1', self.port)}" if self.port else ""
+
+    @property
+    def url(self) -> str:
+        """Return where it answers, scheme to prefix; the prefix alone while the rest is unknown."""
+        return f"{self.host}{self.base_url}"
+
+    def place(self, url: str) -> None:
+        """Take over where it answers, scheme to port; nothing when that is unknown."""
+        if url:
+            parts = urlsplit(url)
+            self.proto, self.ip = parts.scheme, parts.hostname or ""
+            self.port = parts.port or (443 if parts.scheme == "https" else 80)
 
 
 @dataclass(slots=True)
@@ -42,6 +62,28 @@ class HubView:
     def url(self) -> str:
         """Return where the hub's pages are, as servers reach them."""
         return self.api_url.removesuffix("api")
+
+    @property
+    def server(self) -> ServerView:
+        """Return the same as JupyterHub of old says it: address, port and base URL."""
+        parts = urlsplit(self.api_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return ServerView(self.base_url, parts.hostname or "", port, parts.scheme)
+
+    @property
+    def host(self) -> str:
+        """Return scheme, host and port, as servers reach the hub."""
+        return self.server.host
+
+    @property
+    def ip(self) -> str:
+        """Return the address by which servers reach the hub."""
+        return self.server.ip
+
+    @property
+    def port(self) -> int:
+        """Return the port at which servers reach the hub."""
+        return self.server.port
 
 
 async def _no_auth_state() -> AuthState:
@@ -71,6 +113,10 @@ class UserView:
     groups: tuple[GroupView, ...] = ()
     load_auth_state: Callable[[], Awaitable[AuthState]] = _no_auth_state
     settings: Mapping[str, Any] = field(default_factory=dict)
+    server: ServerView | None = None
+    """Where the driver's server listens; drivers of old set `ip` and `port` on it."""
+    spawners: Any = field(default_factory=WeakValueDictionary, repr=False)
+    """The driver itself, by the server's name."""
 
     @property
     def escaped_name(self) -> str:
@@ -86,6 +132,36 @@ class UserView:
         """Return the prefix of one server."""
         return server_prefix(self.base_url, self.name, server_name)
 
+    @property
+    def spawner(self) -> Any:
+        """Return the driver of the default server, None where this is another's."""
+        return self.spawners.get("")
+
     async def get_auth_state(self) -> AuthState:
         """Return what the authenticator keeps about the user, or None."""
         return await self.load_auth_state()
+
+
+class NoSession:
+    """What drivers of old know as `spawner.db`: the hub keeps what they set; nothing is left to commit."""
+
+    def commit(self) -> None:
+        """Do nothing."""
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def rollback(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(slots=True)
+class ServerRecord:
+    """What drivers of old know as `spawner.orm_spawner`: the server's row as it was when they were built."""
+
+    id: int
+    name: str
+    server: ServerView
+    user: UserView
+    user_options: Mapping[str, Any]
+    state: Mapping[str, Any]

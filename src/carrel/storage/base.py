@@ -19,9 +19,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from carrel.domain.events import Event
+from carrel.storage.bulk import Bulk
 from carrel.storage.facts import Facts
 from carrel.storage.groups import Groups
 from carrel.storage.hubs import Hubs
+from carrel.storage.imported_logins import ImportedLogins
 from carrel.storage.oauth import OAuth
 from carrel.storage.roles import Roles
 from carrel.storage.servers import Servers
@@ -66,6 +68,8 @@ class Transaction(Protocol):
     @property
     def sessions(self) -> Sessions: ...
     @property
+    def imported_logins(self) -> ImportedLogins: ...
+    @property
     def servers(self) -> Servers: ...
     @property
     def services(self) -> Services: ...
@@ -81,6 +85,8 @@ class Transaction(Protocol):
     def facts(self) -> Facts: ...
     @property
     def hubs(self) -> Hubs: ...
+    @property
+    def bulk(self) -> Bulk: ...
 
     def announce(self, event: Event) -> None:
         """Publish `event` once this is committed, on this hub and on every other of the database.

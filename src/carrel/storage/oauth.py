@@ -25,7 +25,9 @@ class OAuth(Protocol):
     async def delete_client(self, client_id: str) -> bool:
         """Remove a client with its codes and grants; its tokens stay."""
 
-    async def delete_clients_of_server(self, server_id: int) -> int: ...
+    async def delete_clients_of_server(self, server_id: int) -> Sequence[str]:
+        """Remove a server's clients, of which an imported one may have two; return their ids."""
+
     async def add_code(self, code: OAuthCode) -> None: ...
     async def take_code(self, hashed: str) -> OAuthCode | None:
         """Return the code and mark it as spent: only one caller ever gets it."""

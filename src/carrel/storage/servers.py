@@ -35,6 +35,10 @@ class Servers(Protocol):
         """Remove the row if it still has `server.version`."""
 
     async def of_users(self, user_ids: Sequence[int]) -> Sequence[Server]: ...
+    async def named(self) -> Sequence[tuple[int, str]]:
+        """Return id and name of every server that has a name."""
+        ...
+
     async def unsettled(self) -> Sequence[Server]:
         """Return all whose fact is not their wish, or that a lease still names: work to look at."""
 

@@ -28,6 +28,12 @@ class Services(Protocol):
         """Remove a service with its tokens; roles stay with its name."""
 
     async def find_token(self, prefix: str, hashed: str) -> ServiceToken | None: ...
+    async def salted_tokens(self, prefix: str) -> Sequence[ServiceToken]:
+        """Return tokens that begin like this, at most 50, whose digest is salted: those of JupyterHub's."""
+
+    async def rehash_token(self, token_id: int, hashed: str) -> None:
+        """Replace the digest of a token by another one of the same secret."""
+
     async def tokens(self, service_id: int) -> Sequence[ServiceToken]: ...
     async def add_token(self, token: ServiceToken) -> ServiceToken:
         """Store a token; its `id` is ignored. Raises Conflict when a service has this one already."""

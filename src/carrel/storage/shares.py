@@ -46,9 +46,21 @@ class ShareCodes(Protocol):
     """Invitations; those that have expired are as good as gone."""
 
     async def add(
-        self, server_id: int, hashed: str, scopes: Iterable[str], *, now: Timestamp, expires: Timestamp
-    ) -> ShareCode: ...
+        self,
+        server_id: int,
+        hashed: str,
+        scopes: Iterable[str],
+        *,
+        now: Timestamp,
+        expires: Timestamp,
+        prefix: str = "",
+    ) -> ShareCode:
+        """Store a code; `prefix` is its beginning, by which JupyterHub would look for it."""
+
     async def find(self, hashed: str, *, now: Timestamp) -> ShareCode | None: ...
+    async def salted(self, prefix: str, *, now: Timestamp) -> Sequence[tuple[ShareCode, str]]:
+        """Return codes that begin like this, at most 50, with their salted digests: those of JupyterHub's."""
+
     async def page(self, which: ShareFilter, page: PageRequest, *, now: Timestamp) -> Page[ShareCode]:
         """Return codes in the order of their ids; `which` names an owner or a server."""
 

@@ -44,6 +44,7 @@ from carrel.lib.ids import new_token
 from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper
+from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
 from carrel.testing.clock import FakeClock
@@ -61,13 +62,15 @@ class TrialHub:
     reconciler: Reconciler
     orphans: OrphanKeeper
 
-    def __init__(self, settings: Settings, clock: FakeClock) -> None:
+    def __init__(
+        self, settings: Settings, clock: FakeClock, spawner_class: type[Spawner] | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.world = FakeWorld(clock)
         self.proxy = FakeProxy(public_url=f"http://hub.test{settings.base_url}", hub_url="http://hub.invalid")
         self.probe = FakeProbe()
-        self._spawner_class = self.world.spawner_class()
+        self._spawner_class = spawner_class or self.world.spawner_class()
         self._database: SqlStore | None = None
         self._bus = Bus()
         self._lives: list[Life] = []
@@ -264,17 +267,19 @@ async def open_test_hub(
     *,
     work: bool = True,
     plugins: Mapping[str, Mapping[str, Any]] | None = None,
+    spawner_class: type[Spawner] | None = None,
     **settings: Any,
 ) -> AsyncIterator[TrialHub]:
     """Yield a running hub; with a `directory` its database is a file there.
 
     `plugins` are sections of the configuration for traitlets classes (`{"Spawner": {"start_timeout": 5}}`),
-    `settings` the hub's own. Without `work` nobody looks after servers and routes.
+    `settings` the hub's own. Servers are fakes, unless there is a `spawner_class`. Without `work` nobody
+    looks after servers and routes.
     """
     if directory is not None:
         settings |= {"directory": directory, "db_url": "sqlite:///hub.sqlite"}
     clock = FakeClock()
-    hub = TrialHub(some_settings(plugins, **settings), clock)
+    hub = TrialHub(some_settings(plugins, **settings), clock, spawner_class)
     with clock.drive():
         await hub.boot(work=work)
         try:

@@ -111,13 +111,22 @@ async def _page(
         status=200 if problem is None else status_of(problem),
         default_server=default,
         named_servers=named,
-        url=default.url if default.state == "running" else "",
+        url=default.url if default.state == "running" else default.spawn_url,
+        invalid_server_names=[],
+        url_path_join=_join,
         allow_named_servers=allowed,
         named_server_limit_per_user=limit,
         may_add=allowed and has_room and caller.may("start:servers", user=caller.user.name),
         server_name="" if form is None else text(form, "server_name"),
         problems=Problems.of(problem),
     )
+
+
+def _join(*parts: str) -> str:
+    """Return parts of an address with one slash between them, as templates of JupyterHub's ask for it."""
+    whole = "/".join(part.strip("/") for part in parts if part.strip("/"))
+    ends = parts[-1].endswith("/") if parts else False
+    return f"{'/' if parts and parts[0].startswith('/') else ''}{whole}{'/' if ends and whole else ''}"
 
 
 async def _limit(hub: HubContext, caller: Caller) -> int:

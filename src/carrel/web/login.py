@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from starlette.requests import Request
@@ -23,6 +24,7 @@ from carrel.http.sessions import set_session
 from carrel.web.visits import go
 
 _log = logging.getLogger("carrel.web")
+_PASSWORD_FIELD = re.compile(rb"""\bname\s*=\s*["']?password\b""")
 
 
 @get("/hub/login")
@@ -73,4 +75,9 @@ def _with(handler: PluginHandler | None, response: Response) -> Response:
 
 
 def _form(hub: HubContext, pages: Pages, request: Request, *, status: int = 200, **values: Any) -> Response:
-    return pages.page(request, "login.html", status=status, **form_values(hub, request, **values))
+    shown = form_values(hub, request, **values)
+    page = pages.page(request, "login.html", status=status, **shown)
+    usual = shown["login_form"] and not shown["custom_html"]
+    if usual and not _PASSWORD_FIELD.search(bytes(page.body)):
+        _log.error("The log-in page has no field for a password: login.html in template_paths left it out")
+    return page

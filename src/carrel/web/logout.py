@@ -8,6 +8,7 @@ from starlette.responses import Response
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.login import log_out
+from carrel.core.servers import stop_own_servers
 from carrel.http.csrf import StaleForm, check_form, is_foreign
 from carrel.http.endpoint import get, post
 from carrel.http.pages import Pages
@@ -35,6 +36,8 @@ async def send_logout(hub: HubContext, visitor: Caller | None, pages: Pages, req
 
 async def _leave(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
     if visitor is not None:
+        if hub.settings.shutdown_on_logout:
+            await stop_own_servers(hub, visitor)
         await log_out(hub, visitor)
     facts_of(request.scope).caller = None
     response = pages.page(request, "logout.html", signed_out=True)

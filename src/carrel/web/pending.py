@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,7 +32,7 @@ async def spawn_pending(
     if server.ready:
         return go(destination(hub, server, aim))
     if server.pending == "stop":
-        return pages.page(request, "stop_pending.html", server=server)
+        return pages.page(request, "stop_pending.html", server=server, spawner=server)
     if server.pending == "spawn":
         return await _progress(hub, pages, request, server, aim)
     if server.failure is None and own_default:
@@ -52,17 +54,25 @@ def not_running(
     return pages.page(
         request,
         "not_running.html",
-        status=424,
+        status=stopped_status(hub),
         server_user=server.user_name,
         server_name=server.name,
         own=visitor is not None and visitor.is_user(server.user_name),
         failed=failure is not None,
+        failed_message=failure.message if failure else "",
+        failed_html_message="",
         failure=failure,
         show_log=visitor is not None and may_read_log(visitor, server.user_name, server.name),
         may_start=may_start,
         spawn_url=spawn_url(hub, server.user_name, server.name),
         next=aim,
+        implicit_spawn_seconds=0 if failure else math.ceil(hub.settings.implicit_spawn_seconds),
     )
+
+
+def stopped_status(hub: HubContext) -> int:
+    """Return the status of answers for a server that does not run."""
+    return 503 if hub.settings.use_legacy_stopped_server_status_code else 424
 
 
 async def _progress(hub: HubContext, pages: Pages, request: Request, server: Server, aim: str) -> Response:
@@ -73,6 +83,7 @@ async def _progress(hub: HubContext, pages: Pages, request: Request, server: Ser
         request,
         "spawn_pending.html",
         server=server,
+        spawner=server,
         steps=[step for step in steps if not (step.ready or step.failed)],
         waiting=waiting_text(ahead) if ahead else "",
         progress=max((step.progress for step in steps), default=0),

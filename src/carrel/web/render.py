@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial
 from http import HTTPStatus
 from pathlib import Path
@@ -13,23 +13,33 @@ from jinja2 import (
     BaseLoader,
     ChoiceLoader,
     Environment,
-    FileSystemLoader,
     PackageLoader,
     PrefixLoader,
     TemplateNotFound,
+    TemplateSyntaxError,
     Undefined,
 )
 from markupsafe import Markup
 from starlette.responses import Response
 
-from carrel import JUPYTERHUB_VERSION
+from carrel import JUPYTERHUB_VERSION, __version__
 from carrel.config.schema import Settings
+from carrel.config.templates import OWN_OPTIONS
 from carrel.core.caller import Caller
+from carrel.core.servers import find_servers
 from carrel.core.services import list_accessible
-from carrel.domain.names import server_prefix
 from carrel.http.csrf import set_xsrf, xsrf_token
-from carrel.http.request import Connection, RequestFacts, facts_of, hub_of, nonce_of
-from carrel.web.menu import menu, service_menu
+from carrel.http.deployers_html import deployers_markup
+from carrel.http.request import Connection, DeployersHtml, RequestFacts, facts_of, hub_of, nonce_of
+from carrel.web.menu import may_administrate, menu, service_menu
+from carrel.web.overrides import (
+    DirectoryLoader,
+    Flaw,
+    WithNonces,
+    find_flaw,
+    handlers_below,
+)
+from carrel.web.people import GroupName, Person
 from carrel.web.static_files import StaticFile, read_static_files
 from carrel.web.times import duration, when
 
@@ -43,14 +53,9 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """The signed-in user, as templates know them."""
-
-    name: str
-    admin: bool
-    url: str
-    """The prefix of their default server."""
+#: Files of JupyterHub's that pages copied from it link to, and what stands for them here.
+_ALIASES = {"css/style.min.css": "jupyterhub.css", "favicon.ico": "favicon.svg"}
+_log = logging.getLogger("carrel.web")
 
 
 class Renderer:
@@ -59,6 +64,8 @@ class Renderer:
     def __init__(self, settings: Settings, undefined: type[Undefined] = Undefined) -> None:
         self._settings = settings
         self._undefined = undefined
+        self._directories = [str(settings.resolve(path)) for path in settings.template_paths]
+        self._told: set[Flaw] = set()
 
     @cached_property
     def static(self) -> Mapping[str, StaticFile]:
@@ -68,36 +75,75 @@ class Renderer:
     @cached_property
     def environment(self) -> Environment:
         """The Jinja environment, made on first use."""
-        own: BaseLoader = PackageLoader("carrel.web", "templates")
-        paths = [str(self._settings.directory / path) for path in self._settings.template_paths]
-        loaders: list[BaseLoader] = [FileSystemLoader(paths), PrefixLoader({"templates": own}), own]
-        return Environment(
-            loader=ChoiceLoader(loaders),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=self._undefined,
-        )
+        if not self._directories:
+            return self._plain
+        own = PackageLoader("carrel.web", "templates")
+        theirs = DirectoryLoader(self._directories)
+        return self._made_of(WithNonces(ChoiceLoader([theirs, PrefixLoader({"templates": own}), own])))
+
+    @cached_property
+    def _plain(self) -> Environment:
+        """The environment of the hub's own templates alone."""
+        own = PackageLoader("carrel.web", "templates")
+        return self._made_of(ChoiceLoader([PrefixLoader({"templates": own}), own]))
+
+    @cached_property
+    def _deployers(self) -> DeployersHtml | None:
+        """What pages may do for the deployer's templates; None without any."""
+        if not self._directories:
+            return None
+        return DeployersHtml(handlers_below(self._directories), templates=True)
+
+    def _made_of(self, loader: BaseLoader) -> Environment:
+        options = {"trim_blocks": True, "lstrip_blocks": True, **self._settings.jinja_environment_options}
+        for name in OWN_OPTIONS:
+            options.pop(name, None)
+        return Environment(loader=loader, autoescape=True, undefined=self._undefined, **options)
 
     async def prepare(self, connection: Connection) -> None:
-        """Look up the services that the visitor may open."""
+        """Look up the services that the visitor may open, and for the deployer's templates their servers."""
         facts = facts_of(connection.scope)
         if facts.caller is not None:
-            facts.services = await list_accessible(hub_of(connection), facts.caller)
+            hub = hub_of(connection)
+            facts.services = await list_accessible(hub, facts.caller)
+            if self._directories and not facts.caller.service:
+                facts.servers = await find_servers(hub, facts.caller.user)
 
     def page(self, connection: Connection, template: str, *, status: int = 200, **values: Any) -> Response:
-        """Return a page made of `template` with the hub's variables and `values`."""
+        """Return a page made of `template` with the hub's variables and `values`.
+
+        A template of the deployer's that is wrong is named in the log, and the hub's own takes its place.
+        """
         names = self.variables(connection, template, **values)
-        html = self.environment.get_template(template).render(names)
-        response = Response(html, status_code=status, media_type="text/html")
+        response = Response(self._render(template, names), status_code=status, media_type="text/html")
         set_xsrf(response, connection, names["xsrf"])
         return response
 
     def variables(self, connection: Connection, template: str, **values: Any) -> dict[str, Any]:
         """Return the hub's variables for `template`, and `values`."""
+        facts = facts_of(connection.scope)
+        facts.deployers = facts.deployers or self._deployers
         names = self._namespace(connection, xsrf_token(connection)) | values
-        names["announcement"] = self._announcement(names, template)
-        return names
+        return names | self._announcements(facts, names, template)
+
+    def _render(self, template: str, names: dict[str, Any]) -> str:
+        try:
+            return self.environment.get_template(template).render(names)
+        except Exception as error:
+            flaw = find_flaw(error, self._directories)
+            if flaw is None:
+                raise
+        self._complain(flaw)
+        names["flaw"] = flaw
+        own = self._plain
+        return (own.get_template(template) if _has(own, template) else own.get_template("error.html")).render(
+            names
+        )
+
+    def _complain(self, flaw: Flaw) -> None:
+        level = logging.DEBUG if flaw in self._told else logging.ERROR
+        _log.log(level, "The hub's own page is shown, for a template is wrong: %s", flaw)
+        self._told.add(flaw)
 
     def error(self, connection: Connection, status: int, message: str, *, retry: bool = False) -> Response:
         """Return the page for an error: `404.html` and the like where there is one, else `error.html`."""
@@ -105,22 +151,29 @@ class Renderer:
             "status_code": status,
             "status_message": _phrase(status),
             "message": message,
+            "message_html": "",
+            "extra_error_html": "",
+            "exception": None,
             "hint": "" if retry else _HINTS.get(status, ""),
             "retry_url": facts_of(connection.scope).url if retry else "",
         }
-        try:
-            return self.page(connection, f"{status}.html", status=status, **values)
-        except TemplateNotFound:
-            return self.page(connection, "error.html", status=status, **values)
+        template = f"{status}.html"
+        return self.page(
+            connection,
+            template if _has(self.environment, template) else "error.html",
+            status=status,
+            **values,
+        )
 
-    def person(self, caller: Caller) -> Person:
+    def person(self, caller: Caller, facts: RequestFacts) -> Person:
         """Return the signed-in user for templates."""
-        name = caller.user.name
-        return Person(name, caller.user.admin, server_prefix(self._settings.base_url, name))
+        groups = tuple(map(GroupName, caller.groups))
+        return Person(caller.user.name, caller.user.admin, self._settings.base_url, groups, facts.servers)
 
-    def static_url(self, path: str) -> str:
+    def static_url(self, path: str, include_version: bool = True) -> str:
         """Return the address of one of the hub's own files."""
-        file = self.static.get(path)
+        path = _ALIASES.get(path, path)
+        file = self.static.get(path) if include_version else None
         version = f"?v={file.digest}" if file else ""
         return f"{self._settings.base_url}hub/static/{path}{version}"
 
@@ -130,7 +183,7 @@ class Renderer:
         hub, caller = hub_of(connection), facts.caller
         authenticator = hub.authenticator
         hub_url = f"{self._settings.base_url}hub/"
-        user = self.person(caller) if caller and not caller.service else None
+        user = self.person(caller, facts) if caller and not caller.service else None
         return {
             "base_url": hub_url,
             "prefix": self._settings.base_url,
@@ -140,11 +193,17 @@ class Renderer:
             "login_service": authenticator.login_service,
             "static_url": self.static_url,
             "logo_url": f"{hub_url}logo",
+            "version_hash": __version__,
+            "authenticator": authenticator,
             "xsrf": token,
+            "xsrf_token": token,
             "csp_nonce": _Nonce(facts),
             "menu": menu(hub, caller, facts.path) if caller and user else [],
             "services": service_menu(hub, facts.services),
             "parsed_scopes": caller.scopes.held if caller else frozenset(),
+            "expanded_scopes": caller.scopes.ordered if caller and self._directories else (),
+            "admin_access": caller is not None and may_administrate(caller),
+            "overridden": bool(self._directories),
             "request_id": facts.id,
             "when": partial(when, now=hub.clock.now()),
             "duration": duration,
@@ -153,16 +212,29 @@ class Renderer:
         }
 
     def _extra(self, user: Person | None) -> dict[str, Any]:
-        """Return the deployer's variables; a callable is asked, with the user."""
-        return {
-            name: value(user) if callable(value) else value
-            for name, value in self._settings.template_vars.items()
-        }
+        """Return the deployer's variables; a callable is asked, with the user, and left out when it fails."""
+        found: dict[str, Any] = {}
+        for name, value in self._settings.template_vars.items():
+            try:
+                found[name] = value(user) if callable(value) else value
+            except Exception:
+                _log.exception("c.JupyterHub.template_vars: %s could not be asked and is left out", name)
+        return found
 
-    def _announcement(self, names: Mapping[str, Any], template: str) -> Markup | None:
-        """Return the deployer's announcement for a page: its own, or the general one. It may hold HTML."""
+    def _announcements(
+        self, facts: RequestFacts, names: Mapping[str, Any], template: str
+    ) -> dict[str, Markup | None]:
+        """Return the deployer's announcements: the page's own or the general one. They may hold HTML."""
         text = names.get(f"announcement_{Path(template).stem}") or names.get("announcement")
-        return Markup(text) if text else None  # noqa: S704 - the deployer's own words
+        shown: dict[str, Markup | None] = {
+            "announcement": deployers_markup(facts, str(text)) if text else None
+        }
+        if self._directories:
+            # Templates copied from JupyterHub choose by themselves.
+            for name, other in names.items():
+                if name.startswith("announcement_") and isinstance(other, str):
+                    shown[name] = deployers_markup(facts, other)
+        return shown
 
 
 class _Nonce:
@@ -183,3 +255,14 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Error"
+
+
+def _has(environment: Environment, template: str) -> bool:
+    """Tell whether there is a template by that name, be it right or wrong."""
+    try:
+        environment.get_template(template)
+    except TemplateNotFound as missing:
+        return missing.name != template
+    except TemplateSyntaxError:
+        return True
+    return True

@@ -52,6 +52,21 @@ class ServerLine:
     may_remove: bool
     may_read_log: bool
 
+    @property
+    def display_name(self) -> str:
+        """Return what the server is called."""
+        return self.label
+
+    @property
+    def ready(self) -> bool:
+        """Whether it answers."""
+        return self.state == "running"
+
+    @property
+    def pending(self) -> str | None:
+        """Return `spawn`, `stop` or None."""
+        return self.state if self.state in {"spawn", "stop"} else None
+
 
 def server_line(hub: HubContext, caller: Caller, server: Server) -> ServerLine:
     """Return a server as `caller` sees it in a list."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from markupsafe import Markup
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +18,8 @@ from carrel.domain.errors import CarrelError, Invalid, NotFound, OverLimit
 from carrel.domain.names import full_name
 from carrel.domain.servers import Server
 from carrel.domain.users import User
-from carrel.http.csrf import is_foreign
+from carrel.http.csrf import is_foreign, xsrf_token
+from carrel.http.deployers_html import deployers_markup
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
 from carrel.http.next_urls import wanted_next
@@ -137,15 +137,19 @@ def _page(
 ) -> Response:
     query = facts_of(request.scope).query
     action = spawn_url(hub, owner.name, server_name)
+    action = f"{action}?{query}" if query else action
     return pages.page(
         request,
         "spawn.html",
         status=200 if problem is None else status_of(problem),
         for_user=owner,
         server_name=server_name,
-        spawner_options_form=Markup(form),  # noqa: S704 - the deployer's own form
+        spawner_options_form=deployers_markup(facts_of(request.scope), form),
         error_message=str(problem or ""),
-        url=f"{action}?{query}" if query else action,
+        html_error_message="",
+        action=action,
+        # With the token, for the forms of templates that were written for JupyterHub have no field for it.
+        url=with_arguments(action, _xsrf=xsrf_token(request)),
         next=wanted_next(hub, request),
     )
 

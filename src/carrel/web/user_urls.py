@@ -16,7 +16,7 @@ from carrel.http.errors import NoSuchPage, login_url
 from carrel.http.pages import Pages
 from carrel.http.request import RequestFacts, facts_of, header
 from carrel.lib.urls import first_argument, with_arguments
-from carrel.web.pending import not_running
+from carrel.web.pending import not_running, stopped_status
 from carrel.web.visits import go, pending_url
 
 _HOPS = 4
@@ -113,4 +113,4 @@ def _gone(hub: HubContext, name: str) -> Response:
     place = server_prefix(hub.settings.base_url, name)
     home = f"{hub.settings.base_url}hub/home"
     message = f"The server at {place} is no longer running. Restart the server at {home}"
-    return json_reply({"message": message}, 424, headers={"Retry-After": "5"})
+    return json_reply({"message": message}, stopped_status(hub), headers={"Retry-After": "5"})

@@ -43,6 +43,10 @@ class Link(Protocol):
 class Engine(Protocol):
     """A database and its connections. All of it raises StorageError."""
 
+    @property
+    def statements(self) -> Statements:
+        """The SQL of this database."""
+
     async def open(self, *, claim: bool) -> None: ...
     async def close(self) -> None: ...
     def read(self) -> AbstractAsyncContextManager[Link]: ...
@@ -59,12 +63,19 @@ class Statements:
         self._dialect = dialect
         self._texts: dict[Executable, str] = {}
         self._built: dict[tuple[object, ...], Executable] = {}
+        self._listener: Callable[[str], None] | None = None
+
+    def tell(self, listener: Callable[[str], None]) -> None:
+        """Have `listener` called with the text of every statement that is run from now on, without values."""
+        self._listener = listener
 
     def text(self, statement: Executable) -> str:
         """Return the SQL of `statement`, which is known by its identity, with named parameters."""
         found = self._texts.get(statement)
         if found is None:
             found = self._texts[statement] = _compile(statement, self._dialect)
+        if self._listener is not None:
+            self._listener(found)
         return found
 
     def built(self, key: tuple[object, ...], build: Callable[[], Executable]) -> Executable:

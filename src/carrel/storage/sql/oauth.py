@@ -41,7 +41,11 @@ _DESCRIPTIONS = select(oauth_clients.c.client_id, oauth_clients.c.description).w
     OneOf(oauth_clients.c.client_id, "client_ids")
 )
 _DELETE_CLIENT = delete(oauth_clients).where(oauth_clients.c.client_id == bindparam("client_id"))
-_DELETE_CLIENTS = delete(oauth_clients).where(oauth_clients.c.server_id == bindparam("server_id"))
+_DELETE_CLIENTS = (
+    delete(oauth_clients)
+    .where(oauth_clients.c.server_id == bindparam("server_id"))
+    .returning(oauth_clients.c.client_id)
+)
 _CODE = (
     oauth_codes.c.hashed,
     oauth_codes.c.client_id,
@@ -138,8 +142,10 @@ class SqlOAuth:
     async def delete_client(self, client_id: str) -> bool:
         return await self._link.change(_DELETE_CLIENT, {"client_id": client_id}) > 0
 
-    async def delete_clients_of_server(self, server_id: int) -> int:
-        return await self._link.change(_DELETE_CLIENTS, {"server_id": server_id})
+    async def delete_clients_of_server(self, server_id: int) -> Sequence[str]:
+        return [
+            client_id for (client_id,) in await self._link.rows(_DELETE_CLIENTS, {"server_id": server_id})
+        ]
 
     async def add_code(self, code: OAuthCode) -> None:
         values: dict[str, Value] = {

@@ -57,6 +57,11 @@ _SELECT = select(
 ).join(users, users.c.id == servers.c.user_id)
 _GET = _SELECT.where(servers.c.user_id == bindparam("user_id"), servers.c.name == bindparam("name"))
 _GET_BY_ID = _SELECT.where(servers.c.id == bindparam("id"))
+_NAMED = (
+    select(servers.c.id, servers.c.name)
+    .where(servers.c.name != literal_column("''"))
+    .order_by(servers.c.user_id, servers.c.name)
+)
 _OF_USER = _SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(servers.c.name)
 _OF_USERS = _SELECT.where(OneOf(servers.c.user_id, "user_ids")).order_by(servers.c.user_id, servers.c.name)
 _UNSETTLED = _SELECT.where(UNSETTLED).order_by(servers.c.id)
@@ -239,6 +244,9 @@ class SqlServers:
         else:
             rows = await self._link.rows(_OF_USERS, {"user_ids": to_json(user_ids)})
         return [_server(row) for row in rows]
+
+    async def named(self) -> Sequence[tuple[int, str]]:
+        return [(row[0], row[1]) for row in await self._link.rows(_NAMED, {})]
 
     async def unsettled(self) -> Sequence[Server]:
         return [_server(row) for row in await self._link.rows(_UNSETTLED, {})]

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, literal_column, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from carrel.domain.errors import Conflict
 from carrel.domain.services import Service, ServiceToken
 from carrel.lib.clock import Timestamp
-from carrel.storage.sql.columns import from_json, to_json
+from carrel.storage.sql.columns import MOST_SALTED, from_json, is_salted, to_json
 from carrel.storage.sql.engine import Link, Row, Value
 from carrel.storage.sql.tables import service_tokens, services
 
@@ -55,6 +65,15 @@ _TOKENS = select(
 )
 _FIND = _TOKENS.where(
     service_tokens.c.prefix == bindparam("prefix"), service_tokens.c.hashed == bindparam("hashed")
+)
+_SALTED = (
+    _TOKENS.where(service_tokens.c.prefix == bindparam("prefix"), is_salted(service_tokens.c.hashed))
+    .order_by(func.length(service_tokens.c.hashed), service_tokens.c.id)
+    .limit(bindparam("limit"))
+    .offset(literal_column("0"))
+)
+_REHASH = (
+    update(service_tokens).values(hashed=bindparam("digest")).where(service_tokens.c.id == bindparam("key"))
 )
 _OF_SERVICE = _TOKENS.where(service_tokens.c.service_id == bindparam("service_id")).order_by(
     service_tokens.c.id
@@ -137,6 +156,14 @@ class SqlServices:
     async def find_token(self, prefix: str, hashed: str) -> ServiceToken | None:
         rows = await self._link.rows(_FIND, {"prefix": prefix, "hashed": hashed})
         return _token(rows[0]) if rows else None
+
+    async def salted_tokens(self, prefix: str) -> Sequence[ServiceToken]:
+        return [
+            _token(row) for row in await self._link.rows(_SALTED, {"prefix": prefix, "limit": MOST_SALTED})
+        ]
+
+    async def rehash_token(self, token_id: int, hashed: str) -> None:
+        await self._link.change(_REHASH, {"key": token_id, "digest": hashed})
 
     async def tokens(self, service_id: int) -> Sequence[ServiceToken]:
         return [_token(row) for row in await self._link.rows(_OF_SERVICE, {"service_id": service_id})]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_column, select, update
 
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.shares import ShareCode
 from carrel.lib.clock import Timestamp
 from carrel.storage.shares import ShareFilter
-from carrel.storage.sql.columns import to_json, to_scopes
+from carrel.storage.sql.columns import MOST_SALTED, is_salted, to_json, to_scopes
 from carrel.storage.sql.engine import Link, Row, Value
 from carrel.storage.sql.shares import OWNERS, SERVER_COLUMNS, narrowed, read_page, shared_server
 from carrel.storage.sql.tables import servers, share_codes
@@ -36,6 +36,13 @@ _SELECT = select(
 )
 _GOOD = share_codes.c.expires > bindparam("now")
 _FIND = _SELECT.where(share_codes.c.hashed == bindparam("hashed"), _GOOD)
+_SALTED = (
+    _SELECT.add_columns(share_codes.c.hashed)
+    .where(share_codes.c.prefix == bindparam("prefix"), is_salted(share_codes.c.hashed), _GOOD)
+    .order_by(func.length(share_codes.c.hashed), share_codes.c.id)
+    .limit(bindparam("limit"))
+    .offset(literal_column("0"))
+)
 _COUNT = (
     update(share_codes)
     .values(exchange_count=share_codes.c.exchange_count + literal_column("1"), last_exchanged=bindparam("at"))
@@ -60,7 +67,14 @@ class SqlShareCodes:
         self._link = link
 
     async def add(
-        self, server_id: int, hashed: str, scopes: Iterable[str], *, now: Timestamp, expires: Timestamp
+        self,
+        server_id: int,
+        hashed: str,
+        scopes: Iterable[str],
+        *,
+        now: Timestamp,
+        expires: Timestamp,
+        prefix: str = "",
     ) -> ShareCode:
         values: dict[str, Value] = {
             "server_id": server_id,
@@ -69,6 +83,7 @@ class SqlShareCodes:
             "created": now,
             "expires": expires,
             "last_exchanged": None,
+            "prefix": prefix,
         }
         await self._link.change(_ADD, values)
         [row] = await self._link.rows(_FIND, {"hashed": hashed, "now": now})
@@ -77,6 +92,10 @@ class SqlShareCodes:
     async def find(self, hashed: str, *, now: Timestamp) -> ShareCode | None:
         rows = await self._link.rows(_FIND, {"hashed": hashed, "now": now})
         return _code(rows[0]) if rows else None
+
+    async def salted(self, prefix: str, *, now: Timestamp) -> Sequence[tuple[ShareCode, str]]:
+        rows = await self._link.rows(_SALTED, {"prefix": prefix, "limit": MOST_SALTED, "now": now})
+        return [(_code(row[:-1]), row[-1]) for row in rows]
 
     async def page(self, which: ShareFilter, page: PageRequest, *, now: Timestamp) -> Page[ShareCode]:
         name, value = narrowed(which)

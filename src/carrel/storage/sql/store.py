@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, delete, make_url
 from sqlalchemy.exc import ArgumentError
 
 from carrel.domain.events import Event
 from carrel.lib.clock import Clock
+from carrel.storage.backups import Backups
 from carrel.storage.base import Ears, StorageError
 from carrel.storage.migrate import Schema
+from carrel.storage.sql.bulk import SqlBulk
 from carrel.storage.sql.engine import Engine, Link
 from carrel.storage.sql.facts import SqlFacts
 from carrel.storage.sql.groups import SqlGroups
 from carrel.storage.sql.hubs import SqlHubs
+from carrel.storage.sql.imported_logins import SqlImportedLogins
 from carrel.storage.sql.oauth import SqlOAuth
 from carrel.storage.sql.roles import SqlRoles
 from carrel.storage.sql.servers import SqlServers
@@ -28,9 +33,13 @@ from carrel.storage.sql.share_codes import SqlShareCodes
 from carrel.storage.sql.shares import SqlShares
 from carrel.storage.sql.signing_keys import SqlSigningKeys
 from carrel.storage.sql.sqlite import SqliteEngine
+from carrel.storage.sql.tables import metadata
 from carrel.storage.sql.tokens import SqlTokens
 from carrel.storage.sql.users import SqlUsers
 
+#: Tables that stay when all else is deleted: processes in the world carry the installation's id.
+_KEPT = ("alembic_version", "facts", "hubs")
+_log = logging.getLogger("carrel.storage.statements")
 _POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 
 
@@ -70,6 +79,10 @@ class SqlTransaction:
         return SqlSessions(self._link)
 
     @property
+    def imported_logins(self) -> SqlImportedLogins:
+        return SqlImportedLogins(self._link)
+
+    @property
     def servers(self) -> SqlServers:
         return SqlServers(self._link)
 
@@ -101,6 +114,10 @@ class SqlTransaction:
     def hubs(self) -> SqlHubs:
         return SqlHubs(self._link)
 
+    @property
+    def bulk(self) -> SqlBulk:
+        return SqlBulk(self._link)
+
 
 class _Unit(AbstractAsyncContextManager[SqlTransaction]):
     """A link's block as one of repositories; a class, since one more generator costs a tenth of a read."""
@@ -129,6 +146,20 @@ class _Unit(AbstractAsyncContextManager[SqlTransaction]):
                 self._publish(event)
 
 
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What a deployer may change about how a database is used."""
+
+    connections: int = 8
+    """How many to a server at once."""
+    log_statements: bool = False
+    back_up: bool = True
+    """Whether a copy is made before an upgrade."""
+
+
+_USUAL = Tuning()
+
+
 class SqlStore:
     """The database that `url` names; a relative SQLite file is looked for in `directory`.
 
@@ -145,6 +176,7 @@ class SqlStore:
         jitter: Callable[[], float] = random.random,
         schema: Schema | None = None,
         publish: Callable[[Event], None] = lambda event: None,
+        tuning: Tuning = _USUAL,
     ) -> None:
         self._url = url
         self._directory = directory
@@ -152,7 +184,9 @@ class SqlStore:
         self._jitter = jitter
         self._publish = publish
         self._schema = schema or Schema()
+        self._backups = Backups(backup_base(url, directory), clock) if tuning.back_up else None
         self._engine: Engine | None = None
+        self._tuning = tuning
 
     async def open(self, *, claim: bool = True) -> None:
         """See `Store.open`."""
@@ -163,7 +197,17 @@ class SqlStore:
         except StorageError as error:
             name = url.render_as_string(hide_password=True)
             raise type(error)(f"{name}: {error}") from error
+        if self._tuning.log_statements:
+            _log.setLevel(logging.DEBUG)
+            engine.statements.tell(lambda text: _log.debug("%s", " ".join(text.split())))
         self._engine = engine
+
+    async def clear(self) -> None:
+        """Delete all rows but those that say which installation this is, and which hubs are at work."""
+        async with self._opened().write(durable=True) as link:
+            for table in reversed(metadata.sorted_tables):
+                if table.name not in _KEPT:
+                    await link.change(delete(table), {})
 
     async def close(self) -> None:
         """Release everything; may be repeated."""
@@ -205,10 +249,27 @@ class SqlStore:
         if url.drivername in ("sqlite", "sqlite+pysqlite"):
             named = url.database not in (None, "", ":memory:")
             path = self._directory / str(url.database) if named else None
-            return SqliteEngine(path, self._schema, self._clock, self._jitter)
+            return SqliteEngine(path, self._schema, self._clock, self._jitter, self._backups)
         from carrel.storage.sql.postgres import PostgresEngine
 
-        return PostgresEngine(url, self._schema, self._clock, self._jitter)
+        engine = PostgresEngine(url, self._schema, self._clock, self._jitter, self._backups)
+        engine.limit(self._tuning.connections)
+        return engine
+
+
+def backup_base(url: str, directory: Path) -> Path:
+    """Return what the names of a database's backups begin with: the file's, or a server's in `directory`."""
+    parsed = _parse(url)
+    name = str(parsed.database or "memory")
+    return directory / (name if parsed.drivername.startswith("sqlite") else f"carrel-{Path(name).name}")
+
+
+def postgresql_url(url: str) -> str | None:
+    """Return the URL of a database on a server as SQLAlchemy opens it, None for a file."""
+    parsed = _parse(url)
+    if parsed.drivername.startswith("sqlite"):
+        return None
+    return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def _parse(text: str) -> URL:

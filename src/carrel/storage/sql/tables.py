@@ -29,10 +29,13 @@ from sqlalchemy import (
 from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
-REVISION = "0007"
+REVISION = "0009"
 #: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
 #: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
 USABLE_SINCE = "0002"
+
+#: Tables that a migration has removed. A database of an older release has them, and its backups must.
+FORMER_TABLES: frozenset[str] = frozenset()
 
 metadata = MetaData(
     naming_convention={
@@ -238,6 +241,17 @@ sessions = Table(
     Index("ix_sessions_user_id", "user_id"),
 )
 
+# Whose JupyterHub's log-in cookies are, and which were exchanged: see `storage/imported_logins.py`.
+imported_logins = Table(
+    "imported_logins",
+    metadata,
+    Column("hashed", Text, primary_key=True),
+    _user(),
+    Column("expires", Double, nullable=False, index=True),
+    Column("spent", Double),
+    Index("ix_imported_logins_user_id", "user_id"),
+)
+
 oauth_clients = Table(
     "oauth_clients",
     metadata,
@@ -303,6 +317,8 @@ share_codes = Table(
     Column("expires", Double, nullable=False, index=True),
     Column("exchange_count", Integer, nullable=False),
     Column("last_exchanged", Double),
+    # The beginning of the code: one whose digest is salted cannot be looked for by its digest.
+    Column("prefix", Text, nullable=False, server_default="", index=True),
     sqlite_autoincrement=True,
 )
 
@@ -373,3 +389,6 @@ facts = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+#: Every table that is ours; others of a shared database are left alone.
+OWN_TABLES = frozenset({*metadata.tables, *FORMER_TABLES, "alembic_version"})

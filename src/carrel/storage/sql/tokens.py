@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import BindParameter, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from carrel.domain.tokens import Token
 from carrel.lib.clock import Timestamp
-from carrel.storage.sql.columns import to_json, to_scopes
+from carrel.storage.sql.columns import MOST_SALTED, is_salted, to_json, to_scopes
 from carrel.storage.sql.engine import Link, Row, Value
 from carrel.storage.sql.tables import oauth_clients, oauth_grants, tokens, users
 
@@ -34,6 +45,13 @@ _SELECT = select(
     tokens.c.expires,
 ).join(users, users.c.id == tokens.c.user_id)
 _FIND = _SELECT.where(tokens.c.prefix == bindparam("prefix"), tokens.c.hashed == bindparam("hashed"))
+_SALTED = (
+    _SELECT.where(tokens.c.prefix == bindparam("prefix"), is_salted(tokens.c.hashed))
+    .order_by(func.length(tokens.c.hashed), tokens.c.id)
+    .limit(bindparam("limit"))
+    .offset(literal_column("0"))
+)
+_REHASH = update(tokens).values(hashed=bindparam("digest")).where(tokens.c.id == bindparam("key"))
 _GET = _SELECT.where(tokens.c.id == bindparam("id"))
 _OF_USER = _SELECT.where(tokens.c.user_id == bindparam("user_id")).order_by(tokens.c.id)
 _DELETE = delete(tokens).where(tokens.c.id == bindparam("id"))
@@ -92,6 +110,14 @@ class SqlTokens:
     async def find(self, prefix: str, hashed: str) -> Token | None:
         rows = await self._link.rows(_FIND, {"prefix": prefix, "hashed": hashed})
         return _token(rows[0]) if rows else None
+
+    async def salted(self, prefix: str) -> Sequence[Token]:
+        return [
+            _token(row) for row in await self._link.rows(_SALTED, {"prefix": prefix, "limit": MOST_SALTED})
+        ]
+
+    async def rehash(self, token_id: int, hashed: str) -> None:
+        await self._link.change(_REHASH, {"key": token_id, "digest": hashed})
 
     async def get(self, token_id: int) -> Token | None:
         rows = await self._link.rows(_GET, {"id": token_id})

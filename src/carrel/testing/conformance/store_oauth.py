@@ -35,7 +35,7 @@ class OAuthConformance:
             assert await tx.oauth.get_client(client.client_id) == changed
             assert await tx.oauth.get_client("nope") is None
             assert await tx.oauth.take_code("c0de") == code_of(user, "c0de")
-            assert await tx.oauth.delete_clients_of_server(client.server_id or 0) == 1
+            assert await tx.oauth.delete_clients_of_server(client.server_id or 0) == [client.client_id]
             assert await tx.oauth.get_client(client.client_id) is None
 
     async def test_clients_of_a_kind_and_one_that_goes(self, store: Store) -> None:

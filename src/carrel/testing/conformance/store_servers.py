@@ -204,6 +204,13 @@ class ServersConformance:
             assert await tx.servers.count_active() == (5, 2)
             assert await tx.servers.count_ready() == 1
 
+    async def test_those_with_names(self, store: Store) -> None:
+        ada, bea = await add_user(store), await add_user(store, "bea")
+        await add_server(store, ada)
+        named = [await add_server(store, user, "Old Name") for user in (ada, bea)]
+        async with store.read() as tx:
+            assert await tx.servers.named() == [(server.id, "Old Name") for server in named]
+
     async def test_leases_are_renewed_while_they_hold(self, store: Store) -> None:
         user = await add_user(store)
         mine = await add_server(store, user, "mine", lease=Lease("me", NOW + 5, 1))

@@ -1,0 +1,130 @@
+"""The classes that a configuration chooses: authenticator, spawner and proxy."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from carrel.authenticators.base import Authenticator
+from carrel.config.chosen import Chosen
+from carrel.config.packages import AUTHENTICATOR_PACKAGES, PROXY_PACKAGES, SPAWNER_PACKAGES
+from carrel.config.plugins import check_plugins
+from carrel.config.schema import BadConfig, Problem, Settings
+from carrel.config.upstream import UNUSED_TRAITS
+from carrel.lib.registry import Kind, UnknownClass, find_class
+from carrel.proxy.base import Proxy
+from carrel.spawners.base import Spawner
+
+#: The distribution whose own classes Carrel's stand for, whether it is installed or not.
+_REPLACED = ("jupyterhub",)
+
+AUTHENTICATORS: Kind[Authenticator] = Kind(
+    setting="JupyterHub.authenticator_class",
+    base=Authenticator,
+    builtins={
+        "default": "carrel.authenticators.pam.PAMAuthenticator",
+        "pam": "carrel.authenticators.pam.PAMAuthenticator",
+        "dummy": "carrel.authenticators.dummy.DummyAuthenticator",
+        "shared-password": "carrel.authenticators.shared.SharedPasswordAuthenticator",
+        "null": "carrel.authenticators.null.NullAuthenticator",
+    },
+    groups=("carrel.authenticators", "jupyterhub.authenticators"),
+    replaced=_REPLACED,
+    packages=AUTHENTICATOR_PACKAGES,
+)
+SPAWNERS: Kind[Spawner] = Kind(
+    setting="JupyterHub.spawner_class",
+    base=Spawner,
+    builtins={
+        "default": "carrel.spawners.local.LocalProcessSpawner",
+        "localprocess": "carrel.spawners.local.LocalProcessSpawner",
+        "simple": "carrel.spawners.simple.SimpleLocalProcessSpawner",
+    },
+    groups=("carrel.spawners", "jupyterhub.spawners"),
+    replaced=_REPLACED,
+    packages=SPAWNER_PACKAGES,
+)
+PROXIES: Kind[Proxy] = Kind(
+    setting="JupyterHub.proxy_class",
+    base=Proxy,
+    builtins={
+        "default": "carrel.proxy.embedded.CarrelProxy",
+        "carrel": "carrel.proxy.embedded.CarrelProxy",
+        "configurable-http-proxy": "carrel.proxy.chp.ConfigurableHTTPProxy",
+        "haproxy": "carrel.proxy.haproxy.HAProxyProxy",
+        "traefik": "carrel.proxy.traefik.TraefikProxy",
+    },
+    groups=("carrel.proxies", "jupyterhub.proxies"),
+    replaced=_REPLACED,
+    packages=PROXY_PACKAGES,
+)
+P = TypeVar("P")
+_log = logging.getLogger("carrel.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """What a configuration chooses."""
+
+    authenticator: type[Authenticator]
+    spawner: type[Spawner]
+    proxy: type[Proxy]
+
+    def all(self) -> list[type[Any]]:
+        """Return the three."""
+        return [self.authenticator, self.spawner, self.proxy]
+
+
+def find_classes(settings: Settings) -> tuple[Classes, list[Problem]]:
+    """Return the plug-in classes, a base class in place of one that cannot be loaded, and all problems."""
+    problems: list[Problem] = []
+    classes = Classes(
+        _resolve(settings, settings.authenticator_class, AUTHENTICATORS, problems),
+        _resolve(settings, settings.spawner_class, SPAWNERS, problems),
+        _resolve(settings, settings.proxy_class, PROXIES, problems),
+    )
+    # Of classes that are not what was meant nothing can be said.
+    return classes, problems or check_plugins(settings, [*classes.all(), *_wrapped(settings, classes)])
+
+
+def _wrapped(settings: Settings, classes: Classes) -> list[type[Any]]:
+    """Return the spawners that a spawner such as WrapSpawner's chooses from, as far as they can be found."""
+    chosen = Chosen(settings, *classes.all())
+    profiles = chosen.of_spawner("profiles")
+    named = [chosen.of_spawner("child_class")]
+    if isinstance(profiles, list | tuple):
+        named += [entry[2] for entry in profiles if isinstance(entry, list | tuple) and len(entry) > 2]
+    found: list[type[Any]] = []
+    for wanted in named:
+        with contextlib.suppress(UnknownClass):
+            found.append(find_class(wanted, SPAWNERS))
+    return [cls for cls in dict.fromkeys(found) if cls not in classes.all()]
+
+
+def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:
+    """Return the three plug-in classes; raise BadConfig for what cannot be loaded or is set wrongly."""
+    classes, problems = find_classes(settings)
+    for problem in problems:
+        if not problem.fatal:
+            _log.warning("%s", problem)
+    fatal = [problem for problem in problems if problem.fatal]
+    if fatal:
+        raise BadConfig(fatal)
+    for problem in problems:
+        # Said once is enough: traitlets would say it again each time that it makes an object.
+        section, _, name = problem.setting.partition(".")
+        if problem.kind == "unknown" or name in UNUSED_TRAITS.get(section, {}):
+            settings.plugins[section].pop(name, None)
+    return classes.authenticator, classes.spawner, classes.proxy
+
+
+def _resolve(settings: Settings, wanted: object, kind: Kind[P], problems: list[Problem]) -> type[P]:
+    """Return the class that a setting names; note a problem and return the base when there is none."""
+    try:
+        return find_class(wanted, kind)
+    except UnknownClass as error:
+        text = str(error).removeprefix(f"{kind.setting}: ")
+        problems.append(Problem(kind.setting, text, settings.locations.get(kind.setting, "")))
+        return kind.base

@@ -1,0 +1,67 @@
+"""Keeping what a driver knows of a start that is under way, though it does not call `save_state` itself.
+
+Drivers that were written for JupyterHub do not: a hub that is killed while one of them waits in a queue would
+leave a job behind that nobody knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from carrel.lib.clock import Clock
+from carrel.lifecycle.lease import LeaseLost
+from carrel.spawners.base import Spawner
+
+_EVERY = 1.0
+_PATIENCE = 1.0
+
+
+@asynccontextmanager
+async def kept(driver: Spawner, clock: Clock) -> AsyncIterator[None]:
+    """Hand the driver's `state_saver` its state whenever that has changed, while the block runs."""
+    keeper = _Keeper(driver, clock)
+    task = asyncio.create_task(keeper.run(), name="checkpoints of a start")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,), timeout=_PATIENCE)
+
+
+class _Keeper:
+    def __init__(self, driver: Spawner, clock: Clock) -> None:
+        self._driver = driver
+        self._clock = clock
+        self._known = _state_of(driver)
+        self._save = driver.state_saver
+        driver.state_saver = self._note
+
+    async def _note(self, state: Mapping[str, Any]) -> None:
+        self._known = dict(state)
+        if self._save is not None:
+            await self._save(state)
+
+    async def run(self) -> None:
+        """Look every second until cancelled, or until the start is somebody else's."""
+        with contextlib.suppress(LeaseLost):
+            while True:
+                await self._clock.sleep(_EVERY)
+                state = _state_of(self._driver)
+                if state is not None and state != self._known:
+                    await self._note(state)
+
+
+def _state_of(driver: Spawner) -> dict[str, Any] | None:
+    """Return a driver's state, None when it cannot say: at the end of the start that is logged."""
+    try:
+        state = dict(driver.get_state())
+        msgspec.json.encode(state)
+    except Exception:
+        return None
+    return state

@@ -1,0 +1,14 @@
+c = get_config()
+c.JupyterHub.authenticator_class = 'dummy'
+c.JupyterHub.spawner_class = 'simple'
+c.JupyterHub.ip = '127.0.0.1'
+c.JupyterHub.cookie_host_prefix_enabled = True
+c.JupyterHub.tornado_settings = {'xsrf_cookie_kwargs': {'secure': True}}
+c.JupyterHub.forwarded_host_header = 'X-Forwarded-Host'
+c.JupyterHub.api_page_default_limit = 100
+c.JupyterHub.api_page_max_limit = 1000
+c.JupyterHub.shutdown_on_logout = True
+c.JupyterHub.init_spawners_timeout = -1
+c.Spawner.auth_state_hook = lambda spawner, auth_state: None
+c.JupyterHub.public_url = 'https://hub.example.org/'
+#: login = page

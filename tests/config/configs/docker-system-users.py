@@ -1,0 +1,16 @@
+c.JupyterHub.authenticator_class = 'pam'
+c.Authenticator.allow_all = True
+c.JupyterHub.spawner_class = 'docker-system-user'
+c.SystemUserSpawner.host_homedir_format_string = '/home/{username}'
+c.SystemUserSpawner.image = 'jupyter/systemuser'
+c.DockerSpawner.network_name = 'hub'
+c.DockerSpawner.use_internal_ip = True
+c.DockerSpawner.allowed_images = {'scipy': 'jupyter/scipy-notebook', 'r': 'jupyter/r-notebook'}
+c.DockerSpawner.pull_policy = 'ifnotpresent'
+c.DockerSpawner.name_template = '{prefix}-{username}--{servername}'
+c.DockerSpawner.mem_limit = '2G'
+c.JupyterHub.hub_ip = '0.0.0.0'
+#: needs = plug-ins
+#: login = account
+#: check = unsafe JupyterHub.ip
+#: check = contradiction JupyterHub.hub_ip

@@ -1,0 +1,5 @@
+"""Stands for the script that people copied; waits until the hub ends it."""
+
+import signal
+
+signal.pause()

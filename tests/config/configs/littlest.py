@@ -1,0 +1,16 @@
+c.JupyterHub.spawner_class = 'systemdspawner.SystemdSpawner'
+c.JupyterHub.cleanup_servers = False
+c.JupyterHub.hub_port = 15001
+c.SystemdSpawner.unit_name_template = 'jupyter-{USERNAME}'
+c.SystemdSpawner.default_shell = '/bin/bash'
+c.SystemdSpawner.extra_paths = ['/opt/tljh/user/bin']
+c.SystemdSpawner.mem_limit = '1G'
+c.SystemdSpawner.disable_user_sudo = True
+c.SystemdSpawner.isolate_tmp = True
+c.JupyterHub.authenticator_class = 'dummy'
+c.JupyterHub.ip = '127.0.0.1'
+c.UserCreatingSpawner.user_groups = {'users': ['ada']}
+#: needs = plug-ins
+#: login = ada:x
+#: warns = jupyterhub_config.py:12: UserCreatingSpawner: no class of this name is in use: no effect
+#: check = unused UserCreatingSpawner

@@ -1,0 +1,14 @@
+c = get_config()
+c.JupyterHub.authenticator_class = 'pam'
+c.JupyterHub.ip = '127.0.0.1'
+c.JupyterHub.spawner_class = 'localprocess'
+c.Authenticator.allow_all = True
+c.Spawner.notebook_dir = '/home/%U/notebooks'
+c.Spawner.default_url = '/tree/home/%U'
+c.Spawner.env_keep = ['PATH', 'LD_LIBRARY_PATH', 'CUDA_HOME', 'R_LIBS']
+c.Spawner.cmd = ['sh', '-c', 'exec carrel-singleuser "$0" "$@"']
+c.LocalProcessSpawner.term_timeout = 10
+c.LocalProcessSpawner.interrupt_timeout = 10
+#: login = account
+#: check = deprecated Spawner.notebook_dir
+#: check = deprecated Spawner.default_url
