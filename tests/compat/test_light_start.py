@@ -21,7 +21,8 @@ async def main():
     async with open_hub(load([], Path.cwd(), {}).settings) as ctx:
         build_web_app(ctx)
 asyncio.run(main())
-print(sorted({"tornado", "sqlalchemy.orm", "carrel.compat.orm", "carrel.compat.templates"} & set(sys.modules)))
+heavy = {"tornado", "sqlalchemy.orm", "carrel.compat.orm", "carrel.compat.templates"}
+print(sorted(heavy & set(sys.modules)))
 """
 HANDLERS = """
 from jupyterhub.handlers import BaseHandler

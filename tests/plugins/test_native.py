@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.browser import log_in, open_page, screenshot
 from tests.plugins.environment import carrel_with_plugins, need_plugins
 from tests.rigs.hub import HubProcess
 from tests.rigs.poll import until
@@ -237,6 +238,33 @@ c.NativeAuthenticator.check_common_password = True
         assert not hub.visitor().log_in("ada", PASSWORD).location
         sign_up(hub.visitor(), "bea")
         assert hub.visitor().log_in("bea", PASSWORD).location
+
+
+@pytest.mark.e2e
+def test_its_pages_look_and_work_in_a_browser(hub: HubProcess) -> None:
+    with open_page() as page:
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{hub.public_url}hub/signup")
+        screenshot(page, "native-sign-up")
+        # The hub's style sheet is there, and the page's own script runs.
+        assert page.locator("#signup_submit").evaluate("each => getComputedStyle(each).borderRadius") != "0px"
+        page.locator("#eye").click()
+        assert page.locator("#password_input").get_attribute("type") == "text"
+        page.locator("#username_input").fill("nina")
+        page.locator("#password_input").fill(PASSWORD)
+        page.locator("#password_confirmation_input").fill(PASSWORD)
+        page.locator("#signup_submit").click()
+        page.get_by_text("sent to the admin").wait_for()
+
+        log_in(page, hub.public_url, "root", PASSWORD)
+        page.goto(f"{hub.public_url}hub/authorize")
+        page.get_by_role("link", name="Administration").wait_for()
+        screenshot(page, "native-authorize")
+        page.locator("#nina").get_by_role("button", name="Authorize").click()
+        page.locator("#nina").get_by_text("Yes").wait_for()
+        assert not complaints
 
 
 def test_where_nobody_may_sign_up_there_is_no_page(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from carrel.compat.form_handler import LazyHandler
 from carrel.config.schema import BadConfig, Problem
 from carrel.core.context import HubContext
 from carrel.http.application import HubApplication, Parts
+from carrel.http.imported_logins import brings_one, settle
 from carrel.http.middleware import Receive, Send
 from carrel.http.request import Scope, facts_of
 from carrel.http.sessions import derive_key
@@ -112,6 +113,8 @@ class PluginPages:
         if not name:
             await self._application(scope, receive, send)
             return
+        if brings_one(scope):
+            scope, send = await settle(self.state.hub, scope, send)
         scope["app"], facts_of(scope).handler = self._application, name
         database = self._database
         with database.request() if isinstance(database, PluginDatabase) else nullcontext():
@@ -143,14 +146,13 @@ def _settings(
     base_url = ctx.settings.base_url
     hub = HubFacade.of(ctx.hub)
     pages = application.state.pages
-    return {
+    return app.tornado_settings | {
         "app": app,
         "authenticator": ctx.authenticator,
         "base_url": base_url,
         "config": ctx.settings.plugins,
         "cookie_secret": derive_key(ctx.settings.cookie_secret, "cookies of plug-ins"),
         "db": ctx.authenticator.db,
-        "headers": dict(app.tornado_settings.get("headers", {})),
         "hub": hub,
         "jinja2_env": None if pages is None else PluginTemplates(pages.environment, directories),
         "log": app.log,

@@ -22,10 +22,8 @@ class BaseHandler(PagesMixin):
         return "text/html; charset=UTF-8"
 
     def set_default_headers(self) -> None:
-        """Set what the deployer wants every answer to carry; the hub's own headers are added afterwards."""
+        """Say the type; what every answer carries is added when it goes out."""
         self.set_header("Content-Type", self.get_content_type())
-        for name, value in self.settings["headers"].items():
-            self.set_header(name, value)
 
 
 class APIHandler(BaseHandler):

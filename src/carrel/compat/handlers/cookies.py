@@ -96,7 +96,7 @@ class CookiesMixin(SettingsMixin):
         options: dict[str, Any] = {"httponly": True}
         if self.request.protocol == "https":
             options["secure"] = True
-        options |= overrides
+        options |= dict(self.settings.get("cookie_options") or {}) | overrides
         if encrypted:
             self.set_signed_cookie(key, value, **options)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 from tornado.web import HTTPError
 
 from carrel.compat.handlers.base import BaseHandler
+from carrel.core.servers import stop_own_servers
 from carrel.http.csrf import is_foreign
 from carrel.http.login_form import begins_elsewhere, form_data, form_values
 from carrel.lib.awaiting import resolve
@@ -68,7 +69,7 @@ class LogoutHandler(BaseHandler):
     @property
     def shutdown_on_logout(self) -> bool:
         """Whether servers stop when their owner signs out."""
-        return bool(getattr(self._ctx.settings, "shutdown_on_logout", False))
+        return self._ctx.settings.shutdown_on_logout
 
     async def get(self) -> None:
         """Sign out, as the links of notebook servers expect; another site's link has to be confirmed."""
@@ -89,9 +90,12 @@ class LogoutHandler(BaseHandler):
 
     async def default_handle_logout(self) -> None:
         """End the session, with all that was given within it."""
-        user = self.current_user
-        if user is not None:
-            self._backend_logout_cleanup(user.name)
+        user, caller = self.current_user, self._facts.caller
+        if user is None:
+            return
+        if caller is not None and self.shutdown_on_logout:
+            await stop_own_servers(self._ctx, caller)
+        self._backend_logout_cleanup(user.name)
 
     def _backend_logout_cleanup(self, name: str) -> None:
         self.log.info("%s logged out", name)

@@ -42,9 +42,13 @@ class PagesMixin(PeopleMixin):
 
     def render_template(self, name: str, sync: bool = False, **values: Any) -> Page:
         """Return a page made of a template, with the hub's variables and `values`; it may be awaited."""
+        templates = self.settings["jinja2_env"]
+        if templates.is_plugins(name):
+            self._facts.deployers = templates.policy
+            values.setdefault("overridden", True)
         variables = self._pages.variables(self._visit, name, **values)
         set_xsrf(self._reply.own, self._visit, variables["xsrf"])
-        return Page(self.settings["jinja2_env"].get_template(name).render(variables))
+        return Page(templates.get_template(name).render(variables))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer an error as the hub does: its page, or JSON below /hub/api."""
