@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.browser import log_in, open_page, screenshot
-from tests.plugins.environment import carrel_with_plugins, need_plugins
+from tests.plugins.environment import carrel_with_plugins
 from tests.rigs.hub import HubProcess
 from tests.rigs.poll import until
 from tests.rigs.singleusers import STUB
@@ -41,7 +41,6 @@ c.Spawner.cmd = {list(STUB)!r}
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    need_plugins()
     directory = tmp_path_factory.mktemp("native")
     with HubProcess(carrel_with_plugins(), directory, config(directory)) as hub:
         assert "successful" in sign_up(hub.visitor(), "root").text
@@ -221,7 +220,6 @@ def test_everything_is_there_after_a_restart(hub: HubProcess) -> None:
 
 
 def test_names_are_blocked_after_failures_and_sign_up_can_be_open(tmp_path: Path) -> None:
-    need_plugins()
     more = """
 c.NativeAuthenticator.open_signup = True
 c.NativeAuthenticator.allowed_failed_logins = 2
@@ -268,7 +266,6 @@ def test_its_pages_look_and_work_in_a_browser(hub: HubProcess) -> None:
 
 
 def test_where_nobody_may_sign_up_there_is_no_page(tmp_path: Path) -> None:
-    need_plugins()
     more = "c.NativeAuthenticator.enable_signup = False"
     with HubProcess(carrel_with_plugins(), tmp_path, config(tmp_path, more)) as hub:
         assert hub.visitor().get("hub/signup").status == 404
