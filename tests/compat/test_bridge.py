@@ -73,6 +73,9 @@ class Socket(websocket.WebSocketHandler):
 
 
 class Json(APIHandler):
+    def initialize(self, word: str = "") -> None:
+        """As a plug-in's own, which does not call that of its base."""
+
     def post(self) -> None:
         self.set_status(201)
         self.finish({"name": self.current_user and self.current_user.name, "body": self.get_json_body()})

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tornado import web
 
+from carrel.authenticators.base import Authenticator
 from carrel.compat.handlers.login import LoginHandler
 from carrel.core.drivers import build_driver, load_owner
 from carrel.core.tokens import new_record
@@ -149,6 +150,54 @@ async def test_the_hubs_page_leads_to_the_plugins_log_in(hub: Hub) -> None:
         assert sent.headers["location"] == "/hub/back?next=/hub/token"
 
 
+async def test_who_comes_from_an_application_may_go_straight_there(hub: Hub) -> None:
+    path = "/hub/api/oauth2/authorize?client_id=x&redirect_uri=/y"
+    async with hub.browser() as browser:
+        assert (await browser.get(path)).headers["location"].startswith("/hub/login?next=")
+        hub.ctx.authenticator.auto_login_oauth2_authorize = True
+        sent = (await browser.get(path)).headers["location"]
+        assert sent.startswith("/hub/back?next=/hub/api/oauth2/authorize")
+
+
+class Arriving(Authenticator):
+    """Reads who somebody is from the request of the hub's own log-in page."""
+
+    allow_all = True
+
+    async def authenticate(self, handler: Any, data: Any) -> Any:
+        handler.set_cookie("met", "yes", httponly=True)
+        return handler.request.headers.get("Remote-User")
+
+
+async def test_the_request_may_say_who_it_is(tmp_path: Path) -> None:
+    authenticator = Arriving(auto_login=True)
+    async with plugin_hub(tmp_path, authenticator) as hub, hub.browser() as browser:
+        refused = await browser.get("/hub/login")
+        assert refused.status_code == 403
+        answer = await browser.get("/hub/login?next=/hub/token", headers={"Remote-User": "ada"})
+        assert answer.headers["location"] == "/hub/token"
+        assert (await who(browser))[0] == "ada"
+        # What the authenticator sets on the handler is in the hub's own answer.
+        met = next(line for line in answer.headers.get_list("set-cookie") if line.startswith("met="))
+        assert "HttpOnly" in met
+
+
+async def test_the_form_fields_are_the_handlers_arguments(tmp_path: Path) -> None:
+    class Looking(Authenticator):
+        allow_all = True
+
+        def authenticate(self, handler: Any, data: Any) -> Any:
+            assert handler.get_argument("extra") == handler.get_body_argument("extra") == data["extra"]
+            assert handler.current_user is None
+            assert handler.request.remote_ip == "127.0.0.1"
+            handler.set_header("X-Seen", "yes")
+            return data["username"]
+
+    async with plugin_hub(tmp_path, Looking()) as hub, hub.browser() as browser:
+        answer = await browser.log_in("ada", extra="x")
+        assert (answer.status_code, answer.headers["x-seen"]) == (302, "yes")
+
+
 # -- signing out -------------------------------------------------------------------------------------------
 
 
@@ -187,7 +236,7 @@ async def test_the_forms_handler_does_what_the_hubs_page_does(tmp_path: Path) ->
         assert right.headers["location"] == "/hub/token"
         assert (await browser.get("/hub/login?next=/hub/token")).headers["location"] == "/hub/token"
         stale = await browser.post("/hub/login", data={"username": "ada", "password": PASSWORD})
-        assert stale.status_code == 403
+        assert (stale.status_code, "Try again" in stale.text) == (403, True)
 
 
 async def test_a_form_is_rendered_by_a_plugin_of_few_arguments(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tornado.web import HTTPError
 from carrel.compat.handlers.base import BaseHandler
 from carrel.core.servers import stop_own_servers
 from carrel.http.csrf import is_foreign
-from carrel.http.login_form import begins_elsewhere, form_data, form_values
+from carrel.http.login_form import begins_elsewhere, form_data, form_values, is_in_request
 from carrel.lib.awaiting import resolve
 
 _WRONG = "Invalid username or password"
@@ -36,6 +36,11 @@ class LoginHandler(BaseHandler):
             self.redirect(self.get_next_url(user))
         elif elsewhere := begins_elsewhere(self._ctx, self._visit):
             self.redirect(elsewhere)
+        elif is_in_request(self._ctx):
+            user = await self.login_user()
+            if user is None:
+                raise HTTPError(403, self._refusal.reason_for_page if self._refusal else None)
+            self.redirect(self.get_next_url(user))
         else:
             await self._show(username=self.get_argument("username", ""))
 
@@ -57,10 +62,6 @@ class LoginHandler(BaseHandler):
         if self._refusal is not None:
             problem = self._refusal.reason_for_page
         await self._show(problem, data["username"])
-
-    def check_xsrf_cookie(self) -> None:
-        """Return when the form is this hub's; one that is out of date is shown again by `post`."""
-        super().check_xsrf_cookie()
 
 
 class LogoutHandler(BaseHandler):

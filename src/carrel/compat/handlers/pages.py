@@ -11,6 +11,7 @@ from tornado.httputil import url_concat
 from tornado.web import HTTPError
 
 from carrel.authenticators.login import own_words
+from carrel.compat.handlers.cookies import StaleRequest
 from carrel.compat.handlers.people import PeopleMixin
 from carrel.http.csrf import set_xsrf
 from carrel.http.errors import answer
@@ -53,7 +54,8 @@ class PagesMixin(PeopleMixin):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer an error as the hub does: its page, or JSON below /hub/api."""
         error = (kwargs.get("exc_info") or (None, None))[1]
-        response = answer(Request(self._reply.scope), status_code, self._told(error))
+        retry = isinstance(error, StaleRequest)
+        response = answer(Request(self._reply.scope), status_code, self._told(error), retry=retry)
         for name, value in dict(getattr(error, "headers", None) or {}).items():
             self.set_header(name, value)
         self.set_header("Content-Type", response.headers["content-type"])
