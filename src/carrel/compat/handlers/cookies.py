@@ -12,8 +12,12 @@ from carrel.compat.handlers.settings import SettingsMixin
 from carrel.core.login import LoggedIn, admit, begin_session, log_out
 from carrel.domain.errors import Forbidden
 from carrel.domain.identity import Identity
-from carrel.http.csrf import XSRF_COOKIE, check_field, set_xsrf, xsrf_token
+from carrel.http.csrf import XSRF_COOKIE, StaleForm, check_field, set_xsrf, xsrf_token
 from carrel.http.sessions import SESSION_ID_COOKIE, clear_session, set_session
+
+
+class StaleRequest(HTTPError):
+    """A form's token is of another session; the page has a fresh one."""
 
 
 class CookiesMixin(SettingsMixin):
@@ -86,6 +90,8 @@ class CookiesMixin(SettingsMixin):
         """
         try:
             check_field(self._visit, self.get_argument(XSRF_COOKIE, None))
+        except StaleForm as error:
+            raise StaleRequest(403, str(error)) from None
         except Forbidden as error:
             raise HTTPError(403, str(error)) from None
 
@@ -96,7 +102,7 @@ class CookiesMixin(SettingsMixin):
         options: dict[str, Any] = {"httponly": True}
         if self.request.protocol == "https":
             options["secure"] = True
-        options |= overrides
+        options |= dict(self.settings.get("cookie_options") or {}) | overrides
         if encrypted:
             self.set_signed_cookie(key, value, **options)
         else:
