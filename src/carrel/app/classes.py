@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from traitlets.config.loader import LazyConfigValue
 
 from carrel.authenticators.base import Authenticator
 from carrel.config.packages import AUTHENTICATOR_PACKAGES, PROXY_PACKAGES, SPAWNER_PACKAGES
@@ -58,6 +63,7 @@ PROXIES: Kind[Proxy] = Kind(
     packages=PROXY_PACKAGES,
 )
 P = TypeVar("P")
+_DOTTED = re.compile(r"(?:\w+\.)+\w*(?:Spawner|Authenticator)")
 _log = logging.getLogger("carrel.app")
 
 
@@ -83,7 +89,35 @@ def find_classes(settings: Settings) -> tuple[Classes, list[Problem]]:
         _resolve(settings, settings.proxy_class, PROXIES, problems),
     )
     # Of classes that are not what was meant nothing can be said.
-    return classes, problems or check_plugins(settings, classes.all())
+    chosen = classes.all()
+    return classes, problems or check_plugins(settings, [*chosen, *inner_classes(settings, chosen)])
+
+
+def inner_classes(settings: Settings, chosen: Sequence[type[Any]]) -> list[type[Any]]:
+    """Return the classes that the settings of the chosen ones name: some spawners start others.
+
+    What cannot be imported is left for the one that wants it to complain of.
+    """
+    lineage = dict.fromkeys(base.__name__ for cls in chosen for base in cls.__mro__)
+    values = [value for name in lineage for value in settings.plugins.get(name, {}).values()]
+    return [cls for cls in dict.fromkeys(_classes_in(values)) if cls not in chosen]
+
+
+def _classes_in(value: object) -> Iterator[type[Any]]:
+    if isinstance(value, type):
+        if issubclass(value, Spawner | Authenticator):
+            yield value
+    elif isinstance(value, str):
+        if _DOTTED.fullmatch(value):
+            kind: Kind[Any] = SPAWNERS if value.endswith("Spawner") else AUTHENTICATORS
+            with suppress(UnknownClass):
+                yield find_class(value, kind)
+    elif isinstance(value, Mapping | LazyConfigValue):
+        inside = value.to_dict() if isinstance(value, LazyConfigValue) else value
+        yield from _classes_in(list(inside.values()))
+    elif isinstance(value, list | tuple | set):
+        for each in value:
+            yield from _classes_in(each)
 
 
 def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:
