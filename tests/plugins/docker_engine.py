@@ -42,6 +42,8 @@ class Engine:
     """Where it listens, as DOCKER_HOST says it."""
     address: str
     """Where containers reach this machine."""
+    interface: str
+    """The bridge that has this address."""
 
     def run(self, *words: str, check: bool = True) -> str:
         """Return what `docker WORDS` printed."""
@@ -78,7 +80,7 @@ def docker_engine() -> Iterator[Engine]:
         # In memory: images are many small files, which a busy disk takes long to remove.
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2g", "carrel-test", place], check=True)
         address = stack.enter_context(_bridge(f"cdk{os.getpid()}"))
-        engine = Engine(f"unix://{place}/docker.sock", address)
+        engine = Engine(f"unix://{place}/docker.sock", address, f"cdk{os.getpid()}")
         stack.enter_context(_dockerd(engine, place, f"cdk{os.getpid()}"))
         changes = [word for line in _CONFIGURATION for word in ("--change", line)]
         engine.run("import", *changes, str(ROOT_FILES), IMAGE)
