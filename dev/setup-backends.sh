@@ -6,6 +6,7 @@ set -euo pipefail
 
 is_here() {
   case $1 in
+    mariadb-server) [ -x /usr/sbin/mariadbd ] ;;
     postgresql) ls /usr/lib/postgresql/*/bin/initdb ;;
     chromium) [ -x /usr/bin/chromium ] ;;
     login) [ -e /etc/pam.d/login ] ;;
@@ -24,7 +25,7 @@ is_here() {
 }
 
 if [ $# -eq 0 ]; then
-  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd \
+  set -- postgresql mariadb-server chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd \
     docker.io iptables runc containerd iproute2 supervisor
 fi
 missing=()

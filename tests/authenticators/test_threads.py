@@ -118,38 +118,59 @@ async def test_the_loop_goes_on_while_a_log_in_blocks() -> None:
     assert isinstance(await waiting, Identity)
 
 
-async def test_what_hangs_is_given_up_and_bounded(caplog: pytest.LogCaptureFixture) -> None:
-    authenticator = Hangs(login_threads=1)
+async def test_what_hangs_is_given_up_and_soon_not_tried_any_more(caplog: pytest.LogCaptureFixture) -> None:
+    authenticator = Hangs()
     try:
-        for _ in range(4):
+        for _ in range(16):
             outcome = await log_in(authenticator, seconds=0.01)
             assert isinstance(outcome, Refusal)
             assert outcome.status == 503
             assert "took too long" in outcome.reason_for_page
+        assert "does not return" not in caplog.text
+        # One more to see whether it answers again, and nobody after that.
+        assert isinstance(await log_in(authenticator, seconds=0.01), Refusal)
+        assert "Hangs.authenticate does not return, 16 times in a row" in caplog.text
         refused = await log_in(authenticator)
         assert isinstance(refused, Refusal)
         assert (refused.status, "does not answer" in refused.reason_for_page) == (503, True)
-        assert "4 calls of Hangs.authenticate hang" in caplog.text
     finally:
         authenticator.answers.set()
-    # Whatever hung and ends after all makes room again.
-    async with asyncio.timeout(LIMIT):
-        while not isinstance(await log_in(authenticator), Identity):
-            await asyncio.sleep(0)
 
 
-async def test_more_log_ins_than_threads_are_told_to_come_back() -> None:
-    authenticator = Hangs(login_threads=2)
-    waiting = [asyncio.create_task(log_in(authenticator)) for _ in range(2)]
+async def test_one_answer_is_enough_to_be_trusted_again() -> None:
+    threads, go = Threads("test", 1), threading.Event()
+    for _ in range(15):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(threads.run(lambda: go.wait(60)), 0.001)
+    assert await threads.run(lambda: 1) == 1
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(threads.run(lambda: go.wait(60)), 0.001)
+    assert await threads.run(lambda: 1) == 1
+    go.set()
+
+
+@pytest.mark.parametrize("most", [1, 3])
+async def test_so_many_at_once_as_the_setting_says(most: int) -> None:
+    authenticator = Hangs(login_threads=most)
+    waiting = [asyncio.create_task(log_in(authenticator)) for _ in range(most + 2)]
     async with asyncio.timeout(LIMIT):
-        for _ in waiting:
+        for _ in range(most):
             while not authenticator.begun.acquire(blocking=False):
                 await asyncio.sleep(0)
-    refused = await log_in(authenticator)
+    assert not authenticator.begun.acquire(blocking=False)
     authenticator.answers.set()
-    assert isinstance(refused, Refusal)
-    assert (refused.status, "Too many log-ins" in refused.reason_for_page) == (503, True)
     assert all(isinstance(outcome, Identity) for outcome in await asyncio.gather(*waiting))
+
+
+async def test_a_line_that_is_too_long_is_told() -> None:
+    threads, go = Threads("test", 1), threading.Event()
+    waiting = [asyncio.create_task(threads.run(lambda: go.wait(60))) for _ in range(100)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="Too many log-ins"):
+        await threads.run(lambda: 1)
+    go.set()
+    assert all(await asyncio.gather(*waiting))
 
 
 async def test_what_a_call_raises_arrives() -> None:
@@ -167,16 +188,6 @@ async def test_what_a_call_raises_arrives() -> None:
     with pytest.raises(ZeroDivisionError):
         await threads.run(lambda: 1 // 0)
     assert await threads.run(lambda: 1) == 1
-
-
-async def test_threads_are_no_more_than_allowed() -> None:
-    threads, go = Threads("test", 1), threading.Event()
-    first = asyncio.create_task(threads.run(lambda: go.wait(60)))
-    await asyncio.sleep(0)
-    with pytest.raises(Unavailable):
-        await threads.run(lambda: 1)
-    go.set()
-    assert await first
 
 
 def test_what_can_wait_is_told_by_how_it_is_written() -> None:

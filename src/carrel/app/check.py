@@ -14,6 +14,16 @@ from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.config.secrets import crypt_keys
 
 
+def classes_of(settings: Settings) -> list[type]:
+    """Return the classes that the settings choose; what is wrong with their names goes to standard error."""
+    with contextlib.redirect_stdout(sys.stderr):
+        classes, problems = find_classes(settings)
+    for problem in problems:
+        if problem.setting.endswith("_class"):
+            print(f"carrel: {problem}", file=sys.stderr)
+    return classes.all()
+
+
 def report_on(settings: Settings, problems: Sequence[Problem]) -> Report:
     """Return all that there is to say of `settings`; `problems` are those that reading them has found.
 

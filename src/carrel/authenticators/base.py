@@ -100,9 +100,10 @@ class Authenticator(LoggingConfigurable):
         "function, or a coroutine without await. When True, one with await has an event loop of its own.",
     ).tag(config=True)
     login_threads = Integer(
-        8,
+        1,
         min=1,
-        help="How many calls of authenticate may be under way in threads; others are told to come back.",
+        help="How many log-ins are checked in threads at once. More than one only where the authenticator's "
+        "code may be called so, as that of LDAPAuthenticator.",
     ).tag(config=True)
 
     enable_auth_state = Bool(False, help="Keep what authenticate returns as auth_state, encrypted.").tag(
@@ -332,7 +333,7 @@ class Authenticator(LoggingConfigurable):
     def _adopt_renamed_methods(self) -> None:
         for old, new in _RENAMED_METHODS.items():
             own, inherited = getattr(type(self), old, None), getattr(Authenticator, old, None)
-            if own is None or own is inherited or own.__module__.startswith(f"{__package__}."):
+            if own is None or own is inherited or _is_ours(own):
                 continue
             self.log.warning("%s.%s is deprecated: override %s", type(self).__name__, old, new)
             setattr(self, new, getattr(self, old))
@@ -408,7 +409,7 @@ class Authenticator(LoggingConfigurable):
             return bool(self.authenticate_in_thread)
         method = type(self).authenticate
         # Carrel's own do not.
-        return not method.__module__.startswith(f"{__package__}.") and not can_wait(method)
+        return not _is_ours(method) and not can_wait(method)
 
     async def _after_checks(self, handler: Any, model: AuthModel) -> AuthModel | Refusal:
         name = model["name"]
@@ -416,6 +417,11 @@ class Authenticator(LoggingConfigurable):
         if not model:
             return refuse_admission(name, "post_auth_hook returned nothing")
         return model
+
+
+def _is_ours(method: Any) -> bool:
+    # What stands in a configuration file belongs to no module.
+    return str(method.__module__).startswith(f"{__package__}.")
 
 
 def _read_model(answer: Any) -> AuthModel | None:

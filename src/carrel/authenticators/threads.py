@@ -19,35 +19,58 @@ from typing import Any
 
 from carrel.domain.errors import Unavailable
 
-#: How many log-ins that nobody waits for any more may hang, for each that may be under way.
-_LEFT_BEHIND = 4
+#: How many log-ins may wait for their turn.
+_LONGEST_LINE = 100
+#: After how many calls in a row that had to be given up only one is tried in so many seconds.
+_MOST_HUNG = 16
+_TRY_EVERY = 60.0
 #: What a coroutine needs to wait for anything.
 _WAITING = frozenset({"GET_AWAITABLE", "GET_AITER", "GET_ANEXT"})
 _log = logging.getLogger("carrel.auth")
 
 
 class Threads:
-    """Threads of one authenticator, at most `most` that somebody waits for."""
+    """Threads of one authenticator, at most `most` that somebody waits for; others wait for their turn.
+
+    Plug-ins were written for a hub that calls them one at a time, so more than one is the deployer's choice.
+    """
 
     def __init__(self, name: str, most: int) -> None:
         self._name = name
-        self._most = most
-        self._waited_for = 0
-        self._left = 0
+        self._turn = asyncio.Semaphore(most)
+        self._waiting = 0
+        self._hung = 0
+        """How many calls in a row were given up."""
+        self._next_try = 0.0
 
     async def run(self, call: Callable[[], Any]) -> Any:
         """Return what `call` returns, and raise what it raises, from a thread of its own.
 
-        When the caller is cancelled the thread goes on by itself. Raises Unavailable when too many are under
-        way, or hang: others need not wait behind them.
+        When the caller is cancelled the thread goes on by itself. Raises Unavailable when too many wait, or
+        when one after the other hung: then only now and then one is tried.
         """
-        if self._waited_for >= self._most:
+        if self._waiting >= _LONGEST_LINE:
             raise Unavailable("Too many log-ins are being checked right now. Please try again in a moment.")
-        if self._left >= self._most * _LEFT_BEHIND:
-            _log.error(
-                "%d calls of %s hang: no log-in is tried until one of them ends", self._left, self._name
-            )
-            raise Unavailable("What checks log-ins does not answer. Please try again later.")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                self._refuse_in_vain()
+                return await self._run(call)
+        finally:
+            self._waiting -= 1
+
+    def _refuse_in_vain(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._hung < _MOST_HUNG:
+            return
+        if now < self._next_try:
+            raise Unavailable("What checks log-ins does not answer. Please try again in a few minutes.")
+        _log.error(
+            "%s does not return, %d times in a row: one log-in a minute is tried", self._name, self._hung
+        )
+        self._next_try = now + _TRY_EVERY
+
+    async def _run(self, call: Callable[[], Any]) -> Any:
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[Any] = loop.create_future()
         context = contextvars.copy_context()
@@ -58,28 +81,26 @@ class Threads:
             except BaseException as raised:
                 result, error = None, raised
             with suppress(RuntimeError):  # the hub has stopped meanwhile
-                loop.call_soon_threadsafe(self._end, outcome, result, error)
+                loop.call_soon_threadsafe(_settle, outcome, result, error)
 
-        self._waited_for += 1
         threading.Thread(target=work, name=self._name, daemon=True).start()
         try:
             return await outcome
         finally:
-            self._waited_for -= 1
-            if outcome.cancelled():
-                self._left += 1
+            self._hung = self._hung + 1 if outcome.cancelled() else 0
 
-    def _end(self, outcome: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-        if outcome.cancelled():
-            self._left -= 1
-        elif error is None:
-            outcome.set_result(result)
-        elif isinstance(error, Exception) and not isinstance(error, StopIteration):
-            outcome.set_exception(error)
-        else:
-            wrapped = RuntimeError(f"The call raised {type(error).__name__}")
-            wrapped.__cause__ = error
-            outcome.set_exception(wrapped)
+
+def _settle(outcome: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if outcome.cancelled():
+        return
+    if error is None:
+        outcome.set_result(result)
+    elif isinstance(error, Exception) and not isinstance(error, StopIteration):
+        outcome.set_exception(error)
+    else:
+        wrapped = RuntimeError(f"The call raised {type(error).__name__}")
+        wrapped.__cause__ = error
+        outcome.set_exception(wrapped)
 
 
 @cache

@@ -124,7 +124,8 @@ class PluginPages:
 
 
 def _name(handler: type) -> str:
-    return f"{handler.__module__}.{handler.__qualname__}"
+    # What stands in a configuration file belongs to no module.
+    return f"{handler.__module__ or 'configuration'}.{handler.__qualname__}"
 
 
 def _templates_of(handler: type) -> Path:

@@ -214,6 +214,23 @@ def _class(raw: Any) -> Any:
     )
 
 
+#: What each type of a setting is called, for people.
+TYPE_WORDS = {
+    "str": "text",
+    "bytes": "32 bytes, or hex text",
+    "int": "a whole number",
+    "int | str": "a number or text",
+    "float": "a number",
+    "bool": "True or False",
+    "bool | None": "True, False or None",
+    "tuple[float, float] | None": "two numbers",
+    "list[str]": "a list of texts",
+    "list[dict[str, Any]]": "a list of dictionaries",
+    "set[str]": "a set of texts",
+    "dict[str, Any]": "a dictionary",
+    "dict[str, str]": "a dictionary of texts",
+}
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "str": _text,
     "int": _whole,
