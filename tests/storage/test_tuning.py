@@ -11,7 +11,7 @@ import pytest
 
 from carrel.lib.clock import SystemClock
 from carrel.storage.sql.store import SqlStore, Tuning
-from carrel.testing.conformance.store import add_user
+from carrel.testing.conformance.store_records import add_user
 
 STATEMENTS = "carrel.storage.statements"
 SECRET = "hunter2hunter2"

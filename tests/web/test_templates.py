@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -273,6 +274,6 @@ async def test_the_logo_can_be_the_deployers(tmp_path: Path) -> None:
 async def test_options_of_the_environment_are_obeyed_and_values_stay_escaped(tmp_path: Path) -> None:
     (tmp_path / "login.html").write_text("{% do [] %}{% set x = '<b>' %}<p>{{ x }}</p>")
     options = {"extensions": ["jinja2.ext.do"], "autoescape": False, "enable_async": True}
-    settings = {"template_paths": ["."], "jinja_environment_options": options}
+    settings: dict[str, Any] = {"template_paths": ["."], "jinja_environment_options": options}
     async with open_hub(tmp_path, **settings) as hub, hub.browser() as browser:
         assert (await browser.get("/hub/login")).text == "<p>&lt;b&gt;</p>"

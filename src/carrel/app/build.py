@@ -11,7 +11,7 @@ from dataclasses import replace
 from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
 from carrel.app.proxies import build_proxy
-from carrel.config.addresses import origin, proxy_to_hub, server_to_hub
+from carrel.config.addresses import hosts_of, proxy_to_hub, server_to_hub
 from carrel.config.database import connections, database_url, logs_statements
 from carrel.config.oauth_clients import read_clients
 from carrel.config.rights import read_rights
@@ -88,7 +88,7 @@ async def open_hub(
         if claim:
             await load_rights(store, authenticator, clock, rights)
             services = read_services(settings)[0]
-            await load_services(store, authenticator, clock, settings.base_url, (rights, services))
+            await load_services(store, authenticator, clock, ctx.hosts, (rights, services))
             await load_clients(store, read_clients(settings)[0])
             if settings.allow_existing_invalid_named_servers == "autorename":
                 await rename_old_servers(ctx)
@@ -111,9 +111,11 @@ async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:
 
 def hub_view(settings: Settings, hub_id: str) -> HubView:
     """Return what spawners see of the hub."""
+    public = hosts_of(settings).origin
     return HubView(
         api_url=f"{server_to_hub(settings)}{settings.base_url}hub/api",
         base_url=f"{settings.base_url}hub/",
-        public_url=origin(settings.public_url),
+        public_host=public,
+        public_url=public,
         hub_id=hub_id,
     )

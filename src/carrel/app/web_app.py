@@ -11,6 +11,8 @@ from carrel.api.routes import ENDPOINTS as API_ENDPOINTS
 from carrel.config.tornado import reply_headers
 from carrel.core.context import HubContext
 from carrel.http.application import HubApplication
+from carrel.http.headers import ReplyHeaders
+from carrel.http.hosts import HostGuard
 from carrel.http.middleware import LOOPBACK, HubMiddleware
 from carrel.oauth.routes import ENDPOINTS as OAUTH_ENDPOINTS
 from carrel.oauth.routes import WELL_KNOWN
@@ -44,11 +46,13 @@ def build_web_app(ctx: HubContext, proxies: Sequence[str] = ()) -> HubMiddleware
     endpoints = [(f"{base_url}hub/api", endpoint) for endpoint in (*API_ENDPOINTS, *OAUTH_ENDPOINTS)]
     endpoints += [(below, endpoint) for endpoint in (*WELL_KNOWN, *web_routes())]
     application = HubApplication(ctx, Renderer(ctx.settings), endpoints)
+    hosts = ctx.hosts
+    guarded = HostGuard(application, hosts) if hosts.subdomains else application
     return HubMiddleware(
-        application,
+        guarded,
         base_url,
         trusted=(*LOOPBACK, *proxies, *ctx.settings.trusted_downstream_ips),
         host_header=ctx.settings.forwarded_host_header,
-        headers=reply_headers(ctx.settings),
+        headers=ReplyHeaders(base_url, reply_headers(ctx.settings), hosts.below),
         observe=ctx.metrics.request,
     )

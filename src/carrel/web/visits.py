@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
@@ -27,7 +28,9 @@ def wanted_next(hub: HubContext, request: Request, field: Any = None) -> str:
         field if isinstance(field, str) and field else first_argument(facts_of(request.scope).query, "next")
     )
     host = header(request, "host")
-    return safe_next(asked, host, hub.settings.base_url) or ""
+    hosts = hub.hosts
+    domain = urlsplit(hosts.origin).netloc if hosts.subdomains else ""
+    return safe_next(asked, host, hosts.base_url, domain) or ""
 
 
 def default_page(hub: HubContext, caller: Caller | None) -> str:
@@ -67,4 +70,7 @@ def _segments(user_name: str, server_name: str) -> str:
 
 def destination(hub: HubContext, server: Server, wanted: str) -> str:
     """Return where to go once a server is ready."""
-    return wanted or server_path(hub, server)
+    host = hub.hosts.of_user(server.user_name)
+    path = server_path(hub, server)
+    # Elsewhere than below the server's own path it may be another one's.
+    return f"{host if not wanted or wanted.startswith(path) else ''}{wanted or path}"
