@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .cache/docker-image/root.tar, the file system of a container with Python and notebook servers: from the files of
+# Makes .cache/docker-image/root.tar, the file system of a container with Python and a notebook server: from the files of
 # this machine's Debian packages and from PyPI, since no image registry may be reachable. Instant when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."

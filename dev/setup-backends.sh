@@ -6,6 +6,7 @@ set -euo pipefail
 
 is_here() {
   case $1 in
+    mariadb-server) [ -x /usr/sbin/mariadbd ] ;;
     postgresql) ls /usr/lib/postgresql/*/bin/initdb ;;
     chromium) [ -x /usr/bin/chromium ] ;;
     login) [ -e /etc/pam.d/login ] ;;
@@ -15,13 +16,17 @@ is_here() {
     util-linux) command -v runuser && command -v taskset ;;
     passwd) command -v useradd ;;
     slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch ;;
+    docker.io) command -v dockerd && command -v docker ;;
+    iproute2) command -v ip ;;
+    supervisor) command -v supervisord ;;
     munge) [ -x /usr/sbin/munged ] ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }
 
 if [ $# -eq 0 ]; then
-  set -- postgresql chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd
+  set -- postgresql mariadb-server chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd \
+    docker.io iptables runc containerd iproute2 supervisor
 fi
 missing=()
 for package in "$@"; do

@@ -23,8 +23,6 @@ done <<'END'
 END
 dev/cache-venv.sh schemathesis-4 'schemathesis>=4,<5' ||
   echo "== schemathesis cannot be installed: no requests are made from the API's description" >&2
-dev/cache-venv.sh idle-culler jupyterhub-idle-culler ||
-  echo "== jupyterhub-idle-culler cannot be installed: tests that need it are skipped" >&2
 dev/cache-plug-ins.sh
 dev/cache-oidc-provider.sh || echo "== No OpenID provider: tests that need it are skipped" >&2
 dev/cache-chp.sh || echo "== carrel-proxy is not compared with configurable-http-proxy" >&2

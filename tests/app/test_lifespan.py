@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from carrel.app.first_start import point_at_jupyterhub
 from carrel.app.lifespan import run_workers
+from carrel.config.schema import Settings
 from carrel.proxy.base import ProxyError
 from carrel.testing.fakes import FakeServer
 from carrel.testing.hub import open_test_hub
@@ -32,3 +37,19 @@ async def test_what_runs_without_a_row_is_looked_for() -> None:
         async with run_workers(hub.ctx):
             await hub.clock.advance(20)
             assert hub.world.alive() == set()
+
+
+def test_a_jupyterhub_database_is_pointed_at_while_there_is_none_of_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(directory=tmp_path)
+    point_at_jupyterhub(settings)
+    assert not caplog.messages
+    (tmp_path / "jupyterhub.sqlite").touch()
+    point_at_jupyterhub(settings)
+    assert "`carrel import-jupyterhub`" in caplog.text
+    caplog.clear()
+    point_at_jupyterhub(replace(settings, db_url="postgresql://h/carrel"))
+    (tmp_path / "carrel.sqlite").touch()
+    point_at_jupyterhub(settings)
+    assert not caplog.messages

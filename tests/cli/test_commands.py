@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -118,7 +119,40 @@ def test_help_lists_commands_options_and_settings(capsys: Output) -> None:
     assert "carrel demo" in short
     assert "--pid-file" in short
     assert main(["--help-all"]) == 0
-    assert "--JupyterHub.cleanup_servers (default: None)" in capsys.readouterr().out
+    everything = capsys.readouterr().out
+    assert "--JupyterHub.cleanup_servers (True, False or None; default: None)" in everything
+    assert "--Carrel.runtime_dir (text; default: 'carrel-run')" in everything
+    assert "--PAMAuthenticator.service (a text; default: 'login')\n    The PAM service" in everything
+    assert "--Authenticator.allow_all (True or False; default: False)" in everything
+
+
+def test_help_is_of_the_classes_that_the_configuration_chooses(capsys: Output) -> None:
+    Path("jupyterhub_config.py").write_text(
+        "from traitlets import Unicode\n"
+        "from carrel.spawners.simple import SimpleLocalProcessSpawner\n"
+        "class TentSpawner(SimpleLocalProcessSpawner):\n"
+        "    canvas = Unicode('green', help='What colour.\\n\\nNot red.').tag(config=True)\n"
+        "c.JupyterHub.spawner_class = TentSpawner\n"
+    )
+    assert main(["--help-all"]) == 0
+    shown = capsys.readouterr().out
+    assert "--TentSpawner.canvas (a text; default: 'green')\n    What colour.\n    Not red.\n" in shown
+    assert "--SimpleLocalProcessSpawner.home_dir_template" in shown
+    Path("jupyterhub_config.py").write_text("c.JupyterHub.spawner_class = 'dockr'")
+    assert main(["--help-all"]) == 0
+    told = capsys.readouterr()
+    assert "did you mean 'docker'?" in told.err
+    assert "--Spawner.cmd" in told.out
+    Path("jupyterhub_config.py").write_text("1 / 0")
+    assert main(["--help-all"]) == 0
+    assert "jupyterhub_config.py:1: ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_sample_has_the_classes_of_the_command_line(capsys: Output) -> None:
+    assert main(["--generate-config", "--JupyterHub.spawner_class=simple", "-f", "mine.py"]) == 0
+    assert "# c.SimpleLocalProcessSpawner.home_dir_template = " in Path("mine.py").read_text()
+    assert main(["--generate-config"]) == 0
+    assert "# c.LocalProcessSpawner.kill_timeout = 5" in Path("jupyterhub_config.py").read_text()
 
 
 def test_show_config_shows_no_secret(capsys: Output) -> None:
@@ -132,7 +166,35 @@ def test_show_config_shows_no_secret(capsys: Output) -> None:
     shown = capsys.readouterr().out
     assert "hunter" not in shown
     assert "c.JupyterHub.port = 9\n" in shown
-    assert "# c.GitHub sets client_secret\n" in shown
+    assert "c.GitHub.client_secret = ***\n" in shown
+
+
+def test_show_config_for_programs(capsys: Output) -> None:
+    Path("jupyterhub_config.py").write_text(
+        "c.JupyterHub.port = 9\n"
+        "c.JupyterHub.cookie_secret = bytes(range(32))\n"
+        "c.JupyterHub.services = [{'name': 'a', 'url': 'http://127.0.0.1:1', 'api_token': 'hunter2' * 5}]\n"
+        "c.JupyterHub.db_url = 'postgresql://ada:hunter2@db/hub'\n"
+        "c.Spawner.environment = {'AWS_SECRET_ACCESS_KEY': 'hunter2', 'LANG': 'C'}\n"
+        "c.Spawner.pre_spawn_hook = lambda spawner: None\n"
+        "c.Authenticator.allowed_users.add('ada')\n"
+        "c.CryptKeeper.keys = ['0' * 64]\n"
+        "c.DummyAuthenticator.password = 'hunter2'\n"
+        "c.Spawner.cmd\n"
+    )
+    assert main(["--show-config-json"]) == 0
+    out = capsys.readouterr().out
+    assert "hunter2" not in out
+    shown = json.loads(out)
+    assert shown["JupyterHub"]["port"] == 9
+    assert shown["JupyterHub"]["cookie_secret"] == "***"
+    assert shown["JupyterHub"]["db_url"] == "postgresql://ada:***@db/hub"
+    assert shown["Spawner"] == {
+        "environment": {"AWS_SECRET_ACCESS_KEY": "***", "LANG": "C"},
+        "pre_spawn_hook": "function <lambda>",
+    }
+    assert shown["Authenticator"] == {"allowed_users": {"update": ["ada"]}}
+    assert shown["CryptKeeper"] == {"keys": "***"}
 
 
 def test_all_problems_are_printed_without_a_traceback(capsys: Output) -> None:
@@ -141,8 +203,8 @@ def test_all_problems_are_printed_without_a_traceback(capsys: Output) -> None:
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.splitlines() == [
-        "carrel: jupyterhub_config.py:1: JupyterHub.admin_user: there is no such setting, and admin_users "
-        "says who may do what: did you mean that?",
+        "carrel: jupyterhub_config.py:1: JupyterHub.admin_user: no such setting, and one of this name would "
+        "say who may do what: did you mean c.Authenticator.admin_users?",
         "carrel: jupyterhub_config.py:2: JupyterHub.hub_port: it must be a whole number, not the text ''",
     ]
     assert main(["--debug"]) == 3

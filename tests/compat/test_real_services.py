@@ -14,7 +14,7 @@ import pytest
 from tests.rigs import processes
 from tests.rigs.hub import HubProcess
 from tests.rigs.needs import need
-from tests.rigs.places import CACHE, ROOT
+from tests.rigs.places import ROOT
 from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD, STUB, class_config
 from tests.rigs.systems import JUPYTERHUB, carrel, free_port
@@ -22,7 +22,6 @@ from tests.rigs.visitor import Visitor
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
-CULLER = CACHE / "idle-culler" / "bin" / "python"
 WHOAMI = ROOT / "tests" / "rigs" / "whoami_service.py"
 EXTERNAL_TOKEN = "the-external-services-token"
 
@@ -36,58 +35,26 @@ def _hub(directory: Path, services: list[dict[str, Any]], roles: list[dict[str, 
     return HubProcess(carrel(), directory, config)
 
 
-class TestIdleCuller:
-    """`jupyterhub-idle-culler`, run by the hub with the rights that its documentation names."""
-
-    @pytest.fixture
-    def hub(self, tmp_path: Path) -> Iterator[HubProcess]:
-        """A hub that culls what was idle for three seconds, and asks for two users at a time."""
-        need(CULLER.exists(), "jupyterhub-idle-culler")
-        options = [
-            "--timeout=3",
-            "--cull-every=1",
-            "--api-page-size=2",
-            "--cull-users=True",
-            "--cull-admin-users=False",
-        ]
-        service = {"name": "culler", "command": [str(CULLER), "-m", "jupyterhub_idle_culler", *options]}
-        scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers", "admin:users"]
-        with _hub(tmp_path, [service], [{"name": "cull", "scopes": scopes, "services": ["culler"]}]) as hub:
-            yield hub
-
-    def test_idle_servers_and_users_go_on_every_page_and_admins_stay(self, hub: HubProcess) -> None:
-        boss = hub.visitor()
-        assert boss.log_in("admin", PASSWORD).location
-        token = hub.token("admin")
-        names = [f"user{number}" for number in range(5)]
-        for name in names:
-            assert hub.visitor().log_in(name, PASSWORD).location
-            assert hub.api("POST", f"users/{name}/server", token=token).status in (201, 202)
-
-        def left() -> dict[str, Any]:
-            return {user["name"]: user["servers"] for user in hub.api("GET", "users", token=token).json()}
-
-        assert left().keys() == {"admin", *names}
-        until(lambda: not any(left().values()), "all servers to be culled", 60)
-        until(lambda: left().keys() == {"admin"}, "all users but the admin to be culled", 60)
-
-
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """A hub with two such services: one asks its visitors, the other is trusted by the configuration."""
+    """A hub with such services: one asks its visitors, the others are trusted by the configuration.
+
+    `ours` is the same program with Carrel's own `jupyterhub.services.auth`.
+    """
     python = JUPYTERHUB / "bin" / "python"
     need(python.exists(), "JupyterHub 6.1")
+    ours = [*carrel().command, "python"]
     services = [
         {
             "name": name,
             "url": f"http://127.0.0.1:{free_port()}",
-            "command": [str(python), str(WHOAMI)],
-            "oauth_no_confirm": name == "trusted",
+            "command": [*(ours if name == "ours" else [str(python)]), str(WHOAMI)],
+            "oauth_no_confirm": name != "asks",
             "oauth_client_allowed_scopes": ["read:servers!user", "shutdown"],
         }
-        for name in ("asks", "trusted")
+        for name in ("asks", "trusted", "ours")
     ]
-    scopes = ["access:services!service=asks", "access:services!service=trusted"]
+    scopes = [f"access:services!service={service['name']}" for service in services]
     role = {"name": "visitor", "scopes": scopes, "users": ["alice"]}
     with _hub(tmp_path_factory.mktemp("whoami"), services, [role]) as hub:
         for service in services:
@@ -105,19 +72,21 @@ def _signed_in(hub: HubProcess, name: str) -> Visitor:
 class TestHubOAuth:
     """JupyterHub's own log-in for services."""
 
+    @pytest.mark.parametrize("name", ["trusted", "ours"])
     def test_who_may_visit_it_is_known_there_and_may_do_no_more_than_was_allowed(
-        self, two: HubProcess
+        self, two: HubProcess, name: str
     ) -> None:
-        page = _signed_in(two, "alice").follow("services/trusted/")
+        page = _signed_in(two, "alice").follow(f"services/{name}/")
         assert page.status == 200, page.text
         model = page.json()
         assert (model["name"], model["kind"]) == ("alice", "user")
-        assert "access:services!service=trusted" in model["scopes"]
+        assert f"access:services!service={name}" in model["scopes"]
         assert "read:servers!user=alice" in model["scopes"]
         assert not {"shutdown", "access:services!service=asks", "servers!user=alice"} & set(model["scopes"])
 
-    def test_who_may_not_is_refused(self, two: HubProcess) -> None:
-        assert _signed_in(two, "bob").follow("services/trusted/").status == 403
+    @pytest.mark.parametrize("name", ["trusted", "ours"])
+    def test_who_may_not_is_refused(self, two: HubProcess, name: str) -> None:
+        assert _signed_in(two, "bob").follow(f"services/{name}/").status == 403
 
     def test_one_that_is_not_trusted_asks_first(self, two: HubProcess) -> None:
         alice = _signed_in(two, "alice")
@@ -129,10 +98,11 @@ class TestHubOAuth:
         assert agreed.location
         assert alice.follow(agreed.location).json()["name"] == "alice"
 
-    def test_a_token_of_somebody_with_access(self, two: HubProcess) -> None:
-        for name, status in (("alice", 200), ("bob", 403)):
-            _signed_in(two, name)
-            reply = two.visitor().get("services/trusted/", token=two.token(name))
+    @pytest.mark.parametrize("name", ["trusted", "ours"])
+    def test_a_token_of_somebody_with_access(self, two: HubProcess, name: str) -> None:
+        for user, status in (("alice", 200), ("bob", 403)):
+            _signed_in(two, user)
+            reply = two.visitor().get(f"services/{name}/", token=two.token(user))
             assert reply.status == status, reply.text
 
 

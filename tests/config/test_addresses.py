@@ -37,6 +37,13 @@ def test_where_the_hub_is(values: dict[str, Any], proxy: str, servers: str) -> N
     assert (proxy_to_hub(settings), server_to_hub(settings)) == (proxy, servers)
 
 
+def test_servers_elsewhere_reach_a_hub_that_listens_everywhere_by_its_machines_name() -> None:
+    everywhere = Settings(hub_ip="0.0.0.0")
+    assert server_to_hub(everywhere, "host1") == "http://host1:8081"
+    assert server_to_hub(Settings(hub_ip="0.0.0.0", hub_connect_ip="hub"), "host1") == "http://hub:8081"
+    assert server_to_hub(Settings(), "host1") == "http://127.0.0.1:8081"
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

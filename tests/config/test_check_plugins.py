@@ -37,6 +37,7 @@ class Spawner(Configurable):
     pre_spawn_hook = Callable(None, allow_none=True).tag(config=True)
     pull_policy = Enum(["always", "never"]).tag(config=True)
     labels = Dict(Unicode()).tag(config=True)
+    marks = Dict(help="DEPRECATED, use ``Spawner.labels`` for that.\n\nMore.").tag(config=True)
     extra = Union([Callable(), Dict()]).tag(config=True)
     disable_user_config = Bool().tag(config=True)
     allowed_images = List(Unicode()).tag(config=True)
@@ -132,6 +133,7 @@ def test_a_mistake_is_fatal_and_has_its_line(tmp_path: Path, line: str, expected
         ),
         ("c.TinySpawner.hom = '/x'", "did you mean home?"),
         ("c.Spawner.Tiny.home = 'x'", "sections inside others have no effect: write c.Tiny"),
+        ("c.Spawner.marks = {}", "deprecated: use Spawner.labels for that"),
         ("c.Spawner.ssl_alt_names = ['x']", "not used by this version: the hub and the servers"),
         ("c.CryptKeeper.n_threads = 2", "not used: "),
         ("c.CryptKeeper.key = 2", "it has no effect; did you mean keys?"),

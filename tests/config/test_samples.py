@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import re
-import shutil
 import subprocess
-import tempfile
+import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from carrel.config.schema import setting_fields
+from carrel.config.names import NOT_USED
+from carrel.config.schema import Problem, setting_fields
 from tests.config.samples import Sample, all_samples
-from tests.dataplane.authority import Authority
 from tests.plugins.environment import carrel_with_plugins, need_plugins
 from tests.rigs.accounts import Account, temporary_account
 from tests.rigs.hub import HubProcess
@@ -41,7 +38,7 @@ class SampleHub(HubProcess):
             f"--JupyterHub.bind_url=http://127.0.0.1:{self.ports.public}{sample.base_url}",
             f"--JupyterHub.hub_port={self.ports.hub}",
             f"--ConfigurableHTTPProxy.api_url=http://127.0.0.1:{self.ports.proxy_api}",
-            *sample.options,
+            *(option.replace("HUB_PORT", str(self.ports.hub)) for option in sample.options),
         )
         own = self.system
         environ = {**own.environment, **variables(sample)}
@@ -57,27 +54,16 @@ def system(sample: Sample) -> System:
 
 
 def variables(sample: Sample) -> dict[str, str]:
-    found = {name: value.replace("FREE_PORT", str(free_port())) for name, value in sample.environ.items()}
-    return {name: a_pair() if value == "A_PAIR" else value for name, value in found.items()}
-
-
-@cache
-def a_pair() -> str:
-    """Return a directory with a TLS key and its certificate, as ACME clients name them."""
-    directory = Path(tempfile.mkdtemp())
-    made = Authority(directory).sign("hub")
-    made.key.rename(directory / "privkey.pem")
-    made.cert.rename(directory / "fullchain.pem")
-    atexit.register(shutil.rmtree, directory)
-    return str(directory)
+    return {name: value.replace("FREE_PORT", str(free_port())) for name, value in sample.environ.items()}
 
 
 def need_all(sample: Sample) -> None:
     for what in sample.needs:
         if what == "plug-ins":
             need_plugins()
-        elif what in ("handlers", "apihandlers"):
-            need((NAMES / what).exists(), f"Carrel's own jupyterhub.{what}")
+        elif what in ("handlers", "apihandlers", "orm"):
+            present = (NAMES / what).exists() or (NAMES / f"{what}.py").exists()
+            need(present, f"Carrel's own jupyterhub.{what}")
         else:
             need(what in setting_fields(), f"the setting {what}")
 
@@ -107,10 +93,11 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                     "environ": variables(sample),
                 }
         (base / "plan.json").write_text(json.dumps(plan))
+        path = os.pathsep.join([program.environment["PATH"], str(Path(sys.executable).parent)])
         done = subprocess.run(
             [program.command[0], "-m", "tests.config.check_samples", str(base / "plan.json")],
             cwd=ROOT,
-            env={"PATH": program.environment["PATH"], "PYTHONPATH": f"{ROOT}/src:{ROOT}"},
+            env={"PATH": path, "PYTHONPATH": f"{ROOT}/src:{ROOT}"},
             capture_output=True,
             text=True,
             check=False,
@@ -127,12 +114,16 @@ def test_what_is_said_of_a_sample(sample: Sample, reports: dict[str, Any]) -> No
     status, report = reports[sample.name]["status"], reports[sample.name]["report"]
     if sample.broken:
         (problem,) = report["problems"]
-        assert f"{problem['location']}: {problem['message']}" == sample.broken
+        assert str(Problem(problem["setting"], problem["message"], problem["location"])) == sample.broken
         assert status == 2
         return
-    said = [f"{each['kind'] or 'warning'} {each['setting']}".strip() for each in report["problems"]]
+    said = [
+        f"{'error' if each['fatal'] else each['kind'] or 'warning'} {each['setting']}".strip()
+        for each in report["problems"]
+        if not is_yet_to_come(f"{each['setting']}: {each['message']}")
+    ]
     assert sorted(said) == sorted(sample.check), json.dumps(report["problems"], indent=1)
-    assert status == 0
+    assert status == (2 if any(line.startswith("error") for line in said) else 0)
     assert [each["setting"] for each in report["settings"] if not each["effect"]] == []
     assert [each["setting"] for each in report["settings"] if not each["location"]] == []
 
@@ -149,7 +140,7 @@ def test_a_sample_starts_and_lets_people_in(
     if sample.broken:
         hub.launch()
         assert hub.wait(30) == 3
-        assert hub.log.strip() == f"carrel: {sample.broken}"
+        assert hub.log.splitlines()[-1] == f"carrel: {sample.broken}"
         return
     with hub:
         name, _, password = (who.name, "", who.password) if who else sample.login.partition(":")
@@ -162,7 +153,15 @@ def test_a_sample_starts_and_lets_people_in(
             assert page.status == 200, hub.log[-3000:]
             words = {"page": 'type="password"', "any": ""}.get(sample.login, sample.login)
             assert words in page.text
-        assert warnings(hub.log) == list(sample.warns)
+        told = warnings(hub.log)
+        assert [line for line in told if not is_yet_to_come(line)] == list(sample.warns)
+        waiting = [name for name in NOT_USED if re.search(rf"\.{name}\b|'{name}'", sample.text)]
+        assert {name for name in waiting if not any(f"JupyterHub.{name}: " in line for line in told)} == set()
+
+
+def is_yet_to_come(message: str) -> bool:
+    """Tell whether a warning is about what the next release may do: it stands in no list."""
+    return "not used by this version" in message and "JupyterHub." in message
 
 
 def warnings(log: str) -> list[str]:

@@ -89,6 +89,15 @@ async def test_a_home_that_cannot_be_entered_is_said_and_replaced(run: Launch, t
     assert text.endswith("/\n")
 
 
+async def test_variables_arrive_whatever_their_names(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "Remote-User": "ada", "X.Y": "1"}
+    with (tmp_path / "output").open("wb") as output:
+        process = await launch(Program(argv=["env"], env=env, home=str(tmp_path)), output.fileno())
+        assert await wait_until_gone(process, 10)
+    collect(process)
+    assert {"Remote-User=ada", "X.Y=1"} <= set((tmp_path / "output").read_text().splitlines())
+
+
 async def test_what_cannot_be_executed_ends_with_127(run: Launch) -> None:
     process = await run("/no-such-program")
     assert await wait_until_gone(process, 10)

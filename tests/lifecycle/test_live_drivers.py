@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -32,7 +33,7 @@ class Careless(Spawner):
     engine: ClassVar[Engine]
     container: str
 
-    def start(self) -> tuple[str, int]:
+    def start(self) -> Any:
         if self.engine.resume_with:
             self.api_token = self.engine.resume_with
         self.container = f"{self.user.name}-{self.generation}"
@@ -161,6 +162,31 @@ async def test_a_driver_that_fails_is_built_anew_where_a_checkpoint_knows_enough
         engine.break_stop = False
         await hub.clock.advance(40)
         assert (await hub.server()).actual is Actual.STOPPED
+
+
+async def _steps() -> AsyncIterator[dict[str, Any]]:
+    yield {"progress": 30, "message": "on the way"}
+
+
+@pytest.mark.parametrize("answer", [_steps, _steps()])
+async def test_progress_may_be_a_property(engine: Engine, answer: Any) -> None:
+    class Told(Careless):
+        async def start(self) -> Any:
+            await asyncio.sleep(5)
+            return super().start()
+
+        @property
+        def progress(self) -> Any:
+            return answer
+
+    async with open_test_hub(spawner_class=Told) as hub:
+        await hub.make_user("ada")
+        await hub.start()
+        await hub.clock.advance(10)
+        server = await hub.server()
+        said = [step.message for step in hub.ctx.progress.of(server.id, server.generation)]
+        assert "on the way" in said
+        assert server.ready
 
 
 # Tokens of what is resumed

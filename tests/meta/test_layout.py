@@ -16,6 +16,7 @@ SUITES = {
     "e2e",
     "compat",
     "plugins",
+    "tutorial",
     "conformance",
     "simulation",
     "chaos",

@@ -1,7 +1,7 @@
 """A stand-in for a Kubernetes API server with one node, for kubespawner.
 
 It keeps namespaces, pods, volume claims, services, secrets and events, numbers every change, and serves
-lists and watches as the real one does, with real streams. A pod is a local process with an address of its own;
+lists and watches as the real one does, with real streams. A pod is a local process with its own address;
 its manifest must be valid by Kubernetes' own schemas.
 """
 

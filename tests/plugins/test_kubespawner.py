@@ -9,19 +9,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.plugins.environment import carrel_with_plugins, need_plugins
 from tests.plugins.kubernetes import ABSENT, Cluster, running_cluster
+from tests.plugins.progress import steps
 from tests.rigs.hub import HubProcess
 from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD, STUB, class_config
-from tests.rigs.visitor import Visitor, authorization
+from tests.rigs.visitor import Visitor
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 PLUGIN = "jupyterhub-kubespawner"
+BACK_END = "a stand-in for the Kubernetes API; no cluster was to be had"
+NOTES = ("KubeIngressProxy is imported, not run.",)
 
 PROFILES = [
     {"display_name": "Small", "slug": "small", "default": True},
@@ -110,15 +112,6 @@ def ask(hub: HubProcess, user: str, profile: str = "small") -> str:
     return token
 
 
-def progress(hub: HubProcess, user: str, token: str) -> Iterator[dict[str, Any]]:
-    """Yield the steps of a start as they come, to its end."""
-    url = f"{hub.public_url}hub/api/users/{user}/server/progress"
-    with urlopen(Request(url, headers=authorization(token)), timeout=60) as stream:
-        for line in stream:
-            if line.startswith(b"data: "):
-                yield json.loads(line.removeprefix(b"data: "))
-
-
 def stop(hub: HubProcess, user: str, token: str) -> None:
     assert hub.api("DELETE", f"users/{user}/server", token=token).status in (202, 204)
     hub.wait_server(user, token, running=False)
@@ -138,9 +131,9 @@ def test_a_server_is_chosen_on_the_form_started_with_progress_used_and_stopped(
     fields = {"profile": "large", "profile-option-large--image": "maths", "_xsrf": visitor.xsrf_token(form)}
     with cluster.slow_pull():
         assert visitor.post_form("hub/spawn", fields).location.endswith("/hub/spawn-pending/ada")
-        steps = progress(hub, "ada", token)
-        assert any('Pulling image "maths:1"' in step["message"] for step in steps)
-    assert [step for step in steps if step.get("ready")]
+        said = steps(hub, "ada", token)
+        assert any('Pulling image "maths:1"' in step["message"] for step in said)
+    assert [step for step in said if step.get("ready")]
     pod = cluster.all("pods")["jupyter-ada"]
     container = pod["spec"]["containers"][0]
     assert container["image"] == "maths:1"
@@ -208,9 +201,9 @@ def test_a_pod_with_another_address_is_followed(hub: HubProcess, cluster: Cluste
 
 def test_an_image_that_is_not_there_ends_in_words(hub: HubProcess, cluster: Cluster) -> None:
     token = ask(hub, "gus", "missing")
-    steps = list(progress(hub, "gus", token))
-    assert any(f'Failed to pull image "{ABSENT}": not found' in step["message"] for step in steps)
-    assert steps[-1]["failed"]
+    said = list(steps(hub, "gus", token))
+    assert any(f'Failed to pull image "{ABSENT}": not found' in step["message"] for step in said)
+    assert said[-1]["failed"]
     assert "jupyter-gus" not in cluster.all("pods")
 
 

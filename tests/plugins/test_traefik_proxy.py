@@ -27,6 +27,11 @@ from tests.rigs.systems import free_port
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 PLUGIN = "jupyterhub-traefik-proxy"
+BACK_END = "Traefik 3 by its file provider and by Redis"
+NOTES = (
+    "Set `traefik_api_password`: without it the package cannot go on after a hub that was killed.",
+    "etcd and consul were not run.",
+)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.rigs.hub import HubProcess
 from tests.rigs.poll import until
@@ -31,9 +32,11 @@ def start_use_stop(hub: HubProcess, visitor: Visitor, name: str) -> None:
 def use_server(visitor: Visitor, name: str) -> None:
     """Return when the server that is starting says that the visitor is `name`."""
 
+    place = f"user/{quote(name, safe='@')}"
+
     def serves() -> Reply | None:
-        visitor.follow(f"user/{name}/login")
-        reply = visitor.get(f"user/{name}/api/me")
+        visitor.follow(f"{place}/login")
+        reply = visitor.get(f"{place}/api/me")
         return reply if reply.status == 200 and reply.headers.get_content_subtype() == "json" else None
 
     reply = until(serves, f"the server of {name} to answer", timeout=45, every=0.2)
@@ -43,7 +46,7 @@ def use_server(visitor: Visitor, name: str) -> None:
 def stop_server(visitor: Visitor, name: str) -> None:
     """Stop the visitor's server by the button on their home page."""
     home = visitor.get("hub/home")
-    reply = visitor.post_form(f"hub/stop/{name}", {"_xsrf": visitor.xsrf_token(home)})
+    reply = visitor.post_form(f"hub/stop/{quote(name, safe='@')}", {"_xsrf": visitor.xsrf_token(home)})
     assert reply.location, reply.text
     until(lambda: 'id="start"' in visitor.get("hub/home").text, f"the server of {name} to stop")
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-CLIENT_ID, CLIENT_SECRET = "hub-of-the-college", "only for the hub"
+CLIENT_ID, CLIENT_SECRET = "hub-of-the-college", "only the hub and this service know it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from carrel.lib.clock import SystemClock
+from carrel.storage.backups import Backups
 from carrel.storage.base import SchemaMismatch, StorageError
 from carrel.storage.migrate import Schema
 from carrel.storage.sql.store import SqlStore
@@ -86,7 +87,7 @@ def test_the_newest_migration_is_the_revision_of_the_tables() -> None:
 async def test_a_new_sqlite_database_is_what_the_migrations_make(tmp_path: Path) -> None:
     await fill(store_in(tmp_path))
     with closing(sqlite3.connect(tmp_path / "migrated.sqlite", isolation_level=None)) as connection:
-        Schema().upgrade_sqlite(connection, "", None)
+        Schema().upgrade_sqlite(connection, "")
     made, migrated = (
         shape(f"sqlite:///{tmp_path}/{name}.sqlite", SQLITE_SHAPE) for name in ("c", "migrated")
     )
@@ -120,7 +121,9 @@ async def test_an_older_database_is_copied_and_upgraded(tmp_path: Path) -> None:
         # Rebuilding the users' table must not have cascaded into theirs.
         assert await tx.servers.get(ada.id, "") is not None
     await upgraded.close()
-    with closing(sqlite3.connect(tmp_path / f"c.sqlite.backup-{REVISION}")) as copy:
+    [made] = Backups(tmp_path / "c.sqlite", SystemClock()).all()
+    assert (made.occasion, made.revision) == ("before-upgrade", REVISION)
+    with closing(sqlite3.connect(made.path)) as copy:
         assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
         assert copy.execute("SELECT name FROM users").fetchall() == [("ada",)]
     with pytest.raises(SchemaMismatch, match="newer Carrel"):

@@ -44,7 +44,7 @@ async def test_the_name_is_stripped_and_the_password_is_not(tmp_path: Path) -> N
     listening = Listening()
     async with open_hub(tmp_path, authenticator=listening) as hub, hub.browser() as browser:
         await browser.log_in("  ada ", " open sesame ", otp="1", extra="x")
-        assert listening.seen == [{"username": "ada", "password": " open sesame ", "otp": "1"}]
+        assert listening.seen == [{"username": "ada", "password": " open sesame ", "otp": "1", "extra": "x"}]
 
 
 async def test_a_log_in_is_written_down_without_the_password(

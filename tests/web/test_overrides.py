@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from carrel.authenticators.dummy import DummyAuthenticator
-from carrel.http.request import RequestFacts
-from carrel.web.overrides import deployers_markup, inline_handlers
 from carrel.web.render import Renderer
 from carrel.web.template_check import check_templates
 from tests.http.hub import PASSWORD, Browser, Hub, open_hub
@@ -289,19 +287,3 @@ async def test_markup_of_settings_may_do_what_it_did_under_jupyterhub(tmp_path: 
         assert "'unsafe-hashes'" in page.headers[POLICY]
         other = await browser.get("/hub/nothing")
         assert "unsafe" not in other.headers[POLICY]
-
-
-def test_markup_that_does_nothing_leaves_the_policy_alone() -> None:
-    facts = RequestFacts("1", "GET", "/", "/", "", "http", "")
-    notice = "<b>Down on <a href='/x'>Sunday</a></b>"
-    assert deployers_markup(facts, notice) == notice
-    assert facts.deployers is None
-    assert facts.nonce == ""
-
-
-def test_only_handlers_that_are_the_same_on_every_visit_are_let_through() -> None:
-    double = inline_handlers("<a onclick=\"console.log('x')\">")
-    assert double == inline_handlers("<a onClick = 'console.log(&#x27;x&#x27;)'>")
-    assert len(inline_handlers('<a onclick="a()"><b onfocus="b()"><i on="c()">')) == 2
-    assert inline_handlers('<a onclick="go({{ where }})">') == frozenset()
-    assert inline_handlers("<p>once = 'x'</p>") == frozenset()

@@ -11,7 +11,8 @@ from dataclasses import replace
 from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
 from carrel.app.proxies import build_proxy
-from carrel.config.addresses import hosts_of, proxy_to_hub, server_to_hub
+from carrel.compat.database import PluginDatabase
+from carrel.config.addresses import EVERYWHERE, hosts_of, proxy_to_hub, server_to_hub
 from carrel.config.database import connections, database_url, logs_statements
 from carrel.config.oauth_clients import read_clients
 from carrel.config.rights import read_rights
@@ -30,7 +31,9 @@ from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
+from carrel.lib.net import own_name
 from carrel.lib.sealing import Sealer
+from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore, Tuning
 
@@ -62,8 +65,9 @@ async def open_hub(
             logging.getLogger("carrel.app").warning("The database is emptied, as JupyterHub.reset_db says")
             await store.clear()
         settings = replace(settings, cookie_secret=await _cookie_secret(settings, store))
-        authenticator = authenticator_class(config=settings.plugins)
-        hub = hub_view(settings, await load_hub_id(store))
+        database = PluginDatabase(database_url(settings), settings.directory)
+        authenticator = authenticator_class(config=settings.plugins, db=database)
+        hub = hub_view(settings, await load_hub_id(store), spawner_class)
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         bus.listen(metrics.heed)
@@ -96,6 +100,7 @@ async def open_hub(
             yield ctx
         finally:
             authenticator.close()
+            database.dispose()
             await ctx.proxy.close()
     finally:
         await store.close()
@@ -109,11 +114,14 @@ async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:
     return secret if configured else await load_cookie_secret(store, secret)
 
 
-def hub_view(settings: Settings, hub_id: str) -> HubView:
+def hub_view(settings: Settings, hub_id: str, spawner_class: type[Spawner]) -> HubView:
     """Return what spawners see of the hub."""
     public = hosts_of(settings).origin
+    # In a container or on another machine, 127.0.0.1 is something else.
+    elsewhere = settings.hub_ip in EVERYWHERE and not spawner_class.bound_to_node
+    host = own_name() if elsewhere else "127.0.0.1"
     return HubView(
-        api_url=f"{server_to_hub(settings)}{settings.base_url}hub/api",
+        api_url=f"{server_to_hub(settings, host)}{settings.base_url}hub/api",
         base_url=f"{settings.base_url}hub/",
         public_host=public,
         public_url=public,

@@ -5,13 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from carrel.app.classes import find_classes
 from carrel.config.chosen import Chosen
 from carrel.config.report import Report, make_report
 from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.config.secrets import crypt_keys
+
+
+def classes_of(settings: Settings) -> list[type]:
+    """Return the classes that the settings choose; what is wrong with their names goes to standard error."""
+    with contextlib.redirect_stdout(sys.stderr):
+        classes, problems = find_classes(settings)
+    for problem in problems:
+        if problem.setting.endswith("_class"):
+            print(f"carrel: {problem}", file=sys.stderr)
+    return classes.all()
 
 
 def report_on(settings: Settings, problems: Sequence[Problem]) -> Report:
@@ -31,4 +41,15 @@ def report_on(settings: Settings, problems: Sequence[Problem]) -> Report:
         crypt_keys(settings, os.environ, needed=needed)
     except BadConfig as error:
         found = [*found, *error.problems]
-    return make_report(chosen, [*problems, *found], complete=complete)
+    return make_report(chosen, [*problems, *found, *_template_problems(settings)], complete=complete)
+
+
+def _template_problems(settings: Settings) -> Iterator[Problem]:
+    """Yield what is wrong with the deployer's templates; directories that are missing are told elsewhere."""
+    if settings.template_paths:
+        from carrel.web.template_check import check_templates
+
+        for flaw in check_templates(settings):
+            if flaw.line:
+                place = f"{flaw.file}:{flaw.line}"
+                yield Problem("JupyterHub.template_paths", flaw.text, place, fatal=False)

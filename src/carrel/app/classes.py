@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from carrel.authenticators.base import Authenticator
+from carrel.config.chosen import Chosen
 from carrel.config.packages import AUTHENTICATOR_PACKAGES, PROXY_PACKAGES, SPAWNER_PACKAGES
 from carrel.config.plugins import check_plugins
 from carrel.config.schema import BadConfig, Problem, Settings
+from carrel.config.upstream import UNUSED_TRAITS
 from carrel.lib.registry import Kind, UnknownClass, find_class
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
@@ -83,7 +86,21 @@ def find_classes(settings: Settings) -> tuple[Classes, list[Problem]]:
         _resolve(settings, settings.proxy_class, PROXIES, problems),
     )
     # Of classes that are not what was meant nothing can be said.
-    return classes, problems or check_plugins(settings, classes.all())
+    return classes, problems or check_plugins(settings, [*classes.all(), *_wrapped(settings, classes)])
+
+
+def _wrapped(settings: Settings, classes: Classes) -> list[type[Any]]:
+    """Return the spawners that a spawner such as WrapSpawner's chooses from, as far as they can be found."""
+    chosen = Chosen(settings, *classes.all())
+    profiles = chosen.of_spawner("profiles")
+    named = [chosen.of_spawner("child_class")]
+    if isinstance(profiles, list | tuple):
+        named += [entry[2] for entry in profiles if isinstance(entry, list | tuple) and len(entry) > 2]
+    found: list[type[Any]] = []
+    for wanted in named:
+        with contextlib.suppress(UnknownClass):
+            found.append(find_class(wanted, SPAWNERS))
+    return [cls for cls in dict.fromkeys(found) if cls not in classes.all()]
 
 
 def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:
@@ -95,6 +112,11 @@ def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawn
     fatal = [problem for problem in problems if problem.fatal]
     if fatal:
         raise BadConfig(fatal)
+    for problem in problems:
+        # Said once is enough: traitlets would say it again each time that it makes an object.
+        section, _, name = problem.setting.partition(".")
+        if problem.kind == "unknown" or name in UNUSED_TRAITS.get(section, {}):
+            settings.plugins[section].pop(name, None)
     return classes.authenticator, classes.spawner, classes.proxy
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 
 from carrel.app.build import open_hub
+from carrel.app.first_start import point_at_jupyterhub
 from carrel.app.hubs import OtherHubs
 from carrel.app.listeners import serve_http
 from carrel.app.pidfile import hub_pid_file
@@ -58,6 +59,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     stopping.install()
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listening(settings))
+        point_at_jupyterhub(settings)
         ctx = await stack.enter_async_context(open_hub(settings, fresh=settings.reset_db))
         ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()

@@ -14,25 +14,27 @@ from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
 from carrel.compat.databases.incoming import convert
 from carrel.compat.databases.move import Rows, Terms
-from carrel.compat.databases.report import Report
+from carrel.compat.databases.report import Report, counted
 from carrel.config.addresses import proxy_to_hub
 from carrel.config.rights import read_rights
 from carrel.config.schema import Settings, without_password
 from carrel.config.secrets import crypt_keys, own_secret
 from carrel.config.services import read_services
+from carrel.core.service_records import CONFIG_USER_TOKENS
 from carrel.lib.clock import Clock, SystemClock, isoformat
 from carrel.lib.process_table import users_of_file
 from carrel.lib.sealing import Sealer
 from carrel.storage.base import StorageError, Transaction
 from carrel.storage.jupyterhub.records import JupyterHubData
 from carrel.storage.jupyterhub.source import is_same, open_source, sqlite_file
+from carrel.storage.rollback import back_up, is_there
 from carrel.storage.sql.store import SqlStore
 
 _DAY = 86400.0
 #: The fact that says where a database's rows came from.
 IMPORTED = "imported"
-#: What must not be lost by an import over it.
-_PRECIOUS = ("users", "servers", "tokens", "groups", "services")
+#: What shows that somebody has used a database, beyond a first start that brought in the configuration.
+_PRECIOUS = ("sessions", "servers", "tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,8 @@ def _look_for_users(settings: Settings, wish: ImportWish, report: Report) -> Non
 async def _write(
     settings: Settings, clock: Clock, wish: ImportWish, data: JupyterHubData, rows: Rows
 ) -> None:
+    if is_there(settings.db_url, settings.directory):
+        back_up(settings.db_url, settings.directory, clock, occasion="before-import")
     store = SqlStore(settings.db_url, directory=settings.directory, clock=clock)
     await store.open()
     try:
@@ -146,24 +150,22 @@ async def _refuse_living_hubs(tx: Transaction, clock: Clock) -> None:
 
 
 async def _make_room(tx: Transaction, wish: ImportWish) -> None:
-    if wish.replace:
-        await tx.bulk.clear()
-        return
-    counts = {table: await tx.bulk.count(table) for table in _PRECIOUS}
-    if not any(counts.values()):
-        # A start before has put the usual roles there.
-        await tx.bulk.clear()
-        return
-    held = ", ".join(f"{count} {table}" for table, count in counts.items() if count)
+    """Empty the database, unless it holds what would be missed and nobody has said that it may go."""
     before: Mapping[str, Any] | None = msgspec.json.decode(await tx.facts.get(IMPORTED) or "null")
-    if before is not None:
+    counts = {table: await tx.bulk.count(table) for table in _PRECIOUS}
+    if before is not None and not wish.replace:
         raise StorageError(
-            f"Nothing was imported: {before['url']} was imported on {before['at']} already, and the database "
-            f"holds {held}; --replace does it again and removes all that was changed since"
+            f"Nothing was imported: {before['url']} was imported on {before['at']} already; --replace does "
+            "it again and removes all that was changed since"
         )
-    raise StorageError(
-        f"Nothing was imported: the database already holds {held}; --replace removes all of that first"
-    )
+    if any(counts.values()) and not wish.replace:
+        held = ", ".join(counted(count, table[:-1]) for table, count in counts.items() if count)
+        raise StorageError(
+            f"Nothing was imported: the database is in use (it holds {held}); --replace removes that first"
+        )
+    await tx.bulk.clear()
+    # They are named by number, and the numbers are others now.
+    await tx.facts.put(CONFIG_USER_TOKENS, "")
 
 
 def _origin(clock: Clock, wish: ImportWish, data: JupyterHubData) -> str:

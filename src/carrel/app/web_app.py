@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from carrel.api.routes import ENDPOINTS as API_ENDPOINTS
+from carrel.compat.plugin_pages import with_plugin_pages
 from carrel.config.tornado import reply_headers
 from carrel.core.context import HubContext
 from carrel.http.application import HubApplication
@@ -47,7 +48,8 @@ def build_web_app(ctx: HubContext, proxies: Sequence[str] = ()) -> HubMiddleware
     endpoints += [(below, endpoint) for endpoint in (*WELL_KNOWN, *web_routes())]
     application = HubApplication(ctx, Renderer(ctx.settings), endpoints)
     hosts = ctx.hosts
-    guarded = HostGuard(application, hosts) if hosts.subdomains else application
+    pages = with_plugin_pages(ctx, application)
+    guarded = HostGuard(pages, hosts) if hosts.subdomains else pages
     return HubMiddleware(
         guarded,
         base_url,

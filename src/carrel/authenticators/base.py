@@ -21,6 +21,7 @@ from carrel.authenticators.policy import (
     refuse_credentials,
     show,
 )
+from carrel.authenticators.threads import Threads, can_wait, finish, needs_loop
 from carrel.domain.errors import CarrelError, Invalid
 from carrel.domain.names import check_user_name
 from carrel.lib.awaiting import resolve
@@ -92,6 +93,19 @@ class Authenticator(LoggingConfigurable):
     request_otp = Bool(False, help="Ask for a one-time password in the form.").tag(config=True)
     otp_prompt = AnyTrait("OTP:", help="The label of the one-time password's field.").tag(config=True)
 
+    authenticate_in_thread: Any = Bool(
+        None,
+        allow_none=True,
+        help="Call authenticate in a thread, where it keeps nobody else waiting. Unset: when it is a plain "
+        "function, or a coroutine without await. When True, one with await has an event loop of its own.",
+    ).tag(config=True)
+    login_threads = Integer(
+        1,
+        min=1,
+        help="How many log-ins are checked in threads at once. More than one only where the authenticator's "
+        "code may be called so, as that of LDAPAuthenticator.",
+    ).tag(config=True)
+
     enable_auth_state = Bool(False, help="Keep what authenticate returns as auth_state, encrypted.").tag(
         config=True
     )
@@ -123,11 +137,12 @@ class Authenticator(LoggingConfigurable):
     blacklist = Set(Unicode(), help="Old name of blocked_users.").tag(config=True)
     admin_whitelist = Set(Unicode(), help="Old name of admin_users.").tag(config=True)
 
-    db = AnyTrait(help="A database session for old plug-ins; None otherwise.")
+    db: Any = AnyTrait(help="A database session for plug-ins that keep tables of their own.")
 
     def __init__(self, **kwargs: Any) -> None:
         self._existing: set[str] = set()
         self._folded: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+        self._threads: Threads | None = None
         super().__init__(**kwargs)
         self._adopt_renamed_methods()
 
@@ -240,20 +255,18 @@ class Authenticator(LoggingConfigurable):
 
     # -- what the hub calls --------------------------------------------------------------------------------
 
-    async def get_authenticated_user(self, handler: Any, data: Mapping[str, Any]) -> AuthModel | None:
+    async def get_authenticated_user(self, handler: Any, data: Any) -> AuthModel | None:
         """Return the checked auth_model of somebody who logs in, or None when they are refused."""
         outcome = await self.examine(handler, data)
         return None if isinstance(outcome, Refusal) else outcome
 
-    async def examine(
-        self, handler: Any, data: Mapping[str, Any], exists: Exists | None = None
-    ) -> AuthModel | Refusal:
+    async def examine(self, handler: Any, data: Any, exists: Exists | None = None) -> AuthModel | Refusal:
         """Return the checked auth_model of somebody who logs in, or why they are refused.
 
         `exists` answers for `allow_existing_users`. Exceptions of overridden methods pass through.
         """
         typed = str((data or {}).get("username", ""))
-        model = _read_model(await resolve(self.authenticate(handler, data)))
+        model = _read_model(await self._ask(handler, data))
         if model is None:
             return refuse_credentials(typed)
         # Here and nowhere else: normalising twice would follow username_map twice.
@@ -320,7 +333,7 @@ class Authenticator(LoggingConfigurable):
     def _adopt_renamed_methods(self) -> None:
         for old, new in _RENAMED_METHODS.items():
             own, inherited = getattr(type(self), old, None), getattr(Authenticator, old, None)
-            if own is None or own is inherited or own.__module__.startswith(f"{__package__}."):
+            if own is None or own is inherited or _is_ours(own):
                 continue
             self.log.warning("%s.%s is deprecated: override %s", type(self).__name__, old, new)
             setattr(self, new, getattr(self, old))
@@ -370,12 +383,45 @@ class Authenticator(LoggingConfigurable):
             self._existing.discard(name)
             self.allowed_users.discard(name)
 
+    async def _ask(self, handler: Any, data: Any) -> Any:
+        """Return what `authenticate` answers, asked in a thread where it would keep the whole hub waiting."""
+        if not self._blocks():
+            return await resolve(self.authenticate(handler, data))
+        if self._threads is None:
+            name = f"{type(self).__name__}.authenticate"
+            self._threads = Threads(name, self.login_threads)
+        own_loop = bool(self.authenticate_in_thread)
+        try:
+            answer = await self._threads.run(
+                lambda: finish(self.authenticate(handler, data), with_loop=own_loop)
+            )
+            # What a plain function returns may be something to wait for all the same.
+            return await resolve(answer)
+        except RuntimeError as error:
+            if self.authenticate_in_thread or not needs_loop(error):
+                raise
+            self.log.warning("authenticate needs the hub's event loop, so it is not called in a thread")
+            self.authenticate_in_thread = False
+            return await resolve(self.authenticate(handler, data))
+
+    def _blocks(self) -> bool:
+        if self.authenticate_in_thread is not None:
+            return bool(self.authenticate_in_thread)
+        method = type(self).authenticate
+        # Carrel's own do not.
+        return not _is_ours(method) and not can_wait(method)
+
     async def _after_checks(self, handler: Any, model: AuthModel) -> AuthModel | Refusal:
         name = model["name"]
         model = await self.run_post_auth_hook(handler, model)
         if not model:
             return refuse_admission(name, "post_auth_hook returned nothing")
         return model
+
+
+def _is_ours(method: Any) -> bool:
+    # What stands in a configuration file belongs to no module.
+    return str(method.__module__).startswith(f"{__package__}.")
 
 
 def _read_model(answer: Any) -> AuthModel | None:

@@ -14,12 +14,12 @@ from typing import Any
 
 from carrel.authenticators.base import Authenticator, Exists
 from carrel.authenticators.policy import Refusal, refuse_credentials, show
-from carrel.domain.errors import CarrelError
+from carrel.domain.errors import CarrelError, Unavailable
 from carrel.domain.identity import Identity
 from carrel.domain.names import check_user_name
 from carrel.lib.awaiting import resolve
 
-__all__ = ["Refusal", "check_login", "read_model"]
+__all__ = ["Refusal", "check_login", "own_words", "read_model"]
 
 _BROKEN_PAGE = "Logging in does not work at the moment. Please ask whoever runs this hub to look at its log."
 _SLOW_PAGE = "Checking your name and password took too long. Please try again."
@@ -29,38 +29,42 @@ _PUBLIC_FIELDS = frozenset({"username", "next", "_xsrf"})
 async def check_login(
     authenticator: Authenticator,
     handler: Any,
-    data: Mapping[str, Any],
+    data: Mapping[str, Any] | None,
     *,
     exists: Exists | None = None,
     seconds: float = 30.0,
 ) -> Identity | Refusal:
     """Return who has logged in, or why not; raises nothing but cancellation.
 
-    `handler` is the request as plug-ins know it, or None. `exists(name)` tells whether the hub has such a
+    `handler` is the request as plug-ins know it, or None; `data` is what a form sent, or None where people
+    prove who they are in another way. `exists(name)` tells whether the hub has such a
     user; it is asked with the name that the authenticator found, not with what was typed. The answer comes
     within `seconds`. The caller logs `reason_for_log`; nothing in a Refusal repeats a password.
     """
+    sent = data or {}
     try:
         async with asyncio.timeout(seconds):
             outcome = await _ask(authenticator, handler, data, exists)
         return outcome if isinstance(outcome, Refusal) else read_model(authenticator, outcome)
-    except TimeoutError:
-        who = show(data.get("username", ""))
-        return Refusal(_SLOW_PAGE, f"checking {who} did not end within {seconds:g} s", status=503)
+    except TimeoutError as error:
+        who = show(sent.get("username", ""))
+        return Refusal(_SLOW_PAGE, f"checking {who} did not end within {seconds:g} s", 503, error)
+    except Unavailable as error:
+        return Refusal(str(error), str(error), 503, error)
     except CarrelError as error:
-        return Refusal(_hide(str(error), data), show(_hide(str(error), data)))
+        return Refusal(_hide(str(error), sent), show(_hide(str(error), sent)), cause=error)
     except Exception as error:
-        return _explain(authenticator, error, data)
+        return _explain(authenticator, error, sent)
 
 
 async def _ask(
-    authenticator: Authenticator, handler: Any, data: Mapping[str, Any], exists: Exists | None
+    authenticator: Authenticator, handler: Any, data: Mapping[str, Any] | None, exists: Exists | None
 ) -> dict[str, Any] | Refusal:
     overridden = type(authenticator).get_authenticated_user is not Authenticator.get_authenticated_user
     if not overridden:
         return await authenticator.examine(handler, data, exists)
     model = await resolve(authenticator.get_authenticated_user(handler, data))
-    return dict(model) if model else refuse_credentials(str(data.get("username", "")))
+    return dict(model) if model else refuse_credentials(str((data or {}).get("username", "")))
 
 
 def read_model(authenticator: Authenticator, model: Mapping[str, Any]) -> Identity:
@@ -88,23 +92,25 @@ def _explain(authenticator: Authenticator, error: Exception, data: Mapping[str, 
     """
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
-        said = _hide(_message(error), data)
-        return Refusal(said or "Invalid username or password", show(f"refused with {status}: {said}"), status)
+        said = _hide(own_words(error), data)
+        why = show(f"refused with {status}: {said}")
+        return Refusal(said or "Invalid username or password", why, status, error)
     kind = type(error).__name__
     trace = "".join(traceback.format_exception(error))
     authenticator.log.error("%s failed:\n%s", type(authenticator).__name__, _hide(trace, data))
     why = show(_hide(f"{type(authenticator).__name__} failed with {kind}: {error}", data))
-    return Refusal(_BROKEN_PAGE, why, status=500)
+    return Refusal(_BROKEN_PAGE, why, 500, error)
 
 
-def _message(error: Exception) -> str:
+def own_words(error: BaseException) -> str:
+    """Return what an exception like Tornado's HTTPError tells people; empty when it says nothing."""
+    read = getattr(error, "get_message", None)
     message = getattr(error, "log_message", None)
-    if not message:
-        return str(getattr(error, "reason", None) or "")
     try:
-        return str(message % error.args) if error.args else str(message)
+        said = read() if callable(read) else message % error.args if message and error.args else message
     except (TypeError, ValueError):
-        return str(message)
+        said = message
+    return str(said or getattr(error, "reason", None) or "")
 
 
 def _hide(text: str, data: Mapping[str, Any]) -> str:

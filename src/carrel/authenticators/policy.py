@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NO_RULE = (
     "nobody may log in because no allow rule is set: set c.Authenticator.allow_all = True "
@@ -42,6 +42,8 @@ class Refusal:
     reason_for_page: str
     reason_for_log: str
     status: int = 403
+    cause: Exception | None = field(default=None, repr=False)
+    """What the authenticator, or a hook of it, raised."""
 
 
 def decide(standing: Standing) -> Decision:

@@ -53,13 +53,17 @@ def _tell(error: Exception, *, debug: bool) -> int:
 def _hub(argv: Sequence[str]) -> int:
     from carrel.cli import config
 
-    if "--help" in argv or "-h" in argv or "--help-all" in argv:
-        print(config.help_text(everything="--help-all" in argv), end="")
+    if "--help" in argv or "-h" in argv:
+        print(config.help_text(), end="")
         return 0
+    if "--help-all" in argv:
+        return config.help_all([arg for arg in argv if arg != "--help-all"], _classes_of)
     if "--generate-config" in argv:
-        return config.generate([arg for arg in argv if arg != "--generate-config"])
-    if "--show-config" in argv:
-        return config.show([arg for arg in argv if arg != "--show-config"])
+        return config.generate([arg for arg in argv if arg != "--generate-config"], _classes_of)
+    for option in ("--show-config", "--show-config-json"):
+        if option in argv:
+            rest = [arg for arg in argv if arg != option]
+            return config.show_config(rest, as_json=option.endswith("json"))
     from carrel.cli.serve import serve
 
     return serve(argv, _run_hub)
@@ -108,6 +112,30 @@ def _export_jupyterhub(argv: Sequence[str]) -> int:
     return export_jupyterhub(argv, _hand_back)
 
 
+def _jupyterhub_command(argv: Sequence[str]) -> int:
+    from carrel.cli.other_name import jupyterhub_command
+
+    return jupyterhub_command(argv)
+
+
+def _backup(argv: Sequence[str]) -> int:
+    from carrel.cli.backups import backup
+
+    return backup(argv)
+
+
+def _rollback(argv: Sequence[str]) -> int:
+    from carrel.cli.backups import rollback
+
+    return rollback(argv)
+
+
+def _upgrade_db(argv: Sequence[str]) -> int:
+    from carrel.cli.backups import upgrade_db
+
+    return upgrade_db(argv)
+
+
 # The application is imported last: a mistake in the configuration is told before that takes its time.
 
 
@@ -115,6 +143,12 @@ def _run_hub(settings: Settings, on_ready: Callable[[], None] | None = None) -> 
     from carrel.app.run import run_hub
 
     return run_hub(settings, on_ready)
+
+
+def _classes_of(settings: Settings) -> Sequence[type]:
+    from carrel.app.check import classes_of
+
+    return classes_of(settings)
 
 
 def _report_on(settings: Settings, problems: list[Problem]) -> Report:
@@ -153,6 +187,10 @@ _COMMANDS: dict[str, _Command] = {
     "python": _python,
     "token": _token,
     "stop": _stop,
+    "backup": _backup,
+    "rollback": _rollback,
+    "upgrade-db": _upgrade_db,
     "import-jupyterhub": _import_jupyterhub,
     "export-jupyterhub": _export_jupyterhub,
+    "jupyterhub-command": _jupyterhub_command,
 }

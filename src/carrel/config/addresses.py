@@ -15,7 +15,8 @@ Layer = Mapping[str, tuple[Any, str]]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SOCKETS = ("http+unix", "unix+http")
-_EVERYWHERE = ("", "0.0.0.0", "::", "*")  # noqa: S104 - compared, not bound
+#: Addresses that mean every one of the machine.
+EVERYWHERE = ("", "0.0.0.0", "::", "*")  # noqa: S104 - compared, not bound
 
 
 def split_addresses(layer: Layer) -> tuple[dict[str, Any], list[Finding]]:
@@ -62,27 +63,33 @@ def public_origin(settings: Settings) -> str:
     path = socket_path(settings.bind_url)
     if path is not None:
         return _socket_url(path)
-    host = "127.0.0.1" if settings.ip in _EVERYWHERE else settings.ip
+    host = "127.0.0.1" if settings.ip in EVERYWHERE else settings.ip
     return f"{'https' if settings.ssl_cert else 'http'}://{_bracket(host)}:{settings.port}"
 
 
-def proxy_to_hub(settings: Settings) -> str:
-    """Return where the proxy reaches the hub, scheme to port; a socket in the file system as http+unix."""
+def proxy_to_hub(settings: Settings, own_name: str = "127.0.0.1") -> str:
+    """Return where the proxy reaches the hub, scheme to port; a socket in the file system as http+unix.
+
+    A hub that listens everywhere is reached at `own_name`.
+    """
     path = socket_path(settings.hub_bind_url)
     if path is not None:
         return _socket_url(path)
     if settings.hub_connect_url:
         return origin(settings.hub_connect_url)
-    host = settings.hub_connect_ip or ("127.0.0.1" if settings.hub_ip in _EVERYWHERE else settings.hub_ip)
+    host = settings.hub_connect_ip or (own_name if settings.hub_ip in EVERYWHERE else settings.hub_ip)
     return f"http://{_bracket(host)}:{settings.hub_connect_port or settings.hub_port}"
 
 
-def server_to_hub(settings: Settings) -> str:
-    """Return where servers and services reach the hub: through the proxy, when the hub is on a socket."""
+def server_to_hub(settings: Settings, own_name: str = "127.0.0.1") -> str:
+    """Return where servers and services reach the hub: through the proxy, when the hub is on a socket.
+
+    `own_name` is what they call the hub's machine, for a hub that listens everywhere.
+    """
     if settings.hub_connect_url:
         return origin(settings.hub_connect_url)
     if socket_path(settings.hub_bind_url) is None:
-        return proxy_to_hub(settings)
+        return proxy_to_hub(settings, own_name)
     return origin(settings.public_url) or public_origin(settings)
 
 

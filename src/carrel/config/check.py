@@ -136,7 +136,8 @@ def _paths(settings: Settings) -> Iterator[Finding]:
 def _database(settings: Settings) -> Iterator[Finding]:
     if not _DATABASES.match(settings.db_url):
         scheme = settings.db_url.partition(":")[0]
-        yield "db_url", f"it must be sqlite:///FILE or postgresql://USER@HOST/NAME, not a {scheme} URL", True
+        text = f"it must be sqlite:///FILE or postgresql://USER@HOST/NAME, not a {scheme} URL"
+        yield "db_url", f"{text} (`carrel import-jupyterhub URL` takes over what JupyterHub has there)", True
 
 
 def _spans(settings: Settings) -> Iterator[Finding]:

@@ -46,8 +46,11 @@ class Chosen:
             return found
         # A default may hang on what other traits are set to.
         others = {other: self._given(cls, other) for other in cls.class_traits(config=True) if other != name}
-        unknown = (_Nothing, LazyConfigValue)
-        known = {key: value for key, value in others.items() if not isinstance(value, unknown)}
+        known = {
+            key: value.get_value(default_value(cls, key)) if isinstance(value, LazyConfigValue) else value
+            for key, value in copy.deepcopy(others).items()
+            if not isinstance(value, _Nothing)
+        }
         default = default_value(cls, name, known)
         return copy.deepcopy(found).get_value(default) if lazy else default
 

@@ -78,11 +78,7 @@ def _nobody(chosen: Chosen) -> Iterator[Problem]:
 
 def _reach(chosen: Chosen) -> Iterator[Problem]:
     settings = chosen.settings
-    connect = (
-        settings.hub_connect_ip
-        or getattr(settings, "hub_connect_url", "")
-        or chosen.of_spawner("hub_connect_url")
-    )
+    connect = settings.hub_connect_ip or settings.hub_connect_url or chosen.of_spawner("hub_connect_url")
     names = _ELSEWHERE & set(lineage(chosen.spawner))
     host = chosen.of_spawner("extra_host_config")
     if isinstance(host, Mapping) and host.get("network_mode") == "host":
@@ -109,7 +105,10 @@ def _local(chosen: Chosen) -> Iterator[Problem]:
     cmd = chosen.of_spawner("cmd")
     program = cmd if isinstance(cmd, str) else (cmd or [""])[0]
     if program and not shutil.which(program) and not chosen.of_spawner("shell_cmd"):
-        text = f"there is no program {program} here: install it, or leave cmd at carrel-singleuser"
+        remedy = "leave cmd at carrel-singleuser"
+        if program == "carrel-singleuser":
+            remedy = "name another one in c.Spawner.cmd (carrel-client has it)"
+        text = f"there is no program {program} here: install it, or {remedy}"
         yield _found(chosen, chosen.written(cls, "cmd"), text)
     simple = {"SimpleLocalProcessSpawner", "SudoSpawner"} & set(lineage(cls))
     if os.geteuid() != 0 and not simple:
@@ -149,7 +148,7 @@ def _both_sections(chosen: Chosen) -> Iterator[Problem]:
 def _files(chosen: Chosen) -> Iterator[Problem]:
     settings = chosen.settings
     named = [("template_paths", path) for path in settings.template_paths]
-    named += [(name, str(getattr(settings, name, ""))) for name in ("logo_file", "ssl_key", "ssl_cert")]
+    named.append(("logo_file", settings.logo_file))
     for name, path in named:
         if path and not settings.resolve(path).exists():
             yield _found(chosen, chosen.hub_setting(name), f"there is nothing at {settings.resolve(path)}")

@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field
 from typing import Any
 
-from traitlets import HasTraits
+from traitlets import HasTraits, TraitType
 
 from carrel.config.arguments import SHORT_OPTIONS
+from carrel.config.chosen import default_value
 from carrel.config.names import AUTHENTICATOR_RENAMED, DEPRECATED, NO_EFFECT, NOT_USED, REFUSED
 from carrel.config.schema import PREFIX_VARIABLE, setting_fields
 from carrel.config.secrets import SECRET_VARIABLE
+from carrel.config.showing import hides
+from carrel.config.upstream import HUB_TRAITS
 
 _HEAD = """\
 # Configuration of Carrel. Every line below shows a default: remove the # to change it.
@@ -38,16 +42,53 @@ def generate_config(classes: Sequence[type[HasTraits]] = ()) -> str:
     `classes` are the traitlets classes (Authenticator, Spawner, …) that get a section of their own.
     """
     blocks = [_HEAD, _banner("JupyterHub: the hub itself")]
-    for name, field in setting_fields().items():
-        blocks.append(_entry("JupyterHub", name, field.metadata["help"], repr(default_of(field))))
-    for cls in classes:
+    for section, title in (("JupyterHub", ""), ("Carrel", "Carrel: what JupyterHub has not")):
+        blocks += [_banner(title)] if title else []
+        for name, field in setting_fields().items():
+            if section_of(name) == section:
+                blocks.append(_entry(section, name, field.metadata["help"], repr(default_of(field))))
+    for cls in bases_of(classes):
         blocks.append(_banner(f"{cls.__name__}: {_summary(cls)}"))
         blocks += (
-            _entry(cls.__name__, name, trait.help, trait.default_value_repr())
-            for name, trait in sorted(cls.class_traits(config=True).items())
-            if trait.this_class is cls and name not in AUTHENTICATOR_RENAMED
+            _entry(cls.__name__, name, trait.help, _default(cls, name)) for name, trait in own_settings(cls)
         )
     return "\n".join(blocks)
+
+
+def section_of(name: str) -> str:
+    """Return where a setting of the hub is best written: JupyterHub warns of names that it does not know."""
+    return "JupyterHub" if name in HUB_TRAITS else "Carrel"
+
+
+def bases_of(classes: Iterable[type[HasTraits]]) -> list[type[HasTraits]]:
+    """Return the classes and their bases that have settings of their own, the general before the special."""
+    found = dict.fromkeys(
+        base for cls in classes for base in reversed(cls.__mro__) if issubclass(base, HasTraits)
+    )
+    return [base for base in found if any(True for _ in own_settings(base))]
+
+
+def own_settings(cls: type[HasTraits]) -> Iterator[tuple[str, TraitType[Any, Any]]]:
+    """Yield the traits that a class itself lets the configuration set, by name, without old names."""
+    for name, trait in sorted(cls.class_own_traits(config=True).items()):
+        if name not in AUTHENTICATOR_RENAMED:
+            yield name, trait
+
+
+def _default(cls: type[HasTraits], name: str) -> str:
+    value = default_value(cls, name)
+    # The default of a token may come from the environment, where it should stay.
+    return "..." if value and hides(name) else literal(value)
+
+
+def literal(value: Any) -> str:
+    """Return a value as Python source, and `...` for one that has none."""
+    text = repr(value)
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return "set()" if value == set() and isinstance(value, set) else "..."
+    return text
 
 
 def _banner(text: str) -> str:

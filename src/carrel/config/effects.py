@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from traitlets import HasTraits
-from traitlets.config.loader import DeferredConfig, LazyConfigValue
 
 from carrel.config.chosen import Chosen
 from carrel.config.schema import printable, setting_fields
-from carrel.lib.redaction import STARS, is_secret_name, redact
 
-_LONGEST = 72
 _MOST_NAMES = 6
 
 
@@ -48,30 +45,6 @@ def first_sentences(text: str) -> str:
         return paragraph
     end = paragraph.rfind(". ", 0, 160)
     return paragraph[: end + 1] if end > 0 else f"{paragraph[:157]}…"
-
-
-def show(name: str, value: Any) -> str:
-    """Return a value as it may be shown: short, without secrets, functions and classes by their names."""
-    if isinstance(value, LazyConfigValue):
-        return "; ".join(f"{verb} {show(name, what)}" for verb, what in value.to_dict().items())
-    if isinstance(value, DeferredConfig):
-        value = str(value) if isinstance(value, str) else list(value) if isinstance(value, list) else value
-    if isinstance(value, type):
-        return f"class {value.__name__}"
-    if callable(value):
-        return f"function {getattr(value, '__name__', type(value).__name__)}"
-    if not value:
-        return repr(value)
-    if isinstance(value, bytes) or is_secret_name(name) or _SECRETS.search(name):
-        return STARS
-    if isinstance(value, set | frozenset):
-        shown = f"{{{', '.join(sorted(map(repr, redact(name, value))))}}}" if value else "set()"
-    else:
-        shown = repr(redact(name, value) if isinstance(value, str | Mapping | list | tuple) else value)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
-
-
-_SECRETS = re.compile(r"^keys$|tokens$|passwords|password_groups|secrets|hashes")
 
 
 def enumerate_names(names: Iterable[object], most: int = _MOST_NAMES) -> str:

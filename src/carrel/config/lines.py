@@ -24,6 +24,20 @@ def find_lines(parts: Iterable[Path], directory: Path) -> dict[str, str]:
     return found
 
 
+def find_words(parts: Iterable[Path], directory: Path) -> dict[str, str]:
+    """Return texts that look like a setting's name and stand at one place only, each with `file:line`."""
+    found: dict[str, set[str]] = {}
+    for path in parts:
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, SyntaxError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+                found.setdefault(node.value, set()).add(f"{short(path, directory)}:{node.lineno}")
+    return {word: places.pop() for word, places in found.items() if len(places) == 1}
+
+
 def _python_lines(tree: ast.AST) -> Iterator[tuple[str, int]]:
     aliases: dict[str, list[str]] = {}
     for node in ast.walk(tree):

@@ -14,7 +14,7 @@ from carrel.config.addresses import join_addresses, normal_base, split_addresses
 from carrel.config.arguments import COMMAND_LINE, Arguments, BadArguments, parse_arguments
 from carrel.config.check import check_settings
 from carrel.config.files import ReadFile, read_file, short
-from carrel.config.lines import find_lines
+from carrel.config.lines import find_lines, find_words
 from carrel.config.names import (
     AUTHENTICATOR_ACCESS,
     DEPRECATED,
@@ -63,12 +63,15 @@ def load_arguments(arguments: Arguments, cwd: Path, environ: Mapping[str, str]) 
     return Loaded(settings, problems)
 
 
-def read_all(arguments: Arguments, cwd: Path, environ: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
+def read_all(
+    arguments: Arguments, cwd: Path, environ: Mapping[str, str], *, with_file: bool = True
+) -> tuple[Settings, list[Problem]]:
     """Return the settings as far as they can be read, and all problems, whether they are fatal or not.
 
-    Raises BadConfig for a file that is missing or fails. Writes nothing.
+    Without `with_file`, only the command line counts. Raises BadConfig for a file that is missing or fails.
+    Writes nothing.
     """
-    file = read_file(arguments.config_file, cwd)
+    file = read_file(arguments.config_file, cwd) if with_file else ReadFile()
     draft = _Draft(file, arguments, cwd)
     draft.read_names()
     draft.read_layers()
@@ -110,11 +113,13 @@ class _Draft:
         entries = [entry for config in self.layers() for entry in _hub_entries(config)]
         self.written = {f"{section}.{name}": raw for section, name, raw in entries}
         if self.file.path is not None:
-            # What is set in loops and functions has no line of its own.
+            # What is set in loops and functions has no line of its own: that of its name, or none, has to do.
             file = short(self.file.path, self.cwd)
+            words = find_words(self.file.parts, self.cwd)
             for section, name, _ in (*_entries(self.plugins), *entries):
-                self.locations.setdefault(f"{section}.{name}", file)
-                self.of_file.setdefault(f"{section}.{name}", file)
+                place = words.get(name, file)
+                self.locations.setdefault(f"{section}.{name}", place)
+                self.of_file.setdefault(f"{section}.{name}", place)
 
     def layers(self) -> Iterator[Config]:
         """Yield the file's part and then the command line's, with `places` at what each of them sets."""
@@ -158,18 +163,19 @@ class _Draft:
             self._read_unknown(setting, name)
 
     def _read_unknown(self, setting: str, name: str) -> None:
-        near = nearest(name, known_names())
-        meant = nearest(name, AUTHENTICATOR_ACCESS)
-        if near is not None and near not in HUB_ACCESS:
-            text = f"there is no such setting: it has no effect; did you mean {near}?"
-        elif near is not None:
+        near = nearest(name, {*known_names(), *AUTHENTICATOR_ACCESS})
+        rule = f"one of this name would say who may do what: did you mean c.Authenticator.{near}?"
+        if near in AUTHENTICATOR_ACCESS:
+            text = f"no such setting, and {rule}"
+        elif near in HUB_ACCESS:
             text = f"there is no such setting, and {near} says who may do what: did you mean that?"
+        elif near is not None:
+            text = f"there is no such setting: it has no effect; did you mean {near}?"
         elif is_access(name):
-            advice = f"did you mean c.Authenticator.{meant}?" if meant else "correct or remove it"
-            text = f"no such setting, and one of this name would say who may do what: {advice}"
+            text = "no such setting, and one of this name would say who may do what: correct or remove it"
         else:
             text = "there is no such setting: it has no effect"
-        fatal = near in HUB_ACCESS or (near is None and is_access(name))
+        fatal = near in (*AUTHENTICATOR_ACCESS, *HUB_ACCESS) or (near is None and is_access(name))
         self.report(setting, text, fatal=fatal, kind="unknown")
 
     def _move(self, config: Config, target: str, raw: Any, setting: str) -> None:

@@ -13,7 +13,6 @@ from carrel.config.upstream import OTHER_SECTIONS
 NOT_USED: dict[str, str] = {
     "active_user_window": "the metric active_users counts days, weeks and months",
     "data_files_path": "static files and templates come with the package: see template_paths for your own",
-    "extra_handlers": "handlers of plug-ins are not served",
     "generate_certs": "no certificates are made",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
     "internal_certs_location": "the hub and the servers speak plain HTTP",

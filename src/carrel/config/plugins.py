@@ -15,6 +15,7 @@ from traitlets.config.loader import DeferredConfig, LazyConfigValue
 
 from carrel.config.chosen import default_value
 from carrel.config.names import (
+    AUTHENTICATOR_ACCESS,
     AUTHENTICATOR_RENAMED,
     KNOWN_CLASSES,
     PLUGIN_RENAMED,
@@ -29,6 +30,8 @@ from carrel.config.upstream import OTHER_SECTIONS, UNUSED_TRAITS
 from carrel.config.values import describe
 
 _CLOSE_CLASS = 0.85
+#: How help texts of plug-ins say that a trait is old, and what they advise.
+_DEPRECATED = re.compile(r"\s*deprecated\b[\s.,:;-]*([^.\n]*(?:\.\w[^.\n]*)*)", re.IGNORECASE)
 
 
 def check_plugins(settings: Settings, classes: Sequence[type[HasTraits]]) -> list[Problem]:
@@ -79,6 +82,8 @@ def _check_section(
             place = next((at for key, at in settings.locations.items() if key.startswith(f"{setting}.")), "")
             yield Problem(setting, text, place, fatal=False, kind="unknown")
         elif (instead := _instead(name, owners)) is not None and name not in _own_traits(owners):
+            if any(name in cls.class_traits() and raw == default_value(cls, name) for cls in owners):
+                continue
             text = instead if instead.startswith("deprecated") else f"not used by this version: {instead}"
             kind = "deprecated" if text is instead else "unused"
             yield Problem(setting, text, place, fatal=False, kind=kind)
@@ -86,6 +91,9 @@ def _check_section(
             yield _unknown(Problem(setting, "", place), name, traits, owners, access=access)
         elif (trouble := value_trouble(_owner(name, owners), name, raw)) is not None:
             yield Problem(setting, trouble, place)
+        elif (advice := _DEPRECATED.match(traits[name].help)) is not None:
+            text = " ".join(advice[1].split()).replace("``", "") or "it will go"
+            yield Problem(setting, f"deprecated: {text}", place, fatal=False, kind="deprecated")
 
 
 def _instead(name: str, owners: Sequence[type[HasTraits]]) -> str | None:
@@ -123,6 +131,10 @@ def _unknown(
     grave = (is_access if access else is_rule)(name) or (
         near is not None and (is_gate if access else is_rule)(near)
     )
+    meant = nearest(name, AUTHENTICATOR_ACCESS) if near is None else None
+    if meant is not None and not access:
+        text = f"{who} has no such setting to say who may do what: did you mean c.Authenticator.{meant}?"
+        return replace(found, message=text, kind="unknown")
     if near is not None:
         effect = "" if grave else ": it has no effect"
         text = f"{who} has no such setting{effect}; did you mean {near}?"
@@ -183,7 +195,7 @@ def value_trouble(cls: type[HasTraits], name: str, raw: Any) -> str | None:
         if validate is not None:
             validate(HasTraits(), value)
     except TraitError:
-        return f"it must be {_wanted(trait)}, not {describe(name, raw)}"
+        return f"it must be {wanted(trait)}, not {describe(name, raw)}"
     except Exception:  # a trait that needs its real object can only judge when there is one
         return None
     return None
@@ -198,14 +210,14 @@ def _value(cls: type[HasTraits], trait: TraitType[Any, Any], raw: Any) -> Any:
     return raw.get_value(trait) if isinstance(raw, DeferredConfig) else raw
 
 
-def _wanted(trait: TraitType[Any, Any]) -> str:
+def wanted(trait: TraitType[Any, Any]) -> str:
     """Return what a trait takes, in words that are not Python's."""
     kind = str(trait.info())
     for word, plain in _PLAIN.items():
         kind = re.sub(rf"\b{word}\b", plain, kind)
     values = getattr(trait, "_value_trait", None) or getattr(trait, "_trait", None)
     if isinstance(trait, List | Set | Dict) and values is not None and type(values) is not AnyTrait:
-        kind += f" in which every value is {_wanted(values)}"
+        kind += f" in which every value is {wanted(values)}"
     return kind
 
 

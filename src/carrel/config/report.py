@@ -13,10 +13,11 @@ from traitlets.config import Config
 from carrel.config.chosen import Chosen, default_value, lineage
 from carrel.config.conflicts import allow_rules, find_conflicts
 from carrel.config.document import default_of
-from carrel.config.effects import effect_of_hub, effect_of_trait, enumerate_names, show
+from carrel.config.effects import effect_of_hub, effect_of_trait, enumerate_names
 from carrel.config.safety import find_dangers
 from carrel.config.schema import KINDS, Problem, printable, setting_fields
 from carrel.config.sections import was_set
+from carrel.config.showing import show
 
 FINE, WARNINGS, FATAL = 0, 1, 2
 
@@ -104,7 +105,7 @@ def _summary(chosen: Chosen) -> Iterator[tuple[str, str]]:
 
 def _addresses(chosen: Chosen) -> Iterator[tuple[str, str]]:
     settings = chosen.settings
-    secure = bool(getattr(settings, "ssl_key", ""))
+    secure = bool(settings.ssl_cert)
     host = settings.ip or "*"
     host = f"[{host}]" if ":" in host else host
     listens = f"{'https' if secure else 'http'}://{host}:{settings.port}{settings.base_url}"
@@ -163,18 +164,15 @@ def _entries(chosen: Chosen, problems: Sequence[Problem]) -> Iterator[Entry]:
 
 def _of_hub(chosen: Chosen) -> Iterator[tuple[str, str, str, str]]:
     known, shown = setting_fields(), printable(chosen.settings)
-    for setting in chosen.settings.written:
+    for setting, raw in chosen.settings.written.items():
         name = setting.partition(".")[2]
         if name not in known:
-            shown_raw = show(name, chosen.settings.written[setting])
-            yield setting, shown_raw, "", effect_of_hub(name, None, chosen)
+            yield setting, show(name, raw), "", effect_of_hub(name, None, chosen)
             continue
         value = getattr(chosen.settings, name)
-        text = shown[name] if show(name, value) != shown[name] else show(name, value)
-        short = text if len(text) <= 72 else f"{text[:71]}…"
-        value_text = show(name, value) if callable(value) else short
-        default = show(name, default_of(known[name]))
-        yield setting, value_text, default, effect_of_hub(name, value, chosen)
+        # Addresses of databases have a form of their own.
+        text = shown[name] if name == "db_url" else show(name, value)
+        yield setting, text, show(name, default_of(known[name])), effect_of_hub(name, value, chosen)
 
 
 def _of_classes(chosen: Chosen) -> Iterator[tuple[str, str, str, str]]:

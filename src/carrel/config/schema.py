@@ -316,6 +316,11 @@ class Settings:
     )
     logo_file: str = setting("", "The image shown on every page; empty means Carrel's own.")
 
+    # Plug-ins
+    extra_handlers: list[Any] = setting(
+        [], "Tornado handlers to serve below /hub/: (pattern, class), or (pattern, class, arguments)."
+    )
+
     # The process
     log_level: int | str = setting("INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL.")
     log_format: str = setting(

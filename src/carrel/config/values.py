@@ -132,10 +132,10 @@ def _entries(raw: Any) -> list[Any]:
     raise Unfit("it must be a list of dictionaries")
 
 
-def _objects(raw: Any) -> list[Any]:
+def _things(raw: Any) -> list[Any]:
     if isinstance(raw, list | tuple):
         return list(raw)
-    raise Unfit("it must be a list of objects, in a file")
+    raise Unfit("it must be a list")
 
 
 def _set_of_texts(raw: Any) -> set[str]:
@@ -214,6 +214,23 @@ def _class(raw: Any) -> Any:
     )
 
 
+#: What each type of a setting is called, for people.
+TYPE_WORDS = {
+    "str": "text",
+    "bytes": "32 bytes, or hex text",
+    "int": "a whole number",
+    "int | str": "a number or text",
+    "float": "a number",
+    "bool": "True or False",
+    "bool | None": "True, False or None",
+    "tuple[float, float] | None": "two numbers",
+    "list[str]": "a list of texts",
+    "list[dict[str, Any]]": "a list of dictionaries",
+    "set[str]": "a set of texts",
+    "dict[str, Any]": "a dictionary",
+    "dict[str, str]": "a dictionary of texts",
+}
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "str": _text,
     "int": _whole,
@@ -223,7 +240,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "tuple[float, float] | None": _range_or_none,
     "list[str]": _texts,
     "list[dict[str, Any]]": _entries,
-    "list[Any]": _objects,
+    "list[Any]": _things,
     "set[str]": _set_of_texts,
     "dict[str, Any]": _mapping,
     "dict[str, str]": _names_by_text,

@@ -31,6 +31,12 @@ async def keep_auth_state(
     await tx.users.set_auth_state(user.id, sealed)
 
 
+async def save_auth_state(ctx: HubContext, user: User, state: Mapping[str, Any] | None) -> None:
+    """Store a user's state, at any time that the authenticator likes; raises as `keep_auth_state`."""
+    async with ctx.store.write() as tx:
+        await keep_auth_state(ctx, tx, user, state)
+
+
 async def load_auth_state(ctx: HubContext, user: User) -> Mapping[str, Any] | None:
     """Return a user's state, None when there is none or it cannot be read with the present keys."""
     async with ctx.store.read() as tx:

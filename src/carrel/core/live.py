@@ -19,6 +19,8 @@ from carrel.spawners.base import Spawner
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    user_id: int
+    name: str
     generation: int
     mark: bytes
     driver: Spawner
@@ -32,7 +34,9 @@ class LiveDrivers:
 
     def keep(self, server: Server, driver: Spawner) -> None:
         """Use `driver` from now on for the run that `server` is in, and whose state it knows."""
-        self._kept[server.id] = _Kept(server.generation, _mark(server.state), driver)
+        self._kept[server.id] = _Kept(
+            server.user_id, server.name, server.generation, _mark(server.state), driver
+        )
 
     def get(self, server: Server) -> Spawner | None:
         """Return the driver of the run that `server` is in, if this process has it.
@@ -43,6 +47,10 @@ class LiveDrivers:
         if kept is None or kept.generation != server.generation or kept.mark != _mark(server.state):
             return None
         return kept.driver
+
+    def of_user(self, user_id: int) -> Mapping[str, Spawner]:
+        """Return the drivers of a user's servers that this process has, by the servers' names."""
+        return {kept.name: kept.driver for kept in self._kept.values() if kept.user_id == user_id}
 
     def forget(self, server_id: int, generation: int | None = None) -> None:
         """Drop the driver of a run that is over or that somebody else works on; may be repeated.

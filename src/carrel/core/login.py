@@ -46,27 +46,29 @@ class LoggedIn:
 async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) -> LoggedIn | Refusal:
     """Check what a log-in form sent and open a session, or say why not."""
     began = ctx.clock.monotonic()
-    outcome = await _log_in(ctx, data, handler)
-    done(ctx, Work.LOG_IN, began, "failure" if isinstance(outcome, Refusal) else "success")
-    return outcome
+    outcome = await prove(ctx, data, handler)
+    found = outcome if isinstance(outcome, Refusal) else await admit(ctx, outcome)
+    done(ctx, Work.LOG_IN, began, "failure" if isinstance(found, Refusal) else "success")
+    return found
 
 
-async def _log_in(ctx: HubContext, data: Mapping[str, str], handler: Any) -> LoggedIn | Refusal:
+async def prove(ctx: HubContext, data: Mapping[str, Any] | None, handler: Any = None) -> Identity | Refusal:
+    """Return who has proved who they are and may come in, or why not; nothing is kept of it."""
+
     async def exists(name: str) -> bool:
         return await _find(ctx, name) is not None
 
-    outcome = await check_login(ctx.authenticator, handler, data, exists=exists)
-    if isinstance(outcome, Refusal):
-        return outcome
-    if not await exists(outcome.name):
-        try:
-            await ctx.authenticator.add_user_now(outcome.name)
-        except CarrelError as error:
-            return Refusal(str(error), str(error))
+    return await check_login(ctx.authenticator, handler, data, exists=exists)
+
+
+async def admit(ctx: HubContext, identity: Identity) -> LoggedIn | Refusal:
+    """Open a session for somebody who has proved who they are; the authenticator may refuse a new user."""
     try:
-        return await open_session(ctx, outcome)
+        if await _find(ctx, identity.name) is None:
+            await ctx.authenticator.add_user_now(identity.name)
+        return await open_session(ctx, identity)
     except CarrelError as error:
-        return Refusal(str(error), str(error))
+        return Refusal(str(error), str(error), cause=error)
 
 
 async def caller_by_login(ctx: HubContext, data: Mapping[str, str]) -> Caller | Refusal:
@@ -74,11 +76,7 @@ async def caller_by_login(ctx: HubContext, data: Mapping[str, str]) -> Caller | 
 
     No session is opened, and nobody becomes a user by it.
     """
-
-    async def exists(name: str) -> bool:
-        return await _find(ctx, name) is not None
-
-    outcome = await check_login(ctx.authenticator, None, data, exists=exists)
+    outcome = await prove(ctx, data)
     if isinstance(outcome, Refusal):
         return outcome
     async with ctx.store.read() as tx:
@@ -100,18 +98,29 @@ async def open_session(ctx: HubContext, identity: Identity) -> LoggedIn:
     Raises Invalid and Conflict for groups, roles and state of the authenticator that cannot be.
     """
     identity = await _reconciled(ctx, identity, await _find(ctx, identity.name))
-    now = ctx.clock.now()
-    secret, session_id = new_secret(), new_token()
-    roles = _roles_of(ctx, identity)
-    expires = now + ctx.settings.cookie_max_age_days * _DAY
+    now, roles = ctx.clock.now(), _roles_of(ctx, identity)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(identity.name) or await _create(tx, identity, now)
         await _keep(ctx, tx, user, identity, roles)
-        await tx.sessions.add(Session(digest(secret), user.id, user.name, session_id, now, expires))
+        login = await _add_session(ctx, tx, user)
         tx.announce(RightsChanged(user.id))
     ctx.activity.user(user.id, now)
     ctx.refreshes.note(user.id, ctx.clock.monotonic())
-    return LoggedIn(user, secret, session_id, expires)
+    return login
+
+
+async def begin_session(ctx: HubContext, user: User) -> LoggedIn:
+    """Return a new session of a user whom a plug-in knows; nothing else about them changes."""
+    async with ctx.store.write(durable=True) as tx:
+        return await _add_session(ctx, tx, user)
+
+
+async def _add_session(ctx: HubContext, tx: Transaction, user: User) -> LoggedIn:
+    now = ctx.clock.now()
+    login = LoggedIn(user, new_secret(), new_token(), now + ctx.settings.cookie_max_age_days * _DAY)
+    session = Session(digest(login.secret), user.id, user.name, login.session_id, now, login.expires)
+    await tx.sessions.add(session)
+    return login
 
 
 async def keep_identity(ctx: HubContext, user: User, identity: Identity) -> None:

@@ -27,7 +27,8 @@ from carrel.storage.base import Store, Transaction
 
 _FROM_CONFIG = "from config"
 _GENERATED = "generated at startup"
-_USER_TOKENS = "config_user_tokens"
+#: The fact that numbers the tokens which the configuration gives to users.
+CONFIG_USER_TOKENS = "config_user_tokens"
 _LOADED = "services_loaded"
 _log = logging.getLogger("carrel.services")
 
@@ -200,7 +201,7 @@ class _Loader:
 
     async def put_user_tokens(self, wanted: Mapping[str, str]) -> None:
         """Give users the tokens that the configuration names, and end those that it has named before."""
-        known = await self.tx.facts.get(_USER_TOKENS)
+        known = await self.tx.facts.get(CONFIG_USER_TOKENS)
         old = {int(number) for number in (known or "").split()}
         ids = {await self._put_user_token(secret, name) for secret, name in wanted.items()}
         for number in old - ids:
@@ -209,7 +210,7 @@ class _Loader:
                 await self.tx.tokens.delete(number)
                 self.tx.announce(RightsChanged(token.user_id))
         if old != ids:
-            await self.tx.facts.put(_USER_TOKENS, " ".join(map(str, sorted(ids))))
+            await self.tx.facts.put(CONFIG_USER_TOKENS, " ".join(map(str, sorted(ids))))
 
     async def _put_user_token(self, secret: str, name: str) -> int:
         user = await self._user(name)

@@ -44,7 +44,7 @@ class Evidence:
     secrets: Sequence[str] = field(default=(), repr=False)
     """What must not be shown wherever it stands."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What else was seen: url, prefix, port, memory, step, told, and what a probe returns."""
+    """What else was seen: driver (its classes), url, prefix, port, memory, step, told, what a probe says."""
 
 
 def diagnose(evidence: Evidence) -> Failure:

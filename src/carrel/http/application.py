@@ -19,6 +19,7 @@ from carrel.http.identify import identify
 from carrel.http.imported_logins import brings_one, settle
 from carrel.http.openapi import ApiDescription
 from carrel.http.pages import Pages
+from carrel.http.plugins import HandlerMaker
 from carrel.http.request import facts_of, hub_of, is_api
 from carrel.storage.base import StorageUnavailable
 
@@ -34,6 +35,7 @@ class Parts:
     hub: HubContext
     pages: Pages | None
     description: ApiDescription
+    handlers: HandlerMaker | None = None
 
 
 class HubApplication:

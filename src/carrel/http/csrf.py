@@ -123,14 +123,28 @@ async def check_form(request: Request) -> FormData:
 
     Raises Forbidden when another site did, and StaleForm when its `_xsrf` field does not fit: show it again.
     """
-    framed = may_be_framed(hub_of(request).settings)
-    if not is_ours(Origin.of(request), header(request, "host"), framed=framed):
-        raise Forbidden("This request came from another site and was refused.")
+    _refuse_foreign(request)
     form = await request.form()
-    field = form.get(XSRF_COOKIE)
-    if not any(token_fits(request, sent) for sent in (field, sent_token(request)) if isinstance(sent, str)):
-        raise StaleForm("The page was out of date, so nothing has been done. Please try again.")
+    check_field(request, form.get(XSRF_COOKIE))
     return form
+
+
+def check_field(connection: Connection, field: object) -> None:
+    """Return when a form of one of our own pages was sent, with `field` as its `_xsrf`.
+
+    Raises what `check_form` does.
+    """
+    _refuse_foreign(connection)
+    if not any(
+        token_fits(connection, sent) for sent in (field, sent_token(connection)) if isinstance(sent, str)
+    ):
+        raise StaleForm("The page was out of date, so nothing has been done. Please try again.")
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    framed = may_be_framed(hub_of(connection).settings)
+    if not is_ours(Origin.of(connection), header(connection, "host"), framed=framed):
+        raise Forbidden("This request came from another site and was refused.")
 
 
 def _is_signed(connection: Connection, value: str) -> bool:

@@ -45,8 +45,9 @@ def bearer_token(connection: Connection) -> str | None:
 
 async def _look_up(connection: Connection) -> Caller | None:
     hub = hub_of(connection)
-    path, base_url = facts_of(connection.scope).path, hub.settings.base_url
-    is_page = not is_api(path, base_url)
+    facts, base_url = facts_of(connection.scope), hub.settings.base_url
+    path = facts.path
+    is_page = not (is_api(path, base_url) or facts.for_programs)
     # Of the pages, programs ask for these two.
     programs = path.startswith(f"{base_url}hub/user/") or path.rstrip("/") == f"{base_url}hub/metrics"
     token = bearer_token(connection) if not is_page or programs else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+from jinja2 import Environment
 from starlette.responses import Response
 
 from carrel.http.request import Connection
@@ -12,6 +13,13 @@ from carrel.http.request import Connection
 @runtime_checkable
 class Pages(Protocol):
     """Renders HTML pages."""
+
+    @property
+    def environment(self) -> Environment:
+        """What finds the templates."""
+
+    def variables(self, connection: Connection, template: str, **values: Any) -> dict[str, Any]:
+        """Return the hub's variables for `template`, and `values`."""
 
     async def prepare(self, connection: Connection) -> None:
         """Look up what every page shows to its visitor, who is known by now if anybody is."""

@@ -57,6 +57,8 @@ class RequestFacts:
     """The origin that a form of this page leads on to, where it is another one."""
     deployers: DeployersHtml | None = None
     """None on pages that are all our own."""
+    for_programs: bool = False
+    """What answers is for programs, wherever it is: tokens count, and cookies only as they do to the API."""
     looked_up: bool = False
     caller: Caller | None = None
     services: Sequence[Service] = ()

@@ -23,6 +23,19 @@ def reachable(ip: str) -> str:
     return _ANY.get(ip, ip)
 
 
+def own_name() -> str:
+    """Return what other machines and containers call this one; loopback when its name cannot be resolved.
+
+    Asks the resolver: not for an event loop.
+    """
+    name = socket.gethostname()
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError:
+        return "127.0.0.1"
+    return name
+
+
 def join_host(ip: str, port: int) -> str:
     """Return `ip:port` as URLs write it, with brackets around an IPv6 address."""
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"

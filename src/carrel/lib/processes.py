@@ -22,6 +22,7 @@ _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
 _ENTER_HOME = 'cd -- "$1" || { echo "Cannot enter $1: starting in /"; cd /; }; shift; '
 _EXEC = 'exec "$@"'
+_THOROUGH_SHELL = "/bin/bash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,13 @@ def _command(program: Program) -> list[str]:
         script, words = _ENTER_HOME, [program.home, *words]
     if program.pid_variable:
         script += f"export {program.pid_variable}=$$; "
-    return ["/bin/sh", "-c", script + _EXEC, "sh", *words] if script else words
+    return [_shell(program.env), "-c", script + _EXEC, "sh", *words] if script else words
+
+
+def _shell(env: Mapping[str, str]) -> str:
+    """Return a shell that hands on all variables: some drop those whose names are none in their language."""
+    names_are_usual = all(name.isascii() and name.isidentifier() for name in env)
+    return "/bin/sh" if names_are_usual or not os.access(_THOROUGH_SHELL, os.X_OK) else _THOROUGH_SHELL
 
 
 def _start_time(pid: int) -> str:

@@ -74,9 +74,12 @@ async def start(
         await begin()
         course.enter(Stage.START, "start()")
         left = limit - (clock() - began)
+        driver._start_pending = True
         answer = await resolve_within(_begin(driver, "start", driver.start), left, late)
     except TookTooLong:
         raise NotReady(course.late(limit)) from None
+    finally:
+        driver._start_pending = False
     url = endpoint(driver, answer)
     driver.server.place(url)
     return url
@@ -97,7 +100,11 @@ def finds_orphans(kind: type[Spawner]) -> bool:
 
 async def stop(driver: Spawner, *, now: bool, limit: float) -> None:
     """Run the driver's stop; raises whatever it raises, TimeoutError after `limit` seconds."""
-    await call(driver, "stop", lambda: driver.stop(now=now), limit)
+    driver._stop_pending = True
+    try:
+        await call(driver, "stop", lambda: driver.stop(now=now), limit)
+    finally:
+        driver._stop_pending = False
 
 
 async def poll(driver: Spawner) -> tuple[Life, int | None]:

@@ -75,7 +75,12 @@ def clean_log(driver: Spawner, log: str) -> str:
 def facts_of(ctx: HubContext, row: Server, driver: Spawner) -> Mapping[str, str]:
     """Return what is known of a run whatever became of it."""
     prefix = server_path(ctx, row)
-    facts = {"user": row.user_name, "prefix": prefix, "port": str(driver.server.port or driver.port)}
+    facts = {
+        "driver": " ".join(kind.__name__ for kind in type(driver).__mro__),
+        "user": row.user_name,
+        "prefix": prefix,
+        "port": str(driver.server.port or driver.port),
+    }
     if row.url:
         facts |= {"url": f"{row.url}{prefix}api", "port": row.url.rpartition(":")[2]}
     if driver.mem_limit:

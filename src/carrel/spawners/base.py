@@ -10,24 +10,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, ClassVar
 
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, Integer, List, Unicode, Union, default
 from traitlets import Callable as CallableTrait
-from traitlets.config import LoggingConfigurable
 
 from carrel.domain.names import full_name
 from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
 from carrel.spawners import options
 from carrel.spawners.environment import ServerFacts, labels, server_environment
+from carrel.spawners.familiar import FamiliarNames
 from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, exit_status
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
-from carrel.spawners.views import NoSession, ServerRecord, ServerView
+from carrel.spawners.views import ServerView
 
 _log = logging.getLogger("carrel.spawners")
 
@@ -37,18 +37,10 @@ def _setting(trait: Any, text: str) -> Any:
     return trait.tag(config=True)
 
 
-class Spawner(LoggingConfigurable):
+class Spawner(FamiliarNames):
     """Starts, polls and stops one server. A driver defines `start`, `stop` and `poll`."""
 
     # What the hub sets
-    user: Any = AnyTrait()
-    hub: Any = AnyTrait()
-    authenticator: Any = AnyTrait()
-    orm_spawner: Any = AnyTrait()
-    db: Any = AnyTrait()
-    server: Any = AnyTrait()
-    handler: Any = AnyTrait()
-    name = Unicode()
     proxy_spec = Unicode()
     api_token = Unicode()
     oauth_client_id = Unicode()
@@ -59,8 +51,6 @@ class Spawner(LoggingConfigurable):
     cert_paths: Any = Dict()
     internal_ssl = Bool(False)
     admin_access = Bool(False)
-    server_id = Integer(0)
-    generation = Integer(0)
     log_directory = Unicode()
     state_saver: Any = AnyTrait()
     """An async function of the state, where `save_state` goes; the hub sets it. A driver inside another one
@@ -76,8 +66,6 @@ class Spawner(LoggingConfigurable):
     knows_death: bool = True
     """A driver whose `poll` cannot tell whether the server has ended sets it to False: then one counts as
     ended when three probes of its own address have failed in a row, over half a minute or more."""
-    _start_pending: bool = False
-    _stop_pending: bool = False
 
     # What the configuration sets
     cmd: Any = _setting(
@@ -144,7 +132,9 @@ class Spawner(LoggingConfigurable):
         Union([CallableTrait(), List()], default_value=[]),
         "What visitors may grant a server.",
     )
-    oauth_roles: Any = _setting(Union([CallableTrait(), List()], default_value=[]), "Deprecated.")
+    oauth_roles: Any = _setting(
+        Union([CallableTrait(), List()], default_value=[]), "Deprecated: use oauth_client_allowed_scopes."
+    )
     server_token_scopes: Any = _setting(
         Union([List(), CallableTrait()], default_value=[]), "The scopes of a server's own token."
     )
@@ -177,21 +167,6 @@ class Spawner(LoggingConfigurable):
     @default("server")
     def _default_server(self) -> ServerView:
         return ServerView(base_url=self.user.server_url(self.name))
-
-    @default("db")
-    def _default_db(self) -> NoSession:
-        return NoSession()
-
-    @default("orm_spawner")
-    def _default_orm_spawner(self) -> ServerRecord:
-        return ServerRecord(
-            self.server_id, self.name, self.server, self.user, self.user_options, self.get_state()
-        )
-
-    @property
-    def _server(self) -> ServerView:
-        # Drivers that put another one in their place hand this on.
-        return self.server  # type: ignore[no-any-return]
 
     @property
     def _log_name(self) -> str:
@@ -356,14 +331,6 @@ class Spawner(LoggingConfigurable):
         """Return `s` with `{username}` and the like expanded; raises ValueError for unknown names."""
         return expand(s, self.template_namespace())
 
-    async def create_certs(self) -> dict[str, str]:
-        """Return no certificates: the hub and its servers speak plain HTTP."""
-        return {}
-
-    async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:
-        """Return where a server finds its certificates, once they are where it can read them."""
-        return paths
-
     # What people choose
 
     async def get_options_form(self) -> str:
@@ -406,24 +373,3 @@ class Spawner(LoggingConfigurable):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield events `{"progress": 0…100, "message": text}` while start() runs."""
         yield {"progress": 50, "message": "The server is starting"}
-
-    # Polling was a driver's own business once; the hub does it, and these stay for those who call them
-
-    def add_poll_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Have `poll_and_notify` call `callback` when the server has ended."""
-        self.__dict__.setdefault("_poll_callbacks", []).append((callback, args, kwargs))
-
-    def start_polling(self) -> None:
-        """Do nothing: the hub polls."""
-
-    def stop_polling(self) -> None:
-        """Forget the callbacks."""
-        self.__dict__.pop("_poll_callbacks", None)
-
-    async def poll_and_notify(self) -> int | None:
-        """Return what `poll` says, after calling the callbacks if the server has ended."""
-        status = await self.poll_now()
-        if status is not None:
-            for callback, args, kwargs in self.__dict__.pop("_poll_callbacks", []):
-                await resolve(callback(*args, **kwargs))
-        return status

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Integer, Unicode, default
 
 from carrel.lib import control_groups, processes
@@ -70,6 +71,8 @@ class LocalProcessSpawner(Spawner):
     ).tag(config=True)
 
     pid = Integer(0)
+    proc: Any = AnyTrait()
+    """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     log_file = Unicode()
     _exit_status: int | None = None
@@ -112,13 +115,15 @@ class LocalProcessSpawner(Spawner):
     def clear_state(self) -> None:
         """Forget the process."""
         super().clear_state()
-        self.pid, self.start_time = 0, ""
+        self.proc, self.pid, self.start_time = None, 0, ""
         if self.own_control_group:
             control_groups.remove_group(self._group_name())
         if self._chose_port:
             self.port, self._chose_port = 0, False
 
     def _process(self) -> Process | None:
+        if self.proc is not None and not self.pid:
+            self.pid = self.proc.pid
         if self.pid and not self.start_time:
             # A subclass has just started it in its own way and set nothing but the pid.
             found = find(self.pid)
@@ -229,7 +234,7 @@ class LocalProcessSpawner(Spawner):
         finally:
             if output >= 0:
                 os.close(output)
-        self.pid, self.start_time = process.pid, process.start_time
+        self.proc, self.pid, self.start_time = process, process.pid, process.start_time
 
     async def _set_apart(self) -> None:
         try:

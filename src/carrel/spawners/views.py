@@ -117,7 +117,7 @@ class UserView:
     settings: Mapping[str, Any] = field(default_factory=dict)
     server: ServerView | None = None
     """Where the driver's server listens; drivers of old set `ip` and `port` on it."""
-    spawners: WeakValueDictionary[str, Any] = field(default_factory=WeakValueDictionary, repr=False)
+    spawners: Any = field(default_factory=WeakValueDictionary, repr=False)
     """The driver itself, by the server's name."""
 
     @property

@@ -5,21 +5,21 @@ Alembic is imported only when there is something to change.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
-from sqlalchemy import StaticPool, create_engine, text
+from sqlalchemy import StaticPool, create_engine, inspect, text
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from carrel.storage.backups import Backups
 from carrel.storage.base import SchemaMismatch, StorageError
 from carrel.storage.sql.tables import REVISION, USABLE_SINCE, metadata
 
@@ -41,7 +41,7 @@ ASK_USABLE: LiteralString = "SELECT value FROM facts WHERE key = 'usable_since'"
 #: An upgrade waits so long for the transactions of the hubs at work, in seconds.
 _LOCK_LIMIT = 10
 #: Any number that no other program locks: hubs that start together upgrade one after the other.
-_ADVISORY_LOCK = 0x63617272656C
+ADVISORY_LOCK = 0x63617272656C
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class Schema:
         present = set(tables())
         if "spawners" in present:
             raise SchemaMismatch(
-                "This is a JupyterHub database, which Carrel leaves untouched: "
-                "give Carrel a database of its own (db_url)."
+                "This is a JupyterHub database, which Carrel leaves untouched: give Carrel one of its own "
+                "(db_url), and take this one over with `carrel import-jupyterhub URL`."
             )
         if not revisions and not present - {"alembic_version", "sqlite_sequence"}:
             return ""
@@ -92,7 +92,7 @@ class Schema:
                 return self.revision
             raise SchemaMismatch(
                 f"This database was written by a newer Carrel (its schema is {revisions[0]}, ours "
-                f"{self.revision}): install that release, or restore the backup made at the upgrade."
+                f"{self.revision}): install that release, or go back with `carrel rollback`."
             )
         if not claimed:
             raise SchemaMismatch(
@@ -107,7 +107,7 @@ class Schema:
         import than the rest of a start. A schema of other tables than ours goes through its migrations.
         """
         if self.revision != REVISION:
-            self.upgrade_sqlite(connection, "", None)
+            self.upgrade_sqlite(connection, "")
             return
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -123,13 +123,16 @@ class Schema:
             if connection.in_transaction:
                 connection.rollback()
 
-    def upgrade_sqlite(self, connection: sqlite3.Connection, found: str, path: Path | None) -> None:
-        """Copy the file to `<file>.backup-<revision>` and run the migrations, all or nothing.
+    def upgrade_sqlite(
+        self, connection: sqlite3.Connection, found: str, backups: Backups | None = None
+    ) -> None:
+        """Copy the database into `backups`, if given, and run the migrations, all or nothing.
 
-        May be repeated. Raises StorageError.
+        May be repeated. Raises StorageError; nothing is upgraded of which no copy can be made.
         """
-        if found and path is not None:
-            _back_up(connection, Path(f"{path}.backup-{found}"))
+        if found and backups is not None:
+            with _unchanged():
+                backups.copy_sqlite(connection, "before-upgrade", found)
         # Rebuilding a table drops the old one, and a drop deletes what refers to it while keys are enforced.
         connection.execute("PRAGMA foreign_keys=OFF")
         try:
@@ -144,13 +147,29 @@ class Schema:
                 connection.rollback()
             connection.execute("PRAGMA foreign_keys=ON")
 
-    def upgrade_postgresql(self, url: str) -> None:
-        """Create or upgrade the schema, one hub at a time. Blocks: call it in a thread. May be repeated."""
+    def upgrade_postgresql(self, url: str, backups: Backups | None = None) -> None:
+        """Create or upgrade the schema, one hub at a time, after a copy into `backups`, if given.
+
+        Blocks: call it in a thread. May be repeated. Raises StorageError as `upgrade_sqlite` does.
+        """
         engine = create_engine(url, poolclass=NullPool)
         with _explained(), engine.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
             connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_LIMIT}s'"))
+            found = _revision_of(connection)
+            # Another hub may have been here while this one waited.
+            if found not in ("", self.revision) and backups is not None:
+                with _unchanged():
+                    backups.copy_postgresql(connection, "before-upgrade", found)
             self._run_alembic(connection)
+
+    def knows(self, revision: str) -> bool:
+        """Tell whether there is a migration to a revision."""
+        return revision in self._known()
+
+    def make_tables(self, connection: Connection) -> None:
+        """Make the tables of `revision` in a database without any, inside the caller's transaction."""
+        self._run_alembic(connection)
 
     def _run_alembic(self, connection: Connection) -> None:
         from alembic import command
@@ -195,15 +214,19 @@ def _explained() -> Iterator[None]:
         raise StorageError("The schema could not be created or upgraded; nothing was changed.") from error
 
 
-def _back_up(connection: sqlite3.Connection, target: Path) -> None:
-    part = target.with_name(f"{target.name}.part")
+@contextmanager
+def _unchanged() -> Iterator[None]:
+    """Say of a backup that failed that nothing has been upgraded, and what would be right."""
     try:
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        with closing(sqlite3.connect(part)) as copy:
-            connection.backup(copy)
-        part.replace(target)
-    except (OSError, sqlite3.Error) as error:
+        yield
+    except StorageError as error:
         raise StorageError(
-            f"No backup could be made at {target}, so nothing was upgraded: {error}."
+            f"{error} Nothing was upgraded: make room for it, or make a backup elsewhere with "
+            "`carrel backup FILE` and go on with `carrel upgrade-db --no-backup`."
         ) from error
+
+
+def _revision_of(connection: Connection) -> str:
+    if "alembic_version" not in inspect(connection).get_table_names():
+        return ""
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""

@@ -21,12 +21,13 @@ from carrel.domain.names import check_display_name, check_server_name
 from carrel.domain.servers import never_started
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
+from carrel.http.next_urls import default_page
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.lib.urls import with_arguments
 from carrel.web.forms import Problems, carry_out, text
 from carrel.web.servers import server_line
-from carrel.web.visits import default_page, go, spawn_url
+from carrel.web.visits import go, spawn_url
 
 _OTHERS = re.compile(r"[^a-z0-9]+")
 _LONGEST_SLUG = 30

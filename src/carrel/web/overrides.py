@@ -1,36 +1,24 @@
-"""The deployer's own HTML: templates that come before the hub's, and markup in settings.
+"""The deployer's own templates, which come before the hub's.
 
-A page's policy lets inline scripts run by a nonce alone. What the deployer writes gets that nonce by itself:
-in templates when they are read, so that nothing which a template prints can ever have it, and in settings
-(announcements, forms) where they are shown.
+A page's policy lets inline scripts run by a nonce alone. Those of templates get it when they are read, so
+that nothing which a template prints can ever have it.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from html import unescape
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from jinja2 import BaseLoader, Environment, FileSystemLoader, TemplateNotFound, TemplateSyntaxError
-from markupsafe import Markup
 
-from carrel.http.request import DeployersHtml, RequestFacts, nonce_of
+from carrel.http.deployers_html import SCRIPT, inline_handlers
 
 Source = tuple[str, str | None, Callable[[], bool] | None]
 
-_SCRIPT = re.compile(r"<script\b(?![^>]*\bnonce\s*=)", re.IGNORECASE)
 #: Without quotes, so that a script's own text that writes a tag keeps its meaning.
 _NONCE = "<script nonce={{ csp_nonce }}"
-_HANDLER = re.compile(r"""\son[a-z]+\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
-#: What our own policy would not let a page do.
-_LIVELY = re.compile(
-    r"<(script|style|link|img|iframe|video|audio|svg)\b|\s(style|on[a-z]+)\s*=|@import", re.IGNORECASE
-)
 
 
 class WithNonces(BaseLoader):
@@ -42,7 +30,7 @@ class WithNonces(BaseLoader):
     def get_source(self, environment: Environment, template: str) -> Source:
         """Return a template's text, file and freshness; lines stay where they are."""
         text, file, fresh = self._loader.get_source(environment, template)
-        return _SCRIPT.sub(_NONCE, text), file, fresh
+        return SCRIPT.sub(_NONCE, text), file, fresh
 
     def list_templates(self) -> list[str]:
         """Return the names of all templates."""
@@ -106,22 +94,6 @@ def describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def inline_handlers(html: str) -> frozenset[str]:
-    """Return the policy's hashes of attributes such as `onclick` that always hold the same script."""
-    found = (double or single for double, single in _HANDLER.findall(html))
-    return frozenset(_hash(unescape(script)) for script in found if "{{" not in script and "{%" not in script)
-
-
-def deployers_markup(facts: RequestFacts, html: str) -> Markup:
-    """Return HTML of the deployer's settings for a page, whose policy will let it do what it does."""
-    if _LIVELY.search(html):
-        known = facts.deployers or DeployersHtml()
-        facts.deployers = replace(known, handlers=known.handlers | inline_handlers(html))
-        if _SCRIPT.search(html):
-            html = _SCRIPT.sub(f"<script nonce={nonce_of(facts)}", html)
-    return Markup(html)  # noqa: S704 - the deployer's own words
-
-
 def handlers_below(directories: Sequence[str]) -> frozenset[str]:
     """Return the hashes of the inline handlers in all templates of `directories`."""
     texts = [
@@ -133,10 +105,6 @@ def handlers_below(directories: Sequence[str]) -> frozenset[str]:
 def templates_in(directory: str) -> Iterator[Path]:
     """Yield the templates below a directory, in the order of their names."""
     yield from (file for file in sorted(Path(directory).rglob("*.html")) if file.is_file())
-
-
-def _hash(script: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:

@@ -13,9 +13,10 @@ from carrel.core.servers import count_ahead, find_server, get_server, may_read_l
 from carrel.domain.names import full_name, progress_path
 from carrel.domain.servers import Server
 from carrel.http.endpoint import get
+from carrel.http.next_urls import wanted_next
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
-from carrel.web.visits import destination, go, spawn_url, stop_url, wanted_next
+from carrel.web.visits import destination, go, spawn_url, stop_url
 
 
 @get("/hub/spawn-pending/{name:str}", "/hub/spawn-pending/{name:str}/{server_name:str}")

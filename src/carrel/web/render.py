@@ -30,13 +30,13 @@ from carrel.core.caller import Caller
 from carrel.core.servers import find_servers
 from carrel.core.services import list_accessible
 from carrel.http.csrf import set_xsrf, xsrf_token
+from carrel.http.deployers_html import deployers_markup
 from carrel.http.request import Connection, DeployersHtml, RequestFacts, facts_of, hub_of, nonce_of
 from carrel.web.menu import may_administrate, menu, service_menu
 from carrel.web.overrides import (
     DirectoryLoader,
     Flaw,
     WithNonces,
-    deployers_markup,
     find_flaw,
     handlers_below,
 )
@@ -65,7 +65,7 @@ class Renderer:
     def __init__(self, settings: Settings, undefined: type[Undefined] = Undefined) -> None:
         self._settings = settings
         self._undefined = undefined
-        self._directories = [str(settings.directory / path) for path in settings.template_paths]
+        self._directories = [str(settings.resolve(path)) for path in settings.template_paths]
         self._told: set[Flaw] = set()
 
     @cached_property
@@ -115,14 +115,17 @@ class Renderer:
 
         A template of the deployer's that is wrong is named in the log, and the hub's own takes its place.
         """
-        token = xsrf_token(connection)
+        names = self.variables(connection, template, **values)
+        response = Response(self._render(template, names), status_code=status, media_type="text/html")
+        set_xsrf(response, connection, names["xsrf"])
+        return response
+
+    def variables(self, connection: Connection, template: str, **values: Any) -> dict[str, Any]:
+        """Return the hub's variables for `template`, and `values`."""
         facts = facts_of(connection.scope)
         facts.deployers = facts.deployers or self._deployers
-        names = self._namespace(connection, token) | values
-        names |= self._announcements(facts, names, template)
-        response = Response(self._render(template, names), status_code=status, media_type="text/html")
-        set_xsrf(response, connection, token)
-        return response
+        names = self._namespace(connection, xsrf_token(connection)) | values
+        return names | self._announcements(facts, names, template)
 
     def _render(self, template: str, names: dict[str, Any]) -> str:
         try:

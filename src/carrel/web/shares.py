@@ -13,10 +13,11 @@ from carrel.domain.shares import filtered
 from carrel.http.csrf import check_form
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url
+from carrel.http.next_urls import wanted_next
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.lib.urls import first_argument
-from carrel.web.visits import go, wanted_next
+from carrel.web.visits import go
 
 
 @get("/hub/accept-share")

@@ -19,15 +19,16 @@ from carrel.domain.names import full_name
 from carrel.domain.servers import Server
 from carrel.domain.users import User
 from carrel.http.csrf import is_foreign, xsrf_token
+from carrel.http.deployers_html import deployers_markup
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
+from carrel.http.next_urls import wanted_next
 from carrel.http.pages import Pages
 from carrel.http.request import facts_of
 from carrel.lib.urls import first_argument, with_arguments
 from carrel.web.filling import fill_in
 from carrel.web.forms import read_form
-from carrel.web.overrides import deployers_markup
-from carrel.web.visits import destination, go, pending_url, spawn_url, wanted_next
+from carrel.web.visits import destination, go, pending_url, spawn_url
 
 _OWN_FIELDS = {"_xsrf", "next"}
 _OPTION = "opt-"

@@ -32,7 +32,7 @@ def check_templates(settings: Settings) -> list[Flaw]:
     environment = Renderer(settings).environment
     found: list[Flaw] = []
     for path in settings.template_paths:
-        directory = settings.directory / path
+        directory = settings.resolve(path)
         if not directory.is_dir():
             found.append(Flaw(str(directory), 0, "there is no such directory (c.JupyterHub.template_paths)"))
             continue

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import urlsplit
-
-from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.servers import server_path
 from carrel.domain.names import escape
 from carrel.domain.servers import Server
-from carrel.http.request import facts_of, header
-from carrel.lib.urls import first_argument, safe_next
 
 
 def go(url: str) -> RedirectResponse:
     """Return a redirect that no browser keeps and that turns a form into a visit."""
     return RedirectResponse(url, status_code=302, headers={"Cache-Control": "no-store"})
-
-
-def wanted_next(hub: HubContext, request: Request, field: Any = None) -> str:
-    """Return where the visitor asked to go, by the form's field or the address; empty when nowhere safe."""
-    asked = (
-        field if isinstance(field, str) and field else first_argument(facts_of(request.scope).query, "next")
-    )
-    host = header(request, "host")
-    hosts = hub.hosts
-    domain = urlsplit(hosts.origin).netloc if hosts.subdomains else ""
-    return safe_next(asked, host, hosts.base_url, domain) or ""
-
-
-def default_page(hub: HubContext, caller: Caller | None) -> str:
-    """Return where a visit without an aim leads: the deployer's page, the user's server, or home."""
-    settings = hub.settings
-    chosen = settings.default_url
-    if callable(chosen):
-        chosen = chosen(caller.user if caller else None)
-    if chosen:
-        return str(chosen)
-    return f"{settings.base_url}hub/{'spawn' if settings.redirect_to_server else 'home'}"
 
 
 def pending_url(hub: HubContext, server: Server) -> str:

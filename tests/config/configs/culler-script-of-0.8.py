@@ -1,12 +1,12 @@
 c = get_config()
-c.JupyterHub.authenticator_class = "dummy"
-c.JupyterHub.spawner_class = "simple"
-c.JupyterHub.ip = "127.0.0.1"
+c.JupyterHub.authenticator_class = 'dummy'
+c.JupyterHub.spawner_class = 'simple'
+c.JupyterHub.ip = '127.0.0.1'
 c.JupyterHub.services = [
     {
-        "name": "cull-idle",
-        "admin": True,
-        "command": ["python3", "cull_idle_servers.py", "--timeout=3600"],
+        'name': 'cull-idle',
+        'admin': True,
+        'command': 'python3 cull_idle_servers.py --timeout=3600'.split(),
     }
 ]
 #: login = ada:x

@@ -1,5 +1,5 @@
 # Configuration file for jupyterhub.
-c = get_config()  # noqa
+c = get_config()  #noqa
 
 c.JupyterHub.authenticator_class = "dummy"
 c.DummyAuthenticator.password = "physics"

@@ -1,9 +1,9 @@
 c = get_config()
-c.JupyterHub.authenticator_class = "firstuseauthenticator.FirstUseAuthenticator"
+c.JupyterHub.authenticator_class = 'firstuseauthenticator.FirstUseAuthenticator'
 c.FirstUseAuthenticator.create_users = False
-c.FirstUseAuthenticator.dbm_path = "passwords.dbm"
-c.Authenticator.allowed_users = {"ada"}
-c.JupyterHub.spawner_class = "simple"
-c.JupyterHub.ip = "127.0.0.1"
-#: needs = plug-ins handlers
+c.FirstUseAuthenticator.dbm_path = 'passwords.dbm'
+c.Authenticator.allowed_users = {'ada'}
+c.JupyterHub.spawner_class = 'simple'
+c.JupyterHub.ip = '127.0.0.1'
+#: needs = plug-ins handlers orm
 #: login = page

@@ -1,21 +1,20 @@
-c.JupyterHub.authenticator_class = "dummy"
-c.JupyterHub.spawner_class = "simple"
-c.JupyterHub.hub_ip = "0.0.0.0"
-c.JupyterHub.hub_ip_connect = "127.0.0.1"
+c.JupyterHub.authenticator_class = 'dummy'
+c.JupyterHub.spawner_class = 'simple'
+c.JupyterHub.hub_ip = '0.0.0.0'
+c.JupyterHub.hub_ip_connect = '127.0.0.1'
 c.JupyterHub.admin_access = True
-c.Authenticator.blacklist = {"eve"}
-c.Authenticator.whitelist = {"ada"}
-c.Authenticator.whitelist.update(["bob"])
-c.Authenticator.admin_users = {"ada"}
+c.Authenticator.blacklist = {'eve'}
+c.Authenticator.whitelist = {'ada'}
+c.Authenticator.whitelist.update(['bob'])
+c.Authenticator.admin_users = {'ada'}
 c.Spawner.enable_user_api = True
-c.JupyterHub.cookie_options = {"SameSite": "Lax"}
+c.JupyterHub.cookie_options = {'SameSite': 'Lax'}
 #: login = bob:x
 #: warns = jupyterhub_config.py:4: JupyterHub.hub_ip_connect: deprecated: use c.JupyterHub.hub_connect_ip
 #: warns = jupyterhub_config.py:11: JupyterHub.cookie_options: it has no effect: cookies have the attributes that are safe
 #: warns = jupyterhub_config.py:8: Authenticator.whitelist: deprecated: it is now called allowed_users
 #: warns = jupyterhub_config.py:6: Authenticator.blacklist: deprecated: it is now called blocked_users
 #: warns = jupyterhub_config.py:10: Spawner.enable_user_api: SimpleLocalProcessSpawner has no such setting: it has no effect
-#: warns = Config option `enable_user_api` not recognized by `SimpleLocalProcessSpawner`.  Did you mean one of: `apply_user_options, disable_user_config`?
 #: check = unsafe JupyterHub.authenticator_class
 #: check = unsafe JupyterHub.spawner_class
 #: check = unsafe JupyterHub.ip

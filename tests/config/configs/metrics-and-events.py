@@ -1,14 +1,15 @@
+import json
 import logging
 
 c = get_config()
-c.JupyterHub.authenticator_class = "dummy"
-c.JupyterHub.spawner_class = "simple"
-c.JupyterHub.ip = "127.0.0.1"
+c.JupyterHub.authenticator_class = 'dummy'
+c.JupyterHub.spawner_class = 'simple'
+c.JupyterHub.ip = '127.0.0.1'
 c.JupyterHub.authenticate_prometheus = False
 c.PeriodicMetricsCollector.active_users_enabled = True
 c.EventLogger.handlers = [logging.StreamHandler()]
-c.JupyterHub.extra_log_handlers = [logging.FileHandler("audit.log")]
-c.Application.log_level = "INFO"
+c.JupyterHub.extra_log_handlers = [logging.StreamHandler()]
+c.Application.log_level = 'INFO'
 #: login = ada:x
 #: warns = jupyterhub_config.py:9: PeriodicMetricsCollector.active_users_enabled: not used: counts are made when /hub/metrics is read
 #: warns = jupyterhub_config.py:10: EventLogger.handlers: not used: no events are written to files: follow /hub/metrics and the log

@@ -1,11 +1,11 @@
 c = get_config()
-c.JupyterHub.authenticator_class = "dummy"
-c.JupyterHub.spawner_class = "simple"
-c.JupyterHub.ip = "127.0.0.1"
+c.JupyterHub.authenticator_class = 'dummy'
+c.JupyterHub.spawner_class = 'simple'
+c.JupyterHub.ip = '127.0.0.1'
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = 3
 c.JupyterHub.redirect_to_server = False
-c.JupyterHub.default_url = "/hub/home"
+c.JupyterHub.default_url = '/hub/home'
 c.JupyterHub.implicit_spawn_seconds = 1
-c.SimpleLocalProcessSpawner.home_dir_template = "/tmp/{username}-{servername}"
+c.SimpleLocalProcessSpawner.home_dir_template = '/tmp/{username}-{servername}'
 #: login = ada:x

@@ -1,6 +1,6 @@
 # Before 5.0 this meant: everybody.
-c.JupyterHub.authenticator_class = "pam"
-c.JupyterHub.ip = "127.0.0.1"
+c.JupyterHub.authenticator_class = 'pam'
+c.JupyterHub.ip = '127.0.0.1'
 c.Authenticator.whitelist = set()
 c.LocalAuthenticator.group_whitelist = set()
 #: login = page

@@ -1,20 +1,18 @@
 c = get_config()
-c.JupyterHub.authenticator_class = "dummy"
-c.JupyterHub.spawner_class = "simple"
-c.JupyterHub.ip = "127.0.0.1"
-c.JupyterHub.proxy_api_ip = "127.0.0.1"
+c.JupyterHub.authenticator_class = 'dummy'
+c.JupyterHub.spawner_class = 'simple'
+c.JupyterHub.ip = '127.0.0.1'
+c.JupyterHub.proxy_api_ip = '127.0.0.1'
 c.JupyterHub.proxy_api_port = 5432
-c.ConfigurableHTTPProxy.command = ["configurable-http-proxy", "--redirect-port", "80"]
+c.ConfigurableHTTPProxy.command = ['configurable-http-proxy', '--auto-rewrite']
 c.ConfigurableHTTPProxy.check_running_interval = 10
 c.ConfigurableHTTPProxy.debug = True
-c.ConfigurableHTTPProxy.auth_token = "a token"
+c.ConfigurableHTTPProxy.auth_token = 'a token'
 #: login = ada:x
 #: warns = jupyterhub_config.py:5: JupyterHub.proxy_api_ip: deprecated: not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered
 #: warns = jupyterhub_config.py:6: JupyterHub.proxy_api_port: deprecated: not used: c.ConfigurableHTTPProxy.api_url says where the proxy is steered
 #: warns = jupyterhub_config.py:8: ConfigurableHTTPProxy.check_running_interval: not used by this version: the routes are checked every few seconds
 #: warns = jupyterhub_config.py:9: ConfigurableHTTPProxy.debug: not used by this version: use c.CarrelProxy.log_level = 'debug'
-#: warns = Config option `check_running_interval` not recognized by `CarrelProxy`.
-#: warns = Config option `debug` not recognized by `CarrelProxy`.
 #: check = deprecated JupyterHub.proxy_api_ip
 #: check = deprecated JupyterHub.proxy_api_port
 #: check = unused ConfigurableHTTPProxy.check_running_interval

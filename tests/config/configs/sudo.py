@@ -1,10 +1,9 @@
 c = get_config()
-c.JupyterHub.spawner_class = "sudospawner.SudoSpawner"
-c.SudoSpawner.sudospawner_path = "/opt/jupyterhub/bin/sudospawner"
-c.SudoSpawner.mediator_log_level = "INFO"
-c.JupyterHub.ip = "127.0.0.1"
-c.Authenticator.allowed_users = {"ada", "bob"}
+c.JupyterHub.spawner_class = 'sudospawner.SudoSpawner'
+c.SudoSpawner.sudospawner_path = '/opt/jupyterhub/bin/sudospawner'
+c.SudoSpawner.mediator_log_level = 'INFO'
+c.JupyterHub.ip = '127.0.0.1'
+c.Authenticator.allowed_users = {'ada', 'bob'}
 c.Authenticator.allow_all = False
 #: needs = plug-ins
 #: login = page
-#: check = contradiction SudoSpawner.cmd

@@ -173,6 +173,15 @@ _RIGHTS = (
         says=r"sudo: .*(?:password is required|not in the sudoers|not allowed|no tty|terminal is required"
         r"|Account expired)|is not allowed to execute",
     ),
+    # What sudo says goes to the hub's own log there, and the exception knows nothing of it.
+    Rule(
+        "sudo-refused",
+        "sudo did not let the hub start the server, or what it started broke off.",
+        "The hub's log has what sudo said. The administrator has to allow sudospawner for this user in"
+        " sudoers with NOPASSWD, and to see whether it is installed beside jupyterhub-singleuser.",
+        says=r"^substring not found$|sudospawner subprocess failed|^'pid'$",
+        facts={"driver": ".*Sudo.*"},
+    ),
 )
 
 RULES = _MEMORY + _COUNTS + _DISKS + _RIGHTS

@@ -19,6 +19,7 @@ from carrel.domain.errors import Conflict
 from carrel.domain.events import Event
 from carrel.lib.clock import Clock
 from carrel.lib.ids import new_token
+from carrel.storage.backups import Backups
 from carrel.storage.base import Ears, StorageContended, StorageError, StorageUnavailable
 from carrel.storage.migrate import ASK_USABLE, Schema
 from carrel.storage.sql.engine import Row, Statements, Values
@@ -60,8 +61,16 @@ class PostgresEngine:
     Every commit is as durable as the server is configured to make it; waiting for it blocks nobody else.
     """
 
-    def __init__(self, url: URL, schema: Schema, clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        url: URL,
+        schema: Schema,
+        clock: Clock,
+        jitter: Callable[[], float],
+        backups: Backups | None = None,
+    ) -> None:
         self._url = url
+        self._backups = backups
         self._clock = clock
         self._jitter = jitter
         self._outage = Outage(clock, jitter)
@@ -201,7 +210,7 @@ class PostgresEngine:
 
     async def _upgrade(self) -> None:
         url = self._url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-        await asyncio.to_thread(self._schema.upgrade_postgresql, url)
+        await asyncio.to_thread(self._schema.upgrade_postgresql, url, self._backups)
 
 
 class PostgresLink:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, literal_column, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from carrel.domain.errors import Conflict
@@ -58,7 +68,7 @@ _FIND = _TOKENS.where(
 )
 _SALTED = (
     _TOKENS.where(service_tokens.c.prefix == bindparam("prefix"), is_salted(service_tokens.c.hashed))
-    .order_by(service_tokens.c.hashed)
+    .order_by(func.length(service_tokens.c.hashed), service_tokens.c.id)
     .limit(bindparam("limit"))
     .offset(literal_column("0"))
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_column, select, update
 
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.shares import ShareCode
@@ -39,7 +39,7 @@ _FIND = _SELECT.where(share_codes.c.hashed == bindparam("hashed"), _GOOD)
 _SALTED = (
     _SELECT.add_columns(share_codes.c.hashed)
     .where(share_codes.c.prefix == bindparam("prefix"), is_salted(share_codes.c.hashed), _GOOD)
-    .order_by(share_codes.c.hashed)
+    .order_by(func.length(share_codes.c.hashed), share_codes.c.id)
     .limit(bindparam("limit"))
     .offset(literal_column("0"))
 )

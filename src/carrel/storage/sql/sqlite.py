@@ -16,6 +16,7 @@ from sqlalchemy.sql.base import Executable
 from carrel.domain.errors import Conflict
 from carrel.domain.events import Event
 from carrel.lib.clock import Clock
+from carrel.storage.backups import Backups
 from carrel.storage.base import Ears, StorageError, StorageUnavailable
 from carrel.storage.migrate import ASK_USABLE, Schema
 from carrel.storage.sql.claim import Claim
@@ -42,8 +43,16 @@ _UNIQUE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKE
 class SqliteEngine:
     """A database file, or with no path one in memory, whose readers and writers share a connection."""
 
-    def __init__(self, path: Path | None, schema: Schema, clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        schema: Schema,
+        clock: Clock,
+        jitter: Callable[[], float],
+        backups: Backups | None = None,
+    ) -> None:
         self._path = path
+        self._backups = backups
         self._schema = schema
         self._clock = clock
         self._jitter = jitter
@@ -179,7 +188,7 @@ class SqliteEngine:
         if not found:
             await self._patiently(lambda: self._schema.create_sqlite(connection))
         elif found != self._schema.revision:
-            await self._patiently(lambda: self._schema.upgrade_sqlite(connection, found, self._path))
+            await self._patiently(lambda: self._schema.upgrade_sqlite(connection, found, self._backups))
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 
 from carrel.domain.events import Event
 from carrel.lib.clock import Clock
+from carrel.storage.backups import Backups
 from carrel.storage.base import Ears, StorageError
 from carrel.storage.migrate import Schema
 from carrel.storage.sql.bulk import SqlBulk
@@ -152,6 +153,8 @@ class Tuning:
     connections: int = 8
     """How many to a server at once."""
     log_statements: bool = False
+    back_up: bool = True
+    """Whether a copy is made before an upgrade."""
 
 
 _USUAL = Tuning()
@@ -181,6 +184,7 @@ class SqlStore:
         self._jitter = jitter
         self._publish = publish
         self._schema = schema or Schema()
+        self._backups = Backups(backup_base(url, directory), clock) if tuning.back_up else None
         self._engine: Engine | None = None
         self._tuning = tuning
 
@@ -245,12 +249,27 @@ class SqlStore:
         if url.drivername in ("sqlite", "sqlite+pysqlite"):
             named = url.database not in (None, "", ":memory:")
             path = self._directory / str(url.database) if named else None
-            return SqliteEngine(path, self._schema, self._clock, self._jitter)
+            return SqliteEngine(path, self._schema, self._clock, self._jitter, self._backups)
         from carrel.storage.sql.postgres import PostgresEngine
 
-        engine = PostgresEngine(url, self._schema, self._clock, self._jitter)
+        engine = PostgresEngine(url, self._schema, self._clock, self._jitter, self._backups)
         engine.limit(self._tuning.connections)
         return engine
+
+
+def backup_base(url: str, directory: Path) -> Path:
+    """Return what the names of a database's backups begin with: the file's, or a server's in `directory`."""
+    parsed = _parse(url)
+    name = str(parsed.database or "memory")
+    return directory / (name if parsed.drivername.startswith("sqlite") else f"carrel-{Path(name).name}")
+
+
+def postgresql_url(url: str) -> str | None:
+    """Return the URL of a database on a server as SQLAlchemy opens it, None for a file."""
+    parsed = _parse(url)
+    if parsed.drivername.startswith("sqlite"):
+        return None
+    return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def _parse(text: str) -> URL:

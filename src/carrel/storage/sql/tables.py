@@ -34,6 +34,9 @@ REVISION = "0009"
 #: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
 USABLE_SINCE = "0002"
 
+#: Tables that a migration has removed. A database of an older release has them, and its backups must.
+FORMER_TABLES: frozenset[str] = frozenset()
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -386,3 +389,6 @@ facts = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+#: Every table that is ours; others of a shared database are left alone.
+OWN_TABLES = frozenset({*metadata.tables, *FORMER_TABLES, "alembic_version"})

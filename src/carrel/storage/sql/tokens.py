@@ -10,6 +10,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     or_,
@@ -46,7 +47,7 @@ _SELECT = select(
 _FIND = _SELECT.where(tokens.c.prefix == bindparam("prefix"), tokens.c.hashed == bindparam("hashed"))
 _SALTED = (
     _SELECT.where(tokens.c.prefix == bindparam("prefix"), is_salted(tokens.c.hashed))
-    .order_by(tokens.c.hashed)
+    .order_by(func.length(tokens.c.hashed), tokens.c.id)
     .limit(bindparam("limit"))
     .offset(literal_column("0"))
 )

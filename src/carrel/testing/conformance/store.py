@@ -10,14 +10,16 @@ A store whose readers are isolated from an open writer adds `SnapshotConformance
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from carrel.domain.errors import Conflict
 from carrel.domain.users import User
 from carrel.storage.base import StorageError, Store
 from carrel.testing.conformance.store_oauth import OAuthConformance
 from carrel.testing.conformance.store_people import TokensConformance, UsersConformance
-from carrel.testing.conformance.store_records import NOW, add_user
+from carrel.testing.conformance.store_records import NOW, add_server, add_user
 from carrel.testing.conformance.store_rights import GroupsConformance, RolesConformance
 from carrel.testing.conformance.store_servers import HubsConformance, ServersConformance
 from carrel.testing.conformance.store_services import ServicesConformance
@@ -71,6 +73,36 @@ class TransactionConformance:
             assert await tx.users.get("ada") == user
 
 
+class BulkConformance:
+    """Whole tables."""
+
+    async def test_tables_come_back_as_they_went_in(self, store: Store) -> None:
+        user = await add_user(store)
+        server = await add_server(store, user, "lab")
+        async with store.write() as tx:
+            await tx.facts.put("key", "value")
+            kept = {table: await tx.bulk.all(table) for table in ("users", "servers")}
+            assert [row["name"] for row in kept["users"]] == ["ada"]
+            await tx.bulk.clear()
+            assert await tx.bulk.count("users") == 0
+            assert await tx.facts.get("key") == "value"
+            rows = {table: [{**row} for row in rows] for table, rows in kept.items()}
+            rows["users"][0]["id"] = rows["servers"][0]["user_id"] = 1000
+            await tx.bulk.put(rows)
+        async with store.read() as tx:
+            moved = await tx.users.get("ada")
+            assert moved is not None
+            assert (moved.id, moved.admin, moved.created) == (1000, user.admin, user.created)
+            assert await tx.servers.get_by_id(server.id) == replace(server, user_id=1000)
+        assert (await add_user(store, "bea")).id > 1000
+
+    async def test_a_row_that_is_there_already_is_a_conflict(self, store: Store) -> None:
+        await add_user(store)
+        with pytest.raises(Conflict):
+            async with store.write() as tx:
+                await tx.bulk.put({"users": await tx.bulk.all("users")})
+
+
 class StoreConformance(
     UsersConformance,
     GroupsConformance,
@@ -82,6 +114,7 @@ class StoreConformance(
     SharesConformance,
     ShareCodesConformance,
     ServicesConformance,
+    BulkConformance,
     TransactionConformance,
 ):
     """All of it."""

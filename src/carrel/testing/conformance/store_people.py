@@ -239,6 +239,38 @@ class TokensConformance:
             assert await tx.oauth.descriptions([]) == {}
             assert await tx.oauth.descriptions([client.client_id, "none"]) == {client.client_id: "x"}
 
+    async def test_salted_tokens_are_found_by_how_they_begin(self, store: Store) -> None:
+        user = await add_user(store)
+        token = token_of(user, "plain")
+        salted = [replace(token, prefix="abcd", hashed=f"sha512:{n}:salt:hash") for n in (16384, 1)]
+        others = [replace(token, prefix="abcd"), replace(salted[0], prefix="abce")]
+        async with store.write() as tx:
+            stored = [await tx.tokens.add(each) for each in (*salted, *others)]
+        async with store.write() as tx:
+            # The cheap ones first.
+            assert list(await tx.tokens.salted("abcd")) == [stored[1], stored[0]]
+            assert list(await tx.tokens.salted("ab%")) == []
+            await tx.tokens.rehash(stored[1].id, "ours")
+            assert await tx.tokens.find("abcd", "ours") == replace(stored[1], hashed="ours")
+            assert list(await tx.tokens.salted("abcd")) == [stored[0]]
+
+    async def test_imported_logins(self, store: Store) -> None:
+        ada, bea = await add_user(store), await add_user(store, "bea")
+        async with store.write() as tx:
+            logins = tx.imported_logins
+            await logins.add("hers", ada.id, expires=NOW + 10)
+            await logins.add("old", bea.id, expires=NOW)
+            assert await logins.owner("hers", now=NOW) == ada.id
+            assert await logins.owner("hers", now=NOW + 10) is None
+            assert await logins.owner("nobody's", now=NOW) is None
+            # What was exchanged is no one's name, and is exchanged once.
+            assert await logins.spend("cookie", ada.id, now=NOW + 1, expires=NOW + 9) == NOW + 1
+            assert await logins.spend("cookie", ada.id, now=NOW + 5, expires=NOW + 9) == NOW + 1
+            assert await logins.owner("cookie", now=NOW) is None
+            assert await logins.purge(NOW) == 1
+            assert await logins.delete_of_user(ada.id) == 2
+            assert await logins.owner("hers", now=NOW) is None
+
     async def test_sessions(self, store: Store) -> None:
         user, other = await add_user(store), await add_user(store, "bea")
         made = [

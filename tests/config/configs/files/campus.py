@@ -1,5 +1,5 @@
-PEOPLE = {"ada", "bob"}
+PEOPLE = {'ada', 'bob'}
 
 
 def is_yes(text):
-    return (text or "").lower() in ("1", "yes", "true")
+    return (text or '').lower() in ('1', 'yes', 'true')

@@ -84,8 +84,16 @@ class HubAuth:
         `scopes` are those of which one is enough, by default the service's own access scopes. Without a
         log-in a page leads to the hub's, anything else is refused with 403; a hub that is away gives 502.
         """
+        found = await self.identify(request)
+        asked = self.settings.access_scopes if scopes is None else scopes
+        if isinstance(found, Admitted) and not may_enter(found.visitor.scopes, asked):
+            return self._refused(request, found.visitor)
+        return found
+
+    async def identify(self, request: Request) -> Admitted | Answer:
+        """Return the visitor behind a request, whatever they may do here, or the answer for a stranger."""
         try:
-            return await self._admit(request, self.settings.access_scopes if scopes is None else scopes)
+            return await self._identify(request)
         except (HubUnreachable, HubRefused) as problem:
             self._log.error("Cannot identify a visitor: %s", problem)
             return self._told(request, pages.hub_away(safe_next(request.uri, self.settings.prefix)))
@@ -103,7 +111,7 @@ class HubAuth:
             return await self._log_in(request)
         return None
 
-    async def _admit(self, request: Request, scopes: Collection[str]) -> Admitted | Answer:
+    async def _identify(self, request: Request) -> Admitted | Answer:
         explicit = request.authorization
         if explicit is None:
             explicit = self._url_token(request)
@@ -111,17 +119,15 @@ class HubAuth:
             visitor = await self.visitor(explicit)
             if visitor is None:
                 return refusal(403, "The hub does not know this token.")
-            return Admitted(visitor) if may_enter(visitor.scopes, scopes) else self._refused(request, visitor)
+            return Admitted(visitor)
         token = self._cookie_token(request)
         if token and not self._cookie_counts(request, token):
             return refusal(403, "The XSRF token is missing or wrong: send the _xsrf cookie as X-XSRFToken.")
-        visitor = await self._visitors.identify(token, self._cookies.session(request)) if token else None
+        visitor = await self._visitors.identify(token, self.cookies.session(request)) if token else None
         if visitor is None:
             return self._stranger(request)
-        if not may_enter(visitor.scopes, scopes):
-            return self._refused(request, visitor)
-        cookies = [] if request.websocket else self._cookies.xsrf(request, token)
-        return Admitted(visitor, self._cookies.xsrf_token(token), tuple(cookies))
+        cookies = [] if request.websocket else self.cookies.xsrf(request, token)
+        return Admitted(visitor, self.cookies.xsrf_token(token), tuple(cookies))
 
     def _url_token(self, request: Request) -> str | None:
         allowed = request.websocket or self.settings.allow_token_in_url
@@ -130,7 +136,7 @@ class HubAuth:
     def _cookie_token(self, request: Request) -> str:
         if request.websocket and not (self.settings.websocket_cookie_auth and _is_own_origin(request)):
             return ""
-        return self._cookies.token(request)
+        return self.cookies.token(request)
 
     def _cookie_counts(self, request: Request, token: str) -> bool:
         """Tell whether the browser's user meant this request, as far as it can be told.
@@ -140,13 +146,13 @@ class HubAuth:
         """
         by_script = request.headers.get("sec-fetch-mode") in {"cors", "same-origin"}
         needs_token = not request.websocket and (by_script or not request.is_safe)
-        return not needs_token or self._cookies.has_xsrf(request, token)
+        return not needs_token or self.cookies.has_xsrf(request, token)
 
     def _stranger(self, request: Request) -> Answer:
         answer = self._logins.begin(request, request.uri) if request.is_page else refusal(403, _LOG_IN)
         if request.websocket:
             return answer
-        return answer.with_cookies(*self._cookies.logged_out(request))
+        return answer.with_cookies(*self.cookies.logged_out(request))
 
     def _refused(self, request: Request, visitor: Visitor) -> Answer:
         self._log.warning("%s has no access to this service", visitor.name)
@@ -156,9 +162,9 @@ class HubAuth:
         next_url = safe_next(request.argument("next"), self.settings.prefix)
         if urlsplit(next_url).path == self.login_path:
             next_url = self.settings.prefix
-        token = self._cookies.token(request)
+        token = self.cookies.token(request)
         try:
-            known = await self._visitors.identify(token, self._cookies.session(request)) if token else None
+            known = await self._visitors.identify(token, self.cookies.session(request)) if token else None
         except (HubUnreachable, HubRefused) as problem:
             self._log.error("Cannot identify a visitor: %s", problem)
             return pages.hub_away(next_url).answer()
@@ -173,7 +179,8 @@ class HubAuth:
         return page.answer() if request.is_page else refusal(page.status, f"{page.title}. {page.text}")
 
     @functools.cached_property
-    def _cookies(self) -> Cookies:
+    def cookies(self) -> Cookies:
+        """Return what reads and makes this service's cookies."""
         return Cookies(self.settings, self._given_secret or _derived_secret(self.settings))
 
     @functools.cached_property
@@ -182,7 +189,7 @@ class HubAuth:
             settings=self.settings,
             hub=self._hub,
             visitors=self._visitors,
-            cookies=self._cookies,
+            cookies=self.cookies,
             refuse=self._no_access,
             now=self._now,
             log=self._log,

@@ -9,12 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from carrel.compat.handlers.access import admin_only, authenticated_403
 from carrel.lib.ids import compare_token, hash_token, new_token
 from carrel.lib.net import free_port
 
 __all__ = [
+    "admin_only",
+    "authenticated_403",
     "compare_token",
     "exponential_backoff",
+    "get_browser_protocol",
     "hash_token",
     "isoformat",
     "maybe_future",
@@ -57,6 +61,11 @@ def url_path_join(*pieces: str) -> str:
 def url_escape_path(value: str) -> str:
     """Return `value` as one segment of a path."""
     return quote(value, safe="@~")
+
+
+def get_browser_protocol(request: Any) -> str:
+    """Return `http` or `https`, as the visitor's browser speaks it; the hub has decided whom to believe."""
+    return str(request.protocol)
 
 
 def maybe_future(obj: Any) -> "asyncio.Future[Any]":

@@ -1,2 +1,2 @@
-c.Spawner.mem_limit = "2G"
-c.JupyterHub.template_vars.update({"part": 20})
+c.Spawner.mem_limit = '2G'
+c.JupyterHub.template_vars.update({'part': 20})

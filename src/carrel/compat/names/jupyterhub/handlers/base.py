@@ -1,0 +1,5 @@
+"""`jupyterhub.handlers.base`: what plug-ins' pages derive from."""
+
+from carrel.compat.handlers.base import BaseHandler
+
+__all__ = ["BaseHandler"]
