@@ -42,6 +42,8 @@ class Engine:
     """Where it listens, as DOCKER_HOST says it."""
     address: str
     """Where containers reach this machine."""
+    interface: str = ""
+    """The bridge of that address."""
 
     def run(self, *words: str, check: bool = True) -> str:
         """Return what `docker WORDS` printed."""
@@ -77,9 +79,10 @@ def docker_engine() -> Iterator[Engine]:
         stack.callback(_remove, place)
         # In memory: images are many small files, which a busy disk takes long to remove.
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2g", "carrel-test", place], check=True)
-        address = stack.enter_context(_bridge(f"cdk{os.getpid()}"))
-        engine = Engine(f"unix://{place}/docker.sock", address)
-        stack.enter_context(_dockerd(engine, place, f"cdk{os.getpid()}"))
+        bridge = f"cdk{os.getpid()}"
+        address = stack.enter_context(_bridge(bridge))
+        engine = Engine(f"unix://{place}/docker.sock", address, bridge)
+        stack.enter_context(_dockerd(engine, place, bridge))
         changes = [word for line in _CONFIGURATION for word in ("--change", line)]
         engine.run("import", *changes, str(ROOT_FILES), IMAGE)
         engine.run("tag", IMAGE, OTHER_IMAGE)

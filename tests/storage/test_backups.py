@@ -72,6 +72,10 @@ async def there_and_back(url: str, tmp_path: Path) -> None:
     await store.open()
     assert await names(store) == {"ada", "bea"}
     await store.close()
+    # All of one second: none takes the place of another.
+    for _ in range(2):
+        last, _ = roll_back(url, tmp_path, SystemClock(), aside)
+        assert last != aside
 
 
 async def test_there_and_back(tmp_path: Path) -> None:
@@ -140,6 +144,8 @@ async def test_only_so_many_are_kept_of_those_that_nobody_asked_for(tmp_path: Pa
             clock.moment += 60
             backups.copy_sqlite(connection, "before-upgrade", REVISION)
             backups.copy_sqlite(connection, "backup", REVISION)
+            backups.forget_old("before-upgrade")
+            backups.forget_old("backup")
     found = backups.all()
     assert sum(each.occasion == "backup" for each in found) == 7
     kept = [each.made for each in found if each.occasion == "before-upgrade"]

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -63,14 +64,21 @@ class Backups:
         return sorted((each for each in found if each is not None), key=lambda each: each.made, reverse=True)
 
     def name(self, occasion: Occasion, revision: str) -> Path:
-        """Return what a copy made now is called."""
-        stamp = datetime.fromtimestamp(self._clock.now(), UTC).strftime(_TIME)
-        return self.base.with_name(f"{self.base.name}.{occasion}-{stamp}-{revision}")
+        """Return what a copy made now is called: never as another one, though that be of the same second."""
+        for moment in count(self._clock.now()):
+            stamp = datetime.fromtimestamp(moment, UTC).strftime(_TIME)
+            path = self.base.with_name(f"{self.base.name}.{occasion}-{stamp}-{revision}")
+            if not path.exists():
+                return path
+        raise AssertionError("time does not end")
 
     def copy_sqlite(
         self, source: sqlite3.Connection, occasion: Occasion, revision: str, target: Path | None = None
     ) -> Path:
-        """Return the new copy of a database file; others may go on using it. Raises StorageError."""
+        """Return the new copy of a database file; others may go on using it. Raises StorageError.
+
+        Old copies stay until `forget_old`.
+        """
         path = target or self.name(occasion, revision)
         [(pages,)], [(page_size,)] = (
             source.execute(f"PRAGMA {name}").fetchall() for name in ("page_count", "page_size")
@@ -79,23 +87,22 @@ class Backups:
             source.backup(copy)
             # Nobody writes to it: a log beside it would only be another file to lose.
             copy.execute("PRAGMA journal_mode=DELETE")
-        self._forget_old(occasion)
         return path
 
     def copy_postgresql(
         self, source: Connection, occasion: Occasion, revision: str, target: Path | None = None
     ) -> Path:
-        """Return the new copy of what `source` sees in its transaction; raises StorageError."""
+        """Return the new copy of what `source` sees in its transaction; see `copy_sqlite`."""
         path = target or self.name(occasion, revision)
         size = source.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
         with _draft(path, size) as draft, closing(sqlite3.connect(draft)) as copy:
             for table in OWN_TABLES.intersection(inspect(source).get_table_names()):
                 _copy_table(source, copy, table)
             copy.commit()
-        self._forget_old(occasion)
         return path
 
-    def _forget_old(self, occasion: Occasion) -> None:
+    def forget_old(self, occasion: Occasion) -> None:
+        """Remove all copies that nobody asked for but the newest few of those made for `occasion`."""
         if occasion == "backup":
             return
         for old in [each for each in self.all() if each.occasion == occasion][_KEPT:]:

@@ -133,6 +133,7 @@ class Schema:
         if found and backups is not None:
             with _unchanged():
                 backups.copy_sqlite(connection, "before-upgrade", found)
+                backups.forget_old("before-upgrade")
         # Rebuilding a table drops the old one, and a drop deletes what refers to it while keys are enforced.
         connection.execute("PRAGMA foreign_keys=OFF")
         try:
@@ -161,6 +162,7 @@ class Schema:
             if found not in ("", self.revision) and backups is not None:
                 with _unchanged():
                     backups.copy_postgresql(connection, "before-upgrade", found)
+                    backups.forget_old("before-upgrade")
             self._run_alembic(connection)
 
     def knows(self, revision: str) -> bool:

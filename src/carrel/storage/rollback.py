@@ -43,10 +43,13 @@ def back_up(
     if server is None:
         with closing(_open_file(backups.base)) as connection:
             revision = _file_revision(connection, backups.base)
-            return backups.copy_sqlite(connection, occasion, revision, target)
-    with _transaction(server) as connection:
-        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-        return backups.copy_postgresql(connection, occasion, _server_revision(connection), target)
+            made = backups.copy_sqlite(connection, occasion, revision, target)
+    else:
+        with _transaction(server) as connection:
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            made = backups.copy_postgresql(connection, occasion, _server_revision(connection), target)
+    backups.forget_old(occasion)
+    return made
 
 
 def roll_back(url: str, directory: Path, clock: Clock, copy: Path) -> tuple[Path, str]:
@@ -58,8 +61,16 @@ def roll_back(url: str, directory: Path, clock: Clock, copy: Path) -> tuple[Path
     revision = read_backup(copy)
     backups = Backups(backup_base(url, directory), clock)
     server = postgresql_url(url)
-    if server is None:
-        return _roll_back_file(backups, copy), revision
+    aside = (
+        _roll_back_file(backups, copy) if server is None else _roll_back_server(server, backups, copy, clock)
+    )
+    # Only now: the copy may be one of the old ones.
+    backups.forget_old("before-rollback")
+    return aside, revision
+
+
+def _roll_back_server(server: str, backups: Backups, copy: Path, clock: Clock) -> Path:
+    revision = read_backup(copy)
     schema = Schema(revision=revision)
     if not schema.knows(revision):
         raise StorageError(f"{copy} is of a newer release (schema {revision}): put it back with that one.")
@@ -72,7 +83,7 @@ def roll_back(url: str, directory: Path, clock: Clock, copy: Path) -> tuple[Path
         present.drop_all(connection)
         schema.make_tables(connection)
         restore_rows(copy, connection)
-    return aside, revision
+    return aside
 
 
 def _roll_back_file(backups: Backups, copy: Path) -> Path:
