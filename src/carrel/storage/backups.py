@@ -63,9 +63,14 @@ class Backups:
         return sorted((each for each in found if each is not None), key=lambda each: each.made, reverse=True)
 
     def name(self, occasion: Occasion, revision: str) -> Path:
-        """Return what a copy made now is called."""
-        stamp = datetime.fromtimestamp(self._clock.now(), UTC).strftime(_TIME)
-        return self.base.with_name(f"{self.base.name}.{occasion}-{stamp}-{revision}")
+        """Return what a copy made now is called; of two made in one second the other is a second later."""
+        moment = self._clock.now()
+        while True:
+            stamp = datetime.fromtimestamp(moment, UTC).strftime(_TIME)
+            path = self.base.with_name(f"{self.base.name}.{occasion}-{stamp}-{revision}")
+            if not path.exists():
+                return path
+            moment += 1
 
     def copy_sqlite(
         self, source: sqlite3.Connection, occasion: Occasion, revision: str, target: Path | None = None
