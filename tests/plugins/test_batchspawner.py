@@ -30,6 +30,7 @@ PLUGIN = "batchspawner"
 BACK_END = "Slurm 22 of one node"
 NOTES = (
     "When the hub is killed while a job waits, the next one cancels it: the package cannot wait on for it.",
+    "A job that dies between its begin and the port that it tells is noticed after `start_timeout`.",
     "Of the other schedulers, Torque was run with scripts in place of its commands.",
 )
 
@@ -73,7 +74,7 @@ class Batch:
     def ask(self, **options: str) -> None:
         """Ask for the user's server, with options of the job."""
         # Said each time: a start without options would take those of the last one.
-        body = json.dumps({"partition": "", "prologue": "", **options}).encode()
+        body = json.dumps({"partition": "", **options}).encode()
         asked = self.hub.api("POST", f"users/{self.user}/server", token=self.token, body=body)
         assert asked.status in (201, 202), asked.text
 
@@ -208,10 +209,14 @@ def test_the_owner_of_a_job_that_was_cancelled_is_told(batch: Batch, slurm: Slur
     assert "has failed" in batch.why()
 
 
-def test_a_job_that_dies_at_once_is_told_of(batch: Batch) -> None:
-    batch.ask(prologue="exit 3")
-    batch.settled()
-    assert "died immediately" in batch.why()
+def test_a_job_that_is_cancelled_while_it_waits_is_told_of(batch: Batch, slurm: Slurm) -> None:
+    with slurm.closed():
+        batch.ask()
+        until(lambda: "PENDING" in slurm.jobs(batch.user).values(), "the job in the queue")
+        (job,) = slurm.jobs(batch.user)
+        slurm.cancel(job)
+        batch.settled()
+    assert "disappeared while pending" in batch.why()
 
 
 def test_why_the_scheduler_refuses_a_job_is_told(batch: Batch, slurm: Slurm) -> None:
