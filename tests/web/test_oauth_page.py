@@ -48,6 +48,9 @@ async def test_a_broken_link_gets_a_page(tmp_path: Path) -> None:
         assert reply.status_code == 400
         assert "<h1" in reply.text
         assert "<script>alert" not in reply.text
+        # There is no form to go back to.
+        assert "begin anew" in reply.text
+        assert "change what it says there" not in reply.text
 
 
 async def test_the_own_server_needs_no_confirmation_from_wherever_the_visitor_comes(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ _HINTS = {
     409: "Somebody else may have been quicker. Look at how it is now.",
     500: "If it happens again, tell whoever runs this hub the number below.",
 }
+#: A visit, such as the way back from where people sign in, has no form that could be changed.
+_VISITS_HINTS = {**_HINTS, 400: _HINTS[405]}
 
 
 #: Files of JupyterHub's that pages copied from it link to, and what stands for them here.
@@ -155,7 +157,7 @@ class Renderer:
             "message_html": "",
             "extra_error_html": "",
             "exception": None,
-            "hint": "" if retry else _HINTS.get(status, ""),
+            "hint": "" if retry else _hint(connection, status),
             "retry_url": facts_of(connection.scope).url if retry else "",
         }
         template = f"{status}.html"
@@ -251,6 +253,11 @@ class _Nonce:
 
     def __html__(self) -> str:
         return str(self)
+
+
+def _hint(connection: Connection, status: int) -> str:
+    hints = _VISITS_HINTS if connection.scope.get("method") == "GET" else _HINTS
+    return hints.get(status, "")
 
 
 def _phrase(status: int) -> str:

@@ -13,8 +13,12 @@ from carrel.config.tornado import cookie_options
 from carrel.core.login import LoggedIn, admit, begin_session, log_out
 from carrel.domain.errors import Forbidden
 from carrel.domain.identity import Identity
-from carrel.http.csrf import XSRF_COOKIE, check_field, set_xsrf, xsrf_token
+from carrel.http.csrf import XSRF_COOKIE, StaleForm, check_field, set_xsrf, xsrf_token
 from carrel.http.sessions import SESSION_ID_COOKIE, clear_session, set_session
+
+
+class StaleRequest(HTTPError):
+    """A form's token is of another session; the page has a fresh one."""
 
 
 class CookiesMixin(SettingsMixin):
@@ -87,6 +91,8 @@ class CookiesMixin(SettingsMixin):
         """
         try:
             check_field(self._visit, self.get_argument(XSRF_COOKIE, None))
+        except StaleForm as error:
+            raise StaleRequest(403, str(error)) from None
         except Forbidden as error:
             raise HTTPError(403, str(error)) from None
 
