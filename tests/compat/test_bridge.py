@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from tornado import web, websocket
 
+from carrel.authenticators.base import Authenticator
 from carrel.compat.handlers.base import APIHandler, BaseHandler
+from carrel.compat.handlers.login import LogoutHandler
 from carrel.compat.plugin_pages import PluginPages
 from carrel.compat.tornado_bridge import Bridge
 from carrel.config.schema import BadConfig
@@ -322,3 +324,43 @@ async def test_a_request_has_one_line_in_the_log(hub: Hub, caplog: pytest.LogCap
     async with hub.browser() as browser:
         await browser.get("/hub/echo")
     assert caplog.text.count(" GET /hub/echo ") == 1
+
+
+class SignOutElsewhere(LogoutHandler):
+    async def render_logout_page(self) -> None:
+        self.redirect(str(self.get_argument("to")))
+
+
+@pytest.mark.parametrize(
+    ("to", "status", "refresh"),
+    [("https://id.example/end", 200, "0; url=https://id.example/end"), ("/hub/login", 302, None)],
+)
+async def test_signing_out_leads_to_other_sites_where_browsers_let_no_form_lead(
+    tmp_path: Path, to: str, status: int, refresh: str | None
+) -> None:
+    address = f"/hub/logout?to={to}"
+    async with plugin_hub(tmp_path, [(r"/logout", SignOutElsewhere)]) as hub, hub.browser() as browser:
+        await browser.log_in()
+        left = await browser.post(address, data={"_xsrf": await browser.xsrf("/hub/home")})
+        assert (left.status_code, left.headers.get("refresh")) == (status, refresh)
+        assert (await browser.get("/hub/home")).status_code == 302
+        assert (await browser.get(address)).headers["location"] == to
+
+
+class Museum(Authenticator):
+    async def authenticate(self, handler: Any, data: Any) -> str:
+        return "museum:bob"
+
+
+class AtTheMuseum(BaseHandler):
+    authenticator = Museum(allowed_users={"museum:bob"})
+
+    async def get(self) -> None:
+        user = await self.login_user()
+        self.finish(user.name if user else "nobody")
+
+
+async def test_a_handler_may_have_an_authenticator_of_its_own(tmp_path: Path) -> None:
+    async with plugin_hub(tmp_path, [(r"/museum", AtTheMuseum)]) as hub, hub.browser() as browser:
+        assert (await browser.get("/hub/museum")).text == "museum:bob"
+        assert "museum:bob" in (await browser.get("/hub/home")).text

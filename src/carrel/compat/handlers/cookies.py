@@ -9,6 +9,7 @@ from tornado.web import HTTPError
 
 from carrel.authenticators.policy import Refusal
 from carrel.compat.handlers.settings import SettingsMixin
+from carrel.config.tornado import cookie_options
 from carrel.core.login import LoggedIn, admit, begin_session, log_out
 from carrel.domain.errors import Forbidden
 from carrel.domain.identity import Identity
@@ -100,9 +101,14 @@ class CookiesMixin(SettingsMixin):
     def _set_cookie(self, key: str, value: Any, encrypted: bool = True, **overrides: Any) -> None:
         """Set a cookie for the whole host, signed unless told otherwise, that scripts cannot read."""
         options: dict[str, Any] = {"httponly": True}
-        if self.request.protocol == "https":
+        if self.request.protocol == "https" or self._ctx.hosts.origin.startswith("https:"):
             options["secure"] = True
-        options |= dict(self.settings.get("cookie_options") or {}) | overrides
+        wanted = cookie_options(self._ctx.settings)
+        if self._ctx.settings.tornado_settings.get("cookie_options"):
+            options["samesite"] = wanted.same_site
+        if wanted.secure is not None:
+            options["secure"] = wanted.secure
+        options |= overrides
         if encrypted:
             self.set_signed_cookie(key, value, **options)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from tornado.web import HTTPError
 
@@ -82,6 +83,17 @@ class LogoutHandler(BaseHandler):
     async def post(self) -> None:
         """Sign out."""
         await self._leave()
+
+    def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
+        """Lead on to where a plug-in wants people to sign out, too.
+
+        Browsers let our forms lead nowhere else (form-action), so that a form is answered by a page first.
+        """
+        if self.request.method == "POST" and urlsplit(url).netloc not in ("", self.request.host):
+            self.set_header("Refresh", f"0; url={url}")
+            self.finish(self.render_template("logout.html", signed_out=True))
+            return
+        super().redirect(url, permanent, status)
 
     async def _leave(self) -> None:
         await self.default_handle_logout()
