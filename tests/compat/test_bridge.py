@@ -17,6 +17,7 @@ from carrel.compat.handlers.base import APIHandler, BaseHandler
 from carrel.compat.handlers.login import LogoutHandler
 from carrel.compat.plugin_pages import PluginPages
 from carrel.compat.tornado_bridge import Bridge
+from carrel.config.schema import BadConfig
 from tests.http.hub import Hub, open_hub
 
 
@@ -75,6 +76,9 @@ class Socket(websocket.WebSocketHandler):
 
 
 class Json(APIHandler):
+    def initialize(self, word: str = "") -> None:
+        """As a plug-in's own, which does not call that of its base."""
+
     def post(self) -> None:
         self.set_status(201)
         self.finish({"name": self.current_user and self.current_user.name, "body": self.get_json_body()})
@@ -286,6 +290,28 @@ async def test_handlers_of_plugins_come_before_the_hubs_pages(tmp_path: Path) ->
         assert (await browser.get("/axb/hub/home")).status_code == 404
         assert (await browser.get("/a.b/hub/home/more")).status_code == 404
         assert (await browser.get("/a.b/hub/login")).status_code == 200
+
+
+async def test_tornados_own_form_of_an_entry_will_do(tmp_path: Path) -> None:
+    entries = [web.url("/echo/(.*)", Echo, name="echo"), ("other", Echo)]
+    async with plugin_hub(tmp_path, entries) as hub, hub.browser() as browser:
+        assert (await browser.get("/hub/echo/x")).text.endswith("|x")
+        assert (await browser.get("/hub/other")).status_code == 200
+        assert (await browser.get("/hub/others")).status_code == 404
+
+
+@pytest.mark.parametrize("entry", ["/echo", ("/echo",), (1, Echo), ("/echo", "Echo"), None, ()])
+async def test_what_is_no_entry_is_told(tmp_path: Path, entry: Any) -> None:
+    with pytest.raises(BadConfig, match=r"JupyterHub.extra_handlers: .* is no handler"):
+        async with plugin_hub(tmp_path, [entry]):
+            """It does not come to that."""
+
+
+async def test_tracebacks_are_never_shown(tmp_path: Path) -> None:
+    settings = {"tornado_settings": {"debug": True, "serve_traceback": True, "mine": "kept"}}
+    async with plugin_hub(tmp_path, **settings) as hub, hub.browser() as browser:
+        assert "ValueError" not in (await browser.get("/hub/raises?how=bug")).text
+        assert pages(hub).tornado.settings["mine"] == "kept"
 
 
 async def test_no_application_is_made_without_handlers(tmp_path: Path) -> None:

@@ -18,4 +18,4 @@ def choose(directory: Path, text: str, *argv: str, mode: int = 0o600) -> tuple[C
     file.chmod(mode)
     settings, problems = read_all(parse_arguments(argv), directory, {})
     classes, found = find_classes(settings)
-    return Chosen(settings, classes.authenticator, classes.spawner, classes.proxy), [*problems, *found]
+    return classes.chosen_by(settings), [*problems, *found]

@@ -39,6 +39,7 @@ def dangers(directory: Path, text: str, mode: int = 0o600) -> list[tuple[str, st
         LOCAL + OAUTH,
         LOCAL + "c.JupyterHub.authenticate_prometheus = False",
         "c.JupyterHub.bind_url = 'http://localhost:8000'",
+        "c.JupyterHub.bind_url = 'http+unix://%2Frun%2Fhub.sock'",
     ],
 )
 def test_what_is_well(tmp_path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from carrel.core.oauth import client_of_server
+from carrel.domain.hosts import Hosts
 from tests.http.hub import Hub, open_hub
 from tests.web.test_server_pages import RUNNING
 
@@ -15,7 +16,7 @@ ASK = AUTHORIZE + "&client_id=jupyterhub-user-{0}&redirect_uri=/user/{0}/oauth_c
 async def run_server(hub: Hub, name: str) -> None:
     server = await hub.server(name, **RUNNING)
     async with hub.ctx.store.write() as tx:
-        await tx.oauth.put_client(client_of_server(server, "/", "0" * 64))
+        await tx.oauth.put_client(client_of_server(server, Hosts(), "0" * 64))
 
 
 async def test_another_users_server_has_to_be_confirmed(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from carrel.app.classes import find_classes
-from carrel.config.chosen import Chosen
 from carrel.config.report import Report, make_report
 from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.config.secrets import crypt_keys
@@ -32,7 +31,7 @@ def report_on(settings: Settings, problems: Sequence[Problem]) -> Report:
     # What a plug-in prints when it is imported must not get into what is printed for programs.
     with contextlib.redirect_stdout(sys.stderr):
         classes, found = find_classes(settings)
-    chosen = Chosen(settings, classes.authenticator, classes.spawner, classes.proxy)
+    chosen = classes.chosen_by(settings)
     complete = not any(
         problem.setting.endswith("_class") and problem.fatal for problem in (*problems, *found)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from carrel.authenticators.base import Authenticator
@@ -71,10 +71,16 @@ class Classes:
     authenticator: type[Authenticator]
     spawner: type[Spawner]
     proxy: type[Proxy]
+    wrapped: tuple[type[Spawner], ...] = ()
+    """Spawners that a spawner such as WrapSpawner chooses from."""
 
     def all(self) -> list[type[Any]]:
-        """Return the three."""
-        return [self.authenticator, self.spawner, self.proxy]
+        """Return all of them."""
+        return [self.authenticator, self.spawner, self.proxy, *self.wrapped]
+
+    def chosen_by(self, settings: Settings) -> Chosen:
+        """Return them with the settings that chose them."""
+        return Chosen(settings, self.authenticator, self.spawner, self.proxy, self.wrapped)
 
 
 def find_classes(settings: Settings) -> tuple[Classes, list[Problem]]:
@@ -85,22 +91,25 @@ def find_classes(settings: Settings) -> tuple[Classes, list[Problem]]:
         _resolve(settings, settings.spawner_class, SPAWNERS, problems),
         _resolve(settings, settings.proxy_class, PROXIES, problems),
     )
-    # Of classes that are not what was meant nothing can be said.
-    return classes, problems or check_plugins(settings, [*classes.all(), *_wrapped(settings, classes)])
+    if problems:
+        # Of classes that are not what was meant nothing can be said.
+        return classes, problems
+    classes = replace(classes, wrapped=_wrapped(settings, classes))
+    return classes, check_plugins(settings, classes.all())
 
 
-def _wrapped(settings: Settings, classes: Classes) -> list[type[Any]]:
-    """Return the spawners that a spawner such as WrapSpawner's chooses from, as far as they can be found."""
-    chosen = Chosen(settings, *classes.all())
+def _wrapped(settings: Settings, classes: Classes) -> tuple[type[Spawner], ...]:
+    """Return the spawners that the spawner chooses from, as far as they can be found."""
+    chosen = classes.chosen_by(settings)
     profiles = chosen.of_spawner("profiles")
     named = [chosen.of_spawner("child_class")]
     if isinstance(profiles, list | tuple):
         named += [entry[2] for entry in profiles if isinstance(entry, list | tuple) and len(entry) > 2]
-    found: list[type[Any]] = []
+    found: list[type[Spawner]] = []
     for wanted in named:
         with contextlib.suppress(UnknownClass):
             found.append(find_class(wanted, SPAWNERS))
-    return [cls for cls in dict.fromkeys(found) if cls not in classes.all()]
+    return tuple(cls for cls in dict.fromkeys(found) if cls not in classes.all())
 
 
 def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:

@@ -30,11 +30,13 @@ class Chosen:
     authenticator: type[HasTraits]
     spawner: type[HasTraits]
     proxy: type[HasTraits]
+    wrapped: tuple[type[HasTraits], ...] = ()
+    """Spawners that the spawner chooses from."""
 
     @property
     def classes(self) -> list[type[HasTraits]]:
-        """The three classes."""
-        return [self.authenticator, self.spawner, self.proxy]
+        """All of them."""
+        return [self.authenticator, self.spawner, self.proxy, *self.wrapped]
 
     def value(self, cls: type[HasTraits], name: str) -> Any:
         """Return what a trait will be, None when the class has no such trait."""
@@ -47,23 +49,23 @@ class Chosen:
         # A default may hang on what other traits are set to.
         others = {other: self._given(cls, other) for other in cls.class_traits(config=True) if other != name}
         known = {
-            key: value.get_value(default_value(cls, key)) if isinstance(value, LazyConfigValue) else value
-            for key, value in copy.deepcopy(others).items()
+            key: _settle(value, default_value(cls, key))
+            for key, value in others.items()
             if not isinstance(value, _Nothing)
         }
         default = default_value(cls, name, known)
-        return copy.deepcopy(found).get_value(default) if lazy else default
+        return _settle(found, default) if lazy else default
 
     def _given(self, cls: type[HasTraits], name: str) -> Any:
         """Return what the sections of a class set a trait to, `_NOTHING` when they do not."""
         value: Any = _NOTHING
         for section in _sections(cls):
-            raw = self.settings.plugins.get(section, {}).get(name)
-            if raw is None or not was_set(raw):
+            values = self.settings.plugins.get(section, {})
+            if name not in values or not was_set(values[name]):
                 continue
+            raw = values[name]
             if isinstance(raw, LazyConfigValue):
-                known = isinstance(value, list | dict | set)
-                value = copy.deepcopy(raw).get_value(value) if known else raw
+                value = _settle(raw, value) if isinstance(value, list | dict | set) else raw
             else:
                 value = raw.get_value(cls.class_traits()[name]) if isinstance(raw, DeferredConfig) else raw
         return value
@@ -93,6 +95,11 @@ class Chosen:
         """Return a problem that is not fatal, with its place."""
         place = self.settings.locations.get(setting, "")
         return Problem(setting, message, place, fatal=False, kind=kind)
+
+
+def _settle(value: Any, start: Any) -> Any:
+    """Return what a record of `append` and `update` calls makes of `start`; any other value as it is."""
+    return copy.deepcopy(value).get_value(start) if isinstance(value, LazyConfigValue) else value
 
 
 def lineage(cls: type) -> list[str]:

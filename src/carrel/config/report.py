@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import packages_distributions, version
 from typing import Any
 
-from traitlets import HasTraits
 from traitlets.config import Config
 
 from carrel.config.chosen import Chosen, default_value, lineage
@@ -142,24 +141,26 @@ def _admitted(chosen: Chosen) -> str:
 
 
 def _entries(chosen: Chosen, problems: Sequence[Problem]) -> Iterator[Entry]:
-    marks: dict[str, list[str]] = {}
-    told: dict[str, str] = {}
+    about: dict[str, list[Problem]] = {}
     for problem in problems:
-        marks.setdefault(problem.setting, []).append(
-            problem.kind or ("error" if problem.fatal else "warning")
-        )
-        if problem.kind in ("unused", "unknown", "deprecated"):
-            told.setdefault(problem.setting, problem.message)
+        about.setdefault(problem.setting, []).append(problem)
     for setting, value, default, effect in (*_of_hub(chosen), *_of_classes(chosen)):
-        without = told.get(setting, "") or told.get(setting.partition(".")[0], "")
+        own = about.get(setting, [])
         yield Entry(
             setting=setting,
             value=value,
             default=default,
             location=chosen.settings.locations.get(setting, ""),
-            effect=without or effect,
-            marks=tuple(dict.fromkeys(marks.get(setting, ()))),
+            effect=_with_doubts(effect, [*own, *about.get(setting.partition(".")[0], [])]),
+            marks=tuple(dict.fromkeys(each.kind or ("error" if each.fatal else "warning") for each in own)),
         )
+
+
+def _with_doubts(effect: str, problems: Sequence[Problem]) -> str:
+    """Return an effect with what is said of a setting that has none, or not for long."""
+    none = next((each.message for each in problems if each.kind in ("unused", "unknown")), "")
+    old = next((each.message for each in problems if each.kind == "deprecated"), "")
+    return none or " ".join(filter(None, (effect, f"({old})" if effect and old else old)))
 
 
 def _of_hub(chosen: Chosen) -> Iterator[tuple[str, str, str, str]]:
@@ -177,25 +178,16 @@ def _of_hub(chosen: Chosen) -> Iterator[tuple[str, str, str, str]]:
 
 def _of_classes(chosen: Chosen) -> Iterator[tuple[str, str, str, str]]:
     for section, values in sorted(chosen.settings.plugins.items()):
-        if not isinstance(values, Config):
-            continue
-        owner = next((cls for cls in chosen.classes if section in _sections(cls)), None)
-        for name, raw in values.items():
+        owners = [cls for cls in chosen.classes if section in lineage(cls)]
+        for name, raw in values.items() if isinstance(values, Config) else ():
             if not was_set(raw) or isinstance(raw, Config):
                 continue
             setting = f"{section}.{name}"
-            if owner is None or name not in owner.class_traits(config=True):
-                owners = [cls for cls in chosen.classes if name in cls.class_traits(config=True)]
-                here = [cls for cls in owners if section in _sections(cls)]
-                if not here:
-                    effect = "Encrypts what is kept about users." if setting == "CryptKeeper.keys" else ""
-                    yield setting, show(name, raw), "", effect
-                    continue
-                owner = here[0]
-            value = chosen.value(owner, name)
-            default = show(name, default_value(owner, name))
-            yield setting, show(name, value), default, effect_of_trait(owner, name, value)
-
-
-def _sections(cls: type[HasTraits]) -> list[str]:
-    return [base.__name__ for base in cls.__mro__ if issubclass(base, HasTraits)]
+            owner = next((cls for cls in owners if name in cls.class_traits(config=True)), None)
+            if owner is None:
+                effect = "Encrypts what is kept about users." if setting == "CryptKeeper.keys" else ""
+                yield setting, show(name, raw), "", effect
+            else:
+                value = chosen.value(owner, name)
+                default = show(name, default_value(owner, name))
+                yield setting, show(name, value), default, effect_of_trait(owner, name, value)

@@ -10,6 +10,7 @@ from typing import Any
 
 from traitlets.config import Config
 
+from carrel.config.addresses import socket_path
 from carrel.config.arguments import COMMAND_LINE
 from carrel.config.chosen import Chosen, lineage
 from carrel.config.schema import Problem
@@ -29,7 +30,8 @@ def find_dangers(chosen: Chosen) -> list[Problem]:
 
 def is_public(chosen: Chosen) -> bool:
     """Tell whether others than this machine reach the public address."""
-    return not chosen.settings.ip.startswith(_LOOPBACK)
+    settings = chosen.settings
+    return socket_path(settings.bind_url) is None and not settings.ip.startswith(_LOOPBACK)
 
 
 def _found(chosen: Chosen, setting: str, message: str) -> Problem:
@@ -70,10 +72,9 @@ def _no_tls(chosen: Chosen) -> Iterator[Problem]:
 
 
 def _open_sign_up(chosen: Chosen) -> Iterator[Problem]:
-    for name in ("open_signup",):
-        if chosen.of_authenticator(name):
-            text = "whoever signs up is let in at once: without it, an administrator lets them in first"
-            yield _found(chosen, chosen.written(chosen.authenticator, name), text)
+    if chosen.of_authenticator("open_signup"):
+        text = "whoever signs up is let in at once: without it, an administrator lets them in first"
+        yield _found(chosen, chosen.written(chosen.authenticator, "open_signup"), text)
 
 
 def _everybody(chosen: Chosen) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from carrel import JUPYTERHUB_VERSION, __version__
+from carrel.config.addresses import hosts_of
 from carrel.config.schema import Settings
 from carrel.config.templates import OWN_OPTIONS
 from carrel.core.caller import Caller
@@ -170,7 +171,9 @@ class Renderer:
     def person(self, caller: Caller, facts: RequestFacts) -> Person:
         """Return the signed-in user for templates."""
         groups = tuple(map(GroupName, caller.groups))
-        return Person(caller.user.name, caller.user.admin, self._settings.base_url, groups, facts.servers)
+        user, base_url = caller.user, self._settings.base_url
+        host = hosts_of(self._settings).of_user(user.name)
+        return Person(user.name, user.admin, base_url, groups, facts.servers, host)
 
     def static_url(self, path: str, include_version: bool = True) -> str:
         """Return the address of one of the hub's own files."""

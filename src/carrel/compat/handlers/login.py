@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from tornado.web import HTTPError
 
 from carrel.compat.handlers.base import BaseHandler
+from carrel.core.servers import stop_own_servers
 from carrel.http.csrf import is_foreign
-from carrel.http.login_form import begins_elsewhere, form_data, form_values
+from carrel.http.login_form import begins_elsewhere, form_data, form_values, is_in_request
 from carrel.lib.awaiting import resolve
 
 _WRONG = "Invalid username or password"
@@ -36,6 +37,11 @@ class LoginHandler(BaseHandler):
             self.redirect(self.get_next_url(user))
         elif elsewhere := begins_elsewhere(self._ctx, self._visit):
             self.redirect(elsewhere)
+        elif is_in_request(self._ctx):
+            user = await self.login_user()
+            if user is None:
+                raise HTTPError(403, self._refusal.reason_for_page if self._refusal else None)
+            self.redirect(self.get_next_url(user))
         else:
             await self._show(username=self.get_argument("username", ""))
 
@@ -58,10 +64,6 @@ class LoginHandler(BaseHandler):
             problem = self._refusal.reason_for_page
         await self._show(problem, data["username"])
 
-    def check_xsrf_cookie(self) -> None:
-        """Return when the form is this hub's; one that is out of date is shown again by `post`."""
-        super().check_xsrf_cookie()
-
 
 class LogoutHandler(BaseHandler):
     """Signing out."""
@@ -69,7 +71,7 @@ class LogoutHandler(BaseHandler):
     @property
     def shutdown_on_logout(self) -> bool:
         """Whether servers stop when their owner signs out."""
-        return bool(getattr(self._ctx.settings, "shutdown_on_logout", False))
+        return self._ctx.settings.shutdown_on_logout
 
     async def get(self) -> None:
         """Sign out, as the links of notebook servers expect; another site's link has to be confirmed."""
@@ -101,9 +103,12 @@ class LogoutHandler(BaseHandler):
 
     async def default_handle_logout(self) -> None:
         """End the session, with all that was given within it."""
-        user = self.current_user
-        if user is not None:
-            self._backend_logout_cleanup(user.name)
+        user, caller = self.current_user, self._facts.caller
+        if user is None:
+            return
+        if caller is not None and self.shutdown_on_logout:
+            await stop_own_servers(self._ctx, caller)
+        self._backend_logout_cleanup(user.name)
 
     def _backend_logout_cleanup(self, name: str) -> None:
         self.log.info("%s logged out", name)
