@@ -67,7 +67,7 @@ def measure(system: System) -> dict[str, float]:
             found["start with"] = start_up(hub)["start_cpu"] * 1000
             with connection(hub) as ask:
                 for name, path in PAGES.items():
-                    found[name] = _cost(hub, lambda path=path: ask("GET", path, "")) * 1000  # type: ignore[misc]
+                    found[name] = _cost(hub, lambda path=path: ask("GET", path, "")) * 1000
         finally:
             hub.clean_up()
     return found

@@ -241,7 +241,7 @@ async def test_the_forms_handler_does_what_the_hubs_page_does(tmp_path: Path) ->
 
 async def test_a_form_is_rendered_by_a_plugin_of_few_arguments(tmp_path: Path) -> None:
     class Few(LoginHandler):
-        def _render(self, login_error: Any = None, username: Any = None) -> Any:
+        def _render(self, login_error: Any = None, username: Any = None) -> Any:  # type: ignore[override]
             return f"{login_error}|{username}|{self.xsrf_token.decode()}"
 
     async with plugin_hub(tmp_path, extra_handlers=[("/login", Few)]) as hub, hub.browser() as browser:
