@@ -14,7 +14,6 @@ FUNCTION_LIMIT = 60
 LONG_FILES: dict[str, str] = {
     "src/carrel/config/schema.py": "one setting after the other, each with its help",
     "src/carrel/spawners/base.py": "one class that plug-ins know as a whole",
-    "tests/config/test_load_settings.py": "tables of settings and what they come to",
 }
 
 
