@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from tornado import web, websocket
 
+from carrel.authenticators.base import Authenticator
 from carrel.compat.handlers.base import APIHandler, BaseHandler
+from carrel.compat.handlers.login import LogoutHandler
 from carrel.compat.plugin_pages import PluginPages
 from carrel.compat.tornado_bridge import Bridge
+from carrel.config.schema import BadConfig
 from tests.http.hub import Hub, open_hub
 
 
@@ -73,6 +76,9 @@ class Socket(websocket.WebSocketHandler):
 
 
 class Json(APIHandler):
+    def initialize(self, word: str = "") -> None:
+        """As a plug-in's own, which does not call that of its base."""
+
     def post(self) -> None:
         self.set_status(201)
         self.finish({"name": self.current_user and self.current_user.name, "body": self.get_json_body()})
@@ -286,6 +292,28 @@ async def test_handlers_of_plugins_come_before_the_hubs_pages(tmp_path: Path) ->
         assert (await browser.get("/a.b/hub/login")).status_code == 200
 
 
+async def test_tornados_own_form_of_an_entry_will_do(tmp_path: Path) -> None:
+    entries = [web.url("/echo/(.*)", Echo, name="echo"), ("other", Echo)]
+    async with plugin_hub(tmp_path, entries) as hub, hub.browser() as browser:
+        assert (await browser.get("/hub/echo/x")).text.endswith("|x")
+        assert (await browser.get("/hub/other")).status_code == 200
+        assert (await browser.get("/hub/others")).status_code == 404
+
+
+@pytest.mark.parametrize("entry", ["/echo", ("/echo",), (1, Echo), ("/echo", "Echo"), None, ()])
+async def test_what_is_no_entry_is_told(tmp_path: Path, entry: Any) -> None:
+    with pytest.raises(BadConfig, match=r"JupyterHub.extra_handlers: .* is no handler"):
+        async with plugin_hub(tmp_path, [entry]):
+            """It does not come to that."""
+
+
+async def test_tracebacks_are_never_shown(tmp_path: Path) -> None:
+    settings = {"tornado_settings": {"debug": True, "serve_traceback": True, "mine": "kept"}}
+    async with plugin_hub(tmp_path, **settings) as hub, hub.browser() as browser:
+        assert "ValueError" not in (await browser.get("/hub/raises?how=bug")).text
+        assert pages(hub).tornado.settings["mine"] == "kept"
+
+
 async def test_no_application_is_made_without_handlers(tmp_path: Path) -> None:
     async with open_hub(tmp_path) as hub:
         assert not isinstance(hub.app.wrapped, PluginPages)
@@ -296,3 +324,43 @@ async def test_a_request_has_one_line_in_the_log(hub: Hub, caplog: pytest.LogCap
     async with hub.browser() as browser:
         await browser.get("/hub/echo")
     assert caplog.text.count(" GET /hub/echo ") == 1
+
+
+class SignOutElsewhere(LogoutHandler):
+    async def render_logout_page(self) -> None:
+        self.redirect(str(self.get_argument("to")))
+
+
+@pytest.mark.parametrize(
+    ("to", "status", "refresh"),
+    [("https://id.example/end", 200, "0; url=https://id.example/end"), ("/hub/login", 302, None)],
+)
+async def test_signing_out_leads_to_other_sites_where_browsers_let_no_form_lead(
+    tmp_path: Path, to: str, status: int, refresh: str | None
+) -> None:
+    address = f"/hub/logout?to={to}"
+    async with plugin_hub(tmp_path, [(r"/logout", SignOutElsewhere)]) as hub, hub.browser() as browser:
+        await browser.log_in()
+        left = await browser.post(address, data={"_xsrf": await browser.xsrf("/hub/home")})
+        assert (left.status_code, left.headers.get("refresh")) == (status, refresh)
+        assert (await browser.get("/hub/home")).status_code == 302
+        assert (await browser.get(address)).headers["location"] == to
+
+
+class Museum(Authenticator):
+    async def authenticate(self, handler: Any, data: Any) -> str:
+        return "museum:bob"
+
+
+class AtTheMuseum(BaseHandler):
+    authenticator = Museum(allowed_users={"museum:bob"})
+
+    async def get(self) -> None:
+        user = await self.login_user()
+        self.finish(user.name if user else "nobody")
+
+
+async def test_a_handler_may_have_an_authenticator_of_its_own(tmp_path: Path) -> None:
+    async with plugin_hub(tmp_path, [(r"/museum", AtTheMuseum)]) as hub, hub.browser() as browser:
+        assert (await browser.get("/hub/museum")).text == "museum:bob"
+        assert "museum:bob" in (await browser.get("/hub/home")).text

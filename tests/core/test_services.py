@@ -20,6 +20,7 @@ from carrel.core.tokens import issue_token
 from carrel.core.users import delete_user
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound, Unchangeable
 from carrel.domain.events import RolesChanged
+from carrel.domain.hosts import Hosts
 from carrel.domain.oauth import USUAL_CLAIMS
 from carrel.domain.roles import ADMIN, Role
 from carrel.domain.services import Service
@@ -33,7 +34,7 @@ async def load(hub: TrialHub, **settings: Any) -> None:
     """Start over with another configuration's services."""
     changed = replace(hub.settings, **settings)
     parts = read_rights(changed)[0], read_services(changed)[0]
-    await load_services(hub.ctx.store, hub.ctx.authenticator, hub.clock, "/", parts)
+    await load_services(hub.ctx.store, hub.ctx.authenticator, hub.clock, Hosts(), parts)
 
 
 async def known(hub: TrialHub) -> dict[str, Service]:

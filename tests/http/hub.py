@@ -15,6 +15,7 @@ from traitlets.config import Config
 from carrel.app.web_app import build_web_app
 from carrel.authenticators.base import Authenticator
 from carrel.authenticators.dummy import DummyAuthenticator
+from carrel.compat.database import PluginDatabase
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
@@ -150,16 +151,19 @@ async def open_hub(
     config = Config(plugins or {})
     chosen = Settings(cookie_secret=b"0" * 32, directory=directory, plugins=config, **settings)
     clock, bus = HastyClock(), Bus()
-    store = SqlStore("sqlite://", directory=directory, clock=clock, publish=bus.publish)
+    url = settings.get("db_url", "sqlite://")
+    store = SqlStore(url, directory=directory, clock=clock, publish=bus.publish)
     await store.open()
-    callers = CallerCache()
+    callers, database = CallerCache(), PluginDatabase(url, directory)
+    authenticator = authenticator or DummyAuthenticator(password=PASSWORD)
+    authenticator.db = database
     ctx = HubContext(
         settings=chosen,
         store=store,
         bus=bus,
         progress=ProgressLog(bus),
         clock=clock,
-        authenticator=authenticator or DummyAuthenticator(password=PASSWORD),
+        authenticator=authenticator,
         spawner_class=NowhereSpawner,
         proxy=Proxy(),
         hub=HubView(api_url=f"http://{HOST}{chosen.base_url}hub/api"),
@@ -174,6 +178,7 @@ async def open_hub(
     try:
         yield hub
     finally:
+        database.dispose()
         await store.close()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugins.environment import carrel_with_plugins, need_plugins
+from tests.plugins.environment import carrel_with_plugins
 from tests.rigs.hub import HubProcess
 from tests.rigs.visitor import Reply, Visitor
 
@@ -28,7 +28,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    need_plugins()
     with HubProcess(carrel_with_plugins(), tmp_path_factory.mktemp("firstuse"), CONFIG) as hub:
         yield hub
 
@@ -98,7 +97,6 @@ def test_passwords_outlive_the_hub_and_end_with_the_user(hub: HubProcess) -> Non
 
 
 def test_only_those_who_exist_come_in_where_nobody_may_be_made(tmp_path: Path) -> None:
-    need_plugins()
     more = "c.FirstUseAuthenticator.create_users = False"
     with HubProcess(carrel_with_plugins(), tmp_path, f"{CONFIG}{more}\n") as hub:
         assert not hub.visitor().log_in("ada", PASSWORD).location

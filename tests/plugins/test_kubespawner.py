@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.plugins.environment import carrel_with_plugins, need_plugins
-from tests.plugins.kubernetes import ABSENT, Cluster, running_cluster
+from tests.plugins.kubernetes import Cluster, running_cluster
+from tests.plugins.kubernetes_node import ABSENT
 from tests.plugins.progress import steps
 from tests.rigs.hub import HubProcess
 from tests.rigs.poll import until

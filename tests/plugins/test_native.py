@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugins.environment import carrel_with_plugins, need_plugins
+from tests.e2e.browser import log_in, open_page, screenshot
+from tests.plugins.environment import carrel_with_plugins
 from tests.rigs.hub import HubProcess
 from tests.rigs.poll import until
 from tests.rigs.singleusers import STUB
@@ -40,7 +41,6 @@ c.Spawner.cmd = {list(STUB)!r}
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    need_plugins()
     directory = tmp_path_factory.mktemp("native")
     with HubProcess(carrel_with_plugins(), directory, config(directory)) as hub:
         assert "successful" in sign_up(hub.visitor(), "root").text
@@ -220,7 +220,6 @@ def test_everything_is_there_after_a_restart(hub: HubProcess) -> None:
 
 
 def test_names_are_blocked_after_failures_and_sign_up_can_be_open(tmp_path: Path) -> None:
-    need_plugins()
     more = """
 c.NativeAuthenticator.open_signup = True
 c.NativeAuthenticator.allowed_failed_logins = 2
@@ -239,8 +238,34 @@ c.NativeAuthenticator.check_common_password = True
         assert hub.visitor().log_in("bea", PASSWORD).location
 
 
+@pytest.mark.e2e
+def test_its_pages_look_and_work_in_a_browser(hub: HubProcess) -> None:
+    with open_page() as page:
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{hub.public_url}hub/signup")
+        screenshot(page, "native-sign-up")
+        # The hub's style sheet is there, and the page's own script runs.
+        assert page.locator("#signup_submit").evaluate("each => getComputedStyle(each).borderRadius") != "0px"
+        page.locator("#eye").click()
+        assert page.locator("#password_input").get_attribute("type") == "text"
+        page.locator("#username_input").fill("nina")
+        page.locator("#password_input").fill(PASSWORD)
+        page.locator("#password_confirmation_input").fill(PASSWORD)
+        page.locator("#signup_submit").click()
+        page.get_by_text("sent to the admin").wait_for()
+
+        log_in(page, hub.public_url, "root", PASSWORD)
+        page.goto(f"{hub.public_url}hub/authorize")
+        page.get_by_role("link", name="Administration").wait_for()
+        screenshot(page, "native-authorize")
+        page.locator("#nina").get_by_role("button", name="Authorize").click()
+        page.locator("#nina").get_by_text("Yes").wait_for()
+        assert not complaints
+
+
 def test_where_nobody_may_sign_up_there_is_no_page(tmp_path: Path) -> None:
-    need_plugins()
     more = "c.NativeAuthenticator.enable_signup = False"
     with HubProcess(carrel_with_plugins(), tmp_path, config(tmp_path, more)) as hub:
         assert hub.visitor().get("hub/signup").status == 404

@@ -126,6 +126,7 @@ def test_refused_consent_is_told(college: College) -> None:
     answer = visitor.get(refuse(visitor))
     assert answer.status == 400
     assert "OAuth error: End-User aborted interaction" in refusal(answer)
+    assert "begin anew" in refusal(answer)
 
 
 def test_a_state_of_somebody_else_is_refused(college: College) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
+import socket
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
-from http.cookiejar import Cookie, CookieJar
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urljoin
 
@@ -49,17 +51,30 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+class _LoopbackConnection(http.client.HTTPConnection):
+    def connect(self) -> None:
+        self.sock = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+
+
+class _LoopbackHandler(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_LoopbackConnection, req)
+
+
 class Visitor:
     """One browser profile; `base` is the public URL of a hub, with its slash.
 
-    `trust` says whose certificates are believed.
+    `trust` says whose certificates are believed. With `loopback` every host is this machine.
     """
 
-    def __init__(self, base: str, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(self, base: str, trust: ssl.SSLContext | None = None, *, loopback: bool = False) -> None:
         self.base = base
-        self.cookies = CookieJar()
+        # As browsers: a cookie without a domain is for its host, not for those below it.
+        strict = DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)
+        self.cookies = CookieJar(strict)
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),
+            _LoopbackHandler() if loopback else urllib.request.HTTPHandler(),
             urllib.request.HTTPSHandler(context=trust),
             urllib.request.HTTPCookieProcessor(self.cookies),
             _NoRedirect(),

@@ -62,10 +62,21 @@ def test_the_variables_that_only_some_servers_get() -> None:
 def test_public_addresses() -> None:
     env = environment(public_host="https://hub.org", public_url="https://hub.org", cookie_host_prefix=True)
     assert env["JUPYTERHUB_HOST"] == "https://hub.org"
-    assert env["JUPYTERHUB_OAUTH_CALLBACK_URL"] == "https://hub.org/base/user/a%20b@x/lab/oauth_callback"
+    # On the hub's own host a path will do, whichever address the visitor came by.
+    assert env["JUPYTERHUB_OAUTH_CALLBACK_URL"] == "/base/user/a%20b@x/lab/oauth_callback"
     assert env["JUPYTERHUB_PUBLIC_URL"] == "https://hub.org/base/user/a%20b@x/lab/"
     assert env["JUPYTERHUB_PUBLIC_HUB_URL"] == "https://hub.org/base/hub/"
     assert env["JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED"] == "1"
+
+
+def test_addresses_of_a_server_with_a_host_of_its_own() -> None:
+    origins = {"public_host": "https://hub.org", "public_url": "https://hub.org"}
+    env = environment(**origins, server_host="https://ada.hub.org")
+    prefix = "https://ada.hub.org/base/user/a%20b@x/lab/"
+    assert env["JUPYTERHUB_HOST"] == "https://hub.org"
+    assert env["JUPYTERHUB_OAUTH_CALLBACK_URL"] == f"{prefix}oauth_callback"
+    assert env["JUPYTERHUB_PUBLIC_URL"] == prefix
+    assert env["JUPYTERHUB_PUBLIC_HUB_URL"] == "https://hub.org/base/hub/"
 
 
 def test_certificates() -> None:

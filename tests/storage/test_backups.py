@@ -133,6 +133,16 @@ async def test_a_server_is_copied_before_an_upgrade_and_goes_back_to_the_old_sch
     await old.close()
 
 
+async def test_two_made_in_one_second_are_two(tmp_path: Path) -> None:
+    store = SqlStore(URL, directory=tmp_path, clock=SystemClock())
+    await store.open()
+    await store.close()
+    clock = SetClock()
+    made = {back_up(URL, tmp_path, clock) for _ in range(3)}
+    assert len(made) == 3
+    assert {each.path for each in Backups(tmp_path / "c.sqlite", clock).all()} == made
+
+
 async def test_only_so_many_are_kept_of_those_that_nobody_asked_for(tmp_path: Path) -> None:
     store = SqlStore(URL, directory=tmp_path, clock=SystemClock())
     await store.open()

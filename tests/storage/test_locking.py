@@ -15,7 +15,19 @@ from sqlalchemy.sql.base import Executable
 from carrel.domain.paging import PageRequest
 from carrel.domain.tokens import Token
 from carrel.storage.base import StorageError
-from carrel.storage.sql import facts, groups, oauth, roles, servers, sessions, signing_keys, tokens, users
+from carrel.storage.sql import (
+    facts,
+    groups,
+    imported_logins,
+    oauth,
+    roles,
+    servers,
+    sessions,
+    share_codes,
+    signing_keys,
+    tokens,
+    users,
+)
 from carrel.storage.sql.engine import Statements
 from carrel.storage.sql.store import SqlStore
 from carrel.storage.users import UserFilter
@@ -108,10 +120,13 @@ async def test_an_error_tells_neither_statement_nor_values(store: SqlStore) -> N
     assert str(caught.value) == "The database refused: SQLITE_CONSTRAINT_FOREIGNKEY."
 
 
+_PEOPLE = (facts, groups, roles, users)
+
+
 def _statements() -> dict[str, Executable]:
     return {
         f"{module.__name__.rpartition('.')[2]}.{name.strip('_')}": value
-        for module in (facts, groups, oauth, roles, servers, sessions, signing_keys, tokens, users)
+        for module in (*_PEOPLE, imported_logins, oauth, servers, sessions, share_codes, signing_keys, tokens)
         for name, value in vars(module).items()
         if isinstance(value, Executable) and name.isupper() and name not in ("_SELECT", "_ALL")
     }

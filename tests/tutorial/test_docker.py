@@ -1,4 +1,4 @@
-"""Containers: DockerSpawner on a real engine, the hub where containers find it, a form to choose the image."""
+"""Containers: DockerSpawner on a real engine, the hub where they find it, and a form to choose the image."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from tests.plugins.docker_engine import IMAGE, OTHER_IMAGE, Engine, docker_engine
 from tests.plugins.environment import carrel_with_plugins, need_plugins
+from tests.plugins.visits import use_server
 from tests.rigs.hub import HubProcess
 from tests.tutorial.examples import example
 
@@ -48,8 +49,8 @@ def test_a_container_for_everybody_on_the_list(tmp_path: Path, engine: Engine) -
         minrk.follow("hub/spawn")
         hub.wait_server("minrk", token)
         assert engine.containers() == ["jupyter-minrk"]
-        # The server in the container asked the hub who this is.
-        assert minrk.follow("user/minrk/api/me").json()["identity"]["username"] == "minrk"
+        # The server in the container asks the hub who this is.
+        use_server(minrk, "minrk")
         assert hub.api("DELETE", "users/minrk/server", token=token).status in {202, 204}
         hub.wait_server("minrk", token, running=False)
         # `remove` is set.

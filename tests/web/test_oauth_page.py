@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from carrel.core.oauth import client_of_server
+from carrel.domain.hosts import Hosts
 from tests.http.hub import Hub, open_hub
 from tests.web.test_server_pages import RUNNING
 
@@ -15,7 +16,7 @@ ASK = AUTHORIZE + "&client_id=jupyterhub-user-{0}&redirect_uri=/user/{0}/oauth_c
 async def run_server(hub: Hub, name: str) -> None:
     server = await hub.server(name, **RUNNING)
     async with hub.ctx.store.write() as tx:
-        await tx.oauth.put_client(client_of_server(server, "/", "0" * 64))
+        await tx.oauth.put_client(client_of_server(server, Hosts(), "0" * 64))
 
 
 async def test_another_users_server_has_to_be_confirmed(tmp_path: Path) -> None:
@@ -47,6 +48,9 @@ async def test_a_broken_link_gets_a_page(tmp_path: Path) -> None:
         assert reply.status_code == 400
         assert "<h1" in reply.text
         assert "<script>alert" not in reply.text
+        # There is no form to go back to.
+        assert "begin anew" in reply.text
+        assert "change what it says there" not in reply.text
 
 
 async def test_the_own_server_needs_no_confirmation_from_wherever_the_visitor_comes(tmp_path: Path) -> None:

@@ -287,3 +287,15 @@ async def test_markup_of_settings_may_do_what_it_did_under_jupyterhub(tmp_path: 
         assert "'unsafe-hashes'" in page.headers[POLICY]
         other = await browser.get("/hub/nothing")
         assert "unsafe" not in other.headers[POLICY]
+
+
+async def test_what_people_fill_in_never_changes_the_policy(tmp_path: Path) -> None:
+    async with open_hub(tmp_path, plugins=OPTIONS) as hub, hub.browser() as browser:
+        await browser.log_in()
+        token = await browser.xsrf("/hub/spawn")
+        note = """x' onclick='go()' <script>go()</script> style="color: red" onfocus="go()\""""
+        wrong = await browser.post("/hub/spawn/ada", data={"_xsrf": token, "size": "small", "note": note})
+        assert wrong.status_code == 400
+        assert "onfocus" in wrong.text
+        assert "unsafe" not in wrong.headers[POLICY]
+        assert "nonce" not in wrong.headers[POLICY]

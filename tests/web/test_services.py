@@ -11,6 +11,7 @@ import pytest
 from carrel.config.rights import read_rights
 from carrel.config.services import read_services
 from carrel.core.service_records import load_services
+from carrel.domain.hosts import Hosts
 from tests.http.hub import Hub, open_hub
 from tests.http.test_errors import POLYGLOTS, assert_harmless
 
@@ -33,7 +34,7 @@ async def load(hub: Hub, services: list[dict[str, object]]) -> None:
     """Put services of a configuration into the database."""
     settings = replace(hub.ctx.settings, services=services)
     parts = read_rights(settings)[0], read_services(settings)[0]
-    await load_services(hub.ctx.store, hub.ctx.authenticator, hub.clock, "/", parts)
+    await load_services(hub.ctx.store, hub.ctx.authenticator, hub.clock, Hosts(), parts)
 
 
 async def test_the_menu_has_what_its_visitor_may_open(hub: Hub) -> None:

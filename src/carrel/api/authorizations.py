@@ -23,8 +23,8 @@ async def token_owner(hub: HubContext, visitor: Caller | None, secret: str) -> U
     """Return the owner of a token: name and groups, and what else the caller may see."""
     asking, record = await owner_of_token(hub, _with_token(visitor), secret)
     if isinstance(record, ServiceWithRoles):
-        return service_model(asking, record, hub.settings.base_url)
-    return user_model(asking, record, hub.settings.base_url)
+        return service_model(asking, record, hub.hosts)
+    return user_model(asking, record, hub.hosts)
 
 
 @post("/authorizations/token", "/authorizations/token/{secret:str}", summary="Gone", errors=(404,))
@@ -49,7 +49,7 @@ async def cookie_owner(hub: HubContext, visitor: Caller | None, request: Request
     found = None if secret is None else await caller_of_session(hub, secret)
     if found is None:
         raise NotFound
-    return user_model(asking, await get_self(hub, found), hub.settings.base_url)
+    return user_model(asking, await get_self(hub, found), hub.hosts)
 
 
 def _with_token(visitor: Caller | None) -> Caller:

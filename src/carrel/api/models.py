@@ -12,6 +12,7 @@ from carrel.core.caller import Caller
 from carrel.core.groups import GroupWithRoles
 from carrel.core.servers import may_read_log
 from carrel.core.users import UserWithServers
+from carrel.domain.hosts import Hosts
 from carrel.domain.names import full_name, progress_path, server_prefix
 from carrel.domain.servers import Failure, Server, never_started
 from carrel.domain.tokens import Token
@@ -122,12 +123,13 @@ def failure_model(failure: Failure, caller: Caller, user_name: str, server_name:
     return FailureModel(failure.code, failure.message, failure.hint, log)
 
 
-def server_model(server: Server, base_url: str, caller: Caller, ahead: int | None = None) -> ServerModel:
+def server_model(server: Server, hosts: Hosts, caller: Caller, ahead: int | None = None) -> ServerModel:
     """Return a server as JSON; its driver's state and its log only for who may see them.
 
     `ahead` is where its start stands in the line, None when it does not wait.
     """
     full = full_name(server.user_name, server.name)
+    progress = progress_path(hosts.base_url, server.user_name, server.name)
     state = caller.may("admin:server_state", server=full)
     pending = server.pending
     # A start counts as activity, and begins when it is asked for.
@@ -142,9 +144,11 @@ def server_model(server: Server, base_url: str, caller: Caller, ahead: int | Non
         pending=pending,
         ready=server.ready,
         stopped=not server.active,
-        url=server_prefix(base_url, server.user_name, server.name),
+        url=server_prefix(hosts.base_url, server.user_name, server.name),
         user_options=dict(server.user_options),
-        progress_url=progress_path(base_url, server.user_name, server.name),
+        progress_url=progress,
+        full_url=hosts.full_server_url(server.user_name, server.name),
+        full_progress_url=hosts.full(progress),
         state=dict(server.state) if state else UNSET,
         failure=failure or UNSET,
         queue_position=UNSET if ahead is None else ahead,
@@ -152,22 +156,22 @@ def server_model(server: Server, base_url: str, caller: Caller, ahead: int | Non
 
 
 def user_model(
-    caller: Caller, record: UserWithServers, base_url: str, *, include_stopped: bool = False
+    caller: Caller, record: UserWithServers, hosts: Hosts, *, include_stopped: bool = False
 ) -> UserModel:
     """Return a user as JSON with the fields that the caller may see."""
     model = UserModel()
-    fill_user(model, caller, record, base_url, include_stopped=include_stopped)
+    fill_user(model, caller, record, hosts, include_stopped=include_stopped)
     return model
 
 
 def fill_user(
-    model: UserModel, caller: Caller, record: UserWithServers, base_url: str, *, include_stopped: bool = False
+    model: UserModel, caller: Caller, record: UserWithServers, hosts: Hosts, *, include_stopped: bool = False
 ) -> None:
     """Set the fields of `model` that the caller may see."""
     user = record.user
     if caller.scopes.group_filters:
         caller = replace(caller, groups_of={user.name: record.groups})
-    model.servers = _servers(caller, record, base_url, include_stopped)
+    model.servers = _servers(caller, record, hosts, include_stopped)
     whole = caller.may("read:users", user=user.name)
     known = caller.may("read:users:name", user=user.name)
     if known or any(caller.may(scope, user=user.name) for scope in _NAMING):
@@ -186,18 +190,20 @@ def fill_user(
     if whole:
         model.created = isoformat(user.created)
         default = next((server for server in record.servers if not server.name), None)
-        model.server = server_prefix(base_url, user.name) if default is not None and default.ready else None
+        model.server = (
+            server_prefix(hosts.base_url, user.name) if default is not None and default.ready else None
+        )
         model.pending = None if default is None else default.pending
 
 
-def identity_model(caller: Caller, record: UserWithServers, base_url: str) -> IdentityModel:
+def identity_model(caller: Caller, record: UserWithServers, hosts: Hosts) -> IdentityModel:
     """Return the caller as JSON; name and groups are always there."""
     model = IdentityModel(
         session_id=caller.session_id,
         token_id=None if caller.token is None else f"a{caller.token.id}",
         scopes=caller.scopes.ordered,
     )
-    fill_user(model, caller, record, base_url)
+    fill_user(model, caller, record, hosts)
     model.name, model.admin, model.groups = record.user.name, record.user.admin, list(record.groups)
     return model
 
@@ -230,7 +236,7 @@ def token_model(token: Token, scopes: Sequence[str], secret: str | None = None) 
 
 
 def _servers(
-    caller: Caller, record: UserWithServers, base_url: str, include_stopped: bool
+    caller: Caller, record: UserWithServers, hosts: Hosts, include_stopped: bool
 ) -> dict[str, ServerModel] | UnsetType:
     if caller.scopes.grant("read:servers") is None:
         return UNSET
@@ -241,7 +247,7 @@ def _servers(
     for server in servers:
         full = full_name(record.user.name, server.name)
         if (server.active or include_stopped) and caller.may("read:servers", server=full):
-            shown[server.name] = server_model(server, base_url, caller, record.ahead.get(server.id))
+            shown[server.name] = server_model(server, hosts, caller, record.ahead.get(server.id))
     if not shown and not caller.may("read:servers", user=record.user.name):
         return UNSET
     return shown

@@ -197,7 +197,7 @@ async def watch_server(hub: HubContext, caller: Caller, name: str, server: str =
 
 async def _model(hub: HubContext, caller: Caller, server: Server) -> ServerModel:
     ahead = await servers.count_ahead(hub, server) if server.waiting else None
-    return server_model(server, hub.settings.base_url, caller, ahead)
+    return server_model(server, hub.hosts, caller, ahead)
 
 
 async def _events(hub: HubContext, server: Server, caller: Caller) -> AsyncIterator[bytes]:

@@ -14,6 +14,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.services import ServiceWithRoles
 from carrel.domain.errors import Invalid
+from carrel.domain.hosts import Hosts
 from carrel.domain.services import service_prefix
 from carrel.http.endpoint import Answer, delete, get, post
 
@@ -70,14 +71,14 @@ _OVERLOOKED = {"name", "cwd", "environment", "user"}
 async def list_services(hub: HubContext, caller: Caller) -> dict[str, ServiceModel]:
     """Return the services that the caller may list, by their names; there are no pages."""
     found = await services.list_services(hub, caller)
-    base_url = hub.settings.base_url
-    return {record.service.name: service_model(caller, record, base_url) for record in found}
+    hosts = hub.hosts
+    return {record.service.name: service_model(caller, record, hosts) for record in found}
 
 
 @get(_SERVICE, summary="Get a service", scopes=services.READ_ANY)
 async def get_service(hub: HubContext, caller: Caller, service: str) -> ServiceModel:
     """Return a service as far as the caller's scopes go."""
-    return service_model(caller, await services.get_service(hub, caller, service), hub.settings.base_url)
+    return service_model(caller, await services.get_service(hub, caller, service), hub.hosts)
 
 
 @post(
@@ -101,7 +102,7 @@ async def create_service(
     for key in wanted.keys() & {"command", "oauth_client_allowed_scopes"}:
         wanted[key] = tuple(wanted[key])
     made = await services.create_service(hub, caller, ServiceSetting(service, **wanted))
-    return service_model(caller, made, hub.settings.base_url)
+    return service_model(caller, made, hub.hosts)
 
 
 @delete(
@@ -117,14 +118,14 @@ async def delete_service(hub: HubContext, caller: Caller, service: str) -> Respo
     return Response(media_type="application/json")
 
 
-def service_model(caller: Caller, record: ServiceWithRoles, base_url: str) -> ServiceModel:
+def service_model(caller: Caller, record: ServiceWithRoles, hosts: Hosts) -> ServiceModel:
     """Return a service as JSON with the fields that the caller may see."""
     model = ServiceModel(name=record.service.name, admin=record.service.admin)
-    _fill(model, caller, record, base_url)
+    _fill(model, caller, record, hosts)
     return model
 
 
-def service_identity(caller: Caller, record: ServiceWithRoles, base_url: str) -> ServiceIdentityModel:
+def service_identity(caller: Caller, record: ServiceWithRoles, hosts: Hosts) -> ServiceIdentityModel:
     """Return the service that asks as JSON; its name is always there."""
     token = caller.token
     model = ServiceIdentityModel(
@@ -133,15 +134,15 @@ def service_identity(caller: Caller, record: ServiceWithRoles, base_url: str) ->
         token_id=None if token is None else f"a{token.id}",
         scopes=caller.scopes.ordered,
     )
-    _fill(model, caller, record, base_url)
+    _fill(model, caller, record, hosts)
     return model
 
 
-def _fill(model: ServiceModel, caller: Caller, record: ServiceWithRoles, base_url: str) -> None:
+def _fill(model: ServiceModel, caller: Caller, record: ServiceWithRoles, hosts: Hosts) -> None:
     service = record.service
     if caller.may("read:roles:services", service=service.name):
         model.roles = list(record.roles)
     if caller.may("read:services", service=service.name):
         model.url, model.display, model.info = service.url, service.display, dict(service.info)
-        model.prefix = service_prefix(base_url, service.name) if service.url else ""
+        model.prefix = service_prefix(hosts.base_url, service.name) if service.url else ""
         model.command, model.pid = list(service.command), service.pid

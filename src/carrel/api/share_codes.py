@@ -35,7 +35,7 @@ class NewShareCode(Struct, forbid_unknown_fields=True):
 async def list_codes(hub: HubContext, caller: Caller, name: str, request: Request) -> ShareCodeList:
     """Return the codes that invite to a user's servers, a page at a time, without the codes themselves."""
     found = await share_codes.list_codes(hub, caller, name, None, page_request(request))
-    return share_code_list(request, found, hub.settings.base_url)
+    return share_code_list(request, found, hub.hosts)
 
 
 @get(*_SERVER, summary="List share codes of a server", scopes=("read:shares",), query=PAGES)
@@ -44,7 +44,7 @@ async def list_codes_of_server(
 ) -> ShareCodeList:
     """Return the codes that invite to a server, a page at a time, without the codes themselves."""
     found = await share_codes.list_codes(hub, caller, name, server, page_request(request))
-    return share_code_list(request, found, hub.settings.base_url)
+    return share_code_list(request, found, hub.hosts)
 
 
 @post(
@@ -59,7 +59,7 @@ async def make_code(
     """Return a new code that invites to a server; it is shown this once."""
     wanted = data or NewShareCode()
     made = await share_codes.make_code(hub, caller, name, server, wanted.scopes, wanted.expires_in)
-    return share_code_model(made.record, hub.settings.base_url, made.secret)
+    return share_code_model(made.record, hub.hosts, made.secret)
 
 
 @delete(*_SERVER, summary="Revoke share codes", scopes=("shares",))

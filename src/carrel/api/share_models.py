@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from carrel.api.models import moment
 from carrel.api.paging import PageModel, pagination
+from carrel.domain.hosts import Hosts
 from carrel.domain.names import server_prefix
 from carrel.domain.paging import Page
 from carrel.domain.shares import Receiver, Share, ShareCode, SharedServer, filtered
@@ -61,11 +62,11 @@ ShareList = PageModel[list[ShareModel]]
 ShareCodeList = PageModel[list[ShareCodeModel]]
 
 
-def share_model(share: Share, base_url: str) -> ShareModel:
+def share_model(share: Share, hosts: Hosts) -> ShareModel:
     """Return a share as JSON."""
     receiver = share.receiver
     return ShareModel(
-        server=_server_model(share.server, base_url),
+        server=_server_model(share.server, hosts),
         scopes=filtered(share.scopes, share.server.full_name),
         user=_named(receiver, "user"),
         group=_named(receiver, "group"),
@@ -74,10 +75,10 @@ def share_model(share: Share, base_url: str) -> ShareModel:
     )
 
 
-def share_code_model(code: ShareCode, base_url: str, secret: str | None = None) -> ShareCodeModel:
+def share_code_model(code: ShareCode, hosts: Hosts, secret: str | None = None) -> ShareCodeModel:
     """Return a share code as JSON, with the code itself and where it is accepted when it was just made."""
     model = ShareCodeModel(
-        server=_server_model(code.server, base_url),
+        server=_server_model(code.server, hosts),
         scopes=filtered(code.scopes, code.server.full_name),
         id=f"sc_{code.id}",
         created_at=isoformat(code.created),
@@ -87,24 +88,25 @@ def share_code_model(code: ShareCode, base_url: str, secret: str | None = None) 
     )
     if secret is not None:
         model.code = secret
-        model.accept_url = with_arguments(f"{base_url}hub/accept-share", code=secret)
-        model.full_accept_url = None
+        model.accept_url = with_arguments(f"{hosts.base_url}hub/accept-share", code=secret)
+        model.full_accept_url = hosts.full(model.accept_url)
     return model
 
 
-def share_list(request: Request, page: Page[Share], base_url: str) -> ShareList:
+def share_list(request: Request, page: Page[Share], hosts: Hosts) -> ShareList:
     """Return a page of shares."""
-    return ShareList([share_model(share, base_url) for share in page.items], pagination(request, page))
+    return ShareList([share_model(share, hosts) for share in page.items], pagination(request, page))
 
 
-def share_code_list(request: Request, page: Page[ShareCode], base_url: str) -> ShareCodeList:
+def share_code_list(request: Request, page: Page[ShareCode], hosts: Hosts) -> ShareCodeList:
     """Return a page of share codes."""
-    return ShareCodeList([share_code_model(code, base_url) for code in page.items], pagination(request, page))
+    return ShareCodeList([share_code_model(code, hosts) for code in page.items], pagination(request, page))
 
 
-def _server_model(server: SharedServer, base_url: str) -> SharedServerModel:
-    url = server_prefix(base_url, server.owner, server.name)
-    return SharedServerModel(Named(server.owner), server.name, url, None, server.ready)
+def _server_model(server: SharedServer, hosts: Hosts) -> SharedServerModel:
+    url = server_prefix(hosts.base_url, server.owner, server.name)
+    full_url = hosts.full_server_url(server.owner, server.name)
+    return SharedServerModel(Named(server.owner), server.name, url, full_url, server.ready)
 
 
 def _named(receiver: Receiver, kind: str) -> Named | None:

@@ -36,7 +36,7 @@ class ShareBody(Struct, forbid_unknown_fields=True):
 async def list_shares(hub: HubContext, caller: Caller, name: str, request: Request) -> ShareList:
     """Return with whom a user's servers are shared, a page at a time."""
     found = await shares.list_shares(hub, caller, name, None, page_request(request))
-    return share_list(request, found, hub.settings.base_url)
+    return share_list(request, found, hub.hosts)
 
 
 @get(*_SERVER, summary="List shares of a server", scopes=("read:shares",), query=PAGES)
@@ -45,7 +45,7 @@ async def list_shares_of_server(
 ) -> ShareList:
     """Return with whom a server is shared, a page at a time."""
     found = await shares.list_shares(hub, caller, name, server, page_request(request))
-    return share_list(request, found, hub.settings.base_url)
+    return share_list(request, found, hub.hosts)
 
 
 @post(*_SERVER, summary="Share a server", scopes=("shares",), example=_EXAMPLE)
@@ -54,7 +54,7 @@ async def share_server(
 ) -> ShareModel:
     """Give a user or a group scopes for a server, by default access, and return all that they have."""
     share = await shares.share_server(hub, caller, name, server, _request(data))
-    return share_model(share, hub.settings.base_url)
+    return share_model(share, hub.hosts)
 
 
 @patch(
@@ -69,7 +69,7 @@ async def unshare_server(
 ) -> Response:
     """Take scopes, or all, from a user or a group; return what is left, an empty object for nothing."""
     share = await shares.unshare_server(hub, caller, name, server, _request(data))
-    return json_reply({} if share is None else share_model(share, hub.settings.base_url))
+    return json_reply({} if share is None else share_model(share, hub.hosts))
 
 
 @delete(*_SERVER, summary="Share a server no more", scopes=("shares",))
@@ -82,7 +82,7 @@ async def unshare_all(hub: HubContext, caller: Caller, name: str, server: str = 
 async def shared_with_user(hub: HubContext, caller: Caller, name: str, request: Request) -> ShareList:
     """Return what is shared with a user or with their groups, a page at a time."""
     found = await shares.shared_with_user(hub, caller, name, page_request(request))
-    return share_list(request, found, hub.settings.base_url)
+    return share_list(request, found, hub.hosts)
 
 
 @get(*_ONE_OF_USER, summary="Get what is shared with a user", scopes=("read:users:shares",))
@@ -91,7 +91,7 @@ async def get_share_of_user(
 ) -> ShareModel:
     """Return what a user may do with one server, by name and not by a group."""
     share = await shares.get_share_of_user(hub, caller, name, owner, server)
-    return share_model(share, hub.settings.base_url)
+    return share_model(share, hub.hosts)
 
 
 @delete(*_ONE_OF_USER, summary="Give up what is shared with a user", scopes=("users:shares",))
@@ -106,7 +106,7 @@ async def give_up_share_of_user(
 async def shared_with_group(hub: HubContext, caller: Caller, group: str, request: Request) -> ShareList:
     """Return what is shared with a group, a page at a time."""
     found = await shares.shared_with_group(hub, caller, group, page_request(request))
-    return share_list(request, found, hub.settings.base_url)
+    return share_list(request, found, hub.hosts)
 
 
 @get(*_ONE_OF_GROUP, summary="Get what is shared with a group", scopes=("read:groups:shares",))
@@ -115,7 +115,7 @@ async def get_share_of_group(
 ) -> ShareModel:
     """Return what the members of a group may do with one server."""
     share = await shares.get_share_of_group(hub, caller, group, owner, server)
-    return share_model(share, hub.settings.base_url)
+    return share_model(share, hub.hosts)
 
 
 @delete(*_ONE_OF_GROUP, summary="Give up what is shared with a group", scopes=("groups:shares",))

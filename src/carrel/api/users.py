@@ -103,9 +103,9 @@ async def whoami(hub: HubContext, visitor: Caller | None) -> IdentityModel | Ser
     if caller is None:
         raise Unauthenticated
     if caller.service is not None:
-        return service_identity(caller, await services.get_self(hub, caller), hub.settings.base_url)
+        return service_identity(caller, await services.get_self(hub, caller), hub.hosts)
     record = await users.get_self(hub, caller)
-    return identity_model(caller, record, hub.settings.base_url)
+    return identity_model(caller, record, hub.hosts)
 
 
 @get(
@@ -132,8 +132,8 @@ async def list_users(
         raise Invalid(f"Unrecognized state filter: {state[:40]!r}")
     which = UserFilter(name_filter, _STATES[state], None, key, sort.startswith("-"))
     found = await users.list_users(hub, caller, which, page_request(request))
-    base_url, stopped = hub.settings.base_url, _is_set(include_stopped_servers)
-    models = tuple(user_model(caller, record, base_url, include_stopped=stopped) for record in found.items)
+    hosts, stopped = hub.hosts, _is_set(include_stopped_servers)
+    models = tuple(user_model(caller, record, hosts, include_stopped=stopped) for record in found.items)
     return paged(request, Page(models, found.offset, found.limit, found.total))
 
 
@@ -150,7 +150,7 @@ async def create_users(hub: HubContext, caller: Caller, data: NewUsers | None = 
     if data is None or not data.usernames:
         raise Invalid("Must specify at least one user to create")
     created = await users.create_users(hub, caller, data.usernames, admin=data.admin)
-    return [user_model(caller, record, hub.settings.base_url) for record in created]
+    return [user_model(caller, record, hub.hosts) for record in created]
 
 
 @get("/users/{name:str}", summary="Get a user", scopes=users.READ_ANY)
@@ -160,7 +160,7 @@ async def get_user(
     """Return a user as far as the caller's scopes go."""
     record = await users.get_user(hub, caller, name)
     include_stopped = _is_set(include_stopped_servers)
-    return user_model(caller, record, hub.settings.base_url, include_stopped=include_stopped)
+    return user_model(caller, record, hub.hosts, include_stopped=include_stopped)
 
 
 @post(
@@ -175,7 +175,7 @@ async def create_user(hub: HubContext, caller: Caller, name: str, data: NewUser 
     """Create one user and return them."""
     admin = data is not None and data.admin
     created = await users.create_user(hub, caller, name, admin=admin)
-    return user_model(caller, created, hub.settings.base_url)
+    return user_model(caller, created, hub.hosts)
 
 
 @patch(
@@ -190,7 +190,7 @@ async def change_user(hub: HubContext, caller: Caller, name: str, data: UserChan
     given = msgspec.structs.asdict(data)
     changes = users.UserChanges(**{key: value for key, value in given.items() if value is not UNSET})
     record = await users.change_user(hub, caller, name, changes)
-    model = user_model(caller, record, hub.settings.base_url)
+    model = user_model(caller, record, hub.hosts)
     if model.auth_state is UNSET:
         model.auth_state = None
     return model

@@ -12,7 +12,7 @@ from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
 from carrel.app.proxies import build_proxy
 from carrel.compat.database import PluginDatabase
-from carrel.config.addresses import EVERYWHERE, origin, proxy_to_hub, server_to_hub
+from carrel.config.addresses import EVERYWHERE, hosts_of, proxy_to_hub, server_to_hub
 from carrel.config.database import connections, database_url, logs_statements
 from carrel.config.oauth_clients import read_clients
 from carrel.config.rights import read_rights
@@ -92,7 +92,7 @@ async def open_hub(
         if claim:
             await load_rights(store, authenticator, clock, rights)
             services = read_services(settings)[0]
-            await load_services(store, authenticator, clock, settings.base_url, (rights, services))
+            await load_services(store, authenticator, clock, ctx.hosts, (rights, services))
             await load_clients(store, read_clients(settings)[0])
             if settings.allow_existing_invalid_named_servers == "autorename":
                 await rename_old_servers(ctx)
@@ -116,12 +116,14 @@ async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:
 
 def hub_view(settings: Settings, hub_id: str, spawner_class: type[Spawner]) -> HubView:
     """Return what spawners see of the hub."""
+    public = hosts_of(settings).origin
     # In a container or on another machine, 127.0.0.1 is something else.
     elsewhere = settings.hub_ip in EVERYWHERE and not spawner_class.bound_to_node
     host = own_name() if elsewhere else "127.0.0.1"
     return HubView(
         api_url=f"{server_to_hub(settings, host)}{settings.base_url}hub/api",
         base_url=f"{settings.base_url}hub/",
-        public_url=origin(settings.public_url),
+        public_host=public,
+        public_url=public,
         hub_id=hub_id,
     )

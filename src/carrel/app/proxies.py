@@ -31,6 +31,7 @@ def build_proxy(settings: Settings, proxy_class: type[Proxy], view: HubView) -> 
             "directory": str(runtime_directory(settings)),
             "error_target": f"{hub}{settings.base_url}hub/error",
             "socket": str(socket or ""),
+            "host_routing": bool(settings.subdomain_host),
             "catch_all": settings.base_url.startswith(settings.hub_routespec or "/"),
             "ssl_key": str(settings.resolve(settings.ssl_key)) if settings.ssl_key else "",
             "ssl_cert": str(settings.resolve(settings.ssl_cert)) if settings.ssl_cert else "",
@@ -57,6 +58,9 @@ def _check_proxy(settings: Settings, proxy_class: type[Proxy], wanted: set[str])
     if "ip" in wanted and "catch_all" not in wanted and settings.hub_routespec not in ("", settings.base_url):
         text = f"{name} sends to the hub whatever has no route: remove this line"
         problems.append(Problem("JupyterHub.hub_routespec", text, settings.place("hub_routespec")))
+    if settings.subdomain_host and "host_routing" not in wanted:
+        text = f"{name} does not route by host names: use Carrel's own data plane, or remove this line"
+        problems.append(Problem("JupyterHub.subdomain_host", text, settings.place("subdomain_host")))
     if problems:
         raise BadConfig(problems)
 

@@ -12,6 +12,8 @@ from carrel.compat.plugin_pages import with_plugin_pages
 from carrel.config.tornado import reply_headers
 from carrel.core.context import HubContext
 from carrel.http.application import HubApplication
+from carrel.http.headers import ReplyHeaders
+from carrel.http.hosts import HostGuard
 from carrel.http.middleware import LOOPBACK, HubMiddleware
 from carrel.oauth.routes import ENDPOINTS as OAUTH_ENDPOINTS
 from carrel.oauth.routes import WELL_KNOWN
@@ -45,11 +47,14 @@ def build_web_app(ctx: HubContext, proxies: Sequence[str] = ()) -> HubMiddleware
     endpoints = [(f"{base_url}hub/api", endpoint) for endpoint in (*API_ENDPOINTS, *OAUTH_ENDPOINTS)]
     endpoints += [(below, endpoint) for endpoint in (*WELL_KNOWN, *web_routes())]
     application = HubApplication(ctx, Renderer(ctx.settings), endpoints)
+    hosts = ctx.hosts
+    pages = with_plugin_pages(ctx, application)
+    guarded = HostGuard(pages, hosts) if hosts.subdomains else pages
     return HubMiddleware(
-        with_plugin_pages(ctx, application),
+        guarded,
         base_url,
         trusted=(*LOOPBACK, *proxies, *ctx.settings.trusted_downstream_ips),
         host_header=ctx.settings.forwarded_host_header,
-        headers=reply_headers(ctx.settings),
+        headers=ReplyHeaders(base_url, reply_headers(ctx.settings), hosts.below),
         observe=ctx.metrics.request,
     )

@@ -11,6 +11,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Integer, Set, TraitError, Unicode, default, observe
 from traitlets.config import LoggingConfigurable
 
+from carrel.authenticators.answers import AuthModel, read_answer
 from carrel.authenticators.policy import (
     NO_RULE,
     Refusal,
@@ -21,14 +22,12 @@ from carrel.authenticators.policy import (
     refuse_credentials,
     show,
 )
-from carrel.authenticators.threads import Threads, can_wait, finish, needs_loop
+from carrel.authenticators.threads import Calls, is_ours
 from carrel.domain.errors import CarrelError, Invalid
 from carrel.domain.names import check_user_name
 from carrel.lib.awaiting import resolve
 from carrel.lib.calling import call_fitting
 
-#: What authenticators hand on about somebody: name, admin, auth_state, groups, user_info.
-AuthModel = dict[str, Any]
 #: Tells whether a user of that name exists.
 Exists = Callable[[str], Awaitable[bool]]
 
@@ -142,7 +141,7 @@ class Authenticator(LoggingConfigurable):
     def __init__(self, **kwargs: Any) -> None:
         self._existing: set[str] = set()
         self._folded: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
-        self._threads: Threads | None = None
+        self._calls = Calls()
         super().__init__(**kwargs)
         self._adopt_renamed_methods()
 
@@ -266,7 +265,7 @@ class Authenticator(LoggingConfigurable):
         `exists` answers for `allow_existing_users`. Exceptions of overridden methods pass through.
         """
         typed = str((data or {}).get("username", ""))
-        model = _read_model(await self._ask(handler, data))
+        model = read_answer(await self._calls.authenticate(self, handler, data))
         if model is None:
             return refuse_credentials(typed)
         # Here and nowhere else: normalising twice would follow username_map twice.
@@ -333,7 +332,7 @@ class Authenticator(LoggingConfigurable):
     def _adopt_renamed_methods(self) -> None:
         for old, new in _RENAMED_METHODS.items():
             own, inherited = getattr(type(self), old, None), getattr(Authenticator, old, None)
-            if own is None or own is inherited or _is_ours(own):
+            if own is None or own is inherited or is_ours(own):
                 continue
             self.log.warning("%s.%s is deprecated: override %s", type(self).__name__, old, new)
             setattr(self, new, getattr(self, old))
@@ -383,55 +382,9 @@ class Authenticator(LoggingConfigurable):
             self._existing.discard(name)
             self.allowed_users.discard(name)
 
-    async def _ask(self, handler: Any, data: Any) -> Any:
-        """Return what `authenticate` answers, asked in a thread where it would keep the whole hub waiting."""
-        if not self._blocks():
-            return await resolve(self.authenticate(handler, data))
-        if self._threads is None:
-            name = f"{type(self).__name__}.authenticate"
-            self._threads = Threads(name, self.login_threads)
-        own_loop = bool(self.authenticate_in_thread)
-        try:
-            answer = await self._threads.run(
-                lambda: finish(self.authenticate(handler, data), with_loop=own_loop)
-            )
-            # What a plain function returns may be something to wait for all the same.
-            return await resolve(answer)
-        except RuntimeError as error:
-            if self.authenticate_in_thread or not needs_loop(error):
-                raise
-            self.log.warning("authenticate needs the hub's event loop, so it is not called in a thread")
-            self.authenticate_in_thread = False
-            return await resolve(self.authenticate(handler, data))
-
-    def _blocks(self) -> bool:
-        if self.authenticate_in_thread is not None:
-            return bool(self.authenticate_in_thread)
-        method = type(self).authenticate
-        # Carrel's own do not.
-        return not _is_ours(method) and not can_wait(method)
-
     async def _after_checks(self, handler: Any, model: AuthModel) -> AuthModel | Refusal:
         name = model["name"]
         model = await self.run_post_auth_hook(handler, model)
         if not model:
             return refuse_admission(name, "post_auth_hook returned nothing")
         return model
-
-
-def _is_ours(method: Any) -> bool:
-    # What stands in a configuration file belongs to no module.
-    return str(method.__module__).startswith(f"{__package__}.")
-
-
-def _read_model(answer: Any) -> AuthModel | None:
-    """Return what authenticate answered as a new dict with all keys; raise TypeError for anything odd."""
-    if not answer:
-        return None
-    if isinstance(answer, str):
-        answer = {"name": answer}
-    if not isinstance(answer, Mapping):
-        raise TypeError(f"authenticate() returned {type(answer).__name__}; a name, a dict or None is right")
-    if not isinstance(answer.get("name"), str):
-        raise TypeError("authenticate() returned a dict without a name")
-    return {"auth_state": None, "user_info": None, "admin": None, **answer}

@@ -11,7 +11,8 @@ from typing import Any
 
 from traitlets import Bool, Dict, Integer, List, Set, Unicode
 
-from carrel.authenticators.base import Authenticator, AuthModel
+from carrel.authenticators.answers import AuthModel
+from carrel.authenticators.base import Authenticator
 from carrel.authenticators.policy import show
 from carrel.domain.errors import Invalid
 from carrel.lib.awaiting import resolve

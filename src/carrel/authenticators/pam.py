@@ -14,7 +14,7 @@ import pamela
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Integer, Set, Unicode, default
 
-from carrel.authenticators.base import AuthModel
+from carrel.authenticators.answers import AuthModel
 from carrel.authenticators.local import LocalAuthenticator, in_any_group
 from carrel.authenticators.policy import show
 from carrel.domain.errors import Invalid

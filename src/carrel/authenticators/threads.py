@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any
 
 from carrel.domain.errors import Unavailable
+from carrel.lib.awaiting import resolve
 
 #: How many log-ins may wait for their turn.
 _LONGEST_LINE = 100
@@ -139,3 +140,45 @@ def _waits(code: Any) -> bool:
 def needs_loop(error: BaseException) -> bool:
     """Tell whether a call in a thread failed for want of the hub's event loop."""
     return isinstance(error, RuntimeError) and "event loop" in str(error)
+
+
+def is_ours(method: Any) -> bool:
+    """Tell whether a method is Carrel's own."""
+    # What stands in a configuration file belongs to no module.
+    return str(method.__module__).startswith(f"{__package__}.")
+
+
+class Calls:
+    """Calls of one authenticator's `authenticate`: where it would keep the whole hub waiting, in a thread."""
+
+    def __init__(self) -> None:
+        self._threads: Threads | None = None
+
+    async def authenticate(self, authenticator: Any, handler: Any, data: Any) -> Any:
+        """Return what `authenticate` answers; raises what it raises, and Unavailable as `Threads.run`."""
+        if not _blocks(authenticator):
+            return await resolve(authenticator.authenticate(handler, data))
+        if self._threads is None:
+            name = f"{type(authenticator).__name__}.authenticate"
+            self._threads = Threads(name, authenticator.login_threads)
+        asked = bool(authenticator.authenticate_in_thread)
+        try:
+            answer = await self._threads.run(
+                lambda: finish(authenticator.authenticate(handler, data), with_loop=asked)
+            )
+            # What a plain function returns may be something to wait for all the same.
+            return await resolve(answer)
+        except RuntimeError as error:
+            if asked or not needs_loop(error):
+                raise
+            authenticator.log.warning("authenticate needs the hub's event loop: it is not called in a thread")
+            authenticator.authenticate_in_thread = False
+            return await resolve(authenticator.authenticate(handler, data))
+
+
+def _blocks(authenticator: Any) -> bool:
+    if authenticator.authenticate_in_thread is not None:
+        return bool(authenticator.authenticate_in_thread)
+    method = type(authenticator).authenticate
+    # Carrel's own do not.
+    return not is_ours(method) and not can_wait(method)

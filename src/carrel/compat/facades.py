@@ -149,7 +149,7 @@ class HubApp(LoggingConfigurable):
             hub=HubFacade.of(ctx.hub),
             authenticator=ctx.authenticator,
             db=ctx.authenticator.db,
-            tornado_settings={},
+            tornado_settings=dict(ctx.settings.tornado_settings),
         )
 
 

@@ -19,6 +19,7 @@ from carrel.compat.form_handler import LazyHandler
 from carrel.config.schema import BadConfig, Problem
 from carrel.core.context import HubContext
 from carrel.http.application import HubApplication, Parts
+from carrel.http.imported_logins import brings_one, settle
 from carrel.http.middleware import Receive, Send
 from carrel.http.request import Scope, facts_of
 from carrel.http.sessions import derive_key
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 #: (pattern, class), (pattern, class, arguments) or (pattern, class, arguments, name)
 Entry = tuple[Any, ...]
+#: Settings of Tornado's that show visitors how a handler failed, or start the process anew.
+_FOR_DEVELOPERS = frozenset({"autoreload", "debug", "serve_traceback"})
 _log = logging.getLogger("carrel.compat")
 
 
@@ -57,11 +60,10 @@ def _announced(module: str) -> Sequence[Entry]:
 
 def _below(ctx: HubContext, entry: Any) -> Entry:
     """Return a handler's entry with its pattern below /hub/; raises BadConfig for what is none."""
-    if not isinstance(entry, Sequence):
+    if hasattr(entry, "handler_class"):
         # Tornado's own form of it.
-        parts = (getattr(entry, "regex", None), entry.handler_class, entry.kwargs, entry.name)
-        entry = (getattr(parts[0], "pattern", "").rstrip("$"), *parts[1:])
-    pattern, *rest = entry
+        entry = (entry.regex.pattern.rstrip("$"), entry.handler_class, entry.kwargs, entry.name)
+    pattern, *rest = entry if isinstance(entry, Sequence) and entry else (None,)
     if not isinstance(pattern, str) or not rest or not isinstance(rest[0], type):
         text = f"{entry!r:.120} is no handler: (pattern, class) or (pattern, class, arguments) is right"
         raise BadConfig([Problem("JupyterHub.extra_handlers", text)])
@@ -112,6 +114,8 @@ class PluginPages:
         if not name:
             await self._application(scope, receive, send)
             return
+        if brings_one(scope):
+            scope, send = await settle(self.state.hub, scope, send)
         scope["app"], facts_of(scope).handler = self._application, name
         database = self._database
         with database.request() if isinstance(database, PluginDatabase) else nullcontext():
@@ -143,14 +147,14 @@ def _settings(
     base_url = ctx.settings.base_url
     hub = HubFacade.of(ctx.hub)
     pages = application.state.pages
-    return {
+    own = {name: value for name, value in app.tornado_settings.items() if name not in _FOR_DEVELOPERS}
+    return own | {
         "app": app,
         "authenticator": ctx.authenticator,
         "base_url": base_url,
         "config": ctx.settings.plugins,
         "cookie_secret": derive_key(ctx.settings.cookie_secret, "cookies of plug-ins"),
         "db": ctx.authenticator.db,
-        "headers": dict(app.tornado_settings.get("headers", {})),
         "hub": hub,
         "jinja2_env": None if pages is None else PluginTemplates(pages.environment, directories),
         "log": app.log,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, TemplateNotFound
 from jinja2.ext import Extension
 
-_SCRIPT = re.compile(r"<script\b(?![^>]*\bnonce\b)", re.IGNORECASE)
+from carrel.http.deployers_html import SCRIPT, inline_handlers
+from carrel.http.request import DeployersHtml
 
 
 class Nonces(Extension):
@@ -21,7 +22,7 @@ class Nonces(Extension):
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         """Return a template with the page's nonce at each of its scripts."""
-        return _SCRIPT.sub('<script nonce="{{ csp_nonce }}"', source)
+        return SCRIPT.sub('<script nonce="{{ csp_nonce }}"', source)
 
 
 class PluginTemplates(Environment):
@@ -32,8 +33,11 @@ class PluginTemplates(Environment):
     """
 
     def __init__(self, hub: Environment, directories: Iterable[Path]) -> None:
+        self._hub = hub
+        self._directories = tuple(directories)
+        self._ours: dict[str, bool] = {}
         own = hub.loader or ChoiceLoader([])
-        further = [FileSystemLoader(str(directory)) for directory in directories]
+        further = [FileSystemLoader(str(directory)) for directory in self._directories]
         super().__init__(
             autoescape=True,
             trim_blocks=hub.trim_blocks,
@@ -43,6 +47,23 @@ class PluginTemplates(Environment):
         )
         self.globals.update(hub.globals)
         self.filters.update(hub.filters)
+
+    @cached_property
+    def policy(self) -> DeployersHtml:
+        """What pages made of plug-ins' templates may do."""
+        files = (file for directory in self._directories for file in directory.rglob("*.html"))
+        texts = (file.read_text("utf-8", errors="replace") for file in files)
+        return DeployersHtml(frozenset().union(*map(inline_handlers, texts)), templates=True)
+
+    def is_plugins(self, name: str) -> bool:
+        """Tell whether a template is a plug-in's, and not the hub's or the deployer's."""
+        if name not in self._ours:
+            try:
+                self._hub.get_template(name)
+                self._ours[name] = True
+            except TemplateNotFound:
+                self._ours[name] = False
+        return not self._ours[name]
 
     @property
     def loader(self) -> BaseLoader | None:

@@ -106,7 +106,10 @@ class Reply(httputil.HTTPConnection):
         self.gone = True
         callback, self._on_close = self._on_close, None
         if callback is not None:
-            callback()
+            try:
+                callback()
+            except Exception:
+                _log.exception("A handler failed when its visitor left")
         self._written.put_nowait((None, None))
 
     @property

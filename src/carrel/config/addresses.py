@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from carrel.config.schema import Settings
+from carrel.domain.hosts import Hosts, idna_host, legacy_host
 
 Finding = tuple[str, str, bool]
 Layer = Mapping[str, tuple[Any, str]]
@@ -90,6 +91,19 @@ def server_to_hub(settings: Settings, own_name: str = "127.0.0.1") -> str:
     if socket_path(settings.hub_bind_url) is None:
         return proxy_to_hub(settings, own_name)
     return origin(settings.public_url) or public_origin(settings)
+
+
+def hosts_of(settings: Settings) -> Hosts:
+    """Return where the public finds the hub, servers and services."""
+    hook = settings.subdomain_hook
+    if not callable(hook):
+        hook = legacy_host if hook == "legacy" else idna_host
+    return Hosts(
+        settings.base_url,
+        origin(settings.public_url or settings.subdomain_host),
+        bool(settings.subdomain_host),
+        hook,
+    )
 
 
 def origin(url: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-from carrel.config.addresses import socket_path
+from carrel.config.addresses import origin, socket_path
 from carrel.config.database import check_database
 from carrel.config.logs import check_logs
 from carrel.config.oauth_clients import check_public_url, read_clients
@@ -92,6 +92,21 @@ def _sockets(settings: Settings) -> Iterator[Finding]:
     if socket_path(settings.bind_url) is not None or settings.ssl_cert:
         text = "servers cannot reach a hub on a socket: say in hub_connect_url or public_url where they can"
         yield "hub_bind_url", text, True
+
+
+def _subdomains(settings: Settings) -> Iterator[Finding]:
+    hook = settings.subdomain_hook
+    if not callable(hook) and hook not in ("idna", "legacy"):
+        yield "subdomain_hook", f"it must be 'idna', 'legacy' or a callable, not {hook!r}", True
+    host = settings.subdomain_host
+    if not host:
+        return
+    if not _is_web_address(host) or urlsplit(host).path.strip("/"):
+        yield "subdomain_host", f"it must be an address such as https://hub.example.org, not {host!r}", True
+    elif re.fullmatch(r"[\d.]+|.*:.*", urlsplit(host).hostname or ""):
+        yield "subdomain_host", "an address of digits has no hosts below it: give the hub's name", True
+    elif settings.public_url and origin(settings.public_url) != origin(host):
+        yield "public_url", f"it must begin with {host}, as subdomain_host says", True
 
 
 def _proxies(settings: Settings) -> Iterator[Finding]:
@@ -233,6 +248,7 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _ports,
     _hosts,
     _sockets,
+    _subdomains,
     _proxies,
     _paths,
     _database,

@@ -218,6 +218,9 @@ class _Draft:
             self._read_tornado(layer)
             if self.values.get("hub_routespec"):
                 self.values["hub_routespec"] = normal_base(self.values["hub_routespec"])
+            host = self.values.get("subdomain_host", "")
+            if host and "://" not in host:
+                self.values["subdomain_host"] = f"https://{host}"
             found, problems = split_addresses(layer)
             self.values |= found
             for setting, text, fatal in problems:

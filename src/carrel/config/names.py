@@ -20,7 +20,6 @@ NOT_USED: dict[str, str] = {
     "recreate_internal_certs": "no certificates are made",
     "show_config": "use `carrel --show-config`",
     "show_config_json": "use `carrel --show-config`",
-    "subdomain_hook": "all users are served on one host",
     "trusted_alt_names": "the hub and the servers speak plain HTTP",
     "upgrade_db": "the database is upgraded at start where that is safe, whatever this says",
 }
@@ -34,7 +33,6 @@ NO_EFFECT: dict[str, str] = {
 #: Names that protect something: ignoring them would leave people less safe than they believe.
 REFUSED: dict[str, str] = {
     "internal_ssl": "TLS between the hub and the servers is not offered by this version: remove this line",
-    "subdomain_host": "a host name for every user is not offered by this version: remove this line",
 }
 
 #: Old names of JupyterHub's and what took their place; None means that nothing did.

@@ -51,6 +51,16 @@ class Settings:
         "", "The file of the public side's TLS certificate with its chain (PEM); with it HTTPS is served."
     )
 
+    subdomain_host: str = setting(
+        "",
+        "The hub's public address, such as https://hub.example.org, when every user and every service is to "
+        "have a host of their own below it (ada.hub.example.org).",
+    )
+    subdomain_hook: Any = setting(
+        "idna",
+        "How those hosts are called: 'idna', 'legacy' as before JupyterHub 5, or a callable that takes name, "
+        "domain and kind ('user' or 'service') and returns a host name.",
+    )
     trusted_downstream_ips: list[str] = setting(
         [],
         "Addresses or networks (10.0.0.0/8) of proxies before the hub on other machines: what they say in "

@@ -92,7 +92,8 @@ def check_cookies(settings: Settings) -> Iterator[Finding]:
 
 def serves_https(settings: Settings) -> bool:
     """Tell whether visitors are known to come by HTTPS."""
-    return bool(settings.ssl_cert) or settings.public_url.startswith("https:")
+    public = (settings.public_url, settings.subdomain_host)
+    return bool(settings.ssl_cert) or any(url.startswith("https:") for url in public)
 
 
 def _mapping(settings: Settings, name: str) -> Mapping[str, Any]:

@@ -32,7 +32,6 @@ _OWN_PROXY = "the data plane is Carrel's own, and has no such setting"
 UNUSED_TRAITS: dict[str, dict[str, str]] = {
     "Authenticator": {
         "auth_refresh_strict": "requests that cannot be sent to the log-in page are refused as ever",
-        "auto_login_oauth2_authorize": "visitors who come from an application see the log-in page",
         "delete_invalid_users": "users who no longer pass the checks stay, and cannot log in",
     },
     "Spawner": {

@@ -36,7 +36,7 @@ def read_value(field: Field[Any], default: Any, raw: Any) -> Any:
         return raw.get_value(default)
     if field.name in _CLASS_SETTINGS:
         return _class(raw)
-    if field.name == "default_url":
+    if field.name in ("default_url", "subdomain_hook"):
         return raw if callable(raw) else _text(raw)
     if field.name == "named_server_limit_per_user" and callable(raw):
         return raw

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from carrel.authenticators.base import Authenticator
+from carrel.config.addresses import hosts_of
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
 from carrel.core.live import LiveDrivers
 from carrel.core.peers import Peers
 from carrel.core.refreshes import Refreshes
+from carrel.domain.hosts import Hosts
 from carrel.domain.scope_catalog import BUILT_IN, Catalog
 from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
@@ -50,3 +52,8 @@ class HubContext:
     """Encrypts what authenticators keep about users."""
     catalog: Catalog = BUILT_IN
     """The scopes that exist, the configuration's own among them."""
+
+    @property
+    def hosts(self) -> Hosts:
+        """Return where the public finds the hub, servers and services."""
+        return hosts_of(self.settings)

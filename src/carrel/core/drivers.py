@@ -84,6 +84,7 @@ def _user_view(ctx: HubContext, owner: Owner) -> UserView:
         id=user.id,
         name=user.name,
         base_url=ctx.settings.base_url,
+        host=ctx.hosts.of_user(user.name),
         admin=user.admin,
         groups=tuple(map(GroupView, owner.groups)),
         load_auth_state=partial(load_auth_state, ctx, user),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from carrel.authenticators.base import Authenticator
 from carrel.authenticators.login import Refusal, check_login
 from carrel.authenticators.policy import refuse_credentials
 from carrel.config.rights import RoleSetting
@@ -52,13 +53,21 @@ async def log_in(ctx: HubContext, data: Mapping[str, str], handler: Any = None) 
     return found
 
 
-async def prove(ctx: HubContext, data: Mapping[str, Any] | None, handler: Any = None) -> Identity | Refusal:
-    """Return who has proved who they are and may come in, or why not; nothing is kept of it."""
+async def prove(
+    ctx: HubContext,
+    data: Mapping[str, Any] | None,
+    handler: Any = None,
+    authenticator: Authenticator | None = None,
+) -> Identity | Refusal:
+    """Return who has proved who they are and may come in, or why not; nothing is kept of it.
+
+    Plug-ins that unite several ways to sign in name the authenticator that is asked in place of the hub's.
+    """
 
     async def exists(name: str) -> bool:
         return await _find(ctx, name) is not None
 
-    return await check_login(ctx.authenticator, handler, data, exists=exists)
+    return await check_login(authenticator or ctx.authenticator, handler, data, exists=exists)
 
 
 async def admit(ctx: HubContext, identity: Identity) -> LoggedIn | Refusal:

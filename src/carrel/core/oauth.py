@@ -10,6 +10,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Forbidden, NotFound
 from carrel.domain.events import ClientEnded
+from carrel.domain.hosts import Hosts
 from carrel.domain.names import client_id, server_prefix
 from carrel.domain.oauth import USUAL_CLAIMS, OAuthClient, with_own_filters
 from carrel.domain.scopes import access_scopes
@@ -30,15 +31,15 @@ class Visit:
 
 
 def client_of_server(
-    server: Server, base_url: str, token_hash: str, allowed: Sequence[str] = ()
+    server: Server, hosts: Hosts, token_hash: str, allowed: Sequence[str] = ()
 ) -> OAuthClient:
     """Return the OAuth client of a server; its secret is the server's API token."""
-    prefix = server_prefix(base_url, server.user_name, server.name)
+    prefix = server_prefix(hosts.base_url, server.user_name, server.name)
     return with_own_filters(
         OAuthClient(
             client_id=client_id(server.user_name, server.name),
             hashed_secret=token_hash,
-            redirect_uri=f"{prefix}oauth_callback",
+            redirect_uri=f"{hosts.server_url(server.user_name, server.name)}oauth_callback",
             access_scopes=access_scopes(server.user_name, server.name),
             allowed_scopes=tuple(allowed),
             description=f"Server at {prefix}",

@@ -97,6 +97,7 @@ def _view(ctx: HubContext, user: User, groups: tuple[str, ...]) -> UserView:
         id=user.id,
         name=user.name,
         base_url=ctx.settings.base_url,
+        host=ctx.hosts.of_user(user.name),
         admin=user.admin,
         groups=tuple(map(GroupView, groups)),
         load_auth_state=partial(load_auth_state, ctx, user),

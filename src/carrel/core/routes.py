@@ -11,26 +11,24 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.domain.errors import Invalid, Unavailable
 from carrel.domain.events import RoutesDoubted
-from carrel.domain.names import server_prefix, servers_prefix
+from carrel.domain.hosts import Hosts
 from carrel.domain.routes import Route
 from carrel.domain.servers import Server
-from carrel.domain.services import Service, service_prefix, service_target
+from carrel.domain.services import Service, service_target
 from carrel.proxy.base import OutOfStep, ProxyError, Unmovable, differs
 
 _MARKS = frozenset({"jupyterhub", "servers", "stopped_status"})
 
 
-def route_of(server: Server, base_url: str) -> Route:
+def route_of(server: Server, hosts: Hosts) -> Route:
     """Return the route of a server that has a URL."""
-    spec = server_prefix(base_url, server.user_name, server.name)
+    spec = hosts.server_spec(server.user_name, server.name)
     return Route(spec, server.url, {"user": server.user_name, "server_name": server.name})
 
 
-def route_of_service(service: Service, base_url: str) -> Route:
+def route_of_service(service: Service, hosts: Hosts) -> Route:
     """Return the route of a service that has a URL."""
-    return Route(
-        service_prefix(base_url, service.name), service_target(service.url), {"service": service.name}
-    )
+    return Route(hosts.service_spec(service.name), service_target(service.url), {"service": service.name})
 
 
 async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
@@ -43,17 +41,17 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
         servers = await tx.servers.routed()
         services = [service for service in await tx.services.all() if service.url]
         hubs = [] if ctx.store.single_hub else await tx.hubs.alive(ctx.clock.now())
-    base_url = ctx.settings.base_url
+    hosts = ctx.hosts
     first, *others = dict.fromkeys([hub.url for hub in hubs] or [ctx.proxy.hub_url])
-    spec = ctx.settings.hub_routespec or base_url
-    hub = Route(spec, first, {"hub": True, "servers": servers_prefix(base_url)})
+    spec = hosts.hub_spec(ctx.settings.hub_routespec)
+    hub = Route(spec, first, {"hub": True, "servers": hosts.servers})
     if ctx.settings.use_legacy_stopped_server_status_code:
         hub = Route(spec, first, {**hub.data, "stopped_status": 503})
     if others:
         hub = Route(hub.spec, hub.target, {**hub.data, "alternatives": others})
     # One that starts has its address already and must not be visited yet, one that stops no longer.
-    routes = (route_of(server, base_url) for server in servers if server.ready)
-    of_services = (route_of_service(service, base_url) for service in services)
+    routes = (route_of(server, hosts) for server in servers if server.ready)
+    of_services = (route_of_service(service, hosts) for service in services)
     return {hub.spec: hub} | {route.spec: route for route in (*of_services, *routes)}
 
 
@@ -61,7 +59,8 @@ async def started_elsewhere(ctx: HubContext) -> dict[str, int]:
     """Return the servers that other hubs are starting: the paths of their routes, and their ids."""
     async with ctx.store.read() as tx:
         servers = await tx.servers.starting(ctx.peers.owner)
-    return {route_of(server, ctx.settings.base_url).spec: server.id for server in servers}
+    hosts = ctx.hosts
+    return {route_of(server, hosts).spec: server.id for server in servers}
 
 
 async def list_routes(ctx: HubContext, caller: Caller) -> dict[str, dict[str, Any]]:

@@ -15,10 +15,11 @@ from carrel.core.oauth import client_of_service, register_client, remove_client
 from carrel.core.tokens import new_record
 from carrel.domain.errors import Conflict, Invalid
 from carrel.domain.events import RightsChanged, ServiceChanged
+from carrel.domain.hosts import Hosts
 from carrel.domain.names import check_user_name
 from carrel.domain.roles import ADMIN
 from carrel.domain.scopes import INHERIT
-from carrel.domain.services import Service, ServiceToken, service_prefix
+from carrel.domain.services import Service, ServiceToken
 from carrel.domain.users import User
 from carrel.lib.clock import Clock, Timestamp
 from carrel.lib.ids import digest, new_token, token_prefix
@@ -33,7 +34,7 @@ _log = logging.getLogger("carrel.services")
 
 
 async def put_service(
-    tx: Transaction, setting: ServiceSetting, base_url: str, *, admin: bool, from_config: bool
+    tx: Transaction, setting: ServiceSetting, hosts: Hosts, *, admin: bool, from_config: bool
 ) -> Service:
     """Store what is said of a service, with its OAuth client; its tokens are left as they are.
 
@@ -58,12 +59,12 @@ async def put_service(
     if before is not None and before.client_id not in ("", service.client_id):
         await remove_client(tx, before.client_id)
     if service.client_id:
-        await _put_client(tx, service, setting, base_url)
+        await _put_client(tx, service, setting, hosts)
     tx.announce(ServiceChanged(service.id))
     return service
 
 
-async def _put_client(tx: Transaction, service: Service, setting: ServiceSetting, base_url: str) -> None:
+async def _put_client(tx: Transaction, service: Service, setting: ServiceSetting, hosts: Hosts) -> None:
     allowed = setting.oauth_client_allowed_scopes
     if not allowed and setting.oauth_roles:
         roles = await tx.roles.named(setting.oauth_roles)
@@ -71,7 +72,7 @@ async def _put_client(tx: Transaction, service: Service, setting: ServiceSetting
     client = client_of_service(
         service.name,
         await _secret_of_client(tx, service, setting),
-        setting.oauth_redirect_uri or f"{service_prefix(base_url, service.name)}oauth_callback",
+        setting.oauth_redirect_uri or f"{hosts.service_url(service.name)}oauth_callback",
         client=service.client_id,
         allowed=allowed,
         confirm=not service.no_confirm,
@@ -127,7 +128,7 @@ async def load_services(
     store: Store,
     authenticator: Authenticator,
     clock: Clock,
-    base_url: str,
+    hosts: Hosts,
     settings: tuple[RightsSettings, ServicesSettings],
 ) -> None:
     """Make the configuration's services and tokens what it says; may be repeated.
@@ -139,7 +140,7 @@ async def load_services(
     async with store.write(durable=True) as tx:
         # Hubs that start together wait for each other here, and then find what the first has stored.
         await tx.facts.put(_LOADED, str(clock.now()))
-        loader = _Loader(tx, authenticator, clock, base_url)
+        loader = _Loader(tx, authenticator, clock, hosts)
         await loader.remove_all_but({service.name for service in wanted.services})
         admins = next((role.services for role in rights.roles if role.name == ADMIN.name), None)
         for service in wanted.services:
@@ -153,7 +154,7 @@ class _Loader:
     tx: Transaction
     authenticator: Authenticator
     clock: Clock
-    base_url: str
+    hosts: Hosts
 
     async def remove_all_but(self, names: Collection[str]) -> None:
         for service in await self.tx.services.all():
@@ -166,7 +167,7 @@ class _Loader:
         if before is not None and not before.from_config:
             _log.warning("Service %s of the API is now the configuration's", before.name)
         await self._free_client(setting)
-        service = await put_service(self.tx, setting, self.base_url, admin=admin, from_config=True)
+        service = await put_service(self.tx, setting, self.hosts, admin=admin, from_config=True)
         wanted = {digest(token): token for token in tokens}
         for token in await self.tx.services.tokens(service.id):
             # The token of a run that is still going on is good for as long as the run.

@@ -81,8 +81,7 @@ async def create_service(ctx: HubContext, caller: Caller, setting: ServiceSettin
         try:
             if setting.client_id and await tx.oauth.get_client(setting.client_id) is not None:
                 raise Conflict(f"The oauth_client_id {setting.client_id} is another client's")
-            base_url = ctx.settings.base_url
-            service = await put_service(tx, setting, base_url, admin=setting.admin, from_config=False)
+            service = await put_service(tx, setting, ctx.hosts, admin=setting.admin, from_config=False)
             if setting.api_token:
                 await add_token(tx, service, setting.api_token, ctx.clock.now(), _NOTE)
         except Conflict as error:

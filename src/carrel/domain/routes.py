@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`spec` is a path prefix with slashes at both ends; `data` says whose it is."""
+    """`spec` is a path prefix with slashes at both ends, and `data` says whose it is.
+
+    Where hosts are routed, `spec` begins with one: `ada.hub.example.org/user/ada/`.
+    """
 
     spec: str
     target: str

@@ -53,4 +53,4 @@ def _secure(connection: Connection, options: CookieOptions) -> bool:
     if options.secure is not None:
         return options.secure
     by_https = facts_of(connection.scope).scheme == "https"
-    return by_https or hub_of(connection).settings.public_url.startswith("https:")
+    return by_https or hub_of(connection).hosts.origin.startswith("https:")

@@ -15,9 +15,13 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class ReplyHeaders:
-    """The headers of replies, prepared once for a base URL; `more` are the deployer's own, which win."""
+    """The headers of replies, prepared once for a base URL; `more` are the deployer's own, which win.
 
-    def __init__(self, base_url: str, more: Mapping[str, str] = _NONE) -> None:
+    `targets` are the hosts to which forms of the hub's pages lead on.
+    """
+
+    def __init__(self, base_url: str, more: Mapping[str, str] = _NONE, targets: str = "") -> None:
+        self._targets = targets
         self._policy = more.get(_POLICY, "")
         own = [(name.encode(), value.encode()) for name, value in more.items() if name != _POLICY]
         replaced = {name for name, _ in own}
@@ -50,19 +54,22 @@ class ReplyHeaders:
         headers = [*self._common, (b"x-request-id", facts.id.encode())]
         if content_type.startswith(b"text/html"):
             headers += [
-                (b"content-security-policy", merged_policy(page_policy(facts), self._policy).encode()),
+                (b"content-security-policy", self._page_policy(facts).encode()),
                 *self._page,
             ]
         return headers
 
+    def _page_policy(self, facts: RequestFacts) -> str:
+        return merged_policy(page_policy(facts, self._targets), self._policy)
 
-def page_policy(facts: RequestFacts) -> str:
+
+def page_policy(facts: RequestFacts, targets: str = "") -> str:
     """Return the Content-Security-Policy of a page: our own files, and scripts with this page's nonce.
 
     Where the deployer's HTML is part of it, styles, pictures, fonts, frames and connections may be from
     elsewhere; scripts still need the nonce.
     """
-    target = f" {facts.form_target}" if facts.form_target else ""
+    target = "".join(f" {each}" for each in (targets, facts.form_target) if each)
     nonce = f" 'nonce-{facts.nonce}'" if facts.nonce else ""
     ours = "object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     if facts.deployers is None:

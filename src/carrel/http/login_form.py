@@ -54,13 +54,17 @@ def form_values(
 
 def begins_elsewhere(hub: HubContext, connection: Connection) -> str:
     """Return where logging in begins without any page of ours; empty when a page is to be shown."""
-    if not hub.authenticator.auto_login or begins_here(hub):
+    if not hub.authenticator.auto_login or _begins_here(hub):
         return ""
     return _beginning(hub, wanted_next(hub, connection))
 
 
-def begins_here(hub: HubContext) -> bool:
-    """Tell whether logging in needs no page but the hub's own."""
+def is_in_request(hub: HubContext) -> bool:
+    """Tell whether the request itself says who it is, as behind a proxy that has signed people in."""
+    return hub.authenticator.auto_login and _begins_here(hub)
+
+
+def _begins_here(hub: HubContext) -> bool:
     base_url = f"{hub.settings.base_url}hub/"
     return hub.authenticator.login_url(base_url) == f"{base_url}login"
 

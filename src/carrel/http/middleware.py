@@ -10,7 +10,7 @@ import ipaddress
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from carrel.http.headers import ReplyHeaders
@@ -42,7 +42,7 @@ class HubMiddleware:
 
     `trusted` are the networks of our own proxies: only what comes from them may say for whom it comes
     (X-Forwarded-For, -Proto), and for which host, when `host_header` names where they do. The server below
-    must not interpret those headers itself. `headers`, with names in lower case, are put on every reply.
+    must not interpret those headers itself. `headers` are put on every reply.
     `observe` is told each answer's method, handler, status and seconds.
     """
 
@@ -53,7 +53,7 @@ class HubMiddleware:
         *,
         trusted: Sequence[str] = LOOPBACK,
         host_header: str = "",
-        headers: Mapping[str, str] | None = None,
+        headers: ReplyHeaders | None = None,
         max_body: int = MAX_BODY,
         observe: Observe = _ignore,
     ) -> None:
@@ -61,7 +61,7 @@ class HubMiddleware:
         self._base_url = base_url
         self._observe = observe
         self._max_body = max_body
-        self._headers = ReplyHeaders(base_url, headers or {})
+        self._headers = headers or ReplyHeaders(base_url)
         told = f'{{"status": 413, "message": "The request body is too large: at most {max_body} bytes."}}'
         self._too_large = told.encode()
         self._trusted = [ipaddress.ip_network(network, strict=False) for network in trusted]

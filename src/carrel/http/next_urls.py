@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.http.request import Connection, facts_of, header
@@ -12,7 +14,9 @@ def wanted_next(hub: HubContext, connection: Connection, field: object = None) -
     """Return where the visitor asked to go, by the form's field or the address; empty when nowhere safe."""
     query = facts_of(connection.scope).query
     asked = field if isinstance(field, str) and field else first_argument(query, "next")
-    return safe_next(asked, header(connection, "host"), hub.settings.base_url) or ""
+    hosts = hub.hosts
+    domain = urlsplit(hosts.origin).netloc if hosts.subdomains else ""
+    return safe_next(asked, header(connection, "host"), hosts.base_url, domain) or ""
 
 
 def default_page(hub: HubContext, caller: Caller | None) -> str:

@@ -6,6 +6,7 @@ The signature lets garbage be refused without asking the database; the session i
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -55,19 +56,32 @@ def set_session(response: Response, connection: Connection, login: LoggedIn) -> 
     max_age = max(0, int(login.expires - hub.clock.now()))
     value = sign(login.secret, hub.settings.cookie_secret)
     _set(response, connection, login_cookie(hub.settings), value, f"{base_url}hub/", max_age)
-    _set(response, connection, SESSION_ID_COOKIE, login.session_id, base_url, max_age)
+    _set_id(response, connection, login.session_id, max_age)
 
 
 def clear_session(response: Response, connection: Connection) -> None:
     """Take the session's cookies from the browser; ending the session itself is `core.login.log_out`."""
     settings = hub_of(connection).settings
     _set(response, connection, login_cookie(settings), "", f"{settings.base_url}hub/", 0)
-    _set(response, connection, SESSION_ID_COOKIE, "", settings.base_url, 0)
+    _set_id(response, connection, "", 0)
 
 
 def login_cookie(settings: Settings) -> str:
     """Return the name of the cookie that carries a log-in."""
     return prefixed(settings, LOGIN_COOKIE)
+
+
+def _set_id(response: Response, connection: Connection, session_id: str, max_age: int) -> None:
+    """Set the cookie by which servers know a session, on every host that they may be on."""
+    hub = hub_of(connection)
+    options = cookie_options(hub.settings)
+    options = replace(options, domain=hub.hosts.domain or options.domain)
+    give(
+        response,
+        connection,
+        NewCookie(SESSION_ID_COOKIE, session_id, hub.settings.base_url, max_age),
+        options,
+    )
 
 
 def _set(response: Response, connection: Connection, key: str, value: str, path: str, max_age: int) -> None:

@@ -32,15 +32,16 @@ _INNER = re.compile(
 _LONGEST_LOGGED = 200
 
 
-def safe_next(candidate: str, host: str, base_url: str) -> str | None:
+def safe_next(candidate: str, host: str, base_url: str, domain: str = "") -> str | None:
     """Return `candidate` as a path below `base_url` on our own host, or None when it may lead elsewhere.
 
-    `host` is the request's Host header. The result starts with exactly one slash and has no scheme, host,
-    backslash, control character or dot segment; what is not ASCII is percent-encoded.
+    `host` is the request's Host header. Hosts below `domain`, which is `HOST[:PORT]`, are ours too. The
+    result starts with exactly one slash and has no scheme, host, backslash, control character or dot segment;
+    what is not ASCII is percent-encoded.
     """
     if "\\" in candidate or any(not character.isprintable() for character in candidate):
         return None
-    path = _strip_own_host(candidate, host)
+    path = _strip_own_host(candidate, host, domain)
     if path is None or not path.startswith("/") or path.startswith("//"):
         return None
     path = quote(path, safe=_SAFE)
@@ -52,13 +53,15 @@ def safe_next(candidate: str, host: str, base_url: str) -> str | None:
     return path
 
 
-def _strip_own_host(candidate: str, host: str) -> str | None:
+def _strip_own_host(candidate: str, host: str, domain: str) -> str | None:
     """Return what follows `http(s)://host`; the candidate itself when it names no host."""
     scheme, separator, rest = candidate.partition("://")
     if not separator or "/" in scheme or "?" in scheme:
         return candidate
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if scheme.lower() not in {"http", "https"} or not host or authority.lower() != host.lower():
+    own = bool(host) and authority.lower() == host.lower()
+    below = bool(domain) and f".{authority.lower()}".endswith(f".{domain.lower()}") and "@" not in authority
+    if scheme.lower() not in {"http", "https"} or not (own or below):
         return None
     return rest[len(authority) :] or "/"
 

@@ -33,7 +33,7 @@ async def give(
         owner, driver.api_token, grants.token, now=ctx.clock.now(), note=note, server_id=row.id
     )
     token = await tx.tokens.add(record)
-    client = client_of_server(row, ctx.settings.base_url, token.hashed, grants.visitors)
+    client = client_of_server(row, ctx.hosts, token.hashed, grants.visitors)
     await tx.oauth.put_client(client)
 
 

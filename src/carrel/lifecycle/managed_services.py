@@ -42,7 +42,7 @@ class ManagedServices:
             ctx.peers.owner,
             ctx.hub.api_url,
             ctx.settings.base_url,
-            ctx.hub.public_url,
+            ctx.hosts,
             ctx.settings.tornado_settings.get("cookie_options", {}),
             ctx.settings.cookie_host_prefix_enabled,
         )

@@ -60,7 +60,7 @@ class RouteKeeper:
         From the block's end on the row alone says whether there is a route: when it was not written, the
         route goes away again.
         """
-        route = route_of(server, self._ctx.settings.base_url)
+        route = route_of(server, self._ctx.hosts)
         try:
             await self._add(route)
             yield
@@ -93,7 +93,7 @@ class RouteKeeper:
 
     async def remove(self, server: Server) -> None:
         """Remove a server's route; what cannot be removed now is removed by the next repair."""
-        spec = route_of(server, self._ctx.settings.base_url).spec
+        spec = route_of(server, self._ctx.hosts).spec
         async with self._lock:
             self._ahead.pop(spec, None)
             try:
@@ -221,8 +221,9 @@ async def collect_activity(ctx: HubContext) -> None:
         table = await ctx.proxy.get_all_routes()
     async with ctx.store.read() as tx:
         servers = await tx.servers.routed()
+    hosts = ctx.hosts
     for server in servers:
-        entry = table.get(route_of(server, ctx.settings.base_url).spec)
+        entry = table.get(route_of(server, hosts).spec)
         seen = None if entry is None else entry["data"].get("last_activity")
         if isinstance(seen, str):
             moment = parse_iso(seen)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from carrel.config.services import ServiceSetting
+from carrel.domain.hosts import Hosts
 from carrel.domain.services import service_access_scopes, service_prefix
 from carrel.lib.ids import digest
 from carrel.lib.processes import Account
@@ -42,8 +43,8 @@ class HubFacts:
     api_url: str
     base_url: str
     """`/`: what is before `hub/`."""
-    public_url: str = ""
-    """Scheme and host that visitors use; empty when unknown."""
+    hosts: Hosts = field(default_factory=Hosts)
+    """Where visitors find the hub and the service."""
     cookie_options: Mapping[str, Any] = field(default_factory=dict)
     cookie_host_prefix: bool = False
 
@@ -71,29 +72,35 @@ def service_labels(setting: ServiceSetting, hub: HubFacts) -> dict[str, str]:
     how = [setting.command, sorted(setting.environment.items()), setting.user, setting.cwd, setting.url]
     secret = [setting.api_token, setting.client_id, setting.oauth_redirect_uri, hub.api_url, hub.base_url]
     mark = digest(json.dumps([*how, *secret, setting.oauth_client_allowed_scopes]))[:16]
-    secret += [hub.public_url, json.dumps(dict(hub.cookie_options)), str(hub.cookie_host_prefix)]
+    secret += [
+        hub.hosts.origin,
+        hub.hosts.of_service(setting.name),
+        json.dumps(dict(hub.cookie_options)),
+        str(hub.cookie_host_prefix),
+    ]
     return {HUB_LABEL: hub.hub_id, SERVICE_LABEL: setting.name, MARK_LABEL: mark}
 
 
 def _access(setting: ServiceSetting, token: str, hub: HubFacts) -> dict[str, str]:
+    hosts = hub.hosts
+    public, own = hosts.origin, hosts.of_service(setting.name)
     prefix = service_prefix(hub.base_url, setting.name)
-    public = hub.public_url
     scopes = json.dumps(service_access_scopes(setting.name))
     return {
         "JUPYTERHUB_API_TOKEN": token,
         "JPY_API_TOKEN": token,
         "JUPYTERHUB_CLIENT_ID": setting.client_id or f"service-{setting.name}",
-        "JUPYTERHUB_OAUTH_CALLBACK_URL": setting.oauth_redirect_uri or f"{prefix}oauth_callback",
+        "JUPYTERHUB_OAUTH_CALLBACK_URL": setting.oauth_redirect_uri or f"{own}{prefix}oauth_callback",
         "JUPYTERHUB_OAUTH_ACCESS_SCOPES": scopes,
         "JUPYTERHUB_OAUTH_SCOPES": scopes,
         "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES": json.dumps(setting.oauth_client_allowed_scopes),
         "JUPYTERHUB_COOKIE_OPTIONS": json.dumps(dict(hub.cookie_options)),
         "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED": "1" if hub.cookie_host_prefix else "0",
-        "JUPYTERHUB_HOST": "",
+        "JUPYTERHUB_HOST": public,
         "JUPYTERHUB_USER": setting.user,
         "JUPYTERHUB_SERVER_NAME": "",
         "JUPYTERHUB_API_URL": hub.api_url,
         "JUPYTERHUB_BASE_URL": hub.base_url,
-        "JUPYTERHUB_PUBLIC_URL": f"{public}{prefix}" if public and setting.url else "",
+        "JUPYTERHUB_PUBLIC_URL": f"{own or public}{prefix}" if public and setting.url else "",
         "JUPYTERHUB_PUBLIC_HUB_URL": f"{public}{hub.base_url}hub/" if public else "",
     }

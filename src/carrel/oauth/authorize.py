@@ -59,7 +59,7 @@ _REDIRECT = Answer("Back to the application, with a code or with why not; or to 
 async def authorize(hub: HubContext, visitor: Caller | None, pages: Pages, request: Request) -> Response:
     """Send a logged-in visitor back with a code, after asking them where that is needed."""
     if visitor is None and not _is_silent(request):
-        return RedirectResponse(login_url(request), 302)
+        return RedirectResponse(_sign_in_url(hub, request), 302)
     try:
         wish = await _read_wish(hub, visitor, request)
     except OAuth2Error as error:
@@ -90,7 +90,7 @@ async def authorize(hub: HubContext, visitor: Caller | None, pages: Pages, reque
 async def confirm(hub: HubContext, visitor: Caller | None, request: Request) -> Response:
     """Send the visitor back with a code for what they have agreed to, which is what the page showed."""
     if visitor is None:
-        return RedirectResponse(login_url(request), 302)
+        return RedirectResponse(_sign_in_url(hub, request), 302)
     form = await check_form(request)
     try:
         wish = await _read_wish(hub, visitor, request)
@@ -194,6 +194,14 @@ async def _must_sign_in_again(hub: HubContext, visitor: Caller, wish: Wish) -> b
     if wish.max_age is None:
         return False
     return hub.clock.now() - await consent.signed_in_at(hub, visitor) > wish.max_age
+
+
+def _sign_in_url(hub: HubContext, request: Request) -> str:
+    """Return where somebody signs in who comes from an application, to come back to this request."""
+    if not hub.authenticator.auto_login_oauth2_authorize:
+        return login_url(request)
+    beginning = hub.authenticator.login_url(f"{hub.settings.base_url}hub/")
+    return with_arguments(beginning, next=facts_of(request.scope).url)
 
 
 def _login_again_url(request: Request) -> str:

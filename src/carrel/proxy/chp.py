@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from traitlets import List, Unicode, default
+from traitlets import Bool, List, Unicode, default
 
 from carrel.domain.routes import Route
 from carrel.lib.httpclient import Reply, send
@@ -28,6 +28,7 @@ class ConfigurableHTTPProxy(Proxy):
     api_url = Unicode(
         "http://127.0.0.1:8001", help="Where the proxy's REST API is, without `/api/routes`."
     ).tag(config=True)
+    host_routing = Bool(False, help="Whether routes begin with a host; set by the hub.").tag(by_hub=True)
     auth_token = Unicode(help="The API's token; by default from CONFIGPROXY_AUTH_TOKEN.").tag(config=True)
 
     command: Any = List(
@@ -73,8 +74,12 @@ class ConfigurableHTTPProxy(Proxy):
         return {
             spec: _entry(spec, fields)
             for path, fields in table.items()
-            if fields.get(_MARK) and (spec := _spec(path))
+            if fields.get(_MARK) and (spec := self._spec(path))
         }
+
+    def _spec(self, path: str) -> str:
+        spec = f"{quote(path, safe='@/~').rstrip('/')}/"
+        return spec.lstrip("/") or "/" if self.host_routing else spec
 
     async def _call(
         self,
@@ -112,11 +117,7 @@ def marked(route: Route) -> dict[str, Any]:
 
 def route_path(routespec: str) -> str:
     """Return where the REST API has a route."""
-    return f"/api/routes{routespec.rstrip('/')}"
-
-
-def _spec(path: str) -> str:
-    return f"{quote(path, safe='@/~').rstrip('/')}/"
+    return f"/api/routes/{routespec.strip('/')}".rstrip("/")
 
 
 def _entry(spec: str, fields: dict[str, Any]) -> dict[str, Any]:

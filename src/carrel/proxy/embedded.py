@@ -238,6 +238,7 @@ class CarrelProxy(ConfigurableHTTPProxy):
             *("--error-target", self.error_target),
             *("--storage", str(self._file("routes.json")), "--status-file", str(self._file("proxy.json"))),
             *("--log-file", str(self._file("proxy.log")), "--log-level", self.log_level),
+            *(("--host-routing",) if self.host_routing else ()),
             *(("--workers", str(self.workers)) if self.workers else ()),
         ]
 

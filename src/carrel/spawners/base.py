@@ -295,6 +295,7 @@ class Spawner(FamiliarNames):
             api_url=self.hub_connect_url or self.hub.api_url,
             hub_base_url=self.hub.base_url,
             public_host=self.hub.public_host,
+            server_host=self.user.host,
             public_url=self.hub.public_url,
             api_token=self.api_token,
             client_id=self.oauth_client_id,

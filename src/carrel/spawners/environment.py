@@ -30,7 +30,9 @@ class ServerFacts:
     hub_base_url: str
     """`/hub/`, with the hub's base URL before it."""
     public_host: str = ""
-    """Scheme and host of the hub, only where hub and servers have different ones."""
+    """Scheme and host of the hub; empty when unknown."""
+    server_host: str = ""
+    """Scheme and host of the server, where it has others than the hub."""
     public_url: str = ""
     """Scheme and host that visitors use; empty when unknown."""
     api_token: str = ""
@@ -68,7 +70,7 @@ def _access(facts: ServerFacts) -> dict[str, str]:
         "JUPYTERHUB_API_TOKEN": facts.api_token,
         "JPY_API_TOKEN": facts.api_token,
         "JUPYTERHUB_CLIENT_ID": facts.client_id,
-        "JUPYTERHUB_OAUTH_CALLBACK_URL": f"{facts.public_host}{facts.prefix}oauth_callback",
+        "JUPYTERHUB_OAUTH_CALLBACK_URL": f"{facts.server_host}{facts.prefix}oauth_callback",
         "JUPYTERHUB_OAUTH_ACCESS_SCOPES": scopes,
         "JUPYTERHUB_OAUTH_SCOPES": scopes,
         "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES": json.dumps(list(facts.allowed_scopes)),
@@ -79,6 +81,7 @@ def _access(facts: ServerFacts) -> dict[str, str]:
 
 def _addresses(facts: ServerFacts) -> dict[str, str]:
     public = facts.public_url
+    own = facts.server_host or public
     return {
         "JUPYTERHUB_USER": facts.user_name,
         "JUPYTERHUB_SERVER_NAME": facts.server_name,
@@ -88,7 +91,7 @@ def _addresses(facts: ServerFacts) -> dict[str, str]:
         "JUPYTERHUB_BASE_URL": facts.hub_base_url.removesuffix("hub/"),
         "JUPYTERHUB_SERVICE_PREFIX": facts.prefix,
         "JUPYTERHUB_SERVICE_URL": facts.listen_url,
-        "JUPYTERHUB_PUBLIC_URL": f"{public}{facts.prefix}" if public else "",
+        "JUPYTERHUB_PUBLIC_URL": f"{own}{facts.prefix}" if own else "",
         "JUPYTERHUB_PUBLIC_HUB_URL": f"{public}{facts.hub_base_url}" if public else "",
     }
 

@@ -55,7 +55,7 @@ def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
         "authenticator": run.authenticator,
         "name": run.name,
         "server": server,
-        "proxy_spec": prefix,
+        "proxy_spec": run.user.domain + prefix,
         "server_id": run.server_id,
         "generation": run.generation,
         "user_options": dict(run.user_options),

@@ -109,6 +109,8 @@ class UserView:
     name: str
     base_url: str
     """The hub's base URL, `/`."""
+    host: str = ""
+    """Scheme and host of the user's servers, where they have others than the hub."""
     admin: bool = False
     groups: tuple[GroupView, ...] = ()
     load_auth_state: Callable[[], Awaitable[AuthState]] = _no_auth_state
@@ -117,6 +119,16 @@ class UserView:
     """Where the driver's server listens; drivers of old set `ip` and `port` on it."""
     spawners: Any = field(default_factory=WeakValueDictionary, repr=False)
     """The driver itself, by the server's name."""
+
+    @property
+    def domain(self) -> str:
+        """Return the host of the user's servers without port; empty for the hub's own."""
+        return urlsplit(self.host).hostname or ""
+
+    @property
+    def proxy_spec(self) -> str:
+        """Return the route specification of the user's servers, as proxies have it."""
+        return f"{self.domain}{self.url}"
 
     @property
     def escaped_name(self) -> str:

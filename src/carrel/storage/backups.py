@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,13 +63,14 @@ class Backups:
         return sorted((each for each in found if each is not None), key=lambda each: each.made, reverse=True)
 
     def name(self, occasion: Occasion, revision: str) -> Path:
-        """Return what a copy made now is called: never as another one, though that be of the same second."""
-        for moment in count(self._clock.now()):
+        """Return what a copy made now is called; of two made in one second the other is a second later."""
+        moment = self._clock.now()
+        while True:
             stamp = datetime.fromtimestamp(moment, UTC).strftime(_TIME)
             path = self.base.with_name(f"{self.base.name}.{occasion}-{stamp}-{revision}")
             if not path.exists():
                 return path
-        raise AssertionError("time does not end")
+            moment += 1
 
     def copy_sqlite(
         self, source: sqlite3.Connection, occasion: Occasion, revision: str, target: Path | None = None

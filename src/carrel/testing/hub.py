@@ -256,7 +256,7 @@ class TrialHub:
         await load_named_users(self.store, authenticator, self.clock)
         await load_rights(self.store, authenticator, self.clock, rights)
         services = read_services(self.settings)[0]
-        await load_services(self.store, authenticator, self.clock, base_url, (rights, services))
+        await load_services(self.store, authenticator, self.clock, ctx.hosts, (rights, services))
         await load_clients(self.store, read_clients(self.settings)[0])
         return ctx
 

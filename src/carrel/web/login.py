@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -13,9 +15,10 @@ from carrel.authenticators.policy import Refusal
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.login import LoggedIn, log_in, log_out
+from carrel.domain.errors import Forbidden
 from carrel.http.csrf import StaleForm, check_form
 from carrel.http.endpoint import get, post
-from carrel.http.login_form import begins_elsewhere, form_data, form_values
+from carrel.http.login_form import begins_elsewhere, form_data, form_values, is_in_request
 from carrel.http.next_urls import default_page, wanted_next
 from carrel.http.pages import Pages
 from carrel.http.plugins import PluginHandler, handler_of
@@ -35,6 +38,12 @@ async def show_login(hub: HubContext, visitor: Caller | None, pages: Pages, requ
         return go(wanted_next(hub, request) or default_page(hub, visitor))
     if elsewhere := begins_elsewhere(hub, request):
         return go(elsewhere)
+    if is_in_request(hub):
+        attempt = Attempt(hub, visitor, request, wanted_next(hub, request), await handler_of(request))
+        outcome = await attempt.sign_in({})
+        if isinstance(outcome, Refusal):
+            raise Forbidden(outcome.reason_for_page)
+        return attempt.answer(outcome)
     return _form(hub, pages, request)
 
 
@@ -48,29 +57,47 @@ async def send_login(hub: HubContext, visitor: Caller | None, pages: Pages, requ
         return _form(hub, pages, request, problem=str(stale), status=403)
     data = form_data(form)
     aim = wanted_next(hub, request, form.get("next"))
-    outcome = await log_in(hub, data, handler)
-    client = facts_of(request.scope).client
+    attempt = Attempt(hub, visitor, request, aim, handler)
+    outcome = await attempt.sign_in(data)
     if isinstance(outcome, Refusal):
-        _log.warning("Log-in from %s refused: %s", client, outcome.reason_for_log)
         problem, name = outcome.reason_for_page, data["username"]
-        response = _form(hub, pages, request, problem=problem, status=outcome.status, username=name, aim=aim)
-        return _with(handler, response)
-    if visitor is not None:
-        await log_out(hub, visitor)
-    _log.info("%s logged in from %s", outcome.user.name, client)
-    return _with(handler, _welcome(hub, request, outcome, aim))
+        outcome = _form(hub, pages, request, problem=problem, status=outcome.status, username=name, aim=aim)
+    return attempt.answer(outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody who signs in with the hub's own page, and the request as their authenticator gets it."""
+
+    hub: HubContext
+    visitor: Caller | None
+    request: Request
+    aim: str
+    handler: PluginHandler | None
+
+    async def sign_in(self, data: Mapping[str, str]) -> Response | Refusal:
+        """Return what leads on whoever is admitted, or why they are not."""
+        outcome = await log_in(self.hub, data, self.handler)
+        client = facts_of(self.request.scope).client
+        if isinstance(outcome, Refusal):
+            _log.warning("Log-in from %s refused: %s", client, outcome.reason_for_log)
+            return outcome
+        if self.visitor is not None:
+            await log_out(self.hub, self.visitor)
+        _log.info("%s logged in from %s", outcome.user.name, client)
+        return _welcome(self.hub, self.request, outcome, self.aim)
+
+    def answer(self, response: Response) -> Response:
+        """Return a response with what the authenticator has set on the request's handler."""
+        if self.handler is not None:
+            self.handler.give_back(response)
+        return response
 
 
 def _welcome(hub: HubContext, request: Request, login: LoggedIn, aim: str) -> Response:
     facts_of(request.scope).looked_up = False
     response = go(aim or default_page(hub, None))
     set_session(response, request, login)
-    return response
-
-
-def _with(handler: PluginHandler | None, response: Response) -> Response:
-    if handler is not None:
-        handler.give_back(response)
     return response
 
 

@@ -59,7 +59,8 @@ def sections(hub: HubContext, caller: Caller, current: str) -> list[Entry]:
 def service_menu(hub: HubContext, services: Sequence[Service]) -> list[ServiceLink]:
     """Return the links to services."""
     prefixes = {each.name: service_prefix(hub.settings.base_url, each.name) for each in services}
-    return [ServiceLink(name, prefix, href=prefix) for name, prefix in prefixes.items()]
+    hosts = hub.hosts
+    return [ServiceLink(name, prefix, href=hosts.service_url(name)) for name, prefix in prefixes.items()]
 
 
 def may_administrate(caller: Caller) -> bool:

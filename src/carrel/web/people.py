@@ -39,12 +39,12 @@ class ServerView:
     options_form: str = ""
 
     @classmethod
-    def of(cls, server: Server, base_url: str) -> ServerView:
-        """Return what templates see of a server."""
+    def of(cls, server: Server, base_url: str, host: str = "") -> ServerView:
+        """Return what templates see of a server; `host` is scheme and host, where it has its own."""
         return cls(
             name=server.name,
             display_name=server.display_name,
-            url=server_prefix(base_url, server.user_name, server.name),
+            url=host + server_prefix(base_url, server.user_name, server.name),
             active=server.active,
             ready=server.ready,
             pending=server.pending,
@@ -64,6 +64,8 @@ class Person:
     groups: Sequence[GroupName] = ()
     servers: Sequence[Server] = ()
     """Only where the deployer has templates of their own: the hub's do not ask for them."""
+    host: str = ""
+    """Scheme and host of their servers, where they have others than the hub."""
 
     @property
     def url(self) -> str:
@@ -83,7 +85,7 @@ class Person:
     @property
     def spawners(self) -> dict[str, ServerView]:
         """Return the servers by name; the default one is always there."""
-        made = {server.name: ServerView.of(server, self.base_url) for server in self.servers}
+        made = {server.name: ServerView.of(server, self.base_url, self.host) for server in self.servers}
         return {"": self._at_rest()} | made
 
     @property
@@ -103,7 +105,7 @@ class Person:
 
     def server_url(self, server_name: str = "") -> str:
         """Return the prefix of one server."""
-        return server_prefix(self.base_url, self.name, server_name)
+        return self.host + server_prefix(self.base_url, self.name, server_name)
 
     def all_spawners(self, include_default: bool = True) -> list[ServerView]:
         """Return the servers, the default one first."""

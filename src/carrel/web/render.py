@@ -23,6 +23,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from carrel import JUPYTERHUB_VERSION, __version__
+from carrel.config.addresses import hosts_of
 from carrel.config.schema import Settings
 from carrel.config.templates import OWN_OPTIONS
 from carrel.core.caller import Caller
@@ -51,6 +52,8 @@ _HINTS = {
     409: "Somebody else may have been quicker. Look at how it is now.",
     500: "If it happens again, tell whoever runs this hub the number below.",
 }
+#: A visit, such as the way back from where people sign in, has no form that could be changed.
+_VISITS_HINTS = {**_HINTS, 400: _HINTS[405]}
 
 
 #: Files of JupyterHub's that pages copied from it link to, and what stands for them here.
@@ -154,7 +157,7 @@ class Renderer:
             "message_html": "",
             "extra_error_html": "",
             "exception": None,
-            "hint": "" if retry else _HINTS.get(status, ""),
+            "hint": "" if retry else _hint(connection, status),
             "retry_url": facts_of(connection.scope).url if retry else "",
         }
         template = f"{status}.html"
@@ -168,7 +171,9 @@ class Renderer:
     def person(self, caller: Caller, facts: RequestFacts) -> Person:
         """Return the signed-in user for templates."""
         groups = tuple(map(GroupName, caller.groups))
-        return Person(caller.user.name, caller.user.admin, self._settings.base_url, groups, facts.servers)
+        user, base_url = caller.user, self._settings.base_url
+        host = hosts_of(self._settings).of_user(user.name)
+        return Person(user.name, user.admin, base_url, groups, facts.servers, host)
 
     def static_url(self, path: str, include_version: bool = True) -> str:
         """Return the address of one of the hub's own files."""
@@ -248,6 +253,11 @@ class _Nonce:
 
     def __html__(self) -> str:
         return str(self)
+
+
+def _hint(connection: Connection, status: int) -> str:
+    hints = _VISITS_HINTS if connection.scope.get("method") == "GET" else _HINTS
+    return hints.get(status, "")
 
 
 def _phrase(status: int) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.servers import ask_to_stop, get_server, may_read_log, server_path, wait_until_settled
+from carrel.core.servers import ask_to_stop, get_server, may_read_log, wait_until_settled
 from carrel.domain.errors import CarrelError
 from carrel.domain.names import escape, full_name
 from carrel.domain.servers import Failure, Server
@@ -81,7 +81,7 @@ def server_line(hub: HubContext, caller: Caller, server: Server) -> ServerLine:
         active=server.active,
         started=server.started if server.active else None,
         last_activity=max(server.last_activity or 0.0, server.started or 0.0) or None,
-        url=server_path(hub, server),
+        url=hub.hosts.server_url(owner, name),
         pending_url=pending_url(hub, server),
         spawn_url=spawn_url(hub, owner, name),
         stop_url=stop_url(hub, owner, name),

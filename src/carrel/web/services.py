@@ -8,7 +8,6 @@ from starlette.responses import Response
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.services import ServiceWithRoles, list_services
-from carrel.domain.services import service_prefix
 from carrel.http.endpoint import get
 from carrel.http.pages import Pages
 from carrel.web.menu import sections
@@ -33,7 +32,7 @@ def _line(hub: HubContext, caller: Caller, record: ServiceWithRoles) -> dict[str
     sees = caller.may("read:services", service=service.name)
     return {
         "name": service.name,
-        "href": service_prefix(hub.settings.base_url, service.name) if service.url and sees else "",
+        "href": hub.hosts.service_url(service.name) if service.url and sees else "",
         "managed": bool(service.command) if sees else None,
         "pid": service.pid if sees else 0,
         "roles": record.roles if caller.may("read:roles:services", service=service.name) else (),

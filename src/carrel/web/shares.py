@@ -9,7 +9,6 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.share_codes import accept_code, look_at_code
 from carrel.domain.errors import Invalid
-from carrel.domain.names import server_prefix
 from carrel.domain.shares import filtered
 from carrel.http.csrf import check_form
 from carrel.http.endpoint import get, post
@@ -29,7 +28,7 @@ async def show_invitation(hub: HubContext, caller: Caller, pages: Pages, request
         raise Invalid("This link has no code: copy the whole address that you were sent.")
     code = await look_at_code(hub, caller, secret)
     server = code.server
-    url = server_prefix(hub.settings.base_url, server.owner, server.name)
+    url = hub.hosts.server_url(server.owner, server.name)
     scopes = zip(code.scopes, filtered(code.scopes, server.full_name), strict=True)
     return pages.page(
         request,
@@ -58,5 +57,5 @@ async def accept_invitation(hub: HubContext, visitor: Caller | None, request: Re
     form = await check_form(request)
     secret = form.get("code") or first_argument(facts_of(request.scope).query, "code")
     share = await accept_code(hub, visitor, str(secret))
-    url = server_prefix(hub.settings.base_url, share.server.owner, share.server.name)
+    url = hub.hosts.server_url(share.server.owner, share.server.name)
     return go(wanted_next(hub, request) or url)

@@ -30,9 +30,15 @@ async def public_url(hub: HubContext, request: Request, name: str, rest: str = "
     if _is_program(request):
         await _mend_route(hub, name, rest)
         return _gone(hub, name)
-    facts = facts_of(request.scope)
-    below = facts.url.removeprefix(hub.settings.base_url)
-    return go(f"{hub.settings.base_url}hub/{below}")
+    facts, hosts = facts_of(request.scope), hub.hosts
+    below = facts.url.removeprefix(hosts.base_url)
+    target = f"{hosts.base_url}hub/{below}"
+    if not hosts.subdomains:
+        return go(target)
+    if hosts.is_of_others(header(request, "host")) and not _hops(facts):
+        # Whoever comes from the hub's host is on the way to the right one; here a route is missing.
+        target = with_arguments(target, redirects="1")
+    return go(f"{hosts.origin}{target}")
 
 
 @route(_METHODS, "/hub/user/{name:str}", "/hub/user/{name:str}/{rest:path}")
@@ -71,13 +77,16 @@ async def _named(hub: HubContext, name: str, rest: str) -> Server | None:
 
 async def _follow(hub: HubContext, pages: Pages, request: Request, server: Server) -> Response:
     """Send the visitor to a running server; give its route time, and stop after a few hops."""
-    hub.bus.publish(RouteMissing(server.user_name, server.name))
     facts = facts_of(request.scope)
     hops = _hops(facts)
+    host = hub.hosts.of_user(server.user_name)
+    if host and not hops:
+        return go(f"{host}{_server_address(hub, facts)}")
+    hub.bus.publish(RouteMissing(server.user_name, server.name))
     if hops >= _HOPS:
         return pages.page(request, "redirect_loop.html", status=500, server=server)
     await hub.clock.sleep(_FIRST_WAIT * 2**hops)
-    return go(with_arguments(_server_address(hub, facts), redirects=str(hops + 1)))
+    return go(with_arguments(f"{host}{_server_address(hub, facts)}", redirects=str(hops + 1)))
 
 
 def _hops(facts: RequestFacts) -> int:

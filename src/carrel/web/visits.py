@@ -41,4 +41,7 @@ def _segments(user_name: str, server_name: str) -> str:
 
 def destination(hub: HubContext, server: Server, wanted: str) -> str:
     """Return where to go once a server is ready."""
-    return wanted or server_path(hub, server)
+    host = hub.hosts.of_user(server.user_name)
+    path = server_path(hub, server)
+    # Elsewhere than below the server's own path it may be another one's.
+    return f"{host if not wanted or wanted.startswith(path) else ''}{wanted or path}"

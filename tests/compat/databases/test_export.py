@@ -32,6 +32,10 @@ class Return:
     """Servers of users, by their path."""
     share_code: str = ""
 
+    def is_routed(self, path: str) -> bool:
+        """Tell whether a server answers at the public address."""
+        return Visitor(self.hub.public_url).get(path).status == 200
+
 
 @pytest.fixture(scope="module")
 def back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Return]:
@@ -54,6 +58,7 @@ def back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Return]:
             found.hub = old_hub(6, directory, more)
             found.hub.ports = old.ports
             with found.hub:
+                until(lambda: all(map(found.is_routed, found.pids)), "the routes to be set")
                 yield found
 
 

@@ -65,6 +65,8 @@ def move(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         again = hub.run("import-jupyterhub")
         assert again.returncode == 6, again.stdout
         with hub:
+            # The routes are set a moment after the hub answers.
+            until(lambda: Visitor(hub.public_url).get("user/ada/").status == 200, "the routes to be set")
             yield Move(hub, world, dry.stdout, written, done.stdout, before, again.stderr)
 
 

@@ -1,1 +1,1 @@
-"""Base classes of plug-ins' Tornado handlers; whoever imports one of these modules imports Tornado."""
+"""Base classes of plug-ins' Tornado handlers; all modules but `access` import Tornado."""

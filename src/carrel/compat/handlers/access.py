@@ -11,6 +11,7 @@ from carrel.core.access import towards
 from carrel.core.caller import Caller
 from carrel.domain.errors import CarrelError, Unauthenticated
 from carrel.http.identify import identify
+from carrel.lib.awaiting import resolve
 
 Method = Callable[..., Any]
 _KINDS = ("user", "server", "group", "service")
@@ -43,8 +44,7 @@ def needs_scope(*scopes: str, post_filter: bool = False) -> Callable[[Method], M
                     caller.require(*scopes, **about)
             except CarrelError as error:
                 raise _refusal(error) from None
-            answer = method(self, *args, **kwargs)
-            return await answer if inspect.isawaitable(answer) else answer
+            return await resolve(method(self, *args, **kwargs))
 
         return checked
 
@@ -61,8 +61,7 @@ def admin_only(method: Method) -> Method:
             return _unknown(self)
         if not caller.is_admin:
             raise _refusal(None)
-        answer = method(self, *args, **kwargs)
-        return await answer if inspect.isawaitable(answer) else answer
+        return await resolve(method(self, *args, **kwargs))
 
     return checked
 
@@ -74,8 +73,7 @@ def authenticated_403(method: Method) -> Method:
     async def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
         if await _caller(self) is None:
             raise _refusal(Unauthenticated("Missing or invalid credentials."))
-        answer = method(self, *args, **kwargs)
-        return await answer if inspect.isawaitable(answer) else answer
+        return await resolve(method(self, *args, **kwargs))
 
     return checked
 

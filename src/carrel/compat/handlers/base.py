@@ -9,6 +9,7 @@ from tornado.web import HTTPError
 
 from carrel.compat.handlers.pages import PagesMixin
 from carrel.compat.handlers.people import PeopleMixin
+from carrel.http.request import facts_of
 
 
 class BaseHandler(PagesMixin):
@@ -22,19 +23,17 @@ class BaseHandler(PagesMixin):
         return "text/html; charset=UTF-8"
 
     def set_default_headers(self) -> None:
-        """Set what the deployer wants every answer to carry; the hub's own headers are added afterwards."""
+        """Say the type; what every answer carries is added when it goes out."""
         self.set_header("Content-Type", self.get_content_type())
-        for name, value in self.settings["headers"].items():
-            self.set_header(name, value)
 
 
 class APIHandler(BaseHandler):
     """A place for programs, which are known by their token; a browser's cookie counts with the XSRF token."""
 
-    def initialize(self, **kwargs: Any) -> None:
-        """Say that this is for programs, before anybody looks who asks."""
-        self._facts.for_programs = True
-        super().initialize(**kwargs)
+    def __init__(self, application: Any, request: Any, **kwargs: Any) -> None:
+        # Before anybody looks who asks, and where no plug-in overrides it: its XSRF check rests on this.
+        facts_of(request.connection.scope).for_programs = True
+        super().__init__(application, request, **kwargs)
 
     async def prepare(self) -> None:
         """Look up who asks."""

@@ -9,11 +9,16 @@ from tornado.web import HTTPError
 
 from carrel.authenticators.policy import Refusal
 from carrel.compat.handlers.settings import SettingsMixin
+from carrel.config.tornado import cookie_options
 from carrel.core.login import LoggedIn, admit, begin_session, log_out
 from carrel.domain.errors import Forbidden
 from carrel.domain.identity import Identity
-from carrel.http.csrf import XSRF_COOKIE, check_field, set_xsrf, xsrf_token
+from carrel.http.csrf import XSRF_COOKIE, StaleForm, check_field, set_xsrf, xsrf_token
 from carrel.http.sessions import SESSION_ID_COOKIE, clear_session, set_session
+
+
+class StaleRequest(HTTPError):
+    """A form's token is of another session; the page has a fresh one."""
 
 
 class CookiesMixin(SettingsMixin):
@@ -86,6 +91,8 @@ class CookiesMixin(SettingsMixin):
         """
         try:
             check_field(self._visit, self.get_argument(XSRF_COOKIE, None))
+        except StaleForm as error:
+            raise StaleRequest(403, str(error)) from None
         except Forbidden as error:
             raise HTTPError(403, str(error)) from None
 
@@ -94,8 +101,13 @@ class CookiesMixin(SettingsMixin):
     def _set_cookie(self, key: str, value: Any, encrypted: bool = True, **overrides: Any) -> None:
         """Set a cookie for the whole host, signed unless told otherwise, that scripts cannot read."""
         options: dict[str, Any] = {"httponly": True}
-        if self.request.protocol == "https":
+        if self.request.protocol == "https" or self._ctx.hosts.origin.startswith("https:"):
             options["secure"] = True
+        wanted = cookie_options(self._ctx.settings)
+        if self._ctx.settings.tornado_settings.get("cookie_options"):
+            options["samesite"] = wanted.same_site
+        if wanted.secure is not None:
+            options["secure"] = wanted.secure
         options |= overrides
         if encrypted:
             self.set_signed_cookie(key, value, **options)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from tornado.web import HTTPError
 
 from carrel.compat.handlers.base import BaseHandler
+from carrel.core.servers import stop_own_servers
 from carrel.http.csrf import is_foreign
-from carrel.http.login_form import begins_elsewhere, form_data, form_values
+from carrel.http.login_form import begins_elsewhere, form_data, form_values, is_in_request
 from carrel.lib.awaiting import resolve
 
 _WRONG = "Invalid username or password"
@@ -35,6 +37,11 @@ class LoginHandler(BaseHandler):
             self.redirect(self.get_next_url(user))
         elif elsewhere := begins_elsewhere(self._ctx, self._visit):
             self.redirect(elsewhere)
+        elif is_in_request(self._ctx):
+            user = await self.login_user()
+            if user is None:
+                raise HTTPError(403, self._refusal.reason_for_page if self._refusal else None)
+            self.redirect(self.get_next_url(user))
         else:
             await self._show(username=self.get_argument("username", ""))
 
@@ -57,10 +64,6 @@ class LoginHandler(BaseHandler):
             problem = self._refusal.reason_for_page
         await self._show(problem, data["username"])
 
-    def check_xsrf_cookie(self) -> None:
-        """Return when the form is this hub's; one that is out of date is shown again by `post`."""
-        super().check_xsrf_cookie()
-
 
 class LogoutHandler(BaseHandler):
     """Signing out."""
@@ -68,7 +71,7 @@ class LogoutHandler(BaseHandler):
     @property
     def shutdown_on_logout(self) -> bool:
         """Whether servers stop when their owner signs out."""
-        return bool(getattr(self._ctx.settings, "shutdown_on_logout", False))
+        return self._ctx.settings.shutdown_on_logout
 
     async def get(self) -> None:
         """Sign out, as the links of notebook servers expect; another site's link has to be confirmed."""
@@ -81,6 +84,17 @@ class LogoutHandler(BaseHandler):
         """Sign out."""
         await self._leave()
 
+    def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
+        """Lead on to where a plug-in wants people to sign out, too.
+
+        Browsers let our forms lead nowhere else (form-action), so that a form is answered by a page first.
+        """
+        if self.request.method == "POST" and urlsplit(url).netloc not in ("", self.request.host):
+            self.set_header("Refresh", f"0; url={url}")
+            self.finish(self.render_template("logout.html", signed_out=True))
+            return
+        super().redirect(url, permanent, status)
+
     async def _leave(self) -> None:
         await self.default_handle_logout()
         await resolve(self.handle_logout())
@@ -89,9 +103,12 @@ class LogoutHandler(BaseHandler):
 
     async def default_handle_logout(self) -> None:
         """End the session, with all that was given within it."""
-        user = self.current_user
-        if user is not None:
-            self._backend_logout_cleanup(user.name)
+        user, caller = self.current_user, self._facts.caller
+        if user is None:
+            return
+        if caller is not None and self.shutdown_on_logout:
+            await stop_own_servers(self._ctx, caller)
+        self._backend_logout_cleanup(user.name)
 
     def _backend_logout_cleanup(self, name: str) -> None:
         self.log.info("%s logged out", name)

@@ -11,6 +11,7 @@ from tornado.httputil import url_concat
 from tornado.web import HTTPError
 
 from carrel.authenticators.login import own_words
+from carrel.compat.handlers.cookies import StaleRequest
 from carrel.compat.handlers.people import PeopleMixin
 from carrel.http.csrf import set_xsrf
 from carrel.http.errors import answer
@@ -42,14 +43,19 @@ class PagesMixin(PeopleMixin):
 
     def render_template(self, name: str, sync: bool = False, **values: Any) -> Page:
         """Return a page made of a template, with the hub's variables and `values`; it may be awaited."""
+        templates = self.settings["jinja2_env"]
+        if templates.is_plugins(name):
+            self._facts.deployers = templates.policy
+            values.setdefault("overridden", True)
         variables = self._pages.variables(self._visit, name, **values)
         set_xsrf(self._reply.own, self._visit, variables["xsrf"])
-        return Page(self.settings["jinja2_env"].get_template(name).render(variables))
+        return Page(templates.get_template(name).render(variables))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer an error as the hub does: its page, or JSON below /hub/api."""
         error = (kwargs.get("exc_info") or (None, None))[1]
-        response = answer(Request(self._reply.scope), status_code, self._told(error))
+        retry = isinstance(error, StaleRequest)
+        response = answer(Request(self._reply.scope), status_code, self._told(error), retry=retry)
         for name, value in dict(getattr(error, "headers", None) or {}).items():
             self.set_header(name, value)
         self.set_header("Content-Type", response.headers["content-type"])

@@ -105,7 +105,7 @@ class PeopleMixin(CookiesMixin):
         Raises what it raises.
         """
         began = self._ctx.clock.monotonic()
-        outcome = await prove(self._ctx, data, self)
+        outcome = await prove(self._ctx, data, self, self.authenticator)
         if isinstance(outcome, Identity):
             return _model_of(outcome)
         done(self._ctx, Work.LOG_IN, began, "failure")

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tornado.web import HTTPError
+
 from carrel.compat.facades import UserFacade, user_facade
 from carrel.core.context import HubContext
 from carrel.core.users import delete_user
-from carrel.domain.errors import Unauthenticated
 from carrel.domain.users import User
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ class Users:
     def delete(self, user: Any) -> None:
         """Remove a user with their servers, before the browser is answered; the visitor must have the right.
 
-        Raises HTTP's 403 for a visitor who is nobody.
+        Raises HTTPError (403) for a visitor who is nobody.
         """
         if self._caller is None:
-            raise Unauthenticated("Missing or invalid credentials.")
+            raise HTTPError(403, "Missing or invalid credentials.")
         self._later(partial(delete_user, self._ctx, self._caller, str(getattr(user, "name", user))))
 
 
