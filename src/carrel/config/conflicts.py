@@ -39,7 +39,11 @@ def allow_rules(chosen: Chosen) -> dict[str, Any]:
         name for name, trait in traits.items() if trait.metadata.get("allow_config", name.startswith("allow"))
     ]
     values = {name: chosen.of_authenticator(name) for name in names}
-    return {name: value for name, value in values.items() if value}
+    # A number is no rule, though it may be called allowed_failed_logins.
+    numbers = {
+        name for name, value in values.items() if isinstance(value, int) and not isinstance(value, bool)
+    }
+    return {name: value for name, value in values.items() if value and name not in numbers}
 
 
 def _names(value: Any) -> set[str]:
