@@ -158,7 +158,8 @@ def a_hub(directory: Path, public: Path, config: str, environment: dict[str, str
 def hub(
     tmp_path_factory: pytest.TempPathFactory, public: Path, slurm: Slurm, account: Account
 ) -> Iterator[HubProcess]:
-    config = "c.JupyterHub.spawner_class = 'batchspawner.SlurmSpawner'\n"
+    # Without srun: a step that is cancelled while it begins keeps its job in the queue for a minute.
+    config = "c.JupyterHub.spawner_class = 'batchspawner.SlurmSpawner'\nc.SlurmSpawner.req_srun = ''\n"
     environment = {"SLURM_CONF": str(slurm.configuration)}
     with a_hub(tmp_path_factory.mktemp("hub"), public, config, environment) as hub:
         assert hub.visitor().log_in("admin", PASSWORD).location
