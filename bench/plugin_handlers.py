@@ -30,7 +30,7 @@ class Small(BaseHandler):
 
 class Page(BaseHandler):
     async def get(self):
-        page = {"status_code": 200, 'status_message': 'Fine', 'message': ''}
+        page = dict(status_code=200, status_message='Fine', message='')
         self.finish(await self.render_template('error.html', **page))
 
 c.JupyterHub.extra_handlers = [('/small', Small), ('/page', Page)]
@@ -67,7 +67,7 @@ def measure(system: System) -> dict[str, float]:
             found["start with"] = start_up(hub)["start_cpu"] * 1000
             with connection(hub) as ask:
                 for name, path in PAGES.items():
-                    found[name] = _cost(hub, lambda path=path: ask("GET", path, "")) * 1000  # type: ignore[misc]
+                    found[name] = _cost(hub, lambda path=path: ask("GET", path, "")) * 1000
         finally:
             hub.clean_up()
     return found
