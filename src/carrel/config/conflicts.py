@@ -152,7 +152,7 @@ def _both_sections(chosen: Chosen) -> Iterator[Problem]:
 def _files(chosen: Chosen) -> Iterator[Problem]:
     settings = chosen.settings
     named = [("template_paths", path) for path in settings.template_paths]
-    named.append(("logo_file", settings.logo_file))
+    named += [(name, getattr(settings, name)) for name in ("logo_file", "data_files_path")]
     for name, path in named:
         if path and not settings.resolve(path).exists():
             yield _found(chosen, chosen.hub_setting(name), f"there is nothing at {settings.resolve(path)}")
