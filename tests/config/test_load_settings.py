@@ -180,6 +180,14 @@ def test_parts_on_the_command_line_change_the_url_of_the_file(tmp_path: Path) ->
         ("c.JupyterHub.ssl_cert = 'x.crt'", "x.crt cannot be read (No such file or directory)"),
         ("c.JupyterHub.subdomain_host = 'https://10.0.0.1'", "an address of digits has no hosts below it"),
         ("c.JupyterHub.subdomain_host = 'https://hub.org/x'", "an address such as https://hub.example.org"),
+        (
+            "c.JupyterHub.subdomain_host = 'https://hub.org'; c.JupyterHub.public_url = 'https://x.org/'",
+            "must begin with https://hub.org",
+        ),
+        (
+            "c.JupyterHub.subdomain_host = 'hub.org'; c.JupyterHub.subdomain_hook = lambda *_: 'x'",
+            "a host below hub.org",
+        ),
         ("c.JupyterHub.subdomain_hook = 'puny'", "'idna', 'legacy' or a callable"),
         ("c.JupyterHub.internal_ssl = True", "TLS between the hub and the servers"),
         ("c.JupyterHub.allow_all = True", "did you mean c.Authenticator.allow_all?"),

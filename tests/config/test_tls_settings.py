@@ -63,6 +63,13 @@ def test_both_files_are_looked_at_at_once(tmp_path: Path) -> None:
     assert "is not a PEM file" in cert.message
 
 
+def test_files_of_a_proxy_elsewhere_need_not_be_here(tmp_path: Path) -> None:
+    lines = "c.JupyterHub.ssl_key = 'key'\nc.JupyterHub.ssl_cert = 'cert'\nc.Proxy.should_start = False\n"
+    (tmp_path / "jupyterhub_config.py").write_text(lines)
+    told = [each for each in load((), tmp_path, {}).warnings if "cannot be read" in each.message]
+    assert [each.location for each in told] == ["jupyterhub_config.py:1", "jupyterhub_config.py:2"]
+
+
 def test_an_encrypted_key_needs_its_passphrase(tmp_path: Path, authority: Authority) -> None:
     made = authority.sign("locked", passphrase="sesame")
     files = str(made.key), str(made.cert)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carrel.domain.hosts import Hosts, idna_host, legacy_host
+from carrel.domain.hosts import Hosts, hook_trouble, idna_host, legacy_host
 
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 OWN = Hosts("/jh/", "https://hub.example.org:8443", subdomains=True)
@@ -99,3 +100,20 @@ def test_a_hook_that_makes_no_host_is_not_followed() -> None:
     hosts = Hosts("/", "http://hub.org", subdomains=True, hook=hook)
     assert hosts.of_user("ada") == "http://user-ada.hub.org"
     assert hosts.of_user("bea") == "http://bea.hub.org"
+
+
+@pytest.mark.parametrize(
+    ("hook", "words"),
+    [
+        (lambda name, domain, kind: f"{kind}-{name}.{domain}", ""),
+        (lambda name, domain, kind: name, "a host below hub.org"),
+        (lambda name, domain, kind: f"{name} {kind}.{domain}", "a host name such as ada.hub.org"),
+        (lambda name, domain, kind: None, "a host name such as ada.hub.org"),
+        (lambda name: name, "it fails for user 'ada': TypeError"),
+        (lambda name, domain, kind: {"user": f"{name}.{domain}"}[kind], "it fails for service 'ada'"),
+    ],
+)
+def test_what_is_wrong_with_a_hook_is_found_before_anybody_comes(hook: Any, words: str) -> None:
+    found = hook_trouble(hook, "hub.org")
+    assert words in found
+    assert bool(words) is bool(found)

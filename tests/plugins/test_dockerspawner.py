@@ -83,11 +83,6 @@ def start(hub: HubProcess, user: str = "ada") -> tuple[Visitor, str]:
     return visitor, token
 
 
-def stop(hub: HubProcess, token: str, user: str = "ada") -> None:
-    assert hub.api("DELETE", f"users/{user}/server", token=token).status in (202, 204)
-    hub.wait_server(user, token, running=False)
-
-
 def contents(visitor: Visitor, path: str, user: str = "ada") -> object:
     """Return what the server has at a path, for a browser that comes through the hub's log-in."""
     visitor.follow(f"user/{user}/files/{path}")
@@ -124,7 +119,7 @@ c.DockerSpawner.cpu_limit = 1.5
         assert (seen["HostConfig"]["Memory"], seen["HostConfig"]["CpuQuota"]) == (400 * 2**20, 150_000)
         assert environment(engine, "jupyter-ada")["MEM_LIMIT"] == str(400 * 2**20)
         assert contents(visitor, "work/notes.txt") == "kept outside"
-        stop(hub, token)
+        hub.stop_server("ada", token)
         assert engine.containers() == []
         assert "Traceback" not in hub.log
 
@@ -147,7 +142,7 @@ def test_a_stopped_container_goes_on_with_its_token(engine: Engine, tmp_path: Pa
         secret = environment(engine, "jupyter-ada")["JUPYTERHUB_API_TOKEN"]
         first = engine.inspect("jupyter-ada")["Id"]
         engine.run("exec", "jupyter-ada", "sh", "-c", "echo mine >kept.txt")
-        stop(hub, token)
+        hub.stop_server("ada", token)
         assert engine.inspect("jupyter-ada")["State"]["Running"] is False
         assert hub.api("GET", "user", token=secret).status == 403
         visitor.get("hub/spawn/ada")
@@ -156,7 +151,7 @@ def test_a_stopped_container_goes_on_with_its_token(engine: Engine, tmp_path: Pa
         # The log-in at the server goes by the old token, and so does what it reports.
         assert contents(visitor, "kept.txt") == "mine\n"
         assert hub.api("GET", "user", token=secret).json()["name"] == "ada"
-        stop(hub, token)
+        hub.stop_server("ada", token)
 
 
 def test_a_killed_hub_finds_its_containers_again(engine: Engine, tmp_path: Path) -> None:
@@ -204,7 +199,7 @@ c.DockerSpawner.read_only_volumes = {{'{CLIENT}': '/carrel'}}
     with hub_with(engine, tmp_path, lines) as hub:
         visitor, token = start(hub)
         assert contents(visitor, "") == []
-        stop(hub, token)
+        hub.stop_server("ada", token)
 
 
 def test_servers_with_their_owners_rights(engine: Engine, tmp_path: Path) -> None:
@@ -220,7 +215,7 @@ def test_servers_with_their_owners_rights(engine: Engine, tmp_path: Path) -> Non
             engine.run("exec", container, "sh", "-c", "echo from within >~/made.txt")
             assert (home / "made.txt").owner() == account.name
             assert contents(visitor, "made.txt", account.name) == "from within\n"
-            stop(hub, token, account.name)
+            hub.stop_server(account.name, token)
 
 
 def test_a_service_of_a_swarm(engine: Engine, tmp_path: Path) -> None:
@@ -238,5 +233,5 @@ c.SwarmSpawner.extra_endpoint_spec = {{'ports': [{port}]}}
         visitor, token = start(hub)
         assert engine.run("service", "ls", "--format", "{{.Name}} {{.Replicas}}") == "jupyter-ada 1/1"
         assert contents(visitor, "") == []
-        stop(hub, token)
+        hub.stop_server("ada", token)
         assert engine.run("service", "ls", "--quiet") == ""

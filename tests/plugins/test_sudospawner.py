@@ -110,11 +110,6 @@ def server_of(site: Site, user: str) -> int:
     return pid
 
 
-def stop(site: Site, user: str, token: str) -> None:
-    assert site.hub.api("DELETE", f"users/{user}/server", token=token).status in (202, 204)
-    site.hub.wait_server(user, token, running=False)
-
-
 def test_a_server_is_started_used_and_stopped(site: Site) -> None:
     """The hub is not root, and the server runs as its owner, in their home."""
     visitor, token = start(site, site.allowed)
@@ -125,7 +120,7 @@ def test_a_server_is_started_used_and_stopped(site: Site) -> None:
     assert Path(f"/proc/{pid}").owner() == site.allowed
     assert Path(f"/proc/{site.hub.pid}").owner() not in ("root", site.allowed)
     assert report["cwd"] == f"/home/{site.allowed}"
-    stop(site, site.allowed, token)
+    site.hub.stop_server(site.allowed, token)
     assert not processes.is_alive(pid)
     assert "Traceback" not in site.hub.log
 
@@ -138,7 +133,7 @@ def test_a_server_survives_the_hub_and_is_stopped_by_the_next_one(site: Site) ->
     site.hub.restart()
     site.hub.wait_server(site.allowed, token)
     assert visitor.get(f"user/{site.allowed}/").json()["pid"] == pid
-    stop(site, site.allowed, token)
+    site.hub.stop_server(site.allowed, token)
     assert not processes.is_alive(pid)
 
 

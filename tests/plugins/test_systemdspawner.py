@@ -62,10 +62,6 @@ class Site:
         self.hub.wait_server(self.user, token)
         return visitor, token
 
-    def stop(self, token: str) -> None:
-        assert self.hub.api("DELETE", f"users/{self.user}/server", token=token).status in (202, 204)
-        self.hub.wait_server(self.user, token, running=False)
-
 
 @pytest.fixture(scope="module")
 def manager() -> Iterator[Systemd]:
@@ -111,7 +107,7 @@ def test_a_server_is_started_used_and_stopped(site: Site) -> None:
     assert report["env"]["PLAIN"] == 'a value with "quotes"'
     shown = site.manager.control("show", "-p", "MemoryMax,LimitNOFILE,NoNewPrivileges", site.unit)
     assert set(shown.splitlines()) == {f"MemoryMax={120 * 2**20}", "LimitNOFILE=512", "NoNewPrivileges=yes"}
-    site.stop(token)
+    site.hub.stop_server(site.user, token)
     assert site.manager.control("is-active", site.unit) == "inactive"
     assert not processes.is_alive(pid)
 
@@ -124,7 +120,7 @@ def test_a_server_survives_the_hub_and_is_stopped_by_the_next_one(site: Site) ->
     site.hub.wait_server(site.user, token)
     assert visitor.get(f"user/{site.user}/").status == 200
     assert site.hub.servers() == [pid]
-    site.stop(token)
+    site.hub.stop_server(site.user, token)
     assert not processes.is_alive(pid)
 
 
@@ -136,7 +132,7 @@ def test_one_that_is_killed_is_found_dead(site: Site) -> None:
     assert "Failed" in visitor.get("hub/home").text
     visitor.get(f"hub/spawn/{site.user}")
     site.hub.wait_server(site.user, token)
-    site.stop(token)
+    site.hub.stop_server(site.user, token)
 
 
 def test_a_hub_killed_during_a_start_leaves_no_unit(manager: Systemd, tmp_path: Path) -> None:

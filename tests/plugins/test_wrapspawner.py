@@ -74,11 +74,6 @@ def start(hub: HubProcess, user: str, profile: str) -> tuple[Visitor, str]:
     return visitor, token
 
 
-def stop(hub: HubProcess, user: str, token: str) -> None:
-    assert hub.api("DELETE", f"users/{user}/server", token=token).status in (202, 204)
-    hub.wait_server(user, token, running=False)
-
-
 def environment(hub: HubProcess) -> dict[str, str]:
     (pid,) = hub.servers()
     return processes.environment(pid)
@@ -90,7 +85,7 @@ def test_the_chosen_profile_starts_is_used_and_stops(hub: HubProcess) -> None:
         visitor, token = start(hub, "ada", profile)
         assert environment(hub)["SIZE"] == profile
         assert visitor.get("user/ada/page").text.startswith("ada ")
-        stop(hub, "ada", token)
+        hub.stop_server("ada", token)
         assert hub.servers() == []
 
 
@@ -100,7 +95,7 @@ def test_a_server_survives_the_hub_and_is_stopped_by_the_next_one(hub: HubProces
     (server,) = hub.servers()
     hub.restart()
     assert visitor.get("user/ada/page").text == f"ada {server}\n"
-    stop(hub, "ada", token)
+    hub.stop_server("ada", token)
     assert not processes.is_alive(server)
 
 
@@ -121,7 +116,7 @@ def test_a_profile_may_start_servers_with_their_owners_rights(hub: HubProcess) -
         assert Path(f"/proc/{server}").owner() == account.name
         start(hub, "ada", "small")
         assert len(hub.servers()) == 2
-        stop(hub, account.name, token)
+        hub.stop_server(account.name, token)
         assert not processes.is_alive(server)
 
 

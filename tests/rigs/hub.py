@@ -177,6 +177,11 @@ class HubProcess:
 
         until(settled, f"the server of {user} to be {'ready' if running else 'gone'}", timeout, every=0.2)
 
+    def stop_server(self, user: str, token: str) -> None:
+        """Stop the user's default server, and return when it is gone."""
+        assert self.api("DELETE", f"users/{user}/server", token=token).status in (202, 204)
+        self.wait_server(user, token, running=False)
+
     def belongings(self) -> list[int]:
         """Return every live process that this hub started, by itself or through another."""
         return processes.find(self._owns)

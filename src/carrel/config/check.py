@@ -17,6 +17,7 @@ from carrel.config.services import read_services
 from carrel.config.templates import check_templates
 from carrel.config.tornado import check_cookies, check_tornado
 from carrel.domain.errors import Invalid
+from carrel.domain.hosts import hook_trouble
 from carrel.domain.names import check_server_name
 
 _EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
@@ -107,6 +108,8 @@ def _subdomains(settings: Settings) -> Iterator[Finding]:
         yield "subdomain_host", "an address of digits has no hosts below it: give the hub's name", True
     elif settings.public_url and origin(settings.public_url) != origin(host):
         yield "public_url", f"it must begin with {host}, as subdomain_host says", True
+    elif callable(hook) and (trouble := hook_trouble(hook, urlsplit(host).hostname or "")):
+        yield "subdomain_hook", trouble, True
 
 
 def _proxies(settings: Settings) -> Iterator[Finding]:

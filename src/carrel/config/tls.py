@@ -57,4 +57,7 @@ def _mismatch(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def _problem(settings: Settings, name: str, text: str) -> Problem:
-    return Problem(f"JupyterHub.{name}", text, settings.place(name))
+    # A proxy that somebody else runs has its own files, perhaps on another machine.
+    proxies = (own for section, own in settings.plugins.items() if section.endswith("Proxy"))
+    elsewhere = any(own.get("should_start") is False for own in proxies)
+    return Problem(f"JupyterHub.{name}", text, settings.place(name), fatal=not elsewhere)

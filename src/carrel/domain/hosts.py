@@ -40,6 +40,20 @@ def legacy_host(name: str, domain: str, kind: str) -> str:
     return f"{escaped.replace('%', '_')}.{domain}"
 
 
+def hook_trouble(hook: Hook, domain: str) -> str:
+    """Return what is wrong with what a deployer's hook makes of a plain name; empty when it is a host."""
+    for kind in ("user", "service"):
+        try:
+            host = hook("ada", domain, kind)
+        except Exception as error:
+            return f"it fails for {kind} 'ada': {error!r}"
+        if not isinstance(host, str) or not _HOST.fullmatch(host.lower()):
+            return f"it must return a host name such as ada.{domain}, not {host!r:.80}"
+        if not host.lower().endswith(f".{domain}"):
+            return f"it must return a host below {domain}, not {host!r:.80}"
+    return ""
+
+
 def _label(name: str) -> str:
     if "--" not in name:
         if _LABEL.fullmatch(name):
@@ -130,7 +144,9 @@ class Hosts:
         if not self.subdomains:
             return ""
         host = str(self.hook(name, self.domain, kind)).lower()
-        return host if _HOST.fullmatch(host) else idna_host(name, self.domain, kind)
+        # One that is not below the hub's would not be told from it where that matters.
+        proper = _HOST.fullmatch(host) and host.endswith(f".{self.domain}")
+        return host if proper else idna_host(name, self.domain, kind)
 
     def _origin_of(self, name: str, kind: str) -> str:
         if not self.subdomains:
