@@ -30,7 +30,7 @@ class Small(BaseHandler):
 
 class Page(BaseHandler):
     async def get(self):
-        page = {"status_code": 200, 'status_message': 'Fine', 'message': ''}
+        page = dict(status_code=200, status_message='Fine', message='')
         self.finish(await self.render_template('error.html', **page))
 
 c.JupyterHub.extra_handlers = [('/small', Small), ('/page', Page)]

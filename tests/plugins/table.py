@@ -110,7 +110,7 @@ def page(shown: Iterable[Suite], outcomes: Mapping[str, Outcome], wanted: Iterab
     rows, sections = [], []
     for suite in shown:
         outcome = outcomes.get(suite.file, Outcome())
-        names = "<br>".join(f"[{name}](#{_anchor(suite)})" for name in suite.plugins)
+        names = f"[{_title(suite)}](#{_anchor(suite)})"
         versions = "<br>".join(outcome.versions.get(name, "?") for name in suite.plugins)
         rows.append(f"| {names} | {versions} | {suite.back_end} | {_verdict(suite, outcome)} |")
         sections.append(_section(suite, outcome))
@@ -121,8 +121,7 @@ def page(shown: Iterable[Suite], outcomes: Mapping[str, Outcome], wanted: Iterab
 
 
 def _section(suite: Suite, outcome: Outcome) -> str:
-    title = f"## {', '.join(suite.plugins)}: {_subject(suite)}"
-    lines = [title, suite.about, ""]
+    lines = [f"## {_title(suite)}", suite.about, ""]
     for test, words in suite.tests.items():
         result = outcome.results.get(test, "not run")
         lines.append(f"- {words}" + ("" if result == WORKS else f" **{result}**"))
@@ -139,14 +138,16 @@ def _verdict(suite: Suite, outcome: Outcome) -> str:
     return "; ".join(missing) or WORKS
 
 
-def _subject(suite: Suite) -> str:
-    return suite.file.removeprefix("test_").removesuffix(".py").replace("_", " ")
+def _title(suite: Suite) -> str:
+    """Return the plug-ins' names, with the file's where that says more: a plug-in may have several suites."""
+    names = ", ".join(suite.plugins)
+    subject = suite.file.removeprefix("test_").removesuffix(".py")
+    return names if _plain(subject) in _plain(names) else f"{names}: {subject.replace('_', ' ')}"
 
 
 def _anchor(suite: Suite) -> str:
     """Return the anchor that GitHub makes of a section's title."""
-    title = f"{', '.join(suite.plugins)}: {_subject(suite)}"
-    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+    return re.sub(r"[^\w\- ]", "", _title(suite).lower()).replace(" ", "-")
 
 
 def _constant(node: ast.stmt) -> tuple[str, Any] | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -193,26 +191,6 @@ c.Authenticator.allow_all = True
             assert who(visitor) == ""
             assert "LDAPSocketOpenError" in hub.log or "LDAPStartTLSError" in hub.log
             assert PASSWORDS["alice"] not in hub.log
-
-
-def test_a_server_that_never_answers_holds_up_nobody_else(tmp_path: Path) -> None:
-    """While a log-in waits for a server that says nothing, the hub answers others, and it can be stopped."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        config = f"""
-{BASIS}
-c.LDAPAuthenticator.server_port = {silent.getsockname()[1]}
-c.LDAPAuthenticator.tls_strategy = 'insecure'
-c.LDAPAuthenticator.bind_dn_template = 'uid={{username}},{PEOPLE}'
-c.Authenticator.allow_all = True
-"""
-        with start(tmp_path, config) as hub, ThreadPoolExecutor(1) as aside:
-            waiting = aside.submit(sign_in, hub, "alice")
-            silent.settimeout(30)
-            with silent.accept()[0]:
-                assert hub.visitor().get("hub/login").status == 200
-                assert not waiting.done()
-                assert hub.terminate() == 0
-            waiting.exception()
 
 
 def test_tornado_is_not_needed(slapd: Slapd, tmp_path: Path) -> None:

@@ -31,7 +31,12 @@ KEY, SECRET = "the-college", "known to platform and hub"
 CLIENT_ID = "hub-tool"
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
 EVERYBODY = "c.Authenticator.allow_all = True\n"
-COOKIES = "c.JupyterHub.tornado_settings = {'cookie_options': {'SameSite': 'None', 'Secure': True}}\n"
+FRAMES = """
+c.JupyterHub.tornado_settings = {
+    'headers': {'Content-Security-Policy': "frame-ancestors 'self' https://platform.example"},
+    'cookie_options': {'SameSite': 'None', 'Secure': True},
+}
+"""
 
 
 # -- 1.1 -------------------------------------------------------------------------------------------------
@@ -269,8 +274,8 @@ def test_forged_and_repeated_launches_of_lti_1_3(new: HubProcess, platform: Plat
 
 
 def test_cookies_for_frames_of_another_site(platform: Platform, tmp_path: Path) -> None:
-    """cookie_options with SameSite=None and Secure reach all cookies, for platforms that use frames."""
-    with HubProcess(carrel_with_plugins(), tmp_path, config_13(platform) + COOKIES) as hub:
+    """For platforms that use frames: pages allow it, all cookies are SameSite=None and Secure."""
+    with HubProcess(carrel_with_plugins(), tmp_path, config_13(platform) + FRAMES) as hub:
         visitor = hub.visitor()
         fields = {"iss": platform.issuer, "login_hint": "5", "target_link_uri": f"{hub.public_url}hub"}
         begun = post(visitor, "hub/lti13/oauth_login", {**fields, "client_id": CLIENT_ID})
@@ -284,6 +289,8 @@ def test_cookies_for_frames_of_another_site(platform: Platform, tmp_path: Path) 
         assert done.location, done.text
         kept = [each for each in done.headers.get_all("Set-Cookie", []) if '=""' not in each]
         assert kept
+        page = visitor.get("hub/login")
+        assert "frame-ancestors 'self' https://platform.example" in page.headers["Content-Security-Policy"]
         for cookie in kept:
             assert "samesite=none" in cookie.lower(), cookie
             assert "secure" in cookie.lower(), cookie

@@ -10,7 +10,6 @@ import pytest
 
 from tests.plugins.docker_engine import IMAGE, OTHER_IMAGE, Engine, docker_engine
 from tests.plugins.environment import carrel_with_plugins, need_plugins
-from tests.plugins.visits import use_server
 from tests.rigs.hub import HubProcess
 from tests.tutorial.examples import example
 
@@ -50,7 +49,8 @@ def test_a_container_for_everybody_on_the_list(tmp_path: Path, engine: Engine) -
         hub.wait_server("minrk", token)
         assert engine.containers() == ["jupyter-minrk"]
         # The server in the container asks the hub who this is.
-        use_server(minrk, "minrk")
+        minrk.follow("user/minrk/files/")
+        assert minrk.get("user/minrk/api/me").json()["identity"]["username"] == "minrk"
         assert hub.api("DELETE", "users/minrk/server", token=token).status in {202, 204}
         hub.wait_server("minrk", token, running=False)
         # `remove` is set.

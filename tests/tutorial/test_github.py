@@ -50,8 +50,9 @@ def test_accounts_for_github_users_on_the_list(github: OAuthStandIn, tmp_path: P
     command = ("sh", "-c", f'. {tmp_path}/env && exec "$@"', "sh", *plain.command)
     system = replace(plain, command=command, environment={**plain.environment, "GITHUB_URL": github.url})
     with account_to_come() as name:
-        more = f"c.Authenticator.allowed_users |= {{{name!r}}}"
-        config = example("github", tmp_path, more, command=[str(PYTHON), "-c", SERVER])
+        # Those of the example would get accounts, too, on this machine and to stay.
+        more = f"c.Authenticator.allowed_users = {{{name!r}}}", "c.Authenticator.admin_users = set()"
+        config = example("github", tmp_path, *more, command=[str(PYTHON), "-c", SERVER])
         hub = HubProcess(system, tmp_path, config)
         (tmp_path / "env").write_text(filled_in(hub))
         with hub:

@@ -70,9 +70,9 @@ def test_passwords_from_a_dictionary(tmp_path: Path) -> None:
 
 
 def test_salted_hashes_in_a_file(tmp_path: Path) -> None:
-    hub = HubProcess(carrel(), tmp_path, example("hashed", tmp_path))
-    add_user(tmp_path, "ada", "pässword")
-    with hub:
+    with HubProcess(carrel(), tmp_path, example("hashed", tmp_path)) as hub:
+        assert outcomes(hub, ("ada", "pässword")) == [403]
+        add_user(tmp_path, "ada", "pässword")
         assert outcomes(hub, ("ada", "pässword"), ("ada", "password"), ("eve", "pässword")) == [302, 403, 403]
         # Whoever is added may come at once.
         add_user(tmp_path, "grace", "another")

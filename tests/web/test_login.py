@@ -6,6 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -27,6 +28,40 @@ class Listening(Authenticator):
 
     async def authenticate(self, handler: Any, data: Any) -> Any:
         self.seen = [*getattr(self, "seen", []), dict(data)]
+
+
+class Elsewhere(DummyAuthenticator):
+    """Signs people in at a place of its own."""
+
+    def login_url(self, base_url: str) -> str:
+        return f"{base_url}elsewhere"
+
+
+AUTHORIZE = "/hub/api/oauth2/authorize?client_id=service-x"
+
+
+@pytest.mark.parametrize(
+    ("settings", "aim", "automatic"),
+    [
+        ({"auto_login": True}, "/hub/token", True),
+        ({"auto_login": True}, AUTHORIZE, True),
+        ({"auto_login_oauth2_authorize": True}, AUTHORIZE, True),
+        ({"auto_login_oauth2_authorize": True}, "/hub/token", False),
+        ({"auto_login_oauth2_authorize": True}, "/hub/token?to=/hub/api/oauth2/authorize", False),
+        ({}, AUTHORIZE, False),
+    ],
+)
+async def test_logging_in_begins_by_itself_where_it_is_told_to(
+    tmp_path: Path, settings: dict[str, bool], aim: str, automatic: bool
+) -> None:
+    authenticator = Elsewhere(login_service="Elsewhere", **settings)
+    page = f"/hub/login?next={quote(aim)}"
+    async with open_hub(tmp_path, authenticator=authenticator) as hub, hub.browser() as browser:
+        reply = await browser.get(page)
+        assert (reply.status_code == 302) is automatic
+        there = httpx.URL(reply.headers.get("location", "/hub/elsewhere"))
+        assert there.path == "/hub/elsewhere"
+        assert there.params.get("next") == (aim if automatic else None)
 
 
 async def test_a_wrong_password_is_told_and_the_name_is_kept(tmp_path: Path) -> None:

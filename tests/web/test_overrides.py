@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from carrel.authenticators.dummy import DummyAuthenticator
+from carrel.core.auth_state import keep_auth_state
+from carrel.lib.sealing import Sealer
 from carrel.web.render import Renderer
 from carrel.web.template_check import check_templates
 from tests.http.hub import PASSWORD, Browser, Hub, open_hub
@@ -299,3 +301,19 @@ async def test_what_people_fill_in_never_changes_the_policy(tmp_path: Path) -> N
         assert "onfocus" in wrong.text
         assert "unsafe" not in wrong.headers[POLICY]
         assert "nonce" not in wrong.headers[POLICY]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_templates_may_ask_what_the_authenticator_keeps(tmp_path: Path, kept: bool) -> None:
+    (tmp_path / "home.html").write_text(
+        '{% extends "templates/home.html" %}{% block header %}[{{ auth_state.team }}]{% endblock %}'
+    )
+    authenticator = DummyAuthenticator(password=PASSWORD, enable_auth_state=kept)
+    async with open_site(tmp_path, tmp_path, authenticator=authenticator) as (hub, browser):
+        object.__setattr__(hub.ctx, "sealer", Sealer([bytes(32)]))
+        await browser.log_in()
+        ada = await hub.user("ada")
+        async with hub.ctx.store.write() as tx:
+            await keep_auth_state(hub.ctx, tx, ada, {"team": "red"})
+        page = await browser.get("/hub/home")
+        assert ("[red]" in page.text) == kept

@@ -277,3 +277,43 @@ async def test_options_of_the_environment_are_obeyed_and_values_stay_escaped(tmp
     settings: dict[str, Any] = {"template_paths": ["."], "jinja_environment_options": options}
     async with open_hub(tmp_path, **settings) as hub, hub.browser() as browser:
         assert (await browser.get("/hub/login")).text == "<p>&lt;b&gt;</p>"
+
+
+async def test_a_logo_that_cannot_be_read_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_hub(tmp_path, logo_file="none.png") as hub, hub.browser() as browser:
+        reply = await browser.get("/hub/logo")
+        assert reply.headers["content-type"].startswith("image/svg+xml")
+        assert "logo_file cannot be read" in caplog.text
+
+
+async def test_deployers_have_files_of_their_own(tmp_path: Path) -> None:
+    static = tmp_path / "share" / "static"
+    (static / "css").mkdir(parents=True)
+    (static / "css" / "campus.css").write_text("body { color: red; }")
+    (static / "carrel.css").write_text("not this one")
+    (static / ".htpasswd").write_text("secret")
+    (tmp_path / "share" / "key.pem").write_text("secret")
+    (static / "link.pem").symlink_to(tmp_path / "share" / "key.pem")
+    async with open_hub(tmp_path, data_files_path="share") as hub, hub.browser() as browser:
+        reply = await browser.get("/hub/static/css/campus.css")
+        assert reply.text == "body { color: red; }"
+        assert reply.headers["content-type"].startswith("text/css")
+        assert reply.headers["cache-control"] == "no-cache"
+        tag = {"If-None-Match": reply.headers["etag"]}
+        assert (await browser.get("/hub/static/css/campus.css", headers=tag)).status_code == 304
+        assert "not this one" not in (await browser.get("/hub/static/carrel.css")).text
+        for path in (
+            "css",
+            "css/",
+            "none.css",
+            ".htpasswd",
+            "link.pem",
+            "../key.pem",
+            "..%2fkey.pem",
+            "css/..%2f..%2fkey.pem",
+            "%2fetc%2fpasswd",
+            "a%00b",
+        ):
+            assert (await browser.get(f"/hub/static/{path}")).status_code == 404, path

@@ -16,7 +16,8 @@ class HashedAuthenticator(Authenticator):
 
     def authenticate(self, handler, data):
         # Read anew each time: whom add_user.py adds can sign in at once.
-        hashes = json.loads(Path(self.password_file).read_text())
+        file = Path(self.password_file)
+        hashes = json.loads(file.read_text()) if file.exists() else {}
         known = hashes.get(data["username"])
         if compare_token(known or self._nobody, data["password"]) and known:
             return data["username"]

@@ -128,44 +128,45 @@ def _look_for_users(settings: Settings, wish: ImportWish, report: Report) -> Non
 async def _write(
     settings: Settings, clock: Clock, wish: ImportWish, data: JupyterHubData, rows: Rows
 ) -> None:
-    if is_there(settings.db_url, settings.directory):
-        back_up(settings.db_url, settings.directory, clock, occasion="before-import")
+    something = is_there(settings.db_url, settings.directory)
     store = SqlStore(settings.db_url, directory=settings.directory, clock=clock)
     await store.open()
     try:
+        async with store.read() as tx:
+            await _refuse_what_is_used(tx, clock, wish)
+        if something:
+            back_up(settings.db_url, settings.directory, clock, occasion="before-import")
         async with store.write(durable=True) as tx:
-            await _refuse_living_hubs(tx, clock)
-            await _make_room(tx, wish)
+            await _refuse_what_is_used(tx, clock, wish)
+            await tx.bulk.clear()
+            # They are named by number, and the numbers are others now.
+            await tx.facts.put(CONFIG_USER_TOKENS, "")
             await tx.bulk.put(rows)
             await tx.facts.put(IMPORTED, _origin(clock, wish, data))
     finally:
         await store.close()
 
 
-async def _refuse_living_hubs(tx: Transaction, clock: Clock) -> None:
+async def _refuse_what_is_used(tx: Transaction, clock: Clock, wish: ImportWish) -> None:
+    """Raise StorageError for a database with hubs, or with what would be missed unless it may go."""
     alive = await tx.hubs.alive(clock.now())
     if alive:
         names = ", ".join(f"{hub.owner} at {hub.url}" for hub in alive)
         raise StorageError(f"Nothing was imported: hubs use the database ({names}); stop them first")
-
-
-async def _make_room(tx: Transaction, wish: ImportWish) -> None:
-    """Empty the database, unless it holds what would be missed and nobody has said that it may go."""
+    if wish.replace:
+        return
     before: Mapping[str, Any] | None = msgspec.json.decode(await tx.facts.get(IMPORTED) or "null")
     counts = {table: await tx.bulk.count(table) for table in _PRECIOUS}
-    if before is not None and not wish.replace:
+    if before is not None:
         raise StorageError(
             f"Nothing was imported: {before['url']} was imported on {before['at']} already; --replace does "
             "it again and removes all that was changed since"
         )
-    if any(counts.values()) and not wish.replace:
+    if any(counts.values()):
         held = ", ".join(counted(count, table[:-1]) for table, count in counts.items() if count)
         raise StorageError(
             f"Nothing was imported: the database is in use (it holds {held}); --replace removes that first"
         )
-    await tx.bulk.clear()
-    # They are named by number, and the numbers are others now.
-    await tx.facts.put(CONFIG_USER_TOKENS, "")
 
 
 def _origin(clock: Clock, wish: ImportWish, data: JupyterHubData) -> str:

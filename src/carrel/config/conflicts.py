@@ -39,7 +39,11 @@ def allow_rules(chosen: Chosen) -> dict[str, Any]:
         name for name, trait in traits.items() if trait.metadata.get("allow_config", name.startswith("allow"))
     ]
     values = {name: chosen.of_authenticator(name) for name in names}
-    return {name: value for name, value in values.items() if value}
+    # A number is no rule, though it may be called allowed_failed_logins.
+    numbers = {
+        name for name, value in values.items() if isinstance(value, int) and not isinstance(value, bool)
+    }
+    return {name: value for name, value in values.items() if value and name not in numbers}
 
 
 def _names(value: Any) -> set[str]:
@@ -148,7 +152,7 @@ def _both_sections(chosen: Chosen) -> Iterator[Problem]:
 def _files(chosen: Chosen) -> Iterator[Problem]:
     settings = chosen.settings
     named = [("template_paths", path) for path in settings.template_paths]
-    named.append(("logo_file", settings.logo_file))
+    named += [(name, getattr(settings, name)) for name in ("logo_file", "data_files_path")]
     for name, path in named:
         if path and not settings.resolve(path).exists():
             yield _found(chosen, chosen.hub_setting(name), f"there is nothing at {settings.resolve(path)}")

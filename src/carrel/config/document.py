@@ -20,7 +20,7 @@ from carrel.config.names import AUTHENTICATOR_RENAMED, DEPRECATED, NO_EFFECT, NO
 from carrel.config.schema import PREFIX_VARIABLE, setting_fields
 from carrel.config.secrets import SECRET_VARIABLE
 from carrel.config.showing import hides
-from carrel.config.upstream import HUB_TRAITS
+from carrel.config.upstream import HUB_TRAITS, OTHER_SECTIONS, UNUSED_TRAITS
 
 _HEAD = """\
 # Configuration of Carrel. Every line below shows a default: remove the # to change it.
@@ -132,6 +132,8 @@ def settings_page() -> str:
         "## Accepted, without effect in this version",
         "Each is read with a warning, and this is what happens instead.",
         _table(("setting", "what happens instead"), _pairs({**NOT_USED, **NO_EFFECT})),
+        "Of JupyterHub's classes:",
+        _table(("setting", "what happens instead"), _of_classes()),
         "## Refused",
         "Without these, people would be less safe than the configuration says: the hub does not start.",
         _table(("setting", "why"), _pairs(REFUSED)),
@@ -142,6 +144,13 @@ def settings_page() -> str:
         _table(("old name", "now"), _pairs({old: f"`{new}`" for old, new in AUTHENTICATOR_RENAMED.items()})),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _of_classes() -> Iterable[tuple[str, str]]:
+    for section, names in sorted({**UNUSED_TRAITS, **OTHER_SECTIONS}.items()):
+        for name, text in sorted(names.items()):
+            if text:
+                yield f"`{section}.{name}`", text
 
 
 def _settings_rows() -> Iterable[tuple[str, str, str]]:

@@ -21,7 +21,7 @@ def effect_of_hub(name: str, value: Any, chosen: Chosen) -> str:
     if told is not None:
         return told(value, chosen)
     field = setting_fields().get(name)
-    return field.metadata["help"] if field is not None else _ALIASES.get(name, "")
+    return field.metadata["help"] if field is not None else ""
 
 
 def effect_of_trait(cls: type[HasTraits], name: str, value: Any) -> str:
@@ -100,11 +100,6 @@ def _named_limit(value: Any, _: Chosen) -> str:
         return "How many named servers somebody may have is asked of a function."
     return f"Everybody may have {value or 'any number of'} named servers."
 
-
-#: Names that are read into others, and what for.
-_ALIASES = {
-    "config_file": "Names the configuration file on the command line.",
-}
 
 _HUB: dict[str, Callable[[Any, Chosen], str]] = {
     "ip": lambda value, _: f"People reach the hub at {_listens(value)}.",

@@ -54,3 +54,10 @@ PROXY_PACKAGES: Mapping[str, str] = {
     "jupyterhub_traefik_proxy": "jupyterhub-traefik-proxy",
     "kubespawner": "jupyterhub-kubespawner",
 }
+
+
+def package_of(module: str) -> str | None:
+    """Return the package that has a well-known plug-in's module, None for any other module."""
+    top = module.partition(".")[0]
+    tables = (AUTHENTICATOR_PACKAGES, SPAWNER_PACKAGES, PROXY_PACKAGES)
+    return next((table[top] for table in tables if top in table), None)

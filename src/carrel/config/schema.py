@@ -315,6 +315,9 @@ class Settings:
         {}, "Further options of the Jinja environment of templates. Values are always escaped."
     )
     logo_file: str = setting("", "The image shown on every page; empty means Carrel's own.")
+    data_files_path: str = setting(
+        "", "A directory whose `static/` holds files of the deployer's, served at /hub/static/."
+    )
 
     # Plug-ins
     extra_handlers: list[Any] = setting(

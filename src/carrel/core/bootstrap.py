@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from contextlib import suppress
 
 from carrel.authenticators.base import Authenticator
-from carrel.domain.errors import Conflict
+from carrel.domain.errors import CarrelError, Conflict
 from carrel.domain.events import RightsChanged
 from carrel.lib.clock import Clock
 from carrel.lib.ids import new_token
 from carrel.storage.base import Store
 
+_log = logging.getLogger("carrel.core")
 _HUB_ID = "hub_id"
 _COOKIE_SECRET = "cookie_secret"  # noqa: S105 - the name, not the secret
 _SECRET_LENGTH = 32
@@ -43,11 +45,22 @@ async def _load(store: Store, key: str, value: str) -> str:
 
 
 async def load_named_users(store: Store, authenticator: Authenticator, clock: Clock) -> None:
-    """Create the users that the configuration names, and give its admins the flag."""
+    """Create the users that the configuration names, and give its admins the flag.
+
+    The authenticator does first what new users need, such as making their accounts. Whom it refuses is a user
+    by name all the same, as under JupyterHub: they may be given tokens; their log-in is another question.
+    """
     admins = {authenticator.normalize_username(name) for name in authenticator.admin_users}
     allowed = {authenticator.normalize_username(name) for name in authenticator.allowed_users}
     if not admins and not allowed:
         return
+    async with store.read() as tx:
+        fresh = [name for name in sorted(admins | allowed) if await tx.users.get(name) is None]
+    for name in fresh:
+        try:
+            await authenticator.add_user_now(name)
+        except CarrelError as error:
+            _log.info("The configuration names %s: %s", name, error)
     async with store.write(durable=True) as tx:
         for name in sorted(admins | allowed):
             if await tx.users.get(name) is None:

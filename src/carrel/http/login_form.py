@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -54,9 +55,16 @@ def form_values(
 
 def begins_elsewhere(hub: HubContext, connection: Connection) -> str:
     """Return where logging in begins without any page of ours; empty when a page is to be shown."""
-    if not hub.authenticator.auto_login or _begins_here(hub):
+    aim = wanted_next(hub, connection)
+    if not _is_automatic(hub, aim) or _begins_here(hub):
         return ""
-    return _beginning(hub, wanted_next(hub, connection))
+    return _beginning(hub, aim)
+
+
+def _is_automatic(hub: HubContext, aim: str) -> bool:
+    authenticator = hub.authenticator
+    from_application = urlsplit(aim).path == f"{hub.settings.base_url}hub/api/oauth2/authorize"
+    return authenticator.auto_login or (authenticator.auto_login_oauth2_authorize and from_application)
 
 
 def is_in_request(hub: HubContext) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,8 @@ class RequestFacts:
     """Those that the visitor of a page may open."""
     servers: Sequence[Server] = ()
     """The visitor's own, where templates may ask for them."""
+    auth_state: Mapping[str, Any] | None = None
+    """What the authenticator keeps about the visitor, where templates may ask for it."""
 
     @property
     def url(self) -> str:

@@ -217,7 +217,11 @@ def _read_name(base: Path, path: Path) -> Backup | None:
     found = _FORM.fullmatch(path.name.removeprefix(f"{base.name}."))
     if found is None:
         return None
-    seen = path.stat()
+    try:
+        seen = path.stat()
+    except FileNotFoundError:
+        # Another hub has just removed it.
+        return None
     made = seen.st_mtime if found[2] is None else _moment(found[2])
     return Backup(path, found[1], made, found[3], seen.st_size)
 

@@ -25,4 +25,4 @@ class Bulk(Protocol):
 
     async def count(self, table: str) -> int: ...
     async def clear(self) -> None:
-        """Remove every row but the facts."""
+        """Remove every row but those that say which installation this is, and which hubs are at work."""

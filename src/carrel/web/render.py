@@ -26,6 +26,7 @@ from carrel import JUPYTERHUB_VERSION, __version__
 from carrel.config.addresses import hosts_of
 from carrel.config.schema import Settings
 from carrel.config.templates import OWN_OPTIONS
+from carrel.core.auth_state import load_auth_state
 from carrel.core.caller import Caller
 from carrel.core.servers import find_servers
 from carrel.core.services import list_accessible
@@ -104,13 +105,15 @@ class Renderer:
         return Environment(loader=loader, autoescape=True, undefined=self._undefined, **options)
 
     async def prepare(self, connection: Connection) -> None:
-        """Look up the services that the visitor may open, and for the deployer's templates their servers."""
+        """Look up the services that the visitor may open, and what deployers' templates may ask of them."""
         facts = facts_of(connection.scope)
         if facts.caller is not None:
             hub = hub_of(connection)
             facts.services = await list_accessible(hub, facts.caller)
             if self._directories and not facts.caller.service:
                 facts.servers = await find_servers(hub, facts.caller.user)
+                if hub.authenticator.enable_auth_state:
+                    facts.auth_state = await load_auth_state(hub, facts.caller.user)
 
     def page(self, connection: Connection, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page made of `template` with the hub's variables and `values`.
@@ -193,6 +196,7 @@ class Renderer:
             "base_url": hub_url,
             "prefix": self._settings.base_url,
             "user": user,
+            "auth_state": facts.auth_state,
             "login_url": authenticator.login_url(hub_url),
             "logout_url": authenticator.logout_url(hub_url),
             "login_service": authenticator.login_service,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from carrel.config.schema import Settings
 from carrel.core.context import HubContext
 from carrel.http.endpoint import get
 from carrel.http.errors import NoSuchPage
 from carrel.http.request import header
 from carrel.lib.urls import first_argument
 
+_log = logging.getLogger("carrel.web")
 _FOREVER = "public, max-age=31536000, immutable"
 _DIRECTORY = Path(__file__).parent / "static"
 _LOGO = "logo.svg"
@@ -48,14 +51,28 @@ def read_file(path: Path) -> StaticFile:
 
 
 @get("/hub/static/{file:path}")
-async def static_file(request: Request) -> Response:
-    """Return one of the hub's own files; kept for ever when it was asked for by its digest."""
+async def static_file(hub: HubContext, request: Request) -> Response:
+    """Return one of the hub's own files, or of the deployer's; kept for ever when asked for by its digest."""
     name = str(request.path_params["file"]).lstrip("/")
     files: Mapping[str, StaticFile] = request.app.state.pages.static
-    file = files.get(name)
+    file = files.get(name) or _deployers_file(hub.settings, name)
     if file is None:
         raise NoSuchPage
     return _answer(request, file)
+
+
+def _deployers_file(settings: Settings, name: str) -> StaticFile | None:
+    """Return a file below the deployer's `static`; None for one that is not there, hidden or elsewhere."""
+    if not settings.data_files_path or "\0" in name:
+        return None
+    place = (settings.resolve(settings.data_files_path) / "static").resolve()
+    path = (place / name).resolve()
+    if not path.is_relative_to(place) or any(part.startswith(".") for part in path.relative_to(place).parts):
+        return None
+    try:
+        return read_file(path) if path.is_file() else None
+    except OSError:
+        return None
 
 
 @get("/hub/logo")
@@ -63,7 +80,10 @@ async def logo(hub: HubContext, request: Request) -> Response:
     """Return the deployer's logo, or Carrel's."""
     custom = hub.settings.logo_file
     if custom:
-        return _answer(request, read_file(hub.settings.directory / custom))
+        try:
+            return _answer(request, read_file(hub.settings.resolve(custom)))
+        except OSError as error:
+            _log.warning("c.JupyterHub.logo_file cannot be read, so Carrel's is shown: %s", error)
     return _answer(request, request.app.state.pages.static[_LOGO])
 
 

@@ -121,9 +121,10 @@ def test_rights_that_differ_are_told() -> None:
         (hash_token(SECRET, 16385, "salt"), None),
         (hash_token(SECRET, 1, "salt", "md5"), None),
         ("sha512:-1:salt:x", None),
+        (hash_token(SECRET, 0, "salt"), None),
         ("", None),
     ],
-    ids=["generated", "written", "ours", "too many rounds", "weak", "nonsense", "empty"],
+    ids=["generated", "written", "ours", "too many rounds", "weak", "nonsense", "no rounds", "empty"],
 )
 def test_only_digests_that_can_be_looked_up_come_along(stored: str, kept: str | None) -> None:
     assert own_form(stored) == kept

@@ -110,7 +110,8 @@ def own_form(hashed: str) -> str | None:
     algorithm, rounds, salt, value = parts
     if (algorithm, rounds, salt) == ("sha256", "1", ""):
         return value
-    if algorithm != "sha512" or not rounds.isdecimal() or int(rounds) > _MOST_ROUNDS:
+    # Of no round at all the secret would be no part.
+    if algorithm != "sha512" or not rounds.isdecimal() or not 1 <= int(rounds) <= _MOST_ROUNDS:
         return None
     return hashed
 

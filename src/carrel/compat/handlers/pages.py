@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from html import escape
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 from tornado.httputil import url_concat
@@ -16,6 +17,13 @@ from carrel.compat.handlers.people import PeopleMixin
 from carrel.http.csrf import set_xsrf
 from carrel.http.errors import answer
 from carrel.http.next_urls import default_page, wanted_next
+from carrel.http.request import header
+
+_ONWARD = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>One moment</title>
+<meta http-equiv="refresh" content="0;url={url}"></head>
+<body><p><a href="{url}">Continue</a></p></body></html>
+"""
 
 
 class Page(str):
@@ -78,6 +86,19 @@ class PagesMixin(PeopleMixin):
     def get_login_url(self) -> str:
         """Return where people sign in."""
         return str(self.settings["login_url"])
+
+    def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
+        """Send the visitor on; the arguments are Tornado's.
+
+        From a form of the hub's pages to another site it is a page that does so: browsers hold a form to the
+        page's policy also where its answer leads on to, and the policy knows no other sites.
+        """
+        target, origin = urlsplit(url), urlsplit(header(self._visit, "origin"))
+        host = self.request.host
+        if self.request.method == "POST" and origin.netloc == host and target.netloc not in {"", host}:
+            self.finish(_ONWARD.format(url=escape(url)))
+        else:
+            super().redirect(url, permanent, status)
 
     # -- where to go ---------------------------------------------------------------------------------------
 

@@ -14,7 +14,10 @@ from sqlalchemy.sql.elements import ClauseElement
 
 from carrel.storage.bulk import Rows
 from carrel.storage.sql.engine import Link
-from carrel.storage.sql.tables import facts, metadata
+from carrel.storage.sql.tables import facts, hubs, metadata
+
+#: Processes in the world carry the installation's id, and a hub that is at work says so.
+_KEPT = (facts, hubs)
 
 
 class _GoOnAbove(Executable, ClauseElement):
@@ -74,7 +77,7 @@ class SqlBulk:
 
     async def clear(self) -> None:
         for table in reversed(metadata.sorted_tables):
-            if table is not facts:
+            if table not in _KEPT:
                 await self._link.change(self._built("clear", table, delete), {})
 
     def _built(self, what: str, table: Table, build: Any) -> Executable:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from sqlalchemy import URL, delete, make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from carrel.domain.events import Event
@@ -33,12 +33,9 @@ from carrel.storage.sql.share_codes import SqlShareCodes
 from carrel.storage.sql.shares import SqlShares
 from carrel.storage.sql.signing_keys import SqlSigningKeys
 from carrel.storage.sql.sqlite import SqliteEngine
-from carrel.storage.sql.tables import metadata
 from carrel.storage.sql.tokens import SqlTokens
 from carrel.storage.sql.users import SqlUsers
 
-#: Tables that stay when all else is deleted: processes in the world carry the installation's id.
-_KEPT = ("alembic_version", "facts", "hubs")
 _log = logging.getLogger("carrel.storage.statements")
 _POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 
@@ -204,10 +201,8 @@ class SqlStore:
 
     async def clear(self) -> None:
         """Delete all rows but those that say which installation this is, and which hubs are at work."""
-        async with self._opened().write(durable=True) as link:
-            for table in reversed(metadata.sorted_tables):
-                if table.name not in _KEPT:
-                    await link.change(delete(table), {})
+        async with self.write(durable=True) as tx:
+            await tx.bulk.clear()
 
     async def close(self) -> None:
         """Release everything; may be repeated."""
