@@ -38,7 +38,6 @@ UNUSED_TRAITS: dict[str, dict[str, str]] = {
         "ssl_alt_names": _PLAIN,
         "ssl_alt_names_include_local": _PLAIN,
     },
-    "Proxy": {"extra_routes": "set routes of your own over the proxy's REST API"},
     "ConfigurableHTTPProxy": {
         "command_umask": "the data plane's files can be read by the hub's account alone",
         "check_running_interval": "the routes are checked every few seconds",

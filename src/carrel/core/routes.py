@@ -16,6 +16,7 @@ from carrel.domain.routes import Route
 from carrel.domain.servers import Server
 from carrel.domain.services import Service, service_target
 from carrel.proxy.base import OutOfStep, ProxyError, Unmovable, differs
+from carrel.proxy.extra_routes import routes_of
 
 _MARKS = frozenset({"jupyterhub", "servers", "stopped_status"})
 
@@ -52,7 +53,8 @@ async def wanted_routes(ctx: HubContext) -> dict[str, Route]:
     # One that starts has its address already and must not be visited yet, one that stops no longer.
     routes = (route_of(server, hosts) for server in servers if server.ready)
     of_services = (route_of_service(service, hosts) for service in services)
-    return {hub.spec: hub} | {route.spec: route for route in (*of_services, *routes)}
+    extra = routes_of(ctx.proxy.extra_routes)
+    return extra | {hub.spec: hub} | {route.spec: route for route in (*of_services, *routes)}
 
 
 async def started_elsewhere(ctx: HubContext) -> dict[str, int]:

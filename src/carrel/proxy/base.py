@@ -10,6 +10,7 @@ from traitlets import Bool, Unicode, default
 from traitlets.config import LoggingConfigurable
 
 from carrel.domain.routes import Route
+from carrel.proxy.extra_routes import RouteTable
 
 
 class ProxyError(Exception):
@@ -40,6 +41,9 @@ class Proxy(LoggingConfigurable):
     should_start = Bool(True, help="Whether the hub starts the data plane, or finds it running.").tag(
         config=True
     )
+    extra_routes = RouteTable(
+        help="Further routes: a dictionary of paths, each with the address that gets their requests."
+    ).tag(config=True)
     public_url = Unicode(help="Where the data plane listens, as `http://ADDRESS:PORT/`; set by the hub.")
     hub_url = Unicode(help="Where everything goes that has no route; set by the hub.")
     ssl_key = Unicode(help="The file of the public TLS key; set by the hub.").tag(by_hub=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Unicode
+from traitlets import Bool, Unicode, default
 
 from carrel.domain.routes import Route
 from carrel.lib.awaiting import resolve
@@ -91,6 +91,11 @@ class PluggedProxy(Proxy):
             if hasattr(plugin, name):
                 self.log.warning("%s.%s() is never called by this hub", type(plugin).__name__, name)
         return plugin
+
+    @default("extra_routes")
+    def _default_extra_routes(self) -> dict[str, str]:
+        table: dict[str, str] = self.plugin.extra_routes
+        return table
 
     @property
     def of_this_hub(self) -> bool:
