@@ -164,6 +164,57 @@ async def test_a_driver_that_fails_is_built_anew_where_a_checkpoint_knows_enough
         assert (await hub.server()).actual is Actual.STOPPED
 
 
+class Nervous(Named):
+    """Takes its own interruption for the end of its server, as commands that are killed make plug-ins do."""
+
+    entered: ClassVar[asyncio.Event]
+
+    def clear_state(self) -> None:
+        super().clear_state()
+        self.__dict__.pop("container", None)
+
+    async def poll(self) -> Any:
+        self.entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.clear_state()
+            return 1  # noqa: B012 - what it is about
+
+    async def start(self) -> Any:
+        where = super().start()
+        await self.save_state()
+        if self.user_options:
+            await self.poll()
+        return where
+
+
+async def test_a_poll_that_is_cut_off_by_a_stop_leaves_nothing_behind(engine: Engine) -> None:
+    Nervous.entered = asyncio.Event()
+    async with open_test_hub(spawner_class=Nervous) as hub:
+        await hub.make_user("ada")
+        assert (await hub.start()).ready
+        await hub.clock.advance(1)
+        assert Nervous.entered.is_set()
+        await hub.stop()
+        await hub.clock.advance(10)
+        assert (await hub.server()).actual is Actual.STOPPED
+        assert engine.running == {}
+
+
+async def test_a_start_that_is_cut_off_keeps_what_it_had_saved(engine: Engine) -> None:
+    Nervous.entered = asyncio.Event()
+    async with open_test_hub(spawner_class=Nervous) as hub:
+        await hub.make_user("ada")
+        await hub.ask_start(options={"slow": True})
+        await hub.clock.advance(1)
+        assert Nervous.entered.is_set()
+        await hub.stop()
+        await hub.clock.advance(10)
+        assert (await hub.server()).actual is Actual.STOPPED
+        assert engine.running == {}
+
+
 async def _steps() -> AsyncIterator[dict[str, Any]]:
     yield {"progress": 30, "message": "on the way"}
 

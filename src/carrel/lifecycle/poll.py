@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 
@@ -60,7 +61,12 @@ class Poller:
         """
         driver = await driver_of(self.ctx, server)
         began, known = self.ctx.clock.monotonic(), driver.server.host
-        life, status = await drive.poll(driver)
+        try:
+            life, status = await drive.poll(driver)
+        except asyncio.CancelledError:
+            # Cut off, it may have taken that for the server's end and forgotten what it knew.
+            self.ctx.live.doubt(server)
+            raise
         if life is Life.UNKNOWN:
             self.ctx.live.doubt(server)
         done(self.ctx, Work.POLL, began, _FOUND.get(life, "unknown"))

@@ -92,7 +92,8 @@ class Starter:
         except (asyncio.CancelledError, StorageUnavailable):
             # Whoever goes on has only the row: a driver that did not save its state itself had none there.
             with suppress(Exception):
-                await self.checkpoint(row, driver, drive.state_of(driver, row.state))
+                row = await self.checkpoint(row, driver, drive.state_of(driver, row.state))
+            self.ctx.live.doubt(row)
             raise
         except LeaseLost:
             self.ctx.live.forget(row.id, row.generation)
@@ -181,12 +182,14 @@ class Starter:
     ) -> Server:
         """Keep what the driver needs to find its server again; raises LeaseLost.
 
-        Hooks and the driver itself may change the time-outs; then the `deadline` is another one too.
+        What is known stays known: a driver that was cut off may have forgotten it. Hooks and the driver
+        itself may change the time-outs; then the `deadline` is another one too.
         """
 
         def keep(current: Server) -> Server:
             until = deadline or current.deadline
-            return replace(current, state=dict(state), url=url or current.url, deadline=until)
+            known = dict(state) or current.state
+            return replace(current, state=known, url=url or current.url, deadline=until)
 
         saved = await self.leases.write(row, keep)
         self.ctx.live.keep(saved, driver)

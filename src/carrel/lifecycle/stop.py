@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -79,6 +80,9 @@ class Stopper:
             await self.clean_up(row, driver, now=now)
         except LeaseLost:
             self.ctx.live.forget(row.id, row.generation)
+            raise
+        except asyncio.CancelledError:
+            self.ctx.live.doubt(row)
             raise
         except Exception as error:
             self.ctx.live.doubt(row)
