@@ -12,7 +12,7 @@ from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
 from carrel.app.proxies import build_proxy
 from carrel.compat.database import PluginDatabase
-from carrel.config.addresses import EVERYWHERE, hosts_of, proxy_to_hub, server_to_hub
+from carrel.config.addresses import hosts_of, proxy_to_hub, server_to_hub
 from carrel.config.database import connections, database_url, logs_statements
 from carrel.config.oauth_clients import read_clients
 from carrel.config.rights import read_rights
@@ -31,7 +31,7 @@ from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import SystemClock
-from carrel.lib.net import own_name
+from carrel.lib.net import EVERYWHERE, own_name
 from carrel.lib.sealing import Sealer
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView

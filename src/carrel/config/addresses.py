@@ -9,14 +9,13 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from carrel.config.schema import Settings
 from carrel.domain.hosts import Hosts, idna_host, legacy_host
+from carrel.lib.net import EVERYWHERE
 
 Finding = tuple[str, str, bool]
 Layer = Mapping[str, tuple[Any, str]]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SOCKETS = ("http+unix", "unix+http")
-#: Addresses that mean every one of the machine.
-EVERYWHERE = ("", "0.0.0.0", "::", "*")  # noqa: S104 - compared, not bound
 
 
 def split_addresses(layer: Layer) -> tuple[dict[str, Any], list[Finding]]:

@@ -19,8 +19,8 @@ from carrel.config.tornado import check_cookies, check_tornado
 from carrel.domain.errors import Invalid
 from carrel.domain.hosts import hook_trouble
 from carrel.domain.names import check_server_name
+from carrel.lib.net import EVERYWHERE
 
-_EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]*|\[[0-9A-Fa-f:.%]+\]")
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
 _METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -50,7 +50,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         port = getattr(settings, name)
         if not 1 <= port <= 65535 and not (name == "hub_connect_port" and port == 0):
             yield name, f"a port is a number from 1 to 65535, not {port}", True
-    same = settings.ip == settings.hub_ip or _EVERYWHERE & {settings.ip, settings.hub_ip}
+    same = settings.ip == settings.hub_ip or EVERYWHERE & {settings.ip, settings.hub_ip}
     sockets = (socket_path(settings.bind_url), socket_path(settings.hub_bind_url))
     if settings.port == settings.hub_port and same and sockets == (None, None):
         text = f"the hub cannot listen on the public port {settings.port} of the same address: choose another"
@@ -62,7 +62,7 @@ def _hosts(settings: Settings) -> Iterator[Finding]:
         host = getattr(settings, name)
         if not _HOST.fullmatch(host):
             yield name, f"it must be an address or a host name without scheme and port, not {host!r}", True
-    if settings.hub_connect_ip in _EVERYWHERE - {""}:
+    if settings.hub_connect_ip in EVERYWHERE - {""}:
         text = f"servers cannot connect to {settings.hub_connect_ip}: give an address or name of this machine"
         yield "hub_connect_ip", text, True
     url = settings.hub_connect_url

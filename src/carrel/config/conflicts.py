@@ -13,8 +13,8 @@ from traitlets.config import Config
 
 from carrel.config.chosen import Chosen, lineage
 from carrel.config.rights import read_rights
-from carrel.config.safety import EVERYWHERE
 from carrel.config.schema import Problem
+from carrel.lib.net import EVERYWHERE
 
 #: Spawners whose servers run on other machines, or in a network of their own.
 _ELSEWHERE = {"DockerSpawner", "SwarmSpawner", "KubeSpawner", "BatchSpawnerBase"}

@@ -11,6 +11,7 @@ from traitlets import HasTraits
 
 from carrel.config.chosen import Chosen
 from carrel.config.schema import printable, setting_fields
+from carrel.lib.net import EVERYWHERE
 
 _MOST_NAMES = 6
 
@@ -64,7 +65,7 @@ def _yes_no(yes: str, no: str) -> Callable[[Any, Chosen], str]:
 
 
 def _listens(value: str) -> str:
-    if value in ("", "0.0.0.0", "::", "*"):  # noqa: S104 - compared, not bound
+    if value in EVERYWHERE:
         return "all addresses of this machine"
     return f"{value}, which only this machine reaches" if value.startswith("127.") else value
 

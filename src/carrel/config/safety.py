@@ -15,9 +15,9 @@ from carrel.config.arguments import COMMAND_LINE
 from carrel.config.chosen import Chosen, lineage
 from carrel.config.schema import Problem
 from carrel.config.sections import was_set
+from carrel.lib.net import EVERYWHERE
 from carrel.lib.redaction import is_secret_name
 
-EVERYWHERE = {"", "0.0.0.0", "::", "*"}  # noqa: S104 - compared, not bound
 _LOOPBACK = ("127.", "::1", "localhost")
 _LEAST = 8
 """Characters of a secret that is looked for in the source; shorter ones stand anywhere."""

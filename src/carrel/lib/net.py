@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 
 _ANY = {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+#: What people write for "at all addresses of this machine".
+EVERYWHERE = frozenset(_ANY)
 
 
 def free_port(ip: str = "") -> int:

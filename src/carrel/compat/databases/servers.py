@@ -11,10 +11,9 @@ from carrel.domain.servers import Actual, Wanted
 from carrel.domain.services import service_access_scopes
 from carrel.domain.tokens import HUB_CLIENT_ID
 from carrel.lib.ids import compare_token, digest, fits_secret
+from carrel.lib.net import EVERYWHERE
 from carrel.spawners.imported import ImportedRun
 from carrel.storage.jupyterhub.records import ClientRow, SpawnerRow
-
-_EVERYWHERE = ("", "0.0.0.0", "::", "*")  # noqa: S104 - compared, not bound
 
 
 def take_servers(move: Move) -> None:
@@ -67,7 +66,7 @@ def _adopted(move: Move, row: SpawnerRow) -> tuple[Mapping[str, Any] | None, str
     server = None if row.server_id is None else move.addresses.get(row.server_id)
     if server is None:
         return None, ""
-    ip = "127.0.0.1" if server.ip in _EVERYWHERE else server.ip
+    ip = "127.0.0.1" if server.ip in EVERYWHERE else server.ip
     own = move.own_tokens(row, server.base_url)
 
     def is_its_token(secret: str) -> bool:
