@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -48,7 +48,7 @@ async def driver_of(ctx: HubContext, server: Server) -> Spawner:
         driver = build_driver(ctx, server, owner)
         ctx.live.keep(server, driver)
     else:
-        refresh_owner(driver, _user_view(ctx, owner))
+        refresh_owner(driver, user_view(ctx, owner.user, owner.groups))
     return driver
 
 
@@ -59,7 +59,7 @@ def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
     """
     user = owner.user
     run = Run(
-        user=_user_view(ctx, owner),
+        user=user_view(ctx, owner.user, owner.groups),
         hub=ctx.hub,
         server_id=server.id,
         generation=server.generation,
@@ -78,15 +78,15 @@ def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
     return make_spawner(ctx.spawner_class, run, ctx.settings.plugins)
 
 
-def _user_view(ctx: HubContext, owner: Owner) -> UserView:
-    user = owner.user
+def user_view(ctx: HubContext, user: User, groups: Iterable[str]) -> UserView:
+    """Return a user as drivers and authenticators see them."""
     return UserView(
         id=user.id,
         name=user.name,
         base_url=ctx.settings.base_url,
         host=ctx.hosts.of_user(user.name),
         admin=user.admin,
-        groups=tuple(map(GroupView, owner.groups)),
+        groups=tuple(map(GroupView, groups)),
         load_auth_state=partial(load_auth_state, ctx, user),
         settings=ctx.settings.tornado_settings,
     )

@@ -6,7 +6,6 @@ JupyterHub's `refresh_user`, with `auth_refresh_age`, `refresh_pre_spawn` and `r
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Any
 
 from carrel.authenticators.base import Authenticator
@@ -15,12 +14,12 @@ from carrel.core.access import caller_of_session_hash
 from carrel.core.auth_state import load_auth_state
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.drivers import user_view
 from carrel.core.login import keep_identity
 from carrel.core.sessions import end_sessions
 from carrel.domain.errors import Forbidden
 from carrel.domain.users import User
 from carrel.lib.awaiting import resolve_within
-from carrel.spawners.views import GroupView, UserView
 
 #: How long the authenticator may take to answer, in seconds.
 _LIMIT = 30.0
@@ -69,7 +68,9 @@ async def _ask(ctx: HubContext, user: User, groups: tuple[str, ...], *, again: f
     # At once: what is asked for meanwhile need not wait for the answer.
     ctx.refreshes.note(user.id, now)
     try:
-        answer = await resolve_within(ctx.authenticator.refresh_user(_view(ctx, user, groups), None), _LIMIT)
+        answer = await resolve_within(
+            ctx.authenticator.refresh_user(user_view(ctx, user, groups), None), _LIMIT
+        )
         if answer and answer is not True:
             await _keep(ctx, user, answer)
     except Exception:  # a plug-in's own code: whatever goes wrong in it must not sign people out
@@ -90,15 +91,3 @@ async def _keep(ctx: HubContext, user: User, model: Any) -> None:
     if named["name"] != user.name:
         raise ValueError(f"refresh_user answers about {named['name']!r}, who is somebody else")
     await keep_identity(ctx, user, read_model(ctx.authenticator, named))
-
-
-def _view(ctx: HubContext, user: User, groups: tuple[str, ...]) -> UserView:
-    return UserView(
-        id=user.id,
-        name=user.name,
-        base_url=ctx.settings.base_url,
-        host=ctx.hosts.of_user(user.name),
-        admin=user.admin,
-        groups=tuple(map(GroupView, groups)),
-        load_auth_state=partial(load_auth_state, ctx, user),
-    )
