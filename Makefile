@@ -18,7 +18,7 @@ test: ## install what the tests need and run them all: make test [ARGS="-k name"
 	@dev/test.sh $(ARGS)
 
 check: ## lint, types, import layers and the quick tests, in four minutes
-	@dev/check.sh
+	@dev/check.sh $(ARGS)
 
 plug-ins: ## run third-party plug-ins and rewrite their page: make plug-ins [ARGS=tests/plugins/test_x.py]
 	@dev/plug-ins.sh $(ARGS)

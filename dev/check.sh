@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# Usage: dev/check.sh [--no-tests]
 # Lint, types, import layers and the tests that start no process; everything is run, whatever fails.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -18,7 +19,7 @@ types=$(mktemp)
 trap 'rm -f "$types"' EXIT
 mypy >"$types" 2>&1 &
 checking=$!
-run python -m pytest -q -m "not real and not e2e and not seeds"
+[ "${1:-}" = --no-tests ] || run python -m pytest -q -m "not real and not e2e and not seeds"
 echo "== mypy"
 wait "$checking" || failed+=(mypy)
 cat "$types"

@@ -72,11 +72,20 @@ class Sockets:
 
 
 def log_in(page: Page, base: str, name: str, password: str) -> None:
-    """Fill in the login form and send it; the page is whatever comes after."""
+    """Fill in the login form and send it; the page is whatever comes after, once it has begun to come."""
     page.goto(f"{base}hub/login")
     page.locator("#username_input").fill(name)
     page.locator("#password_input").fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    follow(page, page.get_by_role("button", name="Sign in"))
+
+
+def follow(page: Page, button: Locator) -> None:
+    """Click what sends a form or leads elsewhere, and wait until its page begins to come.
+
+    A click alone does not wait: who goes elsewhere right after it may call off what it was to do.
+    """
+    with page.expect_navigation(wait_until="commit"):
+        button.click()
 
 
 def write_notebook(path: Path, *cells: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import open_page, screenshot
+from tests.e2e.browser import follow, open_page, screenshot
 from tests.e2e.test_pages import signed_in
 from tests.rigs.hub import HubProcess
 from tests.rigs.needs import only_carrel
@@ -172,11 +172,11 @@ def test_a_named_server_from_its_first_start_to_its_end(page: Page, hub: HubProc
     page.goto(f"{hub.public_url}hub/home")
     row = page.get_by_role("row", name=re.compile("My Thesis"))
     expect(row).to_contain_text("Running")
-    row.get_by_role("button", name="Stop My Thesis").click()
+    follow(page, row.get_by_role("button", name="Stop My Thesis"))
     page.goto(f"{hub.public_url}hub/home")
     expect(row.get_by_role("button", name="Delete My Thesis")).to_be_visible(timeout=15_000)
     row.get_by_role("button", name="Delete My Thesis").click()
-    page.get_by_role("button", name="Delete").click()
+    follow(page, page.get_by_role("button", name="Delete"))
     page.goto(f"{hub.public_url}hub/home")
     expect(row).to_have_count(0)
 

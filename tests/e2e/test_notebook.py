@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import Sockets, log_in, open_page, run_cell, screenshot, write_notebook
+from tests.e2e.browser import Sockets, follow, log_in, open_page, run_cell, screenshot, write_notebook
 from tests.rigs.hub import HubProcess
 from tests.rigs.poll import until
 from tests.rigs.singleusers import ALL, PASSWORD, Singleuser, class_config
@@ -89,6 +89,6 @@ def stop_and_leave(page: Page, hub: HubProcess, name: str) -> None:
     page.goto(f"{hub.public_url}user/ada/lab")
     screenshot(page, "not running")
     page.goto(f"{hub.public_url}hub/home")
-    page.locator("#logout").click()
+    follow(page, page.locator("#logout"))
     page.goto(f"{hub.public_url}hub/home")
     expect(page.locator("#username_input")).to_be_visible()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import log_in, open_page, screenshot
+from tests.e2e.browser import follow, log_in, open_page, screenshot
 from tests.rigs.hub import HubProcess
 from tests.rigs.needs import only_carrel
 from tests.rigs.singleusers import PASSWORD, STUB, class_config
@@ -121,10 +121,10 @@ def test_everything_works_without_javascript(hub: HubProcess) -> None:
         page.wait_for_url("**/user/eve/**", timeout=20_000)
         page.goto(f"{hub.public_url}hub/home")
         screenshot(page, "home without javascript")
-        page.locator("#stop").click()
+        follow(page, page.locator("#stop"))
         page.goto(f"{hub.public_url}hub/home")
         expect(page.locator("#start")).to_have_text(re.compile(r"Start\s+My Server"))
-        page.locator("#logout").click()
+        follow(page, page.locator("#logout"))
         page.goto(f"{hub.public_url}hub/home")
         expect(page.locator("#username_input")).to_be_visible()
 

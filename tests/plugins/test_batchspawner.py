@@ -17,12 +17,12 @@ import pytest
 
 from tests.plugins.environment import ENVIRONMENT, PYTHON, carrel_with_plugins, need_plugins
 from tests.plugins.progress import steps
-from tests.plugins.slurm import Slurm, running_slurm
 from tests.rigs.accounts import Account, temporary_account
 from tests.rigs.hub import HubProcess
 from tests.rigs.needs import need
 from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD, STUB, class_config
+from tests.rigs.slurm import Slurm, running_slurm
 from tests.rigs.visitor import Visitor
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]

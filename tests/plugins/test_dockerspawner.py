@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugins.docker_engine import IMAGE, OTHER_IMAGE, Engine, docker_engine
 from tests.plugins.environment import carrel_with_plugins
 from tests.rigs.accounts import temporary_account
+from tests.rigs.docker_engine import IMAGE, OTHER_IMAGE, Engine, docker_engine
 from tests.rigs.hub import HubProcess
 from tests.rigs.places import ROOT
 from tests.rigs.poll import until

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.plugins.environment import carrel_with_plugins, need_plugins
-from tests.plugins.kubernetes import Cluster, running_cluster
-from tests.plugins.kubernetes_node import ABSENT
 from tests.plugins.progress import steps
 from tests.rigs.hub import HubProcess
+from tests.rigs.kubernetes import Cluster, running_cluster
+from tests.rigs.kubernetes_node import ABSENT
 from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD, STUB, class_config
 from tests.rigs.visitor import Visitor

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.plugins.environment import carrel_with_plugins
-from tests.plugins.systemd_rig import Systemd, systemd
 from tests.rigs import processes
 from tests.rigs.accounts import Account, temporary_account
 from tests.rigs.hub import HubProcess
 from tests.rigs.needs import need
 from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD
+from tests.rigs.systemd import Systemd, systemd
 from tests.rigs.visitor import Visitor
 from tests.spawners.rig import STUB, usable_python
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugins.docker_engine import IMAGE, OTHER_IMAGE, Engine, docker_engine
+from tests.rigs.docker_engine import IMAGE, OTHER_IMAGE, Engine, docker_engine
 from tests.plugins.environment import carrel_with_plugins, need_plugins
 from tests.rigs.hub import HubProcess
 from tests.tutorial.examples import example

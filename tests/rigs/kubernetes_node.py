@@ -10,7 +10,7 @@ import uuid
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from tests.plugins.kubernetes_objects import Json, Objects
+from tests.rigs.kubernetes_objects import Json, Objects
 from tests.rigs.singleusers import STUB
 
 #: An image that no registry has.

@@ -12,8 +12,8 @@ from typing import Any
 import kubernetes_validate  # type: ignore[import-untyped]
 from aiohttp import web
 
-from tests.plugins.kubernetes_node import Node
-from tests.plugins.kubernetes_objects import KINDS, Json, Objects, Place, Refused, Watch
+from tests.rigs.kubernetes_node import Node
+from tests.rigs.kubernetes_objects import KINDS, Json, Objects, Place, Refused, Watch
 
 VERSION = "1.30"
 

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from tests.plugins.kubernetes_api import Api
-from tests.plugins.kubernetes_objects import Json
+from tests.rigs.kubernetes_api import Api
+from tests.rigs.kubernetes_objects import Json
 
 T = TypeVar("T")
 
