@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tests.rigs.docker_engine import IMAGE, Engine, docker_engine
 from tests.plugins.environment import ENVIRONMENT, carrel_with_plugins
 from tests.rigs import processes
+from tests.rigs.docker_engine import IMAGE, Engine, docker_engine
 from tests.rigs.hub import HubProcess
 from tests.rigs.singleusers import PASSWORD
 from tests.rigs.systems import CHP, System

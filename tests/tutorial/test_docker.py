@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs.docker_engine import IMAGE, OTHER_IMAGE, Engine, docker_engine
 from tests.plugins.environment import carrel_with_plugins, need_plugins
+from tests.rigs.docker_engine import IMAGE, OTHER_IMAGE, Engine, docker_engine
 from tests.rigs.hub import HubProcess
 from tests.tutorial.examples import example
 
