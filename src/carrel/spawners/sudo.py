@@ -42,6 +42,9 @@ class SudoSpawner(Spawner):
     sudo_args: Any = List(Unicode(), ["-n"], help="What sudo is called with, before -u USER.").tag(
         config=True
     )
+    sudospawner_path = Unicode(help="Deprecated: carrel-sudo-helper does it, see helper_path.").tag(
+        config=True
+    )
     interrupt_timeout = Integer(30, help="How long a server may take to end after SIGINT, in seconds.").tag(
         config=True
     )
@@ -128,7 +131,7 @@ class SudoSpawner(Spawner):
         env = {name: value for name, value in self.get_env().items() if name not in labels}
         command = [*(self.cmd or []), *self.get_argv()]
         starting = asyncio.ensure_future(
-            self._helper().ask(account, "start", command=command, environment=env, **self._run())
+            self.helper().ask(account, "start", command=command, environment=env, **self._run())
         )
         try:
             self._take(await asyncio.shield(starting))
@@ -229,7 +232,7 @@ class SudoSpawner(Spawner):
             processes.find_account(account)
         except KeyError:
             return {}
-        answer = await self._helper().ask(account, "find", hub=self.hub.hub_id)
+        answer = await self.helper().ask(account, "find", hub=self.hub.hub_id)
         return {
             (_number(one["server"]), _number(one["generation"])): {
                 "pid": int(one["pid"]),
@@ -258,12 +261,13 @@ class SudoSpawner(Spawner):
 
     # Whom it asks
 
-    def _helper(self) -> Helper:
+    def helper(self) -> Helper:
+        """Return how the helper is called."""
         return Helper(self.helper_path, self.policy_file, self.sudo_args)
 
     async def _ask(self, action: str, *, only: Sequence[str] = (), **fields: Any) -> Mapping[str, Any]:
         run = {name: value for name, value in self._run().items() if not only or name in only}
-        return await self._helper().ask(await self._account(), action, **run, **fields)
+        return await self.helper().ask(await self._account(), action, **run, **fields)
 
     def _run(self) -> dict[str, Any]:
         return {"hub": self.hub.hub_id, "server": self.server_id, "generation": self.generation}

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from carrel.spawners.errors import StartError
@@ -30,6 +30,8 @@ class Helper:
     path: str
     policy: str
     sudo_args: Sequence[str] = ("-n",)
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What sudo itself is given, beside a PATH."""
 
     def command(self, account: str) -> list[str]:
         """Return the command line, which holds nothing secret."""
@@ -48,7 +50,7 @@ class Helper:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 # In English, for its words are looked for: and nothing of the hub's own goes with it.
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **self.env},
                 start_new_session=True,
             )
         except OSError as error:
