@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, ClassVar
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Float, Integer, List, Unicode, Union, default
+from traitlets import Bool, Dict, Float, Instance, Integer, List, Unicode, Union, default
 from traitlets import Callable as CallableTrait
 
 from carrel.domain.names import full_name
@@ -25,6 +25,7 @@ from carrel.spawners.environment import ServerFacts, labels, server_environment
 from carrel.spawners.familiar import FamiliarNames
 from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, exit_status
+from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
 from carrel.spawners.views import ServerView
@@ -55,6 +56,8 @@ class Spawner(FamiliarNames):
     state_saver: Any = AnyTrait()
     """An async function of the state, where `save_state` goes; the hub sets it. A driver inside another one
     may call it too: the hub asks its own driver for the state then."""
+    shared: Any = Instance(Shared, ())
+    """What all drivers of this hub have in common; the hub sets it and ends what is in it."""
     death_interval = Float(0.1)
     """How often `wait_for_death` looks at first, in seconds."""
 
