@@ -67,7 +67,8 @@ def test_what_goes_together(tmp_path: Path, text: str) -> None:
     [
         ("", "Authenticator.allowed_users", "nobody can log in"),
         (
-            OPEN + "c.JupyterHub.spawner_class = 'carrel.spawners.sudo.SudoSpawner'\nc.Spawner.mem_limit = '1G'",
+            OPEN
+            + "c.JupyterHub.spawner_class = 'carrel.spawners.sudo.SudoSpawner'\nc.Spawner.mem_limit = '1G'",
             "Spawner.mem_limit",
             "refuses every start",
         ),
