@@ -188,6 +188,8 @@ class LocalProcessSpawner(Spawner):
         await self._end([*steps[1 if now else 0 :], (signal.SIGKILL, self.kill_timeout)])
         if not await self._end_confined():
             raise RuntimeError(f"What the server of {self._log_name} has started does not end.")
+        if self._confinement is not None:
+            self._confinement.group.remove()
 
     async def _end(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
         process = self._process()
