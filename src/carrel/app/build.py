@@ -101,6 +101,7 @@ async def open_hub(
         finally:
             authenticator.close()
             database.dispose()
+            await ctx.shared.close()
             await ctx.proxy.close()
     finally:
         await store.close()

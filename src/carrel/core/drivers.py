@@ -74,6 +74,7 @@ def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
         admin_access=ctx.settings.admin_access,
         authenticator=ctx.authenticator,
         log_directory=str(log_directory(ctx)),
+        shared=ctx.shared,
     )
     return make_spawner(ctx.spawner_class, run, ctx.settings.plugins)
 
