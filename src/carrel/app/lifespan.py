@@ -20,6 +20,8 @@ from carrel.app.proxies import runtime_directory
 from carrel.app.services import OwnServices
 from carrel.app.web_app import build_web_app, proxy_addresses
 from carrel.config.addresses import socket_path
+from carrel.config.chosen import Chosen
+from carrel.config.limits import find_unenforced
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
 from carrel.core.servers import change
@@ -64,6 +66,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
         tell_of_templates(settings)
+        tell_of_limits(ctx)
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         app = build_web_app(ctx, await proxy_addresses(ctx.proxy))
         await stack.enter_async_context(serve_http(app, listener))
@@ -91,6 +94,13 @@ def tell_of_templates(settings: Settings) -> None:
 
         for flaw in check_templates(settings):
             _log.warning("A template is wrong: %s", flaw)
+
+
+def tell_of_limits(ctx: HubContext) -> None:
+    """Write to the log which limits of servers are set that this machine cannot enforce."""
+    classes = type(ctx.authenticator), ctx.spawner_class, type(ctx.proxy)
+    for problem in find_unenforced(Chosen(ctx.settings, *classes)):
+        _log.error("%s", problem)
 
 
 @contextmanager

@@ -253,6 +253,14 @@ class Spawner(FamiliarNames):
         """Return what the server uses now, None when the driver cannot know."""
         return None
 
+    async def findings(self) -> Mapping[str, str]:
+        """Return what the driver has seen of how its server ended, for whoever explains it to people.
+
+        `oom` says that the kernel killed it for want of memory: `limit` for that of the server's own limit,
+        `machine` for that of the machine. `forks` says how many processes it was not allowed.
+        """
+        return {}
+
     async def queue_position(self) -> int | None:
         """Return how many wait before this server in the back end's own queue, None when it does not wait."""
         return None

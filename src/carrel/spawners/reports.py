@@ -33,6 +33,10 @@ class Usage:
     """Bytes."""
     cpu: float | None = None
     """Seconds of CPU since its start."""
+    processes: int | None = None
+    """Processes and threads, where those are counted; else processes."""
+    killed: int = 0
+    """How many of its processes the kernel has killed for want of memory."""
 
 
 @dataclass(frozen=True, slots=True)
