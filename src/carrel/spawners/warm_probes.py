@@ -15,6 +15,7 @@ from carrel.lib.processes import Account, Program, find_account
 from carrel.spawners.scripts import Script
 from carrel.spawners.warm_template import BadTemplate, Kind
 from carrel.warmstart.canary import compare, read_report
+from carrel.warmstart.marks import CONTRACT
 
 _SOURCE = Path(carrel.warmstart.__file__).with_name("probe.py")
 _PLACES = (tempfile.gettempdir, lambda: "/var/tmp", lambda: "/dev/shm")  # noqa: S108 - a new directory in it
@@ -61,6 +62,7 @@ class Probes:
         env = {
             "PATH": os.defpath,
             **self._kind.environment,
+            **dict.fromkeys(CONTRACT, "/"),
             "HOME": home,
             "USER": name,
             "SHELL": "/bin/sh",

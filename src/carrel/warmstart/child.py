@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from carrel.warmstart import wire
 from carrel.warmstart.heal import Findings
+from carrel.warmstart.marks import CONTRACT
 from carrel.warmstart.places import join_groups
 from carrel.warmstart.proc_strings import Room
 from carrel.warmstart.user_site import add_user_site
@@ -180,6 +181,7 @@ def _refresh(request: Request, ready: Ready) -> None:
         "HOME": env.get("HOME", request.account_home),
         "USER": name,
         "LOGNAME": env.get("LOGNAME", name),
+        **{each: env[each] for each in CONTRACT},
     }
     time.tzset()
     locale.setlocale(locale.LC_CTYPE, "")

@@ -1,6 +1,6 @@
 """What imports remember of a user: found in the template, put right in each child.
 
-The template runs with a home directory and a user's name that exist nowhere else, so whatever was derived
+The template runs with a home directory, names and addresses that exist nowhere else, so whatever was derived
 from them while modules were imported holds these marks. It finds text alone: what was computed otherwise from
 an environment variable is caught by `variables`.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from carrel.warmstart import marks
 from carrel.warmstart.marks import MARK, MARKS
 
 _LONGEST_REPR = 200
@@ -29,12 +30,7 @@ class Place:
 
     def fill(self, values: Mapping[str, str]) -> None:
         """Write what would stand here had the variables these `values` at the import."""
-        filled: str | bytes = self.value
-        for name, mark in MARKS.items():
-            if isinstance(filled, str):
-                filled = filled.replace(mark, values[name])
-            else:
-                filled = filled.replace(mark.encode(), os.fsencode(values[name]))
+        filled = _replaced(self.value, values)
         if isinstance(self.holder, type):
             setattr(self.holder, self.key, filled)
         else:
@@ -63,7 +59,7 @@ class Findings:
     """What cannot be put right, as text; then the template must not be used."""
 
     def heal(self, env: Mapping[str, str], values: Mapping[str, str]) -> None:
-        """Put all of it right: `env` is the new environment, `values` what stands for the three marks."""
+        """Put all of it right: `env` is the new environment, `values` what stands for each mark."""
         for copy in self.copies:
             copy.fill(env)
         for place in self.places:
@@ -74,7 +70,7 @@ def find_marks() -> Findings:
     """Search all of this process's objects."""
     objects = _all_objects()
     owners = _owners(objects)
-    own = {id(MARKS), id(globals()), id(os.environ), id(getattr(os.environ, "_data", None))}
+    own = {id(MARKS), id(vars(marks)), id(globals()), id(os.environ), id(getattr(os.environ, "_data", None))}
     places: list[Place] = []
     copies: list[Copy] = []
     stuck: list[str] = []
@@ -86,7 +82,7 @@ def find_marks() -> Findings:
             continue
         here = list(_places(found, owners))
         places += here
-        if not here:
+        if not here or any(_marked(_replaced(place.value, dict.fromkeys(MARKS, ""))) for place in here):
             stuck.append(repr(found)[:_LONGEST_REPR])
     return Findings(tuple(places), tuple(copies), tuple(stuck))
 
@@ -118,6 +114,15 @@ def _places(found: Any, owners: Mapping[int, type]) -> Iterator[Place]:
         # Python keeps the attributes of small objects beside them, not in a dictionary.
         inline = vars(found)
         yield from (Place(inline, key, value) for key, value in inline.items() if _marked(value))
+
+
+def _replaced(value: str | bytes, values: Mapping[str, str]) -> str | bytes:
+    for name, mark in MARKS.items():
+        if isinstance(value, str):
+            value = value.replace(mark, values[name])
+        else:
+            value = value.replace(mark.encode(), os.fsencode(values[name]))
+    return value
 
 
 def _any(values: Iterable[Any]) -> bool:

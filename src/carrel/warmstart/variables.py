@@ -10,11 +10,11 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 
+from carrel.warmstart.marks import CONTRACT, MARKS
+
 #: Read by the interpreter or the C library before any of our code runs.
 _BEFORE_MAIN = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LOCPATH", "NLSPATH", "GCONV_", "OPENSSL_", "SSL_CERT_")
 _LOCALE = ("LANG", "LANGUAGE", "LC_", "TZ")
-#: Put right in each child by `heal`, whatever was made of them.
-_HEALED = frozenset({"HOME", "USER", "LOGNAME"})
 
 
 #: Modules that stand between `os.environ` and who asks it.
@@ -58,6 +58,9 @@ def reason_for_exec(env: Mapping[str, str], template: Mapping[str, str], read: f
     odd = sorted(name for name in env if name.startswith(_BEFORE_MAIN))
     if odd:
         return f"{', '.join(odd)} has to be there when Python starts"
+    missing = [name for name in CONTRACT if name not in env]
+    if missing:
+        return f"{', '.join(missing)} is not set"
     changed = sorted(name for name in _fixed(env, template, read) if env.get(name) != template.get(name))
     return f"{', '.join(changed)} differs from when modules were imported" if changed else ""
 
@@ -68,5 +71,6 @@ def locale_of(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _fixed(env: Mapping[str, str], template: Mapping[str, str], read: frozenset[str]) -> Iterator[str]:
-    yield from read - _HEALED
+    # What was made of the marks is put right in each child by `heal`.
+    yield from read - MARKS.keys()
     yield from {*locale_of(env), *locale_of(template)}
