@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
-from carrel.app.proxies import build_proxy
+from carrel.app.proxies import build_proxy, runtime_directory
 from carrel.compat.database import PluginDatabase
 from carrel.config.addresses import hosts_of, proxy_to_hub, server_to_hub
 from carrel.config.database import connections, database_url, logs_statements
@@ -35,6 +35,7 @@ from carrel.lib.net import EVERYWHERE, own_name
 from carrel.lib.sealing import Sealer
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
+from carrel.spawners.warm import WarmStarts
 from carrel.storage.sql.store import SqlStore, Tuning
 
 
@@ -68,6 +69,7 @@ async def open_hub(
         database = PluginDatabase(database_url(settings), settings.directory)
         authenticator = authenticator_class(config=settings.plugins, db=database)
         hub = hub_view(settings, await load_hub_id(store), spawner_class)
+        hub.warm_starts = WarmStarts(runtime_directory(settings) / "warm") if claim else None
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         bus.listen(metrics.heed)
@@ -99,6 +101,8 @@ async def open_hub(
         try:
             yield ctx
         finally:
+            if hub.warm_starts is not None:
+                await hub.warm_starts.close(end=False)
             authenticator.close()
             database.dispose()
             await ctx.shared.close()

@@ -79,6 +79,15 @@ def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
     return make_spawner(ctx.spawner_class, run, ctx.settings.plugins)
 
 
+async def warm_up(ctx: HubContext) -> None:
+    """Let the spawner get ready what starts will need; what goes wrong is logged."""
+    try:
+        run = Run(user=UserView(0, "", ctx.settings.base_url), hub=ctx.hub, server_id=0, generation=0)
+        await make_spawner(ctx.spawner_class, run, ctx.settings.plugins).warm_up()
+    except Exception:
+        _log.exception("The spawner's warm_up failed")
+
+
 def user_view(ctx: HubContext, user: User, groups: Iterable[str]) -> UserView:
     """Return a user as drivers and authenticators see them."""
     return UserView(

@@ -281,6 +281,12 @@ class Spawner(FamiliarNames):
         """
         return None
 
+    async def warm_up(self) -> None:
+        """Get ready what starts will need. The hub calls it of a driver that is nobody's, when it runs.
+
+        What is raised is logged, and nothing else comes of it.
+        """
+
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
         """Return what runs of this hub's, besides the (server id, generation) pairs that are known."""
         return []

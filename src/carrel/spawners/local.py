@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Integer, Unicode, default
+from traitlets import Bool, Dict, Integer, List, Unicode, default
 
 from carrel.config.limits import SETTINGS
 from carrel.lib import processes
@@ -34,6 +34,7 @@ from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans, is_server
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.traits import Command
+from carrel.spawners.warm import WarmServer
 
 
 def set_user_setuid(username: str, chdir: bool = True) -> Callable[[], None]:
@@ -79,6 +80,17 @@ class LocalProcessSpawner(Spawner):
         True, help="Give each server a control group, so that it outlives that of the hub's service."
     ).tag(config=True)
 
+    warm_start = Bool(
+        True,
+        help="Start servers from a process that has their program imported already, where that makes no "
+        "difference but to the time and memory that they take.",
+    ).tag(config=True)
+    warm_start_commands: Any = List(
+        Unicode(),
+        default_value=["carrel-singleuser", "jupyterhub-singleuser"],
+        help="Names of the commands for which there is a warm start.",
+    ).tag(config=True)
+
     pid = Integer(0)
     proc: Any = AnyTrait()
     """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
@@ -88,6 +100,7 @@ class LocalProcessSpawner(Spawner):
     _chose_port: bool = False
     _account: Account | None = None
     _confinement: Confinement | None = None
+    _warm: WarmServer | None = None
 
     @default("env_keep")
     def _default_env_keep(self) -> list[str]:
@@ -174,7 +187,7 @@ class LocalProcessSpawner(Spawner):
         if process is not None:
             if is_alive(process, self.run_labels()):
                 return None
-            self._collect(process)
+            await self._collect(process)
         await self._end_confined()
         return self._exit_status or 0
 
@@ -200,7 +213,7 @@ class LocalProcessSpawner(Spawner):
         processes.send_to_group(process, signal.SIGKILL)
         if is_alive(process):
             raise RuntimeError(f"Process {process.pid} does not end, not even by SIGKILL.")
-        self._collect(process)
+        await self._collect(process)
 
     async def _escalate(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
         for sig, timeout in steps:
@@ -218,8 +231,10 @@ class LocalProcessSpawner(Spawner):
         process = self._process()
         return process is None or await processes.wait_until_gone(process, timeout)
 
-    def _collect(self, process: Process) -> None:
+    async def _collect(self, process: Process) -> None:
         status = processes.collect(process)
+        if self._warm is not None and self._warm.process == process:
+            status, self._warm = await self._warm.exit_status(), None
         if status is not None:
             self._exit_status = status
 
@@ -251,7 +266,7 @@ class LocalProcessSpawner(Spawner):
         self._exit_status = None
         output = self._open_log()
         try:
-            process = await processes.launch(program, output)
+            process = await self._launch_warm(program, output) or await processes.launch(program, output)
         except OSError as error:
             raise StartError(
                 f"The command {program.argv[0]} could not be started: {error.strerror}."
@@ -279,6 +294,24 @@ class LocalProcessSpawner(Spawner):
 
     def _is_apart(self) -> bool:
         return self._confinement is not None and self._confinement.group.keeps_apart
+
+    async def _launch_warm(self, program: Program, output: int) -> Process | None:
+        """Start the program from a template; None when that cannot be, and it is started as any other."""
+        self._warm = None
+        if self.warm_start and self.hub.warm_starts is not None:
+            self._warm = await self.hub.warm_starts.launch(program, output, self.warm_start_commands)
+        return self._warm.process if self._warm is not None else None
+
+    async def warm_up(self) -> None:
+        """Have a template ready; the hub calls this of a driver that is nobody's."""
+        words = [*(self.cmd or [])]
+        if not words or self.shell_cmd or not self.warm_start or self.hub.warm_starts is None:
+            return
+        env = {key: os.environ[key] for key in self.env_keep if key in os.environ}
+        env |= {key: value for key, value in self.environment.items() if isinstance(value, str)}
+        env["PATH"] = path_with(words[0], env)
+        program = Program(argv=words, env=env)
+        await self.hub.warm_starts.warm_up(program, self.warm_start_commands, others=self._changes_user())
 
     async def _set_apart(self) -> None:
         try:
@@ -313,6 +346,9 @@ class LocalProcessSpawner(Spawner):
                 hint="Run the hub as root, or set c.JupyterHub.spawner_class to one that needs no root.",
             )
         return account
+
+    def _changes_user(self) -> bool:
+        return os.geteuid() == 0 and not self._makes_own_child()
 
     def _find_account(self) -> Account:
         if self._account is None:
