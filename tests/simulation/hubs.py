@@ -20,6 +20,7 @@ from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Timestamp
 from carrel.proxy.base import ProxyError
+from carrel.spawners.classes import SpawnerClasses
 from carrel.storage.base import StorageError
 from carrel.storage.sql.engine import Statements
 from carrel.testing.factories import some_settings
@@ -195,7 +196,7 @@ class Host:
             progress=ProgressLog(bus),
             clock=self.clock,
             authenticator=DummyAuthenticator(config=settings.plugins),
-            spawner_class=BoundSpawner if bound else SimSpawner,
+            spawners=SpawnerClasses(BoundSpawner if bound else SimSpawner),
             proxy=SimProxy(
                 scene.plane,
                 line,
