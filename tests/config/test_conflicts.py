@@ -71,13 +71,8 @@ def test_what_goes_together(tmp_path: Path, text: str) -> None:
     [
         ("", "Authenticator.allowed_users", "nobody can log in"),
         (
-<<<<<<< HEAD
-            OPEN
-            + "c.JupyterHub.spawner_class = 'carrel.spawners.sudo.SudoSpawner'\nc.Spawner.mem_limit = '1G'",
-=======
             OPEN + "c.JupyterHub.spawner_class = 'carrel.spawners.sudo.SudoSpawner'\n"
             "c.Spawner.mem_limit = '1G'",
->>>>>>> main
             "Spawner.mem_limit",
             "refuses every start",
         ),

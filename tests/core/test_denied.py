@@ -57,6 +57,7 @@ GUARDED: dict[str, tuple[Any, ...]] = {
     "groups.add_members": ("class", ["bea"]),
     "groups.remove_members": ("class", ["ada"]),
     "groups.set_properties": ("class", {}),
+    "profiles.list_profiles": ("ada",),
     "routes.list_routes": (),
     "routes.repair": (),
     "routes.move_proxy": ("http://127.0.0.1:1",),

@@ -24,7 +24,7 @@ from carrel.config.chosen import Chosen
 from carrel.config.limits import find_unenforced
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
-from carrel.core.drivers import warm_up
+from carrel.core.runs import warm_up
 from carrel.core.servers import change
 from carrel.domain.events import Event, ServerChanged, ShutdownWanted, Work, WorkDone
 from carrel.domain.servers import Server

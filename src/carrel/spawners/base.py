@@ -53,6 +53,8 @@ class Spawner(FamiliarNames):
     internal_ssl = Bool(False)
     admin_access = Bool(False)
     log_directory = Unicode()
+    profile_overrides: Any = ()
+    """What the chosen profile makes of settings: mappings, in order. The hub sets it."""
     state_saver: Any = AnyTrait()
     """An async function of the state, where `save_state` goes; the hub sets it. A driver inside another one
     may call it too: the hub asks its own driver for the state then."""
@@ -385,8 +387,10 @@ class Spawner(FamiliarNames):
         return self.run_options_from_form(query_data)
 
     async def run_apply_user_options(self, user_options: Mapping[str, Any]) -> None:
-        """Apply `group_overrides`, then the chosen options, to this spawner; call it right before a start."""
+        """Apply `group_overrides`, the chosen profile and options to this spawner; call it before a start."""
         await options.override_for_groups(self.group_overrides, self.user.groups, self)
+        for overrides in self.profile_overrides:
+            await options.override_asking(self, overrides)
         await options.apply(self.apply_user_options, user_options, self)
 
     # Hooks

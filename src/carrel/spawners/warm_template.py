@@ -229,8 +229,8 @@ class WarmTemplate:
     def ask(self, request: Request, output: int, admit: Callable[[int], None] | None = None) -> int:
         """Have a server started and return its pid; blocks for some milliseconds.
 
-        `admit` is called with the pid before the server runs anything of its own; when that raises, the server
-        is no more. Raises StaleTemplate, and NoWarmStart when there is no such server and will not be.
+        `admit` is called with the pid before the server runs anything of its own; when that raises, the
+        server is no more. Raises StaleTemplate, and NoWarmStart when there is no such server and will not be.
         """
         try:
             with self._dial(wire.START_SOCKET) as connection:
