@@ -41,7 +41,12 @@ class Cluster:
         cluster = {"name": "test", "cluster": {"server": self.url}}
         credentials = {"name": "hub", "user": user or {"token": TOKEN}}
         context = {"name": "test", "context": {"cluster": "test", "user": "hub"}}
-        parts = {"clusters": [cluster], "users": [credentials], "contexts": [context], "current-context": "test"}
+        parts = {
+            "clusters": [cluster],
+            "users": [credentials],
+            "contexts": [context],
+            "current-context": "test",
+        }
         file.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **parts}))
         return file
 
