@@ -67,6 +67,12 @@ def test_what_goes_together(tmp_path: Path, text: str) -> None:
     [
         ("", "Authenticator.allowed_users", "nobody can log in"),
         (
+            OPEN + "c.JupyterHub.spawner_class = 'carrel.spawners.sudo.SudoSpawner'\n"
+            "c.Spawner.mem_limit = '1G'",
+            "Spawner.mem_limit",
+            "refuses every start",
+        ),
+        (
             "c.Authenticator.admin_users = {'ada'}",
             "Authenticator.allowed_users",
             "nobody but the administrators (ada) can log in",

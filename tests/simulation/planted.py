@@ -29,6 +29,7 @@ from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.hearing import Hearing
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.orphans import OrphanKeeper
+from carrel.lifecycle.patience import Patience
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.sweep import Sweep
@@ -80,7 +81,9 @@ async def _start_before_intent(self: Starter, server: Server) -> None:
     except NotFound:
         return
     early = build_driver(self.ctx, replace(server, generation=server.wanted_generation), owner)
-    url = await drive.start(early, (), _nothing, Course(), late=lambda _: None)
+    url = await drive.start(
+        early, (), _nothing, Course(), Patience(early, self.ctx.clock, server), late=lambda _: None
+    )
     begun = await self._begin(server)
     if begun is not None:
         row, driver, _ = begun

@@ -42,6 +42,12 @@ SPAWNERS: Kind[Spawner] = Kind(
         "localprocess": "carrel.spawners.local.LocalProcessSpawner",
         "simple": "carrel.spawners.simple.SimpleLocalProcessSpawner",
     },
+    stand_ins={
+        "sudo": "carrel.spawners.sudo.SudoSpawner",
+    },
+    answers={
+        "sudospawner.SudoSpawner": "sudo",
+    },
     groups=("carrel.spawners", "jupyterhub.spawners"),
     replaced=_REPLACED,
     packages=SPAWNER_PACKAGES,

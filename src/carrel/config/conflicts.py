@@ -124,6 +124,16 @@ def _local(chosen: Chosen) -> Iterator[Problem]:
             yield chosen.problem(chosen.written(cls, name), text, "unused")
 
 
+def _sudo(chosen: Chosen) -> Iterator[Problem]:
+    cls = chosen.spawner
+    if "helper_path" not in cls.class_traits() or "SudoSpawner" not in lineage(cls):
+        return
+    for name in ("mem_limit", "cpu_limit", "mem_guarantee", "cpu_guarantee"):
+        if chosen.of_spawner(name):
+            text = "a hub that is not root cannot enforce it, and refuses every start with it: remove it"
+            yield _found(chosen, chosen.written(cls, name), text)
+
+
 def _root(chosen: Chosen) -> Iterator[Problem]:
     if os.geteuid() == 0:
         return
@@ -201,6 +211,7 @@ _CHECKS: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (
     _admission,
     _reach,
     _local,
+    _sudo,
     _root,
     _named,
     _both_sections,

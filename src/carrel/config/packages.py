@@ -35,7 +35,6 @@ SPAWNER_PACKAGES: Mapping[str, str] = {
     "dockerspawner": "dockerspawner",
     "kubespawner": "jupyterhub-kubespawner",
     "kube": "jupyterhub-kubespawner",
-    "sudo": "sudospawner",
     "sudospawner": "sudospawner",
     "systemd": "jupyterhub-systemdspawner",
     "systemdspawner": "jupyterhub-systemdspawner",

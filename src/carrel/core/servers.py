@@ -214,10 +214,14 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
         if current is None:
             return
         generation, told, ahead = max(current.generation, current.wanted_generation), 0, 0
+        last: ServerProgress | None = None
         while True:
             over = current is None or _is_over(current)
-            for step in ctx.progress.of(server.id, generation)[told:]:
-                told += 1
+            steps = ctx.progress.of(server.id, generation)
+            # Where it stands in a queue takes the place of where it stood.
+            told = told - 1 if steps and told == len(steps) and steps[-1] != last else told
+            for step in steps[told:]:
+                told, last = told + 1, step
                 if not (step.ready or step.failed):
                     yield step
             if over:

@@ -49,9 +49,13 @@ class Course:
             facts=facts,
         )
 
-    def late(self, limit: float) -> Evidence:
-        """Return that the present step was under way when a limit of so many seconds passed."""
-        return Evidence(stage=self.stage, end=End.LATE, limit=limit, facts={"step": self.step})
+    def late(self, limit: float, *, queued: bool = False) -> Evidence:
+        """Return that the present step was under way when a limit of so many seconds passed.
+
+        That of one that is `queued` in its back end was for the wait there.
+        """
+        facts = {"step": self.step} | ({"queued": "yes"} if queued else {})
+        return Evidence(stage=self.stage, end=End.LATE, limit=limit, facts=facts)
 
 
 async def explain(ctx: HubContext, row: Server, driver: Spawner, evidence: Evidence, log: str) -> Failure:

@@ -64,7 +64,9 @@ class Reconciler:
         self._leases = Leases(ctx, owner)
         self.finder = Finder(ctx)
         self._stopper = Stopper(ctx, routes, self._leases, self.finder)
-        self._starter = Starter(ctx, routes, probe, self._leases, self._stopper, Breaker(ctx.clock), give_up)
+        self._starter = Starter(
+            ctx, routes, probe, self._leases, self._stopper, Breaker(ctx.clock), give_up, self._step_aside
+        )
         self._poller = Poller(ctx, self._starter, self._leases, self.finder)
         self._queue: WorkQueue[int] = WorkQueue()
         self._desk = Desk(self._ended)
@@ -175,6 +177,9 @@ class Reconciler:
         self._poll_due.pop(server.id, None)
         self._desk.begin(server.id, Action.START, self._do(server, partial(self._starter.start, server)))
         return True
+
+    def _step_aside(self, server_id: int) -> None:
+        self._line.leave(server_id)
 
     def _ended(self, server_id: int, action: Action, error: BaseException | None) -> None:
         if action is Action.START:

@@ -24,7 +24,7 @@ from carrel.spawners import options
 from carrel.spawners.environment import ServerFacts, labels, server_environment
 from carrel.spawners.familiar import FamiliarNames
 from carrel.spawners.imported import ImportedRun
-from carrel.spawners.reports import Orphan, Usage, exit_status
+from carrel.spawners.reports import Orphan, Usage, Waiting, exit_status
 from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
@@ -82,6 +82,11 @@ class Spawner(FamiliarNames):
         Unicode(None, allow_none=True), "Where servers reach the hub, when it is not where the hub says."
     )
     start_timeout = _setting(Integer(60), "How long start() may take, in seconds.")
+    queue_timeout: Any = _setting(
+        Integer(None, allow_none=True, min=0),
+        "How long a start may wait in the queue of its back end, in seconds; 0 means as long as it takes."
+        " start_timeout begins after it. Without a value waiting there is a part of start_timeout.",
+    )
     http_timeout = _setting(Integer(30), "How long a started server may take to answer, in seconds.")
     poll_interval = _setting(Integer(30), "How often a server is looked at, in seconds.")
     poll_jitter = _setting(Float(0.1, min=0), "By which part of it poll_interval varies.")
@@ -249,7 +254,23 @@ class Spawner(FamiliarNames):
         return None
 
     async def queue_position(self) -> int | None:
-        """Return how many wait before this server in the driver's own queue, None when there is none."""
+        """Return how many wait before this server in the back end's own queue, None when it does not wait."""
+        return None
+
+    async def waiting(self) -> Waiting | None:
+        """Return how a start stands in the back end's own queue, None when it does not wait.
+
+        The hub asks every second while start() runs; a driver that knows more than a number says it here.
+        """
+        ahead = await self.queue_position()
+        return None if ahead is None else Waiting(ahead)
+
+    async def resume_start(self) -> Any:
+        """Go on, from the checkpoint, with a start that the end of a hub has cut off.
+
+        Returns what `start` returns, None when it cannot: then what is there is adopted or cleaned up. What
+        it raises ends the start. The server's token is not known to it.
+        """
         return None
 
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:

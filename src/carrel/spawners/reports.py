@@ -36,6 +36,18 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """How a start stands in the queue of its back end; None is unknown."""
+
+    ahead: int | None = None
+    """How many are before it."""
+    expected: float | None = None
+    """When the back end expects to begin it, in seconds since the epoch."""
+    reason: str = ""
+    """Why it waits, a sentence for its owner."""
+
+
+@dataclass(frozen=True, slots=True)
 class Orphan:
     """Something of this hub's that runs in the world and that no row is known for."""
 

@@ -169,7 +169,8 @@ _RIGHTS = (
     Rule(
         "sudo-refused",
         "sudo did not let the hub start the server.",
-        "The administrator has to allow the command in sudoers with NOPASSWD for the hub's account.",
+        "The administrator has to allow the command in sudoers with NOPASSWD for the hub's account; for"
+        " Carrel's own SudoSpawner `carrel doctor sudo` says how.",
         says=r"sudo: .*(?:password is required|not in the sudoers|not allowed|no tty|terminal is required"
         r"|Account expired)|is not allowed to execute",
     ),
