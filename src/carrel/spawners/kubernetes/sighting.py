@@ -138,6 +138,14 @@ class Sighting(Struct):
         server = self._server
         return server is not None and server.restart_count > 0 and server.state.waiting is not None
 
+    @property
+    def unscheduled(self) -> str:
+        """Return why no machine has been found for it, in Kubernetes' words; empty when one has."""
+        for condition in self.status.conditions or []:
+            if condition.type == "PodScheduled" and condition.status == "False":
+                return condition.message or condition.reason
+        return ""
+
     def account(self) -> Iterator[str]:
         """Yield a line for each thing that explains why it is not running."""
         name, status = self.metadata.name, self.status
@@ -146,8 +154,8 @@ class Sighting(Struct):
         for condition in status.conditions or []:
             if condition.type == "DisruptionTarget" and condition.status == "True":
                 yield f"Pod {name}: DisruptionTarget: {condition.reason}: {condition.message}"
-            elif condition.type == "PodScheduled" and condition.status == "False":
-                yield f"Pod {name}: FailedScheduling: {condition.message}"
+        if self.unscheduled:
+            yield f"Pod {name}: FailedScheduling: {self.unscheduled}"
         for each in self._containers:
             yield from _account_of(each)
 

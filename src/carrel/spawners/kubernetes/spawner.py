@@ -25,7 +25,7 @@ from carrel.spawners.kubernetes.pod import Facts, Rights, build_pod
 from carrel.spawners.kubernetes.pods import PodAt, create, make_way, number, wait_until_settled
 from carrel.spawners.kubernetes.settings import KubeSettings
 from carrel.spawners.kubernetes.sighting import Sighting, sight
-from carrel.spawners.reports import Orphan, Usage
+from carrel.spawners.reports import Orphan, Usage, Waiting
 
 _TOKENS = frozenset({"JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"})
 _KEPT = ("pod_name", "namespace", "pvc_name", "dns_name")
@@ -452,6 +452,15 @@ class KubeSpawner(KubeSettings, Spawner):
             return None
         memory = await happenings.memory_of(self.api, self.used_namespace, self.pod_name)
         return None if memory is None else Usage(memory=memory)
+
+    async def waiting(self) -> Waiting | None:
+        """Return that the pod waits for a machine, None when it does not."""
+        if not self._known:
+            return None
+        body = await self._pod().see()
+        if body is None or not sight(body).unscheduled:
+            return None
+        return Waiting(reason="No machine of the cluster has room for it yet.")
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield what Kubernetes tells of the pod while it starts."""
