@@ -46,9 +46,13 @@ SPAWNERS: Kind[Spawner] = Kind(
         "simple": "carrel.spawners.simple.SimpleLocalProcessSpawner",
     },
     stand_ins={
+        "kube": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "kubernetes": "carrel.spawners.kubernetes.spawner.KubeSpawner",
         "sudo": "carrel.spawners.sudo.SudoSpawner",
     },
     answers={
+        "kubespawner.KubeSpawner": "kubernetes",
+        "kubespawner.spawner.KubeSpawner": "kubernetes",
         "sudospawner.SudoSpawner": "sudo",
     },
     groups=("carrel.spawners", "jupyterhub.spawners"),
