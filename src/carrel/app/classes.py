@@ -16,6 +16,7 @@ from carrel.config.upstream import UNUSED_TRAITS
 from carrel.lib.registry import Kind, UnknownClass, find_class
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
+from carrel.spawners.repositories import Repositories
 
 #: The distribution whose own classes Carrel's stand for, whether it is installed or not.
 _REPLACED = ("jupyterhub",)
@@ -75,8 +76,8 @@ class Classes:
     """Spawners that a spawner such as WrapSpawner chooses from."""
 
     def all(self) -> list[type[Any]]:
-        """Return all of them."""
-        return [self.authenticator, self.spawner, self.proxy, *self.wrapped]
+        """Return all whose sections are read, those that are always the same among them."""
+        return [self.authenticator, self.spawner, self.proxy, *self.wrapped, Repositories]
 
     def chosen_by(self, settings: Settings) -> Chosen:
         """Return them with the settings that chose them."""
