@@ -19,6 +19,7 @@ from carrel.lib.registry import Kind, UnknownClass, find_class, find_known
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.classes import SpawnerClasses
+from carrel.spawners.repositories import Repositories
 
 #: The distribution whose own classes Carrel's stand for, whether it is installed or not.
 _REPLACED = ("jupyterhub",)
@@ -89,8 +90,9 @@ class Classes:
     profiles: ProfileSource = field(default_factory=ProfileSource)
 
     def all(self) -> list[type[Any]]:
-        """Return all of them, and the class of the profiles' own section."""
-        return [self.authenticator, self.spawner, self.proxy, *self.wrapped, *classes_read(self.profiles)]
+        """Return all whose sections are read, those that are always the same among them."""
+        chosen = [self.authenticator, self.spawner, self.proxy, *self.wrapped]
+        return [*chosen, Repositories, *classes_read(self.profiles)]
 
     def spawners(self) -> SpawnerClasses:
         """Return the spawners that servers may have."""

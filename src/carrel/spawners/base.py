@@ -22,9 +22,11 @@ from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
 from carrel.spawners import options
 from carrel.spawners.environment import ServerFacts, labels, server_environment
+from carrel.spawners.errors import StartError
 from carrel.spawners.familiar import FamiliarNames
 from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, Waiting, exit_status
+from carrel.spawners.repositories import chosen_repository, repositories_of
 from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
@@ -68,6 +70,8 @@ class Spawner(FamiliarNames):
     that share a database, one on that machine polls and stops them."""
     will_resume: bool = False
     """A driver whose server keeps its token over a stop sets it to True."""
+    opens_repositories: ClassVar[bool] = False
+    """True of a driver that puts `preparation()` before the command, so that a repository is got ready."""
     knows_death: bool = True
     """A driver whose `poll` cannot tell whether the server has ended sets it to False: then one counts as
     ended when three probes of its own address have failed in a row, over half a minute or more."""
@@ -104,6 +108,9 @@ class Spawner(FamiliarNames):
     notebook_dir = _setting(Unicode(), "The directory that a server shows; {username} is expanded.")
     default_url = _setting(Unicode(), "The page that a server opens; {username} is expanded.")
     disable_user_config = _setting(Bool(False), "Ignore the configuration files of users.")
+    repository: Any = _setting(
+        Dict(), "The Git repository that servers are started from, if it is allowed: {repo, ref, path}."
+    )
     debug = _setting(Bool(False), "Let servers log at DEBUG.")
     mem_limit: Any = _setting(
         ByteSpecification(None, allow_none=True), "The most memory that a server may use (1G)."
@@ -363,6 +370,11 @@ class Spawner(FamiliarNames):
         """Return `get_args()`; drivers of old extended this method instead."""
         return self.get_args()
 
+    def preparation(self) -> list[str]:
+        """Return the words to put before the command, which get the repository ready; none without one."""
+        chosen = chosen_repository(repositories_of(self.config), {}, self.repository)
+        return repositories_of(self.config).words(chosen) if chosen is not None else []
+
     def template_namespace(self) -> dict[str, Any]:
         """Return the names that settings may use in braces."""
         return {"username": self.user.name, "servername": self.name, "base_url": self.server.base_url}
@@ -392,6 +404,17 @@ class Spawner(FamiliarNames):
         for overrides in self.profile_overrides:
             await options.override_asking(self, overrides)
         await options.apply(self.apply_user_options, user_options, self)
+        self._choose_repository(user_options)
+
+    def _choose_repository(self, user_options: Mapping[str, Any]) -> None:
+        settings = repositories_of(self.config)
+        chosen = chosen_repository(settings, user_options, self.repository)
+        if chosen is None:
+            return
+        if not self.opens_repositories:
+            raise StartError(f"{type(self).__name__} does not start servers from repositories.")
+        self.repository = chosen.as_option()
+        self.start_timeout += settings.timeout
 
     # Hooks
 

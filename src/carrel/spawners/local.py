@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from carrel.spawners.limits import Confinement, limits_of, refusal
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans, is_server
 from carrel.spawners.reports import Orphan, Usage
+from carrel.spawners.repositories import Preparation, repositories_of
 from carrel.spawners.traits import Command
 from carrel.spawners.warm import WarmServer
 
@@ -58,6 +59,7 @@ class LocalProcessSpawner(Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
     bound_to_node = True
+    opens_repositories = True
 
     interrupt_timeout = Integer(30, help="How long a server may take to end after SIGINT, in seconds.").tag(
         config=True
@@ -96,6 +98,8 @@ class LocalProcessSpawner(Spawner):
     """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     log_file = Unicode()
+    _preparation: Preparation | None = None
+    _is_preparing: bool = False
     _exit_status: int | None = None
     _chose_port: bool = False
     _account: Account | None = None
@@ -124,6 +128,9 @@ class LocalProcessSpawner(Spawner):
         self.start_time = str(state.get("start_time") or "")
         self.pid = int(state.get("pid") or 0) if self.start_time else 0
         self.log_file = str(state.get("log") or "")
+        if state.get("preparing"):
+            # The hub that waited for it is gone; it goes on all the same.
+            self.http_timeout += repositories_of(self.config).timeout
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
         self._confinement = Confinement.of_state(state.get("group"))
 
@@ -134,6 +141,7 @@ class LocalProcessSpawner(Spawner):
         if process is not None:
             state |= {"pid": process.pid, "start_time": process.start_time, "log": self.log_file}
             state |= {"ip": self.server.ip, "port": self.server.port}
+            state |= {"preparing": True} if self._is_preparing else {}
         if self._confinement is not None:
             state["group"] = self._confinement.group.as_state()
         return state
@@ -170,6 +178,7 @@ class LocalProcessSpawner(Spawner):
         program = self._program(env, rights)
         await self._launch(program)
         self.server.ip, self.server.port = reachable(self.ip), self.port
+        self._is_preparing = bool(self.repository)
         try:
             if self.own_control_group and not self._is_apart():
                 await self._set_apart()
@@ -179,7 +188,33 @@ class LocalProcessSpawner(Spawner):
             await self._end([(signal.SIGKILL, self.kill_timeout)])
             await self._end_confined()
             raise
+        await self._until_prepared()
         return self.server.ip, self.server.port
+
+    async def _until_prepared(self) -> None:
+        """Return when the repository is ready, or when nothing is to be waited for any more."""
+        if not self._is_preparing:
+            return
+        if not self.log_file:
+            # Nothing tells how far it is: the server will answer when it is ready.
+            self.http_timeout += repositories_of(self.config).timeout
+            return
+        await self._steps().wait(Path(self.log_file), self._lives)
+        self._is_preparing = False
+
+    async def _lives(self) -> bool:
+        return await self.poll_now() is None
+
+    def _steps(self) -> Preparation:
+        if self._preparation is None:
+            self._preparation = Preparation()
+        return self._preparation
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield the steps in which a repository is got ready; without one, that the server starts."""
+        told = self._steps().steps() if self.repository else super().progress()
+        async for event in told:
+            yield event
 
     async def poll(self) -> int | None:
         """Return None while the process lives; else its exit status, or 0 when it was not the hub's child."""
@@ -247,6 +282,7 @@ class LocalProcessSpawner(Spawner):
         if not words:
             raise StartError("There is no command to start.", hint="Set c.Spawner.cmd.")
         env["PATH"] = path_with(words[0], env)
+        words = [*self.preparation(), *words]
         popen = dict(self.popen_kwargs)
         if self._makes_own_child():
             popen.setdefault("preexec_fn", self.make_preexec_fn(self.user.name))
