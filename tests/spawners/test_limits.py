@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.rigs.needs import need
 from tests.spawners.rig import Rig, hub_view, report_of
 
 real = pytest.mark.real
-SETTINGS = {"mem_limit": "64M", "cpu_limit": 0.5, "pids_limit": 20}
+SETTINGS: dict[str, Any] = {"mem_limit": "64M", "cpu_limit": 0.5, "pids_limit": 20}
 
 
 @pytest.fixture
