@@ -18,7 +18,7 @@ from tests.web.test_server_pages import RUNNING, STOPPING
 
 REPO = "https://git.example/class/x"
 ASKED = {"repo": REPO, "ref": "v1", "path": "notebooks/a b.ipynb"}
-OPTIONS = {"user_options": {"repository": ASKED}}
+OPTIONS: dict[str, Any] = {"user_options": {"repository": ASKED}}
 
 
 @pytest.fixture(autouse=True)
