@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from carrel.lib.net import free_port, reachable
 from carrel.lib.process_table import Process, find, is_alive, look
 from carrel.lib.process_tree import spent_by_tree
 from carrel.lib.processes import Account, Program
+from carrel.spawners.accounts import AccountRights
 from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
 from carrel.spawners.environment import PID_LABEL
@@ -32,30 +33,13 @@ from carrel.spawners.imported import ImportedRun, adopt_process
 from carrel.spawners.limits import Confinement, limits_of, refusal
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans, is_server
+from carrel.spawners.preparing import PreparesRepositories
 from carrel.spawners.reports import Orphan, Usage
-from carrel.spawners.repositories import Preparation, repositories_of
 from carrel.spawners.traits import Command
 from carrel.spawners.warm import WarmServer
 
 
-def set_user_setuid(username: str, chdir: bool = True) -> Callable[[], None]:
-    """Return what turns a forked child of root into `username`; for drivers that fork themselves."""
-    account = processes.find_account(username)
-
-    def become() -> None:
-        os.setgroups(list(account.groups))
-        os.setgid(account.gid)
-        os.setuid(account.uid)
-        if chdir:
-            try:
-                os.chdir(account.home)
-            except OSError:
-                os.chdir("/")
-
-    return become
-
-
-class LocalProcessSpawner(Spawner):
+class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
     bound_to_node = True
@@ -98,11 +82,8 @@ class LocalProcessSpawner(Spawner):
     """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     log_file = Unicode()
-    _preparation: Preparation | None = None
-    _is_preparing: bool = False
     _exit_status: int | None = None
     _chose_port: bool = False
-    _account: Account | None = None
     _confinement: Confinement | None = None
     _warm: WarmServer | None = None
 
@@ -128,9 +109,7 @@ class LocalProcessSpawner(Spawner):
         self.start_time = str(state.get("start_time") or "")
         self.pid = int(state.get("pid") or 0) if self.start_time else 0
         self.log_file = str(state.get("log") or "")
-        if state.get("preparing"):
-            # The hub that waited for it is gone; it goes on all the same.
-            self.http_timeout += repositories_of(self.config).timeout
+        self._load_preparing(state)
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
         self._confinement = Confinement.of_state(state.get("group"))
 
@@ -188,33 +167,17 @@ class LocalProcessSpawner(Spawner):
             await self._end([(signal.SIGKILL, self.kill_timeout)])
             await self._end_confined()
             raise
-        await self._until_prepared()
+        await self._until_prepared(self.log_file, self._lives)
         return self.server.ip, self.server.port
-
-    async def _until_prepared(self) -> None:
-        """Return when the repository is ready, or when nothing is to be waited for any more."""
-        if not self._is_preparing:
-            return
-        if not self.log_file:
-            # Nothing tells how far it is: the server will answer when it is ready.
-            self.http_timeout += repositories_of(self.config).timeout
-            return
-        await self._steps().wait(Path(self.log_file), self._lives)
-        self._is_preparing = False
-
-    async def _lives(self) -> bool:
-        return await self.poll_now() is None
-
-    def _steps(self) -> Preparation:
-        if self._preparation is None:
-            self._preparation = Preparation()
-        return self._preparation
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the steps in which a repository is got ready; without one, that the server starts."""
         told = self._steps().steps() if self.repository else super().progress()
         async for event in told:
             yield event
+
+    async def _lives(self) -> bool:
+        return await self.poll_now() is None
 
     async def poll(self) -> int | None:
         """Return None while the process lives; else its exit status, or 0 when it was not the hub's child."""
@@ -369,43 +332,7 @@ class LocalProcessSpawner(Spawner):
         self.log_file = str(path)
         return open_log(path)
 
-    # Whose rights it has
-
-    def _rights(self) -> Account | None:
-        """Return the account that the process changes to, None to stay as we are."""
-        account, own = self._find_account(), os.geteuid()
-        if self._makes_own_child() or account.uid == own:
-            return None
-        if own != 0:
-            raise StartError(
-                f"The hub is not root, so it cannot start a server with the rights of {account.name}.",
-                hint="Run the hub as root, or set c.JupyterHub.spawner_class to one that needs no root.",
-            )
-        return account
-
-    def _changes_user(self) -> bool:
-        return os.geteuid() == 0 and not self._makes_own_child()
-
-    def _find_account(self) -> Account:
-        if self._account is None:
-            try:
-                self._account = processes.find_account(self.user.name)
-            except KeyError:
-                raise StartError(
-                    f"There is no account called {self.user.name} on this machine.",
-                    hint="Create it, or set c.LocalAuthenticator.create_system_users = True.",
-                ) from None
-        return self._account
-
-    def _home(self) -> str:
-        return self._find_account().home
-
-    def _makes_own_child(self) -> bool:
-        return type(self).make_preexec_fn is not LocalProcessSpawner.make_preexec_fn
-
-    def make_preexec_fn(self, name: str) -> Callable[[], None]:
-        """Return what turns the child into user `name`; called only where a subclass has its own."""
-        return set_user_setuid(name)
+    # The environment
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Add what the account says: USER, HOME, SHELL."""
