@@ -8,18 +8,17 @@ import shlex
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Integer, List, Unicode, default
 
-from carrel.config.limits import SETTINGS
 from carrel.lib import processes
 from carrel.lib.awaiting import resolve
-from carrel.lib.control_groups import apart, machine
-from carrel.lib.control_groups.limits import CannotLimit, Limits
+from carrel.lib.control_groups import apart
+from carrel.lib.control_groups.limits import CannotLimit
+from carrel.lib.mounts import CannotShow
 from carrel.lib.net import free_port, reachable
 from carrel.lib.process_table import Process, find, is_alive, look
 from carrel.lib.process_tree import spent_by_tree
@@ -27,10 +26,10 @@ from carrel.lib.processes import Account, Program
 from carrel.spawners.accounts import AccountRights
 from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
+from carrel.spawners.confined import Confined
 from carrel.spawners.environment import PID_LABEL
 from carrel.spawners.errors import StartError
 from carrel.spawners.imported import ImportedRun, adopt_process
-from carrel.spawners.limits import Confinement, limits_of, refusal
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans, is_server
 from carrel.spawners.preparing import PreparesRepositories
@@ -39,7 +38,7 @@ from carrel.spawners.traits import Command
 from carrel.spawners.warm import WarmServer
 
 
-class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
+class LocalProcessSpawner(AccountRights, Confined, PreparesRepositories, Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
     bound_to_node = True
@@ -59,9 +58,6 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
         [], minlen=0, help="A shell that runs the command, given as one word: ['bash', '-l', '-c']."
     ).tag(config=True)
     umask = Integer(0o022, help="The umask of servers.").tag(config=True)
-    pids_limit: Any = Integer(
-        None, allow_none=True, help="The most processes and threads that a server may have."
-    ).tag(config=True)
     own_control_group = Bool(
         True, help="Give each server a control group, so that it outlives that of the hub's service."
     ).tag(config=True)
@@ -84,7 +80,6 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
     log_file = Unicode()
     _exit_status: int | None = None
     _chose_port: bool = False
-    _confinement: Confinement | None = None
     _warm: WarmServer | None = None
 
     @default("env_keep")
@@ -111,7 +106,7 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
         self.log_file = str(state.get("log") or "")
         self._load_preparing(state)
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
-        self._confinement = Confinement.of_state(state.get("group"))
+        self.load_group(state)
 
     def get_state(self) -> dict[str, Any]:
         """Return the process, where it listens and where its log is."""
@@ -121,9 +116,7 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
             state |= {"pid": process.pid, "start_time": process.start_time, "log": self.log_file}
             state |= {"ip": self.server.ip, "port": self.server.port}
             state |= {"preparing": True} if self._is_preparing else {}
-        if self._confinement is not None:
-            state["group"] = self._confinement.group.as_state()
-        return state
+        return state | self.group_state()
 
     def clear_state(self) -> None:
         """Forget the process."""
@@ -131,9 +124,8 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
         self.proc, self.pid, self.start_time = None, 0, ""
         if self.own_control_group:
             apart.remove_group(self._group_name())
-        if self._confinement is not None:
-            self._confinement.group.remove()
-            self._confinement = None
+        self.remove_group()
+        self._confinement = None
         if self._chose_port:
             self.port, self._chose_port = 0, False
 
@@ -159,13 +151,13 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
         self.server.ip, self.server.port = reachable(self.ip), self.port
         self._is_preparing = bool(self.repository)
         try:
-            if self.own_control_group and not self._is_apart():
+            if self.own_control_group and not self.is_apart:
                 await self._set_apart()
             await self.save_state()
         except BaseException:
             # Without the checkpoint nobody would know of it.
             await self._end([(signal.SIGKILL, self.kill_timeout)])
-            await self._end_confined()
+            await self.end_confined()
             raise
         await self._until_prepared(self.log_file, self._lives)
         return self.server.ip, self.server.port
@@ -186,7 +178,7 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
             if is_alive(process, self.run_labels()):
                 return None
             await self._collect(process)
-        await self._end_confined()
+        await self.end_confined()
         return self._exit_status or 0
 
     async def stop(self, now: bool = False) -> None:
@@ -197,10 +189,9 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
         """
         steps = [(signal.SIGINT, self.interrupt_timeout), (signal.SIGTERM, self.term_timeout)]
         await self._end([*steps[1 if now else 0 :], (signal.SIGKILL, self.kill_timeout)])
-        if not await self._end_confined():
+        if not await self.end_confined():
             raise RuntimeError(f"What the server of {self._log_name} has started does not end.")
-        if self._confinement is not None:
-            self._confinement.group.remove()
+        self.remove_group()
 
     async def _end(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
         process = self._process()
@@ -249,8 +240,7 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
         popen = dict(self.popen_kwargs)
         if self._makes_own_child():
             popen.setdefault("preexec_fn", self.make_preexec_fn(self.user.name))
-        limits = self._limits()
-        return Program(
+        program = Program(
             argv=words,
             env=env,
             home=self._home(),
@@ -258,8 +248,8 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
             umask=self.umask,
             pid_variable=PID_LABEL,
             popen=popen,
-            admit=partial(self._confine, limits) if limits else None,
         )
+        return self.confined(program, self._limited_name())
 
     async def _launch(self, program: Program) -> None:
         self._exit_status = None
@@ -270,29 +260,12 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
             raise StartError(
                 f"The command {program.argv[0]} could not be started: {error.strerror}."
             ) from error
-        except CannotLimit as error:
-            raise refusal(error) from error
+        except (CannotLimit, CannotShow) as error:
+            raise self.refused(error) from error
         finally:
             if output >= 0:
                 os.close(output)
         self.proc, self.pid, self.start_time = process, process.pid, process.start_time
-
-    # What it may use
-
-    def _limits(self) -> Limits:
-        return limits_of({name: getattr(self, name) for name in SETTINGS})
-
-    def _confine(self, limits: Limits, pid: int) -> None:
-        """Put a process that waits to begin into a group with these limits."""
-        found = machine.admit(machine.probe(), pid, self._limited_name(), limits)
-        self._confinement = Confinement(found)
-
-    async def _end_confined(self) -> bool:
-        confined = self._confinement
-        return confined is None or await asyncio.to_thread(confined.end)
-
-    def _is_apart(self) -> bool:
-        return self._confinement is not None and self._confinement.group.keeps_apart
 
     async def _launch_warm(self, program: Program, output: int) -> Process | None:
         """Start the program from a template; None when that cannot be, and it is started as any other."""
@@ -357,11 +330,6 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
         spent = await asyncio.to_thread(spent_by_tree, process.pid) if process is not None else None
         return None if spent is None else Usage(spent.memory, spent.cpu, spent.processes)
 
-    async def findings(self) -> Mapping[str, str]:
-        """Return what the kernel did to the server at its limits."""
-        confined = self._confinement
-        return {} if confined is None else await asyncio.to_thread(confined.findings, self._exit_status)
-
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
         """Return the processes that carry this hub's label and are none of the known runs."""
         return await asyncio.to_thread(find_local_orphans, self.hub.hub_id, frozenset(known))
@@ -373,8 +341,7 @@ class LocalProcessSpawner(AccountRights, PreparesRepositories, Spawner):
             return False
         # Only the port is the process's to say; who else it might name would be visited in its name.
         self.load_state({**orphan.state, "ip": reachable(self.ip), "log": str(self._log_path() or "")})
-        group = await asyncio.to_thread(machine.find_group, process.pid, self._limited_name())
-        self._confinement = Confinement(group) if group is not None else None
+        await self.find_confinement(process.pid, self._limited_name())
         return True
 
     @classmethod
