@@ -57,6 +57,7 @@ GUARDED: dict[str, tuple[Any, ...]] = {
     "groups.add_members": ("class", ["bea"]),
     "groups.remove_members": ("class", ["ada"]),
     "groups.set_properties": ("class", {}),
+    "profiles.list_profiles": ("ada",),
     "repositories.launch": ({"repo": "https://git.example/x"},),
     "repositories.look_at_launch": ({"repo": "https://git.example/x"},),
     "routes.list_routes": (),

@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from carrel.core.caller import Caller
 from carrel.core.groups import GroupWithRoles
 from carrel.core.servers import may_read_log
+from carrel.core.standing import Standing
 from carrel.core.users import UserWithServers
 from carrel.domain.hosts import Hosts
 from carrel.domain.names import full_name, progress_path, server_prefix
@@ -57,7 +58,9 @@ class ServerModel(Struct):
     state: dict[str, Any] | UnsetType = UNSET
     failure: FailureModel | UnsetType = UNSET
     queue_position: int | UnsetType = UNSET
-    """While the start waits for its turn: how many starts are ahead."""
+    """While the start waits for its turn, here or in the queue of its back end: how many are ahead."""
+    expected_start: str | UnsetType = UNSET
+    """When a start that waits in the queue of its back end is expected to begin."""
 
 
 class UserModel(Struct, kw_only=True):
@@ -123,10 +126,10 @@ def failure_model(failure: Failure, caller: Caller, user_name: str, server_name:
     return FailureModel(failure.code, failure.message, failure.hint, log)
 
 
-def server_model(server: Server, hosts: Hosts, caller: Caller, ahead: int | None = None) -> ServerModel:
+def server_model(server: Server, hosts: Hosts, caller: Caller, waits: Standing | None = None) -> ServerModel:
     """Return a server as JSON; its driver's state and its log only for who may see them.
 
-    `ahead` is where its start stands in the line, None when it does not wait.
+    `waits` is where its start stands, None when it does not wait.
     """
     full = full_name(server.user_name, server.name)
     progress = progress_path(hosts.base_url, server.user_name, server.name)
@@ -151,7 +154,8 @@ def server_model(server: Server, hosts: Hosts, caller: Caller, ahead: int | None
         full_progress_url=hosts.full(progress),
         state=dict(server.state) if state else UNSET,
         failure=failure or UNSET,
-        queue_position=UNSET if ahead is None else ahead,
+        queue_position=UNSET if waits is None or waits.ahead is None else waits.ahead,
+        expected_start=(waits and moment(waits.expected)) or UNSET,
     )
 
 
@@ -247,7 +251,7 @@ def _servers(
     for server in servers:
         full = full_name(record.user.name, server.name)
         if (server.active or include_stopped) and caller.may("read:servers", server=full):
-            shown[server.name] = server_model(server, hosts, caller, record.ahead.get(server.id))
+            shown[server.name] = server_model(server, hosts, caller, record.standings.get(server.id))
     if not shown and not caller.may("read:servers", user=record.user.name):
         return UNSET
     return shown

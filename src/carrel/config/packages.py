@@ -34,8 +34,6 @@ SPAWNER_PACKAGES: Mapping[str, str] = {
     "docker-system-user": "dockerspawner",
     "dockerspawner": "dockerspawner",
     "kubespawner": "jupyterhub-kubespawner",
-    "kube": "jupyterhub-kubespawner",
-    "sudo": "sudospawner",
     "sudospawner": "sudospawner",
     "systemd": "jupyterhub-systemdspawner",
     "systemdspawner": "jupyterhub-systemdspawner",

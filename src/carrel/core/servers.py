@@ -17,6 +17,7 @@ from carrel.core.admission import (
 )
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.profiles import check_choice
 from carrel.core.refresh import require_fresh
 from carrel.domain.errors import Conflict, Invalid, NotFound
 from carrel.domain.events import ServerChanged, ServerProgress
@@ -87,12 +88,14 @@ async def ask_to_start(
     A named server that does not exist is created, and called by its name unless a `display_name` is given.
 
     May be repeated: while a start is pending, every caller gets the same one. Raises Invalid when the server
-    runs already, is stopping or may not have this name, OverLimit when a limit of the deployer's refuses it.
+    runs already, is stopping or may not have this name, and for options that are not its owner's to choose;
+    OverLimit when a limit of the deployer's refuses it.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
     if ctx.authenticator.refresh_pre_spawn:
         await require_fresh(ctx, user_name)
     named_limit = await named_server_limit(ctx, caller) if server_name else 0
+    options = await check_choice(ctx, user_name, server_name, options)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
@@ -214,10 +217,14 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
         if current is None:
             return
         generation, told, ahead = max(current.generation, current.wanted_generation), 0, 0
+        last: ServerProgress | None = None
         while True:
             over = current is None or _is_over(current)
-            for step in ctx.progress.of(server.id, generation)[told:]:
-                told += 1
+            steps = ctx.progress.of(server.id, generation)
+            # Where it stands in a queue takes the place of where it stood.
+            told = told - 1 if steps and told == len(steps) and steps[-1] != last else told
+            for step in steps[told:]:
+                told, last = told + 1, step
                 if not (step.ready or step.failed):
                     yield step
             if over:

@@ -45,9 +45,10 @@ class StartLine:
         self._woken.set()
 
     def leave(self, server_id: int) -> None:
-        """A start has ended, well or not: there is room for another."""
-        self._running.discard(server_id)
-        self.wake()
+        """A start has ended, well or not, or waits elsewhere: there is room for another. May be repeated."""
+        if server_id in self._running:
+            self._running.discard(server_id)
+            self.wake()
 
     async def run(self) -> None:
         """Begin starts until cancelled."""

@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_owner
-from carrel.core.servers import announce_change, reload_server
+from carrel.core.drivers import new_driver
+from carrel.core.runs import load_owner
+from carrel.core.servers import announce_change, reload_server, server_path
 from carrel.domain.events import Event, EventsMissed, RightsChanged, ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import Action, next_action
@@ -34,6 +35,7 @@ from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import Stopper
 from carrel.lifecycle.sweep import Sweep
 from carrel.lifecycle.turns import Turns
+from carrel.spawners.classes import UnknownSpawner
 from carrel.storage.base import StorageUnavailable
 
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
@@ -64,7 +66,9 @@ class Reconciler:
         self._leases = Leases(ctx, owner)
         self.finder = Finder(ctx)
         self._stopper = Stopper(ctx, routes, self._leases, self.finder)
-        self._starter = Starter(ctx, routes, probe, self._leases, self._stopper, Breaker(ctx.clock), give_up)
+        self._starter = Starter(
+            ctx, routes, probe, self._leases, self._stopper, Breaker(ctx.clock), give_up, self._step_aside
+        )
         self._poller = Poller(ctx, self._starter, self._leases, self.finder)
         self._queue: WorkQueue[int] = WorkQueue()
         self._desk = Desk(self._ended)
@@ -176,6 +180,9 @@ class Reconciler:
         self._desk.begin(server.id, Action.START, self._do(server, partial(self._starter.start, server)))
         return True
 
+    def _step_aside(self, server_id: int) -> None:
+        self._line.leave(server_id)
+
     def _ended(self, server_id: int, action: Action, error: BaseException | None) -> None:
         if action is Action.START:
             self._line.leave(server_id)
@@ -218,8 +225,13 @@ class Reconciler:
         return _loop_time() >= self._poll_due.get(server_id, 0.0)
 
     async def _delete(self, server: Server) -> None:
-        driver = build_driver(self._ctx, server, await load_owner(self._ctx, server))
-        await drive.hook(driver, "delete_forever", driver.delete_forever)
+        try:
+            driver = await new_driver(self._ctx, server, await load_owner(self._ctx, server))
+        except UnknownSpawner as error:
+            # Nothing runs, and nobody could remove what is left: that must not keep the row for ever.
+            _log.error("What %s left behind is not removed: %s", server_path(self._ctx, server), error)
+        else:
+            await drive.hook(driver, "delete_forever", driver.delete_forever)
         async with self._ctx.store.write(durable=True) as tx:
             if await tx.servers.delete(server):
                 announce_change(tx, server)

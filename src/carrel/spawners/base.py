@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, ClassVar
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Float, Integer, List, Unicode, Union, default
+from traitlets import Bool, Dict, Float, Instance, Integer, List, Unicode, Union, default
 from traitlets import Callable as CallableTrait
 
 from carrel.domain.names import full_name
@@ -25,8 +25,9 @@ from carrel.spawners.environment import ServerFacts, labels, server_environment
 from carrel.spawners.errors import StartError
 from carrel.spawners.familiar import FamiliarNames
 from carrel.spawners.imported import ImportedRun
-from carrel.spawners.reports import Orphan, Usage, exit_status
+from carrel.spawners.reports import Orphan, Usage, Waiting, exit_status
 from carrel.spawners.repositories import chosen_repository, repositories_of
+from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
 from carrel.spawners.views import ServerView
@@ -54,9 +55,13 @@ class Spawner(FamiliarNames):
     internal_ssl = Bool(False)
     admin_access = Bool(False)
     log_directory = Unicode()
+    profile_overrides: Any = ()
+    """What the chosen profile makes of settings: mappings, in order. The hub sets it."""
     state_saver: Any = AnyTrait()
     """An async function of the state, where `save_state` goes; the hub sets it. A driver inside another one
     may call it too: the hub asks its own driver for the state then."""
+    shared: Any = Instance(Shared, ())
+    """What all drivers of this hub have in common; the hub sets it and ends what is in it."""
     death_interval = Float(0.1)
     """How often `wait_for_death` looks at first, in seconds."""
 
@@ -83,6 +88,11 @@ class Spawner(FamiliarNames):
         Unicode(None, allow_none=True), "Where servers reach the hub, when it is not where the hub says."
     )
     start_timeout = _setting(Integer(60), "How long start() may take, in seconds.")
+    queue_timeout: Any = _setting(
+        Integer(None, allow_none=True, min=0),
+        "How long a start may wait in the queue of its back end, in seconds; 0 means as long as it takes."
+        " start_timeout begins after it. Without a value waiting there is a part of start_timeout.",
+    )
     http_timeout = _setting(Integer(30), "How long a started server may take to answer, in seconds.")
     poll_interval = _setting(Integer(30), "How often a server is looked at, in seconds.")
     poll_jitter = _setting(Float(0.1, min=0), "By which part of it poll_interval varies.")
@@ -252,9 +262,39 @@ class Spawner(FamiliarNames):
         """Return what the server uses now, None when the driver cannot know."""
         return None
 
+    async def findings(self) -> Mapping[str, str]:
+        """Return what the driver has seen of how its server ended, for whoever explains it to people.
+
+        `oom` says that the kernel killed it for want of memory: `limit` for that of the server's own limit,
+        `machine` for that of the machine. `forks` says how many processes it was not allowed.
+        """
+        return {}
+
     async def queue_position(self) -> int | None:
-        """Return how many wait before this server in the driver's own queue, None when there is none."""
+        """Return how many wait before this server in the back end's own queue, None when it does not wait."""
         return None
+
+    async def waiting(self) -> Waiting | None:
+        """Return how a start stands in the back end's own queue, None when it does not wait.
+
+        The hub asks every second while start() runs; a driver that knows more than a number says it here.
+        """
+        ahead = await self.queue_position()
+        return None if ahead is None else Waiting(ahead)
+
+    async def resume_start(self) -> Any:
+        """Go on, from the checkpoint, with a start that the end of a hub has cut off.
+
+        Returns what `start` returns, None when it cannot: then what is there is adopted or cleaned up. What
+        it raises ends the start. The server's token is not known to it.
+        """
+        return None
+
+    async def warm_up(self) -> None:
+        """Get ready what starts will need. The hub calls it of a driver that is nobody's, when it runs.
+
+        What is raised is logged, and nothing else comes of it.
+        """
 
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
         """Return what runs of this hub's, besides the (server id, generation) pairs that are known."""
@@ -359,8 +399,10 @@ class Spawner(FamiliarNames):
         return self.run_options_from_form(query_data)
 
     async def run_apply_user_options(self, user_options: Mapping[str, Any]) -> None:
-        """Apply `group_overrides`, then the chosen options, to this spawner; call it right before a start."""
+        """Apply `group_overrides`, the chosen profile and options to this spawner; call it before a start."""
         await options.override_for_groups(self.group_overrides, self.user.groups, self)
+        for overrides in self.profile_overrides:
+            await options.override_asking(self, overrides)
         await options.apply(self.apply_user_options, user_options, self)
         self._choose_repository(user_options)
 

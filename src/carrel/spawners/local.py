@@ -8,27 +8,34 @@ import shlex
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Integer, Unicode, default
+from traitlets import Bool, Dict, Integer, List, Unicode, default
 
-from carrel.lib import control_groups, processes
+from carrel.config.limits import SETTINGS
+from carrel.lib import processes
 from carrel.lib.awaiting import resolve
+from carrel.lib.control_groups import apart, machine
+from carrel.lib.control_groups.limits import CannotLimit, Limits
 from carrel.lib.net import free_port, reachable
 from carrel.lib.process_table import Process, find, is_alive, look
+from carrel.lib.process_tree import spent_by_tree
 from carrel.lib.processes import Account, Program
 from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
 from carrel.spawners.environment import PID_LABEL
 from carrel.spawners.errors import StartError
 from carrel.spawners.imported import ImportedRun, adopt_process
+from carrel.spawners.limits import Confinement, limits_of, refusal
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans, is_server
-from carrel.spawners.reports import Orphan
+from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.repositories import Preparation, repositories_of
 from carrel.spawners.traits import Command
+from carrel.spawners.warm import WarmServer
 
 
 def set_user_setuid(username: str, chdir: bool = True) -> Callable[[], None]:
@@ -68,8 +75,22 @@ class LocalProcessSpawner(Spawner):
         [], minlen=0, help="A shell that runs the command, given as one word: ['bash', '-l', '-c']."
     ).tag(config=True)
     umask = Integer(0o022, help="The umask of servers.").tag(config=True)
+    pids_limit: Any = Integer(
+        None, allow_none=True, help="The most processes and threads that a server may have."
+    ).tag(config=True)
     own_control_group = Bool(
         True, help="Give each server a control group, so that it outlives that of the hub's service."
+    ).tag(config=True)
+
+    warm_start = Bool(
+        True,
+        help="Start servers from a process that has their program imported already, where that makes no "
+        "difference but to the time and memory that they take.",
+    ).tag(config=True)
+    warm_start_commands: Any = List(
+        Unicode(),
+        default_value=["carrel-singleuser", "jupyterhub-singleuser"],
+        help="Names of the commands for which there is a warm start.",
     ).tag(config=True)
 
     pid = Integer(0)
@@ -82,6 +103,8 @@ class LocalProcessSpawner(Spawner):
     _exit_status: int | None = None
     _chose_port: bool = False
     _account: Account | None = None
+    _confinement: Confinement | None = None
+    _warm: WarmServer | None = None
 
     @default("env_keep")
     def _default_env_keep(self) -> list[str]:
@@ -109,6 +132,7 @@ class LocalProcessSpawner(Spawner):
             # The hub that waited for it is gone; it goes on all the same.
             self.http_timeout += repositories_of(self.config).timeout
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
+        self._confinement = Confinement.of_state(state.get("group"))
 
     def get_state(self) -> dict[str, Any]:
         """Return the process, where it listens and where its log is."""
@@ -118,6 +142,8 @@ class LocalProcessSpawner(Spawner):
             state |= {"pid": process.pid, "start_time": process.start_time, "log": self.log_file}
             state |= {"ip": self.server.ip, "port": self.server.port}
             state |= {"preparing": True} if self._is_preparing else {}
+        if self._confinement is not None:
+            state["group"] = self._confinement.group.as_state()
         return state
 
     def clear_state(self) -> None:
@@ -125,7 +151,10 @@ class LocalProcessSpawner(Spawner):
         super().clear_state()
         self.proc, self.pid, self.start_time = None, 0, ""
         if self.own_control_group:
-            control_groups.remove_group(self._group_name())
+            apart.remove_group(self._group_name())
+        if self._confinement is not None:
+            self._confinement.group.remove()
+            self._confinement = None
         if self._chose_port:
             self.port, self._chose_port = 0, False
 
@@ -151,12 +180,13 @@ class LocalProcessSpawner(Spawner):
         self.server.ip, self.server.port = reachable(self.ip), self.port
         self._is_preparing = bool(self.repository)
         try:
-            if self.own_control_group:
+            if self.own_control_group and not self._is_apart():
                 await self._set_apart()
             await self.save_state()
         except BaseException:
             # Without the checkpoint nobody would know of it.
             await self._end([(signal.SIGKILL, self.kill_timeout)])
+            await self._end_confined()
             raise
         await self._until_prepared()
         return self.server.ip, self.server.port
@@ -192,16 +222,22 @@ class LocalProcessSpawner(Spawner):
         if process is not None:
             if is_alive(process, self.run_labels()):
                 return None
-            self._collect(process)
+            await self._collect(process)
+        await self._end_confined()
         return self._exit_status or 0
 
     async def stop(self, now: bool = False) -> None:
         """Send SIGINT, SIGTERM, SIGKILL, each when the one before was in vain; `now` leaves SIGINT out.
 
-        What is left of the process's group is killed with it. Raises RuntimeError when even that is in vain.
+        What is left of the process's group is killed with it, and with limits all that the server started.
+        Raises RuntimeError when even that is in vain.
         """
         steps = [(signal.SIGINT, self.interrupt_timeout), (signal.SIGTERM, self.term_timeout)]
         await self._end([*steps[1 if now else 0 :], (signal.SIGKILL, self.kill_timeout)])
+        if not await self._end_confined():
+            raise RuntimeError(f"What the server of {self._log_name} has started does not end.")
+        if self._confinement is not None:
+            self._confinement.group.remove()
 
     async def _end(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
         process = self._process()
@@ -212,7 +248,7 @@ class LocalProcessSpawner(Spawner):
         processes.send_to_group(process, signal.SIGKILL)
         if is_alive(process):
             raise RuntimeError(f"Process {process.pid} does not end, not even by SIGKILL.")
-        self._collect(process)
+        await self._collect(process)
 
     async def _escalate(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
         for sig, timeout in steps:
@@ -230,8 +266,10 @@ class LocalProcessSpawner(Spawner):
         process = self._process()
         return process is None or await processes.wait_until_gone(process, timeout)
 
-    def _collect(self, process: Process) -> None:
+    async def _collect(self, process: Process) -> None:
         status = processes.collect(process)
+        if self._warm is not None and self._warm.process == process:
+            status, self._warm = await self._warm.exit_status(), None
         if status is not None:
             self._exit_status = status
 
@@ -248,6 +286,7 @@ class LocalProcessSpawner(Spawner):
         popen = dict(self.popen_kwargs)
         if self._makes_own_child():
             popen.setdefault("preexec_fn", self.make_preexec_fn(self.user.name))
+        limits = self._limits()
         return Program(
             argv=words,
             env=env,
@@ -256,30 +295,72 @@ class LocalProcessSpawner(Spawner):
             umask=self.umask,
             pid_variable=PID_LABEL,
             popen=popen,
+            admit=partial(self._confine, limits) if limits else None,
         )
 
     async def _launch(self, program: Program) -> None:
         self._exit_status = None
         output = self._open_log()
         try:
-            process = await processes.launch(program, output)
+            process = await self._launch_warm(program, output) or await processes.launch(program, output)
         except OSError as error:
             raise StartError(
                 f"The command {program.argv[0]} could not be started: {error.strerror}."
             ) from error
+        except CannotLimit as error:
+            raise refusal(error) from error
         finally:
             if output >= 0:
                 os.close(output)
         self.proc, self.pid, self.start_time = process, process.pid, process.start_time
 
+    # What it may use
+
+    def _limits(self) -> Limits:
+        return limits_of({name: getattr(self, name) for name in SETTINGS})
+
+    def _confine(self, limits: Limits, pid: int) -> None:
+        """Put a process that waits to begin into a group with these limits."""
+        found = machine.admit(machine.probe(), pid, self._limited_name(), limits)
+        self._confinement = Confinement(found)
+
+    async def _end_confined(self) -> bool:
+        confined = self._confinement
+        return confined is None or await asyncio.to_thread(confined.end)
+
+    def _is_apart(self) -> bool:
+        return self._confinement is not None and self._confinement.group.keeps_apart
+
+    async def _launch_warm(self, program: Program, output: int) -> Process | None:
+        """Start the program from a template; None when that cannot be, and it is started as any other."""
+        self._warm = None
+        if self.warm_start and self.hub.warm_starts is not None:
+            self._warm = await self.hub.warm_starts.launch(program, output, self.warm_start_commands)
+        return self._warm.process if self._warm is not None else None
+
+    async def warm_up(self) -> None:
+        """Have a template ready; the hub calls this of a driver that is nobody's."""
+        words = [*(self.cmd or [])]
+        if not words or self.shell_cmd or not self.warm_start or self.hub.warm_starts is None:
+            return
+        env = {key: os.environ[key] for key in self.env_keep if key in os.environ}
+        env |= {key: value for key, value in self.environment.items() if isinstance(value, str)}
+        env["PATH"] = path_with(words[0], env)
+        program = Program(argv=words, env=env)
+        await self.hub.warm_starts.warm_up(program, self.warm_start_commands, others=self._changes_user())
+
     async def _set_apart(self) -> None:
         try:
-            await asyncio.to_thread(control_groups.set_apart, self.pid, self._group_name())
+            await asyncio.to_thread(apart.set_apart, self.pid, self._group_name())
         except OSError as error:
             self.log.info("The server of %s stays in the hub's control group: %s", self._log_name, error)
 
     def _group_name(self) -> str:
         return f"carrel-{self.hub.hub_id[:8]}-{self.server_id}"
+
+    def _limited_name(self) -> str:
+        # Of an earlier run's group nothing may be killed, or be counted, for this one.
+        return f"{self._group_name()}-{self.generation}"
 
     def _open_log(self) -> int:
         path = self._log_path()
@@ -301,6 +382,9 @@ class LocalProcessSpawner(Spawner):
                 hint="Run the hub as root, or set c.JupyterHub.spawner_class to one that needs no root.",
             )
         return account
+
+    def _changes_user(self) -> bool:
+        return os.geteuid() == 0 and not self._makes_own_child()
 
     def _find_account(self) -> Account:
         if self._account is None:
@@ -338,6 +422,19 @@ class LocalProcessSpawner(Spawner):
         """Return the last lines that this run wrote."""
         return await asyncio.to_thread(read_tail, Path(self.log_file), tail) if self.log_file else ""
 
+    async def usage(self) -> Usage | None:
+        """Return what the server and all that it has started use."""
+        confined, process = self._confinement, self._process()
+        if confined is not None:
+            return await asyncio.to_thread(confined.usage)
+        spent = await asyncio.to_thread(spent_by_tree, process.pid) if process is not None else None
+        return None if spent is None else Usage(spent.memory, spent.cpu, spent.processes)
+
+    async def findings(self) -> Mapping[str, str]:
+        """Return what the kernel did to the server at its limits."""
+        confined = self._confinement
+        return {} if confined is None else await asyncio.to_thread(confined.findings, self._exit_status)
+
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
         """Return the processes that carry this hub's label and are none of the known runs."""
         return await asyncio.to_thread(find_local_orphans, self.hub.hub_id, frozenset(known))
@@ -349,6 +446,8 @@ class LocalProcessSpawner(Spawner):
             return False
         # Only the port is the process's to say; who else it might name would be visited in its name.
         self.load_state({**orphan.state, "ip": reachable(self.ip), "log": str(self._log_path() or "")})
+        group = await asyncio.to_thread(machine.find_group, process.pid, self._limited_name())
+        self._confinement = Confinement(group) if group is not None else None
         return True
 
     @classmethod

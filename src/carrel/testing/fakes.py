@@ -14,7 +14,7 @@ from carrel.domain.routes import Route
 from carrel.lib.clock import Clock, SystemClock
 from carrel.proxy.base import OutOfStep, Proxy, ProxyError, Unreachable
 from carrel.spawners.base import Spawner
-from carrel.spawners.reports import Orphan
+from carrel.spawners.reports import Orphan, Waiting
 
 RunKey = tuple[int, int]
 """Server id and generation."""
@@ -45,6 +45,12 @@ class Script:
     find_error: Exception | None = None
     log: str = ""
     """What the server writes."""
+    queued: Waiting | None = None
+    """While it is set, starts wait in the queue of the world."""
+    queue_error: Exception | None = None
+    """Raised when somebody asks how a start waits."""
+    resumes: bool = False
+    """Starts that were cut off are gone on with, and leave their server for that."""
     address: tuple[str, int] = ("127.0.0.1", 1)
 
 
@@ -105,13 +111,37 @@ class FakeSpawner(Spawner):
         self.handle = self.generation
         try:
             await self.save_state()
+            await self._wait_in_queue()
             await self._wait(script.start_delay)
             if script.start_error is not None:
                 raise script.start_error
         except BaseException:
-            if not script.leave_on_error:
+            if not (script.leave_on_error or script.resumes):
                 self.world.servers.pop(self._key, None)
             raise
+        return self._begun()
+
+    async def resume_start(self) -> Any:
+        """Wait on in the queue of the world, if the script says so."""
+        if not (self._script.resumes and self.handle):
+            return None
+        self._note("resume")
+        await self._wait_in_queue()
+        await self._wait(self._script.start_delay)
+        return self._begun()
+
+    async def waiting(self) -> Waiting | None:
+        """Tell how the script lets it wait."""
+        if self._script.queue_error is not None:
+            raise self._script.queue_error
+        return self._script.queued
+
+    async def _wait_in_queue(self) -> None:
+        while self._script.queued is not None:
+            await self._wait(1.0)
+
+    def _begun(self) -> Any:
+        script = self._script
         # Again: one that comes back too late was told to forget it meanwhile.
         self.handle = self.generation
         self.world.servers[self._key].exit_status = script.exit_status

@@ -87,6 +87,13 @@ CASES = (
         late(stage=Stage.WAITING, limit=300),
     ),
     case(
+        "its turn does not come in the queue of the back end",
+        "queue-timeout",
+        "in the queue for 3600 seconds",
+        "c.Spawner.queue_timeout",
+        Evidence(stage=Stage.START, end=End.LATE, limit=3600, facts={"queued": "yes"}),
+    ),
+    case(
         "stops answering",
         "silent",
         "not answered for 30 seconds",

@@ -161,6 +161,13 @@ GENERAL = (
         stages={Stage.READY},
     ),
     Rule(
+        "queue-timeout",
+        "The server waited in the queue for {limit} seconds, and its turn did not come.",
+        "Ask for less, or choose another queue; the administrator can raise c.Spawner.queue_timeout.",
+        ends={End.LATE},
+        facts={"queued": "yes", "limit": ".+"},
+    ),
+    Rule(
         "timeout",
         "The server did not start within {limit} seconds.",
         "Try again; if the machine is only slow, the administrator can raise c.Spawner.start_timeout.",
