@@ -24,6 +24,7 @@ from carrel.config.chosen import Chosen
 from carrel.config.limits import find_unenforced
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
+from carrel.core.runs import warm_up
 from carrel.core.servers import change
 from carrel.domain.events import Event, ServerChanged, ShutdownWanted, Work, WorkDone
 from carrel.domain.servers import Server
@@ -80,6 +81,9 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         _log.info("Carrel is at %s", ctx.proxy.public_url)
         if on_ready is not None:
             on_ready()
+        warming = asyncio.create_task(warm_up(ctx), name="warm-up")
+        warming.add_done_callback(_complain)
+        stack.callback(warming.cancel)
         await stopping.wait()
         if stopping.given_up:
             return 1
@@ -246,6 +250,8 @@ async def stop_world(ctx: HubContext, request: StopRequest) -> None:
     if request.ends(wanted.servers, settings.cleanup_servers, shared=shared):
         count = await stop_servers(ctx)
         _log.info("Stopping (%s): %d servers were stopped", name, count)
+        if ctx.hub.warm_starts is not None:
+            await ctx.hub.warm_starts.close(end=True)
     else:
         _log.info("Stopping (%s): users' servers keep running", name)
     setting = settings.cleanup_proxy

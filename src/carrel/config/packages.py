@@ -34,7 +34,6 @@ SPAWNER_PACKAGES: Mapping[str, str] = {
     "docker-system-user": "dockerspawner",
     "dockerspawner": "dockerspawner",
     "kubespawner": "jupyterhub-kubespawner",
-    "kube": "jupyterhub-kubespawner",
     "sudospawner": "sudospawner",
     "systemd": "jupyterhub-systemdspawner",
     "systemdspawner": "jupyterhub-systemdspawner",

@@ -22,9 +22,11 @@ from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
 from carrel.spawners import options
 from carrel.spawners.environment import ServerFacts, labels, server_environment
+from carrel.spawners.errors import StartError
 from carrel.spawners.familiar import FamiliarNames
 from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, Waiting, exit_status
+from carrel.spawners.repositories import chosen_repository, repositories_of
 from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
@@ -53,6 +55,8 @@ class Spawner(FamiliarNames):
     internal_ssl = Bool(False)
     admin_access = Bool(False)
     log_directory = Unicode()
+    profile_overrides: Any = ()
+    """What the chosen profile makes of settings: mappings, in order. The hub sets it."""
     state_saver: Any = AnyTrait()
     """An async function of the state, where `save_state` goes; the hub sets it. A driver inside another one
     may call it too: the hub asks its own driver for the state then."""
@@ -66,6 +70,8 @@ class Spawner(FamiliarNames):
     that share a database, one on that machine polls and stops them."""
     will_resume: bool = False
     """A driver whose server keeps its token over a stop sets it to True."""
+    opens_repositories: ClassVar[bool] = False
+    """True of a driver that puts `preparation()` before the command, so that a repository is got ready."""
     knows_death: bool = True
     """A driver whose `poll` cannot tell whether the server has ended sets it to False: then one counts as
     ended when three probes of its own address have failed in a row, over half a minute or more."""
@@ -102,6 +108,9 @@ class Spawner(FamiliarNames):
     notebook_dir = _setting(Unicode(), "The directory that a server shows; {username} is expanded.")
     default_url = _setting(Unicode(), "The page that a server opens; {username} is expanded.")
     disable_user_config = _setting(Bool(False), "Ignore the configuration files of users.")
+    repository: Any = _setting(
+        Dict(), "The Git repository that servers are started from, if it is allowed: {repo, ref, path}."
+    )
     debug = _setting(Bool(False), "Let servers log at DEBUG.")
     mem_limit: Any = _setting(
         ByteSpecification(None, allow_none=True), "The most memory that a server may use (1G)."
@@ -281,6 +290,12 @@ class Spawner(FamiliarNames):
         """
         return None
 
+    async def warm_up(self) -> None:
+        """Get ready what starts will need. The hub calls it of a driver that is nobody's, when it runs.
+
+        What is raised is logged, and nothing else comes of it.
+        """
+
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
         """Return what runs of this hub's, besides the (server id, generation) pairs that are known."""
         return []
@@ -355,6 +370,11 @@ class Spawner(FamiliarNames):
         """Return `get_args()`; drivers of old extended this method instead."""
         return self.get_args()
 
+    def preparation(self) -> list[str]:
+        """Return the words to put before the command, which get the repository ready; none without one."""
+        chosen = chosen_repository(repositories_of(self.config), {}, self.repository)
+        return repositories_of(self.config).words(chosen) if chosen is not None else []
+
     def template_namespace(self) -> dict[str, Any]:
         """Return the names that settings may use in braces."""
         return {"username": self.user.name, "servername": self.name, "base_url": self.server.base_url}
@@ -379,9 +399,22 @@ class Spawner(FamiliarNames):
         return self.run_options_from_form(query_data)
 
     async def run_apply_user_options(self, user_options: Mapping[str, Any]) -> None:
-        """Apply `group_overrides`, then the chosen options, to this spawner; call it right before a start."""
+        """Apply `group_overrides`, the chosen profile and options to this spawner; call it before a start."""
         await options.override_for_groups(self.group_overrides, self.user.groups, self)
+        for overrides in self.profile_overrides:
+            await options.override_asking(self, overrides)
         await options.apply(self.apply_user_options, user_options, self)
+        self._choose_repository(user_options)
+
+    def _choose_repository(self, user_options: Mapping[str, Any]) -> None:
+        settings = repositories_of(self.config)
+        chosen = chosen_repository(settings, user_options, self.repository)
+        if chosen is None:
+            return
+        if not self.opens_repositories:
+            raise StartError(f"{type(self).__name__} does not start servers from repositories.")
+        self.repository = chosen.as_option()
+        self.start_timeout += settings.timeout
 
     # Hooks
 

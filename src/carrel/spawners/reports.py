@@ -67,3 +67,5 @@ class Orphan:
     """What `load_state` takes, to poll it or to stop it."""
     user_name: str = ""
     """Whose it says that it is, when it says so; for runs whose row is gone."""
+    spawner: str = ""
+    """The full name of the class that found it. The hub says it, no driver has to."""
