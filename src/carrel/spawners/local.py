@@ -23,7 +23,7 @@ from carrel.lib.net import free_port, reachable
 from carrel.lib.process_table import Process, find, is_alive, look
 from carrel.lib.process_tree import spent_by_tree
 from carrel.lib.processes import Account, Program
-from carrel.spawners.accounts import AccountRights
+from carrel.spawners.accounts import OfAccount
 from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
 from carrel.spawners.confined import Confined
@@ -31,14 +31,14 @@ from carrel.spawners.environment import PID_LABEL
 from carrel.spawners.errors import StartError
 from carrel.spawners.imported import ImportedRun, adopt_process
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
-from carrel.spawners.orphans import find_local_orphans, is_server
+from carrel.spawners.orphans import find_local_orphans
 from carrel.spawners.preparing import PreparesRepositories
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.traits import Command
 from carrel.spawners.warm import WarmServer
 
 
-class LocalProcessSpawner(AccountRights, Confined, PreparesRepositories, Spawner):
+class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
     bound_to_node = True
@@ -305,13 +305,6 @@ class LocalProcessSpawner(AccountRights, Confined, PreparesRepositories, Spawner
         self.log_file = str(path)
         return open_log(path)
 
-    # The environment
-
-    def user_env(self, env: dict[str, str]) -> dict[str, str]:
-        """Add what the account says: USER, HOME, SHELL."""
-        account = self._find_account()
-        return env | {"USER": account.name, "HOME": account.home, "SHELL": account.shell}
-
     def get_env(self) -> dict[str, str]:
         """Return the server's environment with the account's variables."""
         return self.user_env(super().get_env())
@@ -349,21 +342,6 @@ class LocalProcessSpawner(AccountRights, Confined, PreparesRepositories, Spawner
         """Return the checkpoint of a process that JupyterHub has started, once it surely is this server's."""
         uid = cls._uid_of(run.user_name)
         return None if uid is None else adopt_process(state, run, uid)
-
-    @classmethod
-    def _uid_of(cls, user_name: str) -> int | None:
-        """Return the uid that a user's servers have, None for nobody."""
-        try:
-            return processes.find_account(user_name).uid
-        except KeyError:
-            return None
-
-    def _is_mine(self, process: Process) -> bool:
-        try:
-            account = self._find_account() if self._makes_own_child() else self._rights()
-        except StartError:
-            return False
-        return is_server(process, account.uid if account else os.geteuid(), self.run_labels())
 
     async def delete_forever(self) -> None:
         """Remove the server's logs."""
