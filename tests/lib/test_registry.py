@@ -72,7 +72,8 @@ def test_a_plugin_that_cannot_be_imported_says_why_in_one_line() -> None:
         ("orderd", "Hub.table_class: nothing is called 'orderd'; did you mean 'ordered'?"),
         (
             "zzz",
-            "nothing is called 'zzz'; give a class, a dotted name or one of: counter, default-table, ordered",
+            "nothing is called 'zzz'; "
+            "give a class, a dotted name or one of: counter, default-table, ordered, user",
         ),
         (
             "collections.OrderdDict",

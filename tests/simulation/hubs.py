@@ -20,19 +20,34 @@ from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Timestamp
 from carrel.proxy.base import ProxyError
+from carrel.spawners.classes import SpawnerClasses
 from carrel.storage.base import StorageError
 from carrel.storage.sql.engine import Statements
 from carrel.testing.factories import some_settings
 from carrel.testing.simloop import Owner
 from tests.simulation.database import Hand, SimStore
-from tests.simulation.machine import BoundSpawner, Machine, SimHubView, SimSpawner
+from tests.simulation.machine import (
+    BoundQueueSpawner,
+    BoundSpawner,
+    Machine,
+    QueueSpawner,
+    SimHubView,
+    SimSpawner,
+)
 from tests.simulation.plane import Plane, SimProxy
 from tests.simulation.watch import Watcher
 from tests.simulation.wire import Wire
 from tests.simulation.world import EPOCH, Line, Refused, World
 
 #: Time-outs short enough that a run of some minutes meets all of them, and longer than a lease.
-TIMES = {"Spawner": {"start_timeout": 25, "http_timeout": 8, "poll_interval": 6}}
+TIMES = {"Spawner": {"start_timeout": 25, "http_timeout": 8, "poll_interval": 6, "queue_timeout": 0}}
+#: By whether they see one machine alone, and whether it has a queue.
+_DRIVERS = {
+    (False, False): SimSpawner,
+    (False, True): QueueSpawner,
+    (True, False): BoundSpawner,
+    (True, True): BoundQueueSpawner,
+}
 #: By how many starts run at once: one that is never counted out stops all the others, where that is one.
 SETTINGS = [
     some_settings(
@@ -195,7 +210,7 @@ class Host:
             progress=ProgressLog(bus),
             clock=self.clock,
             authenticator=DummyAuthenticator(config=settings.plugins),
-            spawner_class=BoundSpawner if bound else SimSpawner,
+            spawners=SpawnerClasses(_DRIVERS[bound, scene.world.plan.profile.queues]),
             proxy=SimProxy(
                 scene.plane,
                 line,

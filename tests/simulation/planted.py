@@ -15,8 +15,8 @@ from unittest import mock
 from carrel.core import server_records, servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_owner
 from carrel.core.routes import wanted_routes
+from carrel.core.runs import build_driver, load_owner
 from carrel.domain import transitions
 from carrel.domain.errors import NotFound
 from carrel.domain.servers import Actual, Server
@@ -29,6 +29,7 @@ from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.hearing import Hearing
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.orphans import OrphanKeeper
+from carrel.lifecycle.patience import Patience
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.sweep import Sweep
@@ -80,7 +81,9 @@ async def _start_before_intent(self: Starter, server: Server) -> None:
     except NotFound:
         return
     early = build_driver(self.ctx, replace(server, generation=server.wanted_generation), owner)
-    url = await drive.start(early, (), _nothing, Course(), late=lambda _: None)
+    url = await drive.start(
+        early, (), _nothing, Course(), Patience(early, self.ctx.clock, server), late=lambda _: None
+    )
     begun = await self._begin(server)
     if begun is not None:
         row, driver, _ = begun

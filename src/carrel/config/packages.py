@@ -31,8 +31,6 @@ AUTHENTICATOR_PACKAGES: Mapping[str, str] = {
 SPAWNER_PACKAGES: Mapping[str, str] = {
     "dockerspawner": "dockerspawner",
     "kubespawner": "jupyterhub-kubespawner",
-    "kube": "jupyterhub-kubespawner",
-    "sudo": "sudospawner",
     "sudospawner": "sudospawner",
     "systemd": "jupyterhub-systemdspawner",
     "systemdspawner": "jupyterhub-systemdspawner",

@@ -23,6 +23,7 @@ from carrel.lifecycle.lease import Leases
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import DEADLINE, drop_rights, ended, run_hooks
 from carrel.spawners.base import Spawner
+from carrel.spawners.classes import UnknownSpawner
 
 _log = logging.getLogger("carrel.lifecycle")
 
@@ -33,6 +34,8 @@ DOUBTS = 3
 DOUBT_SPAN = 30.0
 DOUBT_EVERY = 15.0
 #: What a poll found, as the metrics call it.
+#: How long a server is left alone whose spawner is not to be had.
+_BLIND_PAUSE = 30.0
 _FOUND = {Life.ALIVE: "running", Life.DEAD: "stopped"}
 
 
@@ -59,7 +62,11 @@ class Poller:
         One that has ended becomes failed, with its exit status and its last lines; one that cannot be
         asked is left as it is.
         """
-        driver = await driver_of(self.ctx, server)
+        try:
+            driver = await driver_of(self.ctx, server)
+        except UnknownSpawner as error:
+            _log.error("%s cannot be looked at: %s. %s", server_path(self.ctx, server), error, error.hint)
+            return _BLIND_PAUSE
         began, known = self.ctx.clock.monotonic(), driver.server.host
         try:
             life, status = await drive.poll(driver)
@@ -125,7 +132,11 @@ class Poller:
         if row is None:
             return
         driver = await driver_of(self.ctx, row)
-        life = await self._life(row, driver)
+        taken = await self._take_over(row, driver)
+        may_resume = taken is not False and not row.url and drive.resumes(type(driver))
+        if may_resume and await self.starter.resume(row, driver):
+            return
+        life = await self._life(driver, taken)
         url = row.url or _endpoint(driver)
         if life is Life.DEAD or not url:
             await self.starter.fail(row, driver, Evidence(stage=Stage.START, end=End.LOST))
@@ -137,16 +148,22 @@ class Poller:
         except NotReady as error:
             await self.starter.fail(row, driver, error.evidence)
 
-    async def _life(self, row: Server, driver: Spawner) -> Life:
-        """Return what became of a run whose start was interrupted; `driver` knows it then."""
+    async def _take_over(self, row: Server, driver: Spawner) -> bool | None:
+        """Let `driver` know the run of a start that was interrupted, if there is one; None asks itself."""
         if row.state or not drive.finds_orphans(type(driver)):
             # Without a checkpoint one that goes by names may know its server all the same.
-            return (await drive.poll(driver))[0]
+            return None
         if not await self.finder.take_over(row, driver):
-            return Life.DEAD
+            return False
         _log.warning("%s ran without a checkpoint and is adopted", server_path(self.ctx, row))
         self.ctx.bus.publish(OrphanFound(row.id, row.generation, adopted=True))
-        return Life.ALIVE
+        return True
+
+    async def _life(self, driver: Spawner, taken: bool | None) -> Life:
+        """Return what became of a run whose start was interrupted."""
+        if taken is None:
+            return (await drive.poll(driver))[0]
+        return Life.ALIVE if taken else Life.DEAD
 
     async def abort(self, server: Server) -> None:
         """End a start whose deadline has passed, whatever it is doing."""

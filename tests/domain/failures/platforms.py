@@ -135,6 +135,21 @@ CASES = (
         ),
     ),
     case(
+        "pod deleted",
+        "pod-deleted",
+        "pod of the server was deleted",
+        "an administrator or the cluster did",
+        ran("The pod jupyter-ada was deleted.", 0),
+        raised("The pod jupyter-ada was deleted while it started."),
+    ),
+    case(
+        "cluster not there",
+        "kubernetes-unreachable",
+        "cannot reach the Kubernetes cluster: https://10.0.0.1 does not answer: Cannot connect",
+        "API server",
+        raised("Kubernetes does not answer: https://10.0.0.1 does not answer: Cannot connect"),
+    ),
+    case(
         "cluster refuses",
         "kubernetes-refused",
         "did not allow the hub",

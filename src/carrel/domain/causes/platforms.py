@@ -138,6 +138,20 @@ _KUBERNETES = (
         says=r"CrashLoopBackOff|Back-off restarting failed container",
     ),
     Rule(
+        "pod-deleted",
+        "The pod of the server was deleted.",
+        "Start it again. If it was not you, an administrator or the cluster did, as when a machine is"
+        " taken out of service.",
+        says=r"^The pod \S+ was deleted\b",
+    ),
+    Rule(
+        "kubernetes-unreachable",
+        "The hub cannot reach the Kubernetes cluster: {why}",
+        "Try again in some minutes; if it fails again, the administrator has to look at the cluster's API"
+        " server.",
+        says=r"^Kubernetes does not answer: (?P<why>.+)",
+    ),
+    Rule(
         "kubernetes-refused",
         "The cluster did not allow the hub to start the server.",
         "The administrator has to give the hub's service account the rights, or see what the admission"

@@ -39,6 +39,7 @@ class Server(Struct, frozen=True, kw_only=True):
     state: dict[str, Any] | None = None
     failure: Failure | None = None
     queue_position: int | None = None
+    expected_start: datetime | None = None
 
 
 class User(Struct, frozen=True, kw_only=True):
