@@ -46,20 +46,13 @@ SPAWNERS: Kind[Spawner] = Kind(
         "localprocess": "carrel.spawners.local.LocalProcessSpawner",
         "simple": "carrel.spawners.simple.SimpleLocalProcessSpawner",
     },
-    stand_ins={
-        "kube": "carrel.spawners.kubernetes.spawner.KubeSpawner",
-        "kubernetes": "carrel.spawners.kubernetes.spawner.KubeSpawner",
-        "sudo": "carrel.spawners.sudo.SudoSpawner",
-    },
-    answers={
-        "kubespawner.KubeSpawner": "kubernetes",
-        "kubespawner.spawner.KubeSpawner": "kubernetes",
-        "sudospawner.SudoSpawner": "sudo",
-    },
     groups=("carrel.spawners", "jupyterhub.spawners"),
     replaced=_REPLACED,
     packages=SPAWNER_PACKAGES,
     stand_ins={
+        "kube": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "kubernetes": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "sudo": "carrel.spawners.sudo.SudoSpawner",
         "docker": "carrel.spawners.docker.spawner.DockerSpawner",
         "docker-swarm": "carrel.spawners.docker.swarm.SwarmSpawner",
         "docker-system-user": "carrel.spawners.docker.system_user.SystemUserSpawner",

@@ -65,7 +65,7 @@ class TestService(SpawnerConformance):
             assert await heir.find_orphans([(7, 2)]) == []
             assert await heir.recognize(orphan)
             assert heir.get_state() == driver.get_state()
-            assert await heir.resume_start() == (driver.server.ip, driver.server.port)  # type: ignore[attr-defined]
+            assert await heir.resume_start() == (driver.server.ip, driver.server.port)
 
     async def test_what_the_swarm_says_is_told(self) -> None:
         config = published(self.engine, extra_placement_spec={"constraints": ["node.role == nobody"]})
