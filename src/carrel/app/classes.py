@@ -50,6 +50,9 @@ SPAWNERS: Kind[Spawner] = Kind(
     replaced=_REPLACED,
     packages=SPAWNER_PACKAGES,
     stand_ins={
+        "kube": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "kubernetes": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "sudo": "carrel.spawners.sudo.SudoSpawner",
         "docker": "carrel.spawners.docker.spawner.DockerSpawner",
         "docker-swarm": "carrel.spawners.docker.swarm.SwarmSpawner",
         "docker-system-user": "carrel.spawners.docker.system_user.SystemUserSpawner",

@@ -17,9 +17,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 _MODES = {Case.HEALTHY: "serve", Case.DYING: "die"}
 
 
-class _OnEngine(SpawnerConformance):
-    remove = True
-
+class TestContainer(SpawnerConformance):
     @pytest.fixture(autouse=True)
     async def _place(self, clean: Engine) -> AsyncIterator[None]:
         self.engine = clean
@@ -28,24 +26,12 @@ class _OnEngine(SpawnerConformance):
             yield
 
     def make(self, case: Case = Case.HEALTHY, state: Mapping[str, Any] | None = None) -> Spawner:
-        settings: dict[str, Any] = {"remove": self.remove}
+        # What the engine has not even started is removed without `remove`, too.
+        settings: dict[str, Any] = {"remove": case is not Case.BROKEN}
         if case is Case.BROKEN:
-            settings["cmd"] = ["no-such-program"]
+            settings |= {"cmd": ["no-such-program"], "extra_host_config": {}}
         config = configuration(self.engine, _MODES.get(case, ""), **settings)
         return spawner_of(DockerSpawner, config, self.shared, state=state or {})
 
     def leftovers(self) -> list[str]:
         return self.engine.containers()
-
-
-class TestRemoved(_OnEngine):
-    """Containers that go with their runs."""
-
-
-class TestKept(_OnEngine):
-    """Containers that are started again."""
-
-    remove = False
-
-    def leftovers(self) -> list[str]:
-        return self.engine.containers("--filter", "status=running", "--filter", "status=created")

@@ -63,15 +63,14 @@ def test_limits() -> None:
 @pytest.mark.parametrize(
     ("setting", "leased", "request_"),
     [
-        (None, None, None),
-        (0, None, None),
-        (2, None, {"Count": 2}),
-        ("all", None, {"Count": -1}),
-        ("0,GPU-7", None, {"DeviceIDs": ["0", "GPU-7"]}),
-        (["1"], None, {"DeviceIDs": ["1"]}),
-        ("all", {"gpu": ["GPU-3"]}, {"DeviceIDs": ["GPU-3"]}),
-        (None, lambda: {"gpu": [1, 2]}, {"DeviceIDs": ["1", "2"]}),
-        (None, {"licence": ["x"]}, None),
+        (None, (), None),
+        (0, (), None),
+        (2, (), {"Count": 2}),
+        ("all", (), {"Count": -1}),
+        ("0,GPU-7", (), {"DeviceIDs": ["0", "GPU-7"]}),
+        (["1"], (), {"DeviceIDs": ["1"]}),
+        ("all", ("GPU-3",), {"DeviceIDs": ["GPU-3"]}),
+        (None, ["1", "2"], {"DeviceIDs": ["1", "2"]}),
     ],
 )
 def test_graphics_cards(setting: Any, leased: Any, request_: Mapping[str, Any] | None) -> None:

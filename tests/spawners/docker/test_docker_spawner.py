@@ -78,6 +78,8 @@ async def test_a_container_is_what_the_settings_say(engine: Engine, held: Shared
     used = await driver.usage()
     assert 2**20 < used.memory < 64 * 2**20
     assert used.cpu > 0
+    assert (used.memory_limit, used.process_limit) == (64 * 2**20, 50)
+    assert 1 <= used.processes <= 10
 
 
 async def test_a_kept_container_is_started_again_with_its_token(engine: Engine, held: Shared) -> None:

@@ -93,8 +93,7 @@ class Containers:
         """Return what a container uses, None when it does not run."""
         query = {"stream": False, "one-shot": True}
         stats = await self._unless_gone("GET", f"containers/{name}/stats", query)
-        memory = inspection.memory_of(stats) if stats else None
-        return None if memory is None else Usage(memory=memory, cpu=inspection.cpu_of(stats))
+        return inspection.usage_of(stats) if stats else None
 
     async def run_inside(self, name: str, words: Sequence[str]) -> tuple[int, str]:
         """Run a command in a container, and return its status and what it wrote."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from carrel.spawners.errors import StartError
+from carrel.spawners.reports import Usage
 
 _NEVER = "0001-01-01T00:00:00Z"
 _HEAD = 8
@@ -80,17 +81,28 @@ def log_text(data: bytes) -> str:
     return found.decode(errors="replace") if found or not data else data.decode(errors="replace")
 
 
-def memory_of(stats: Mapping[str, Any]) -> int | None:
-    """Return the bytes that are in use, without what the kernel could drop from its cache."""
-    memory = stats.get("memory_stats") or {}
+def usage_of(stats: Mapping[str, Any]) -> Usage | None:
+    """Return what a container uses by the engine's count, None for one that does not run.
+
+    Memory is without what the kernel could drop from its cache.
+    """
+    memory, cpu = stats.get("memory_stats") or {}, (stats.get("cpu_stats") or {}).get("cpu_usage") or {}
     if "usage" not in memory:
         return None
-    details = memory.get("stats") or {}
+    details, processes = memory.get("stats") or {}, stats.get("pids_stats") or {}
     cache = details.get("inactive_file", details.get("total_inactive_file", 0))
-    return max(0, int(memory["usage"]) - int(cache or 0))
+    return Usage(
+        memory=max(0, int(memory["usage"]) - int(cache or 0)),
+        cpu=int(cpu["total_usage"]) / 1e9 if "total_usage" in cpu else None,
+        processes=int(processes["current"]) if processes.get("current") else None,
+        process_limit=_limit(processes.get("limit")),
+        memory_limit=_limit(memory.get("limit")),
+    )
 
 
-def cpu_of(stats: Mapping[str, Any]) -> float | None:
-    """Return the seconds of CPU since the start."""
-    usage = (stats.get("cpu_stats") or {}).get("cpu_usage") or {}
-    return int(usage["total_usage"]) / 1e9 if "total_usage" in usage else None
+#: No machine has as much: the engine's way to say that there is no limit.
+_NO_LIMIT = 2**60
+
+
+def _limit(count: Any) -> int | None:
+    return int(count) if count and int(count) < _NO_LIMIT else None

@@ -122,16 +122,10 @@ def gpu_request(gpus: Sequence[str] | int) -> dict[str, Any]:
     return {"Driver": "", "Capabilities": [["gpu"]], "Options": {}, **which}
 
 
-def cards(setting: Any, leased: Any) -> Sequence[str] | int | None:
-    """Return which graphics cards a server gets: those that the hub leased to it, else the setting's.
-
-    `leased` is ids by kind of device, or a function that returns that.
-    """
-    held = leased() if callable(leased) else leased
-    if isinstance(held, Mapping):
-        for kind in ("gpu", "gpus", "nvidia.com/gpu"):
-            if held.get(kind):
-                return [str(device) for device in held[kind]]
+def cards(setting: Any, leased: Sequence[str]) -> Sequence[str] | int | None:
+    """Return which graphics cards a server gets: those that the hub leased to it, else the setting's."""
+    if leased:
+        return list(leased)
     if isinstance(setting, str):
         return -1 if setting == "all" else [part.strip() for part in setting.split(",")]
     return setting  # type: ignore[no-any-return]

@@ -333,7 +333,7 @@ class DockerSpawner(ContainerRuns):
             volumes=self._volumes(),
             mounts=[read_mount(mount, self._fill_in) for mount in self.mounts],
             links=self.links,
-            gpus=manifest.cards(self.gpus, getattr(self, "leased_devices", None)),
+            gpus=manifest.cards(self.gpus, self.leased_devices("gpu")),
             limits=manifest.Limits(
                 memory=self.mem_limit,
                 memory_guarantee=self.mem_guarantee,
