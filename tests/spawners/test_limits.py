@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.rigs.needs import need
 from tests.spawners.rig import Rig, hub_view, report_of
 
 real = pytest.mark.real
-SETTINGS = {"mem_limit": "64M", "cpu_limit": 0.5, "pids_limit": 20}
+SETTINGS: dict[str, Any] = {"mem_limit": "64M", "cpu_limit": 0.5, "pids_limit": 20}
 
 
 @pytest.fixture
@@ -52,7 +53,8 @@ def test_settings_become_limits() -> None:
 async def test_no_server_starts_without_the_limit_that_it_should_have(
     bare: None, rig: Rig, name: str
 ) -> None:
-    driver = rig.spawner(LocalProcessSpawner, **{name: 2**20})
+    setting: dict[str, Any] = {name: 2**20}
+    driver = rig.spawner(LocalProcessSpawner, **setting)
     with pytest.raises(StartError, match=f"The setting {name} cannot be enforced on this machine") as caught:
         await driver.start()
     assert "root" in caught.value.hint

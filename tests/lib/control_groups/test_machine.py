@@ -210,6 +210,8 @@ def test_what_a_group_has_used_is_read(tmp_path: Path) -> None:
     group = Group(dict.fromkeys(("memory", "cpu", "cpuacct", "pids"), old))
     assert group.read() == Reading(4000, 2.5, 4, killed=1, at_limit=True, refused=0)
     assert group.in_force() == Limits(memory=8192, pids=6)
+    (old / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert group.in_force().memory is None
 
 
 def test_a_group_is_kept_as_json() -> None:
