@@ -45,6 +45,9 @@ SPAWNER_ANSWERS: Mapping[str, str] = {
     "dockerspawner.DockerSpawner": "docker",
     "dockerspawner.SystemUserSpawner": "docker-system-user",
     "dockerspawner.SwarmSpawner": "docker-swarm",
+    "kubespawner.KubeSpawner": "kubernetes",
+    "kubespawner.spawner.KubeSpawner": "kubernetes",
+    "sudospawner.SudoSpawner": "sudo",
 }
 
 #: Short names and top-level modules of proxies.
