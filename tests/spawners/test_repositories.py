@@ -31,7 +31,9 @@ def with_own(repo: str) -> Config:
 
 
 def local(options: dict[str, Any], given: Config | None = None) -> LocalProcessSpawner:
-    return make_spawner(LocalProcessSpawner, run_of(user_options=options), given or config())
+    return make_spawner(
+        LocalProcessSpawner, run_of(user_options=options), config() if given is None else given
+    )
 
 
 async def test_a_chosen_repository_is_got_ready_before_the_command_and_has_its_time() -> None:

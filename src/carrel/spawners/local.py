@@ -23,7 +23,7 @@ from carrel.lib.net import free_port, reachable
 from carrel.lib.process_table import Process, find, is_alive, look
 from carrel.lib.process_tree import spent_by_tree
 from carrel.lib.processes import Account, Program
-from carrel.spawners.accounts import OfAccount, set_user_setuid
+from carrel.spawners.accounts import OfAccount
 from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
 from carrel.spawners.confined import Confined
@@ -32,15 +32,13 @@ from carrel.spawners.errors import StartError
 from carrel.spawners.imported import ImportedRun, adopt_process
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans
+from carrel.spawners.preparing import PreparesRepositories
 from carrel.spawners.reports import Orphan, Usage
-from carrel.spawners.repositories import Preparation, repositories_of
 from carrel.spawners.traits import Command
 from carrel.spawners.warm import WarmServer
 
-__all__ = ["LocalProcessSpawner", "set_user_setuid"]
 
-
-class LocalProcessSpawner(Confined, OfAccount, Spawner):
+class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
     bound_to_node = True
@@ -80,8 +78,6 @@ class LocalProcessSpawner(Confined, OfAccount, Spawner):
     """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     log_file = Unicode()
-    _preparation: Preparation | None = None
-    _is_preparing: bool = False
     _exit_status: int | None = None
     _chose_port: bool = False
     _warm: WarmServer | None = None
@@ -108,9 +104,7 @@ class LocalProcessSpawner(Confined, OfAccount, Spawner):
         self.start_time = str(state.get("start_time") or "")
         self.pid = int(state.get("pid") or 0) if self.start_time else 0
         self.log_file = str(state.get("log") or "")
-        if state.get("preparing"):
-            # The hub that waited for it is gone; it goes on all the same.
-            self.http_timeout += repositories_of(self.config).timeout
+        self._load_preparing(state)
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
         self.load_group(state)
 
@@ -165,33 +159,17 @@ class LocalProcessSpawner(Confined, OfAccount, Spawner):
             await self._end([(signal.SIGKILL, self.kill_timeout)])
             await self.end_confined()
             raise
-        await self._until_prepared()
+        await self._until_prepared(self.log_file, self._lives)
         return self.server.ip, self.server.port
-
-    async def _until_prepared(self) -> None:
-        """Return when the repository is ready, or when nothing is to be waited for any more."""
-        if not self._is_preparing:
-            return
-        if not self.log_file:
-            # Nothing tells how far it is: the server will answer when it is ready.
-            self.http_timeout += repositories_of(self.config).timeout
-            return
-        await self._steps().wait(Path(self.log_file), self._lives)
-        self._is_preparing = False
-
-    async def _lives(self) -> bool:
-        return await self.poll_now() is None
-
-    def _steps(self) -> Preparation:
-        if self._preparation is None:
-            self._preparation = Preparation()
-        return self._preparation
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the steps in which a repository is got ready; without one, that the server starts."""
         told = self._steps().steps() if self.repository else super().progress()
         async for event in told:
             yield event
+
+    async def _lives(self) -> bool:
+        return await self.poll_now() is None
 
     async def poll(self) -> int | None:
         """Return None while the process lives; else its exit status, or 0 when it was not the hub's child."""

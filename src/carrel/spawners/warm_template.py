@@ -56,7 +56,7 @@ class Kind:
 
     interpreter: str
     environment: Mapping[str, str]
-    """The variables that a template shares with its servers: language and time zone."""
+    """The variables that a template shares with its servers: see `variables.shared`."""
     others: bool
     """Whether its servers get other rights than the hub's own."""
     options: tuple[str, ...] = ()
