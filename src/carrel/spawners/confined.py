@@ -11,7 +11,7 @@ from typing import Any
 
 from traitlets import Bool, HasTraits, Integer, List, Unicode
 
-from carrel.config.limits import SETTINGS
+from carrel.config.limits import SETTINGS, VIEWS
 from carrel.lib import mounts
 from carrel.lib.control_groups import machine
 from carrel.lib.control_groups.group import Group
@@ -21,7 +21,6 @@ from carrel.lib.processes import Program
 from carrel.spawners.errors import StartError
 from carrel.spawners.limits import Confinement, limits_of, refusal
 
-_VIEWS = ("private_tmp", "private_devices", "read_only_paths", "hidden_paths")
 _HINT = (
     "The administrator has to run the hub as root (read_only_paths: on Linux 5.12 or later), or change {}."
 )
@@ -93,7 +92,7 @@ class Confined(HasTraits):
         """Return what the owner is told when a program was not started because it cannot be confined."""
         if isinstance(error, CannotLimit):
             return refusal(error)
-        names = [name for name in _VIEWS if getattr(self, name)]
+        names = [name for name in VIEWS if getattr(self, name)]
         text = f"The server cannot have {error}. It is set by {', '.join(names)}."
         return StartError(text, hint=_HINT.format("them" if len(names) > 1 else "it"))
 
