@@ -152,6 +152,29 @@ async def test_an_api_server_that_does_not_answer_ends_nobody(make: Make, cluste
         await other.poll()
 
 
+async def test_a_start_outlasts_an_api_server_that_is_gone(make: Make, cluster: Cluster) -> None:
+    driver = make(k8s_api_request_retry_timeout=0)
+    with cluster.slow_pull():
+        starting = asyncio.create_task(driver.start())
+        await eventually(lambda: driver.pod_uid and cluster.asked("PATCH", "secrets"))
+        cluster.fail("GET", "pods", 500, count=2)
+        cluster.break_watches()
+    await starting
+    # The same for who goes on with it.
+    cluster.fail("GET", "pods", 503, count=1)
+    again = make(driver.get_state(), k8s_api_request_retry_timeout=0)
+    assert await again.resume_start() == driver.server.host
+
+
+async def test_a_stop_asks_for_no_more_than_it_has_to(make: Make, cluster: Cluster) -> None:
+    driver = make()
+    await driver.start()
+    await driver.stop()
+    deleted = cluster.asked("DELETE", "pods")
+    await driver.run_post_stop_hook()
+    assert cluster.asked("DELETE", "pods") == deleted
+
+
 async def test_a_pod_that_the_watch_never_told_of_is_found(make: Make, cluster: Cluster) -> None:
     driver = make()
     assert await driver.cluster.pods("default").is_current()

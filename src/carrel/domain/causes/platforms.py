@@ -139,8 +139,8 @@ _KUBERNETES = (
     Rule(
         "pod-deleted",
         "The pod of the server was deleted.",
-        "Start it again. If it was not you, an administrator or the cluster did, as when a machine is taken out"
-        " of service.",
+        "Start it again. If it was not you, an administrator or the cluster did, as when a machine is taken"
+        " out of service.",
         says=r"^The pod \S+ was deleted\b",
     ),
     Rule(
