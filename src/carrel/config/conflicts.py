@@ -12,6 +12,7 @@ from typing import Any
 from traitlets.config import Config
 
 from carrel.config.chosen import Chosen, lineage
+from carrel.config.limits import find_unenforced
 from carrel.config.rights import read_rights
 from carrel.config.schema import Problem
 from carrel.lib.net import EVERYWHERE
@@ -118,10 +119,7 @@ def _local(chosen: Chosen) -> Iterator[Problem]:
     if os.geteuid() != 0 and not simple:
         text = "a hub that is not root starts servers for its own account alone"
         yield _found(chosen, chosen.hub_setting("spawner_class"), text)
-    for name in ("mem_limit", "cpu_limit"):
-        if chosen.of_spawner(name) and not simple - {"SimpleLocalProcessSpawner"}:
-            text = f"{cls.__name__} tells servers of it and does not enforce it"
-            yield chosen.problem(chosen.written(cls, name), text, "unused")
+    yield from find_unenforced(chosen)
 
 
 def _sudo(chosen: Chosen) -> Iterator[Problem]:

@@ -17,7 +17,9 @@ from carrel.core.admission import (
 )
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.profiles import check_choice
 from carrel.core.refresh import require_fresh
+from carrel.core.standing import standing, waiting_text
 from carrel.domain.errors import Conflict, Invalid, NotFound
 from carrel.domain.events import ServerChanged, ServerProgress
 from carrel.domain.names import check_display_name, full_name, server_label, server_prefix, shortened
@@ -87,12 +89,14 @@ async def ask_to_start(
     A named server that does not exist is created, and called by its name unless a `display_name` is given.
 
     May be repeated: while a start is pending, every caller gets the same one. Raises Invalid when the server
-    runs already, is stopping or may not have this name, OverLimit when a limit of the deployer's refuses it.
+    runs already, is stopping or may not have this name, and for options that are not its owner's to choose;
+    OverLimit when a limit of the deployer's refuses it.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
     if ctx.authenticator.refresh_pre_spawn:
         await require_fresh(ctx, user_name)
     named_limit = await named_server_limit(ctx, caller) if server_name else 0
+    options = await check_choice(ctx, user_name, server_name, options)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:
@@ -213,7 +217,7 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
         current = await reload_server(ctx, server.id)
         if current is None:
             return
-        generation, told, ahead = max(current.generation, current.wanted_generation), 0, 0
+        generation, told, where = max(current.generation, current.wanted_generation), 0, ""
         last: ServerProgress | None = None
         while True:
             over = current is None or _is_over(current)
@@ -230,9 +234,10 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
             waiting = current is not None and current.waiting
             event = await watch.next_within(_LINE_INTERVAL if waiting else _patience(ctx))
             if event is None and current is not None and waiting:
-                before, ahead = ahead, await count_ahead(ctx, current)
-                if ahead not in (0, before):
-                    yield ServerProgress(server.id, generation, 0, waiting_text(ahead))
+                place = await standing(ctx, current)
+                before, where = where, waiting_text(place)
+                if place is not None and where not in ("", before):
+                    yield ServerProgress(server.id, generation, 0, where, ahead=place.ahead)
             if not isinstance(event, ServerProgress):
                 current = await reload_server(ctx, server.id)
 
@@ -249,17 +254,6 @@ def _is_over(server: Server) -> bool:
     if server.pending == "stop":
         return server.failure is None or server.lease is None
     return server.pending is None
-
-
-async def count_ahead(ctx: HubContext, server: Server) -> int:
-    """Return how many starts will begin before that of `server`, which is waiting."""
-    async with ctx.store.read() as tx:
-        return await tx.servers.count_due_before(server)
-
-
-def waiting_text(ahead: int) -> str:
-    """Say how long the line before a start is."""
-    return f"Waiting: {ahead} starts are ahead" if ahead != 1 else "Waiting: one start is ahead"
 
 
 def outcome(ctx: HubContext, server: Server) -> ServerProgress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 from collections.abc import Mapping
@@ -47,6 +48,28 @@ def find_class(wanted: object, kind: Kind[T]) -> type[T]:
         where = f"{found.__module__}.{found.__qualname__}"
         raise UnknownClass(f"{kind.setting}: {where} is not a subclass of {kind.base.__name__}")
     return found
+
+
+def name_of(cls: type) -> str:
+    """Return the full name of a class, by which it is found again: `carrel.spawners.local.X`."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def find_known(full_name: str, kind: Kind[T]) -> type[T] | None:
+    """Return a built-in or installed class by its full name, None when no such one is to be had.
+
+    Nothing else is imported: the name may come from anywhere.
+    """
+    if full_name in (*kind.builtins.values(), *kind.stand_ins.values()):
+        return find_class(full_name, kind)
+    top = full_name.partition(".")[0]
+    for entry in _installed(kind).values():
+        if entry.module.partition(".")[0] == top:
+            with contextlib.suppress(UnknownClass):
+                found = find_class(_load(entry, kind), kind)
+                if name_of(found) == full_name:
+                    return found
+    return None
 
 
 def known_names(kind: Kind[T]) -> list[str]:

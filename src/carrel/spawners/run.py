@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from traitlets.config import Config
 
 from carrel.spawners.base import Spawner
+from carrel.spawners.options import known_overrides, override
 from carrel.spawners.shared import Shared
 from carrel.spawners.views import HubView, ServerView, UserView
 
@@ -29,6 +30,8 @@ class Run:
     state: Mapping[str, Any] = field(default_factory=dict)
     """The checkpoint of the run, empty before a start."""
     user_options: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Sequence[Mapping[str, Any]] = ()
+    """What a profile makes of the configuration's settings, in order."""
     api_token: str = ""
     """Known only while a server is started."""
     oauth_client_id: str = ""
@@ -47,7 +50,8 @@ class Run:
 def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
     """Return a driver of class `cls`, configured, with the run's checkpoint loaded.
 
-    Raises TraitError when the configuration has a value that a setting does not take.
+    Raises TraitError when the configuration has a value that a setting does not take. What a profile says by
+    functions comes with the start.
     """
     prefix = run.user.server_url(run.name)
     server = ServerView(base_url=prefix)
@@ -76,6 +80,9 @@ def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
     spawner.state_saver = run.state_saver
     spawner.shared = run.shared
     refresh_owner(spawner, run.user)
+    spawner.profile_overrides = run.overrides
+    for overrides in run.overrides:
+        override(spawner, known_overrides(spawner, overrides))
     if run.state:
         spawner.load_state(run.state)
     return spawner

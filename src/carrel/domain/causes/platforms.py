@@ -79,7 +79,8 @@ _DOCKER = (
         " name what it has.",
         says=r"exec: \\?\"(?P<command>[^\"\\]+)\\?\": (?:executable file not found|stat .*no such file"
         r"|permission denied)"
-        r"|OCI runtime (?:create|exec) failed: (?P<command2>.{1,120})",
+        r"|OCI runtime (?:create|exec) failed: (?P<command2>.{1,120})"
+        r"|\[FATAL tini[^\]]*\] exec (?P<command3>\S+) failed",
     ),
     Rule(
         "volume-missing",
@@ -139,8 +140,8 @@ _KUBERNETES = (
     Rule(
         "pod-deleted",
         "The pod of the server was deleted.",
-        "Start it again. If it was not you, an administrator or the cluster did, as when a machine is taken"
-        " out of service.",
+        "Start it again. If it was not you, an administrator or the cluster did, as when a machine is"
+        " taken out of service.",
         says=r"^The pod \S+ was deleted\b",
     ),
     Rule(
