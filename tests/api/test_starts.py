@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from carrel.app.web_app import build_web_app
+from carrel.spawners.reports import Waiting
 from carrel.testing.fakes import Script
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.api.conftest import Clients
@@ -67,6 +68,55 @@ async def test_a_start_that_waits_says_how_long_the_line_is() -> None:
             await hub.clock.advance(101)
             server = (await client.get(f"{API}/users/cleo/server")).json()
             assert (server["pending"], "queue_position" in server) == ("spawn", False)
+
+
+async def test_a_start_that_waits_for_a_device_says_so_and_a_server_what_it_has() -> None:
+    sections = {"Spawner": {"devices": {"gpu": 1}}}
+    async with open_test_hub(plugins=sections, device_pools={"gpu": ["a"]}, slow_spawn_timeout=0) as hub:
+        for name in ("ada", "bea", "cleo"):
+            await hub.make_user(name)
+            await hub.ask_start(name)
+            await hub.clock.advance(1)
+        admin = await hub.make_user("root", admin=True)
+        async with client_of(build_web_app(hub.ctx), await hub.token_of(admin.user)) as client:
+            found = {user["name"]: user["servers"] for user in (await client.get(f"{API}/users")).json()}
+            ada, bea, cleo = (found[name][""] for name in ("ada", "bea", "cleo"))
+            assert (ada["devices"], "waits_for" in ada) == ({"gpu": ["a"]}, False)
+            assert (bea["waits_for"], bea["queue_position"], "devices" in bea) == (["gpu"], 0, False)
+            assert (cleo["waits_for"], cleo["queue_position"], cleo["pending"]) == (["gpu"], 1, "spawn")
+            single = (await client.get(f"{API}/users/cleo/server")).json()
+            assert (single["waits_for"], single["queue_position"]) == (["gpu"], 1)
+        token = await hub.token_of((await hub.find("ada")).user)
+        async with client_of(build_web_app(hub.ctx), token) as client:
+            assert (await client.get(f"{API}/user")).json()["servers"][""]["devices"] == {"gpu": ["a"]}
+
+
+async def test_a_start_in_the_queue_of_its_back_end_says_where_it_stands() -> None:
+    async with open_test_hub(slow_spawn_timeout=0) as hub:
+        hub.world.script = Script(queued=Waiting(4, 1_900_000_000.0))
+        await hub.make_user("ada")
+        await hub.ask_start()
+        await hub.clock.advance(2)
+        token = await hub.token_of((await hub.find("ada")).user)
+        app = build_web_app(hub.ctx)
+        async with client_of(app, token) as client:
+            for server in (
+                (await client.get(f"{API}/users/ada/server")).json(),
+                (await client.get(f"{API}/users/ada")).json()["servers"][""],
+                (await client.get(f"{API}/user")).json()["servers"][""],
+            ):
+                assert server["queue_position"] == 4
+                assert server["expected_start"].startswith("2030-03-17T17:46:40")
+            watching = asyncio.create_task(client.get(f"{API}/users/ada/server/progress"))
+            await hub.clock.advance(1)
+            hub.world.script.queued = None
+            await hub.clock.advance(3)
+            steps = _events((await watching).text)
+            (step,) = (step for step in steps if "queue_position" in step)
+            assert (step["queue_position"], step["expected_start"]) == (4, server["expected_start"])
+            assert step["message"].startswith("Waiting in the queue: 4 before it")
+            server = (await client.get(f"{API}/users/ada/server")).json()
+            assert (server["ready"], "queue_position" in server) == (True, False)
 
 
 async def test_a_start_beyond_the_limits_is_refused_where_the_settings_say_so() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from carrel.core.servers import ask_to_start, ask_to_stop, wait_until_settled, watch_start
+from carrel.core.standing import Standing
 from carrel.core.users import get_user, list_users
 from carrel.domain.errors import Invalid, NotFound, OverLimit, Unavailable
 from carrel.domain.paging import PageRequest
@@ -144,10 +145,12 @@ async def test_who_waits_is_told_where_they_stand() -> None:
         watching = asyncio.create_task(watch())
         await hub.clock.advance(3)
         record = await get_user(hub.ctx, root, "d")
-        assert record.ahead == {row.id: 2}
+        assert record.standings == {row.id: Standing(2)}
         page = await list_users(hub.ctx, root, UserFilter(), PageRequest(0, 50))
-        ahead = {item.user.name: item.ahead.get(item.servers[0].id) for item in page.items if item.servers}
-        assert ahead == {"a": None, "b": 0, "c": 1, "d": 2}
+        ahead = {
+            item.user.name: item.standings.get(item.servers[0].id) for item in page.items if item.servers
+        }
+        assert ahead == {"a": None, "b": Standing(0), "c": Standing(1), "d": Standing(2)}
         await hub.clock.advance(200)
         messages = await watching
         assert messages[:3] == [

@@ -58,6 +58,8 @@ GUARDED: dict[str, tuple[Any, ...]] = {
     "groups.remove_members": ("class", ["ada"]),
     "groups.set_properties": ("class", {}),
     "profiles.list_profiles": ("ada",),
+    "repositories.launch": ({"repo": "https://git.example/x"},),
+    "repositories.look_at_launch": ({"repo": "https://git.example/x"},),
     "routes.list_routes": (),
     "routes.repair": (),
     "routes.move_proxy": ("http://127.0.0.1:1",),

@@ -68,6 +68,19 @@ async def test_what_hangs_is_cancelled_after_its_time() -> None:
         assert seen == ["cancelled"]
 
 
+async def test_a_limit_may_move_on_the_way() -> None:
+    with driven() as clock:
+        until = clock.monotonic() + 5
+        waiting = asyncio.create_task(resolve_within(_hang([]), lambda: until - clock.monotonic()))
+        await clock.advance(4)
+        until += 10
+        await clock.advance(10)
+        assert not waiting.done()
+        await clock.advance(1)
+        with pytest.raises(TookTooLong):
+            await waiting
+
+
 async def test_what_does_not_end_is_left_behind_and_heard_of_later() -> None:
     with driven() as clock:
         late: list[Any] = []

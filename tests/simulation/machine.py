@@ -10,7 +10,7 @@ from typing import Any
 from traitlets import Unicode
 
 from carrel.spawners.base import Spawner
-from carrel.spawners.reports import Orphan
+from carrel.spawners.reports import Orphan, Waiting
 from carrel.spawners.views import HubView
 from carrel.testing.simloop import Owner
 from tests.simulation.world import Call, Line, Refused, World
@@ -37,6 +37,8 @@ class Process:
     """The machine it is on, where that matters; empty for a driver that reaches all of them."""
     grace: float
     """Seconds from being asked to end until it does."""
+    turn_at: float = 0.0
+    """When it leaves the queue of the machine."""
     known: bool = False
     """The hub has kept its checkpoint."""
     stray: str = ""
@@ -83,13 +85,15 @@ class Machine:
         """Start a process and return its handle."""
         draw, now = self._draw, self._world.loop.time()
         slow = not self._world.calm and draw.random() < 0.1
+        turn = now + self._wait_in_queue()
         process = Process(
             f"p{len(self.processes) + 1}",
             hub_id,
             *key,
-            answers_at=now + draw.random() * (20 if slow else 2),
+            answers_at=turn + draw.random() * (20 if slow else 2),
             ends_at=_NEVER,
             node=node,
+            turn_at=turn,
             grace=_NEVER if draw.random() < 0.1 else 3 * draw.random(),
         )
         self.processes[process.handle] = process
@@ -105,11 +109,22 @@ class Machine:
             self.struck(process)
         process.ends_at = min(process.ends_at, self._world.loop.time() + (0.05 if hard else process.grace))
 
+    def _wait_in_queue(self) -> float:
+        """Return how long a start waits for its turn, in seconds: now and then longer than one may take."""
+        if not self._world.plan.profile.queues:
+            return 0.0
+        return 60 * self._world.draw("queue").random() ** 2
+
+    def waits(self, handle: str) -> bool:
+        """Tell whether a process waits in the queue."""
+        process = self.processes.get(handle)
+        return process is not None and process.turn_at > self._world.loop.time()
+
     def address(self, handle: str, node: str) -> str:
-        """Return where a process will answer."""
+        """Return where a process will answer, nothing while it waits in the queue."""
         if not self.lives(handle, node):
             raise Refused(f"{handle} has ended")
-        return self.processes[handle].url
+        return "" if self.waits(handle) else self.processes[handle].url
 
     def answers(self, url: str) -> bool:
         """Tell whether something answers there."""
@@ -172,7 +187,14 @@ class SimSpawner(Spawner):
         )
         await self.save_state()
         self._machine.processes[self.handle].known = True
-        return await self._line.call("boot", lambda _call: self._machine.address(self.handle, self._node))
+        return await self._boot()
+
+    async def _boot(self) -> str:
+        while not (
+            url := await self._line.call("boot", lambda _: self._machine.address(self.handle, self._node))
+        ):
+            await asyncio.sleep(1.0)
+        return url
 
     async def poll(self) -> int | None:
         """Ask the machine."""
@@ -229,8 +251,28 @@ class SimSpawner(Spawner):
         return node
 
 
+class QueueSpawner(SimSpawner):
+    """A driver of a machine with a queue, which goes on with starts that were cut off."""
+
+    async def waiting(self) -> Waiting | None:
+        """Ask the machine."""
+        handle = self.handle
+        waits = await self._line.call("queue", lambda _call: self._machine.waits(handle))
+        return Waiting() if waits else None
+
+    async def resume_start(self) -> str | None:
+        """Wait on, until the machine says where it will answer."""
+        return await self._boot() if self.handle else None
+
+
 class BoundSpawner(SimSpawner):
     """A driver of processes of its own machine alone; what runs on another looks dead to it."""
+
+    bound_to_node = True
+
+
+class BoundQueueSpawner(QueueSpawner):
+    """Both."""
 
     bound_to_node = True
 

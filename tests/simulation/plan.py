@@ -24,6 +24,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     "table": ("fail", "slow"),
     "probe": ("fail", "slow"),
     "find": ("fail", "hang"),
+    "queue": ("fail", "slow", "hang"),
     "tell": ("fail", "slow"),
     "listen": ("fail", "slow"),
 }
@@ -47,6 +48,8 @@ _AIMS = {
 }
 #: Further ones, where hubs speak with each other.
 _SHARED_AIMS = {"tell": (20, 1), "listen": (3, 1)}
+#: And where the machine has a queue.
+_QUEUE_AIMS = {"queue": (40, 3), "boot": (40, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,12 @@ class Profile:
     """Latencies are drawn instead of constant."""
     named: bool = False
     """All servers but the first have names, which change; the second is another one of the first user."""
+
+    queues: bool = False
+    """The machine has a queue, in which starts wait for longer than they may take; they are resumed."""
+
+    devices: bool = False
+    """Every server needs a device, and there is one less than there are servers."""
 
     def owner(self, server: int) -> int:
         """Return the number of the user whose a server is."""
@@ -146,7 +155,9 @@ def draw_profile(seed: int, hubs: int = 0) -> Profile:
     draw = random.Random(f"{seed}:profile")
     hubs = hubs or draw.choice((1, 1, 2, 3))
     nodes = 2 if hubs > 1 and draw.random() < 0.3 else 1
-    return Profile(hubs, nodes=nodes, named=draw.random() < 0.5)
+    named = draw.random() < 0.5
+    queues = draw.random() < 0.3
+    return Profile(hubs, nodes=nodes, named=named, queues=queues, devices=draw.random() < 0.2)
 
 
 def draw_plan(seed: int, profile: Profile | None = None) -> Plan:
@@ -216,6 +227,7 @@ def _kill(draw: random.Random, profile: Profile) -> Item:
 
 def _operation(draw: random.Random, profile: Profile) -> Item:
     aims = _AIMS if profile.hubs == 1 else _AIMS | _SHARED_AIMS
+    aims = aims | _QUEUE_AIMS if profile.queues else aims
     (op,) = draw.choices(tuple(aims), [weight for _, weight in aims.values()])
     kind = draw.choice(EFFECTS[op])
     value = (

@@ -22,18 +22,20 @@ from carrel.domain.errors import NotFound
 from carrel.domain.servers import Actual, Server
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
-from carrel.lifecycle import drive, poll, routes, stop, turns
+from carrel.lifecycle import devices, drive, poll, routes, stop, turns
 from carrel.lifecycle.drive import Life
 from carrel.lifecycle.evidence import Course
 from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.hearing import Hearing
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.orphans import OrphanKeeper
+from carrel.lifecycle.patience import Patience
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.sweep import Sweep
 from carrel.spawners.base import Spawner
 from carrel.storage.base import Transaction
+from carrel.storage.sql.devices import SqlDevices
 from carrel.storage.sql.servers import SqlServers
 from tests.simulation import people
 
@@ -55,6 +57,14 @@ async def _nothing(*_args: Any) -> None:
 
 async def _no(*_args: Any) -> bool:
     return False
+
+
+async def _yes(*_args: Any) -> bool:
+    return True
+
+
+async def _nobody(*_args: Any) -> list[Server]:
+    return []
 
 
 def _take_without_deadline(self: Leases, row: Server, deadline: Timestamp) -> Server:
@@ -80,7 +90,9 @@ async def _start_before_intent(self: Starter, server: Server) -> None:
     except NotFound:
         return
     early = build_driver(self.ctx, replace(server, generation=server.wanted_generation), owner)
-    url = await drive.start(early, (), _nothing, Course(), late=lambda _: None)
+    url = await drive.start(
+        early, (), _nothing, Course(), Patience(early, self.ctx.clock, server), late=lambda _: None
+    )
     begun = await self._begin(server)
     if begun is not None:
         row, driver, _ = begun
@@ -157,6 +169,8 @@ FAULTS: dict[str, tuple[Patch, ...]] = {
     "repair by rows alone": ((people, "repair", _repair_by_rows_alone),),
     "renamed while it runs": ((server_records, "_at_rest", _whatever_it_does),),
     "writes not fenced": ((Leases, "_write", _write_unfenced),),
+    "devices without a lease": ((SqlDevices, "lease", _yes),),
+    "nobody gets a device that was waited for": ((devices, "whose_turn", _nobody),),
     "leases never end": ((transitions, "_held_by_another", _held_for_ever),),
     "leases not looked at": ((Leases, "check", lambda _self, _row: None),),
     "routes set as if alone": ((RouteKeeper, "_mend", _put_as_if_alone),),

@@ -11,12 +11,14 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response, StreamingResponse
 
-from carrel.api.models import FailureModel, ServerModel, failure_model, server_model
+from carrel.api.models import FailureModel, ServerModel, failure_model, moment, server_model, usage_model
 from carrel.core import server_records, servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.drivers import ready_event
 from carrel.core.server_records import ServerChanges
+from carrel.core.standing import standing
+from carrel.core.usage import usage_of
 from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
 from carrel.domain.names import server_label
@@ -62,6 +64,10 @@ class StepModel(Struct):
     """0 to 100."""
     message: str
     html_message: str | UnsetType = UNSET
+    queue_position: int | UnsetType = UNSET
+    """While it waits in the queue of its back end: how many are ahead, when that is known."""
+    expected_start: str | UnsetType = UNSET
+    """When it is expected to leave that queue."""
     ready: bool | UnsetType = UNSET
     url: str | UnsetType = UNSET
     failed: bool | UnsetType = UNSET
@@ -87,7 +93,10 @@ class StopBody(Struct):
 async def get_server(hub: HubContext, caller: Caller, name: str, server: str = "") -> ServerModel:
     """Return a server, whether it runs or not."""
     found = await servers.look_at_server(hub, caller, name, server)
-    return await _model(hub, caller, found)
+    model, usage = await _model(hub, caller, found), await usage_of(hub, found)
+    if usage is not None:
+        model.usage = usage_model(usage)
+    return model
 
 
 @post(
@@ -201,8 +210,7 @@ async def watch_server(hub: HubContext, caller: Caller, name: str, server: str =
 
 
 async def _model(hub: HubContext, caller: Caller, server: Server) -> ServerModel:
-    ahead = await servers.count_ahead(hub, server) if server.waiting else None
-    return server_model(server, hub.hosts, caller, ahead)
+    return server_model(server, hub.hosts, caller, await standing(hub, server))
 
 
 async def _events(hub: HubContext, server: Server, caller: Caller) -> AsyncIterator[bytes]:
@@ -229,6 +237,10 @@ async def _events(hub: HubContext, server: Server, caller: Caller) -> AsyncItera
 
 def _step_model(hub: HubContext, server: Server, step: ServerProgress, caller: Caller) -> dict[str, Any]:
     model: dict[str, Any] = {"progress": step.progress, "message": step.message}
+    if step.ahead is not None:
+        model["queue_position"] = step.ahead
+    if step.expected is not None:
+        model["expected_start"] = moment(step.expected)
     if step.html_message:
         model["html_message"] = step.html_message
     if step.failed:

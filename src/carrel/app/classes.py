@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from carrel.authenticators.base import Authenticator
 from carrel.config.chosen import Chosen
-from carrel.config.packages import AUTHENTICATOR_PACKAGES, PROXY_PACKAGES, SPAWNER_PACKAGES
+from carrel.config.packages import AUTHENTICATOR_PACKAGES, PROXY_PACKAGES, SPAWNER_ANSWERS, SPAWNER_PACKAGES
 from carrel.config.plugins import check_plugins
 from carrel.config.profiles import ProfileSource, classes_read, read_source, spawners_of
 from carrel.config.schema import BadConfig, Problem, Settings
@@ -19,6 +19,7 @@ from carrel.lib.registry import Kind, UnknownClass, find_class, find_known
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.classes import SpawnerClasses
+from carrel.spawners.repositories import Repositories
 
 #: The distribution whose own classes Carrel's stand for, whether it is installed or not.
 _REPLACED = ("jupyterhub",)
@@ -48,6 +49,16 @@ SPAWNERS: Kind[Spawner] = Kind(
     groups=("carrel.spawners", "jupyterhub.spawners"),
     replaced=_REPLACED,
     packages=SPAWNER_PACKAGES,
+    stand_ins={
+        "kube": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "kubernetes": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "sudo": "carrel.spawners.sudo.SudoSpawner",
+        "docker": "carrel.spawners.docker.spawner.DockerSpawner",
+        "docker-swarm": "carrel.spawners.docker.swarm.SwarmSpawner",
+        "docker-system-user": "carrel.spawners.docker.system_user.SystemUserSpawner",
+        "swarm": "carrel.spawners.docker.swarm.SwarmSpawner",
+    },
+    answers=SPAWNER_ANSWERS,
 )
 PROXIES: Kind[Proxy] = Kind(
     setting="JupyterHub.proxy_class",
@@ -79,8 +90,9 @@ class Classes:
     profiles: ProfileSource = field(default_factory=ProfileSource)
 
     def all(self) -> list[type[Any]]:
-        """Return all of them, and the class of the profiles' own section."""
-        return [self.authenticator, self.spawner, self.proxy, *self.wrapped, *classes_read(self.profiles)]
+        """Return all whose sections are read, those that are always the same among them."""
+        chosen = [self.authenticator, self.spawner, self.proxy, *self.wrapped]
+        return [*chosen, Repositories, *classes_read(self.profiles)]
 
     def spawners(self) -> SpawnerClasses:
         """Return the spawners that servers may have."""

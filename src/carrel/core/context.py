@@ -25,6 +25,7 @@ from carrel.lib.sealing import Sealer
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.classes import SpawnerClasses
+from carrel.spawners.shared import Shared
 from carrel.spawners.views import HubView
 from carrel.storage.base import Store
 
@@ -45,6 +46,8 @@ class HubContext:
     callers: CallerCache
     activity: Activity
     live: LiveDrivers = field(default_factory=LiveDrivers)
+    shared: Shared = field(default_factory=Shared)
+    """What all drivers have in common."""
     refreshes: Refreshes = field(default_factory=Refreshes)
     peers: Peers = field(default_factory=Peers)
     metrics: Metrics = field(default_factory=Metrics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,8 @@ from carrel.spawners.base import Spawner
 from carrel.spawners.run import Run, make_spawner
 from carrel.spawners.views import GroupView, UserView
 from carrel.storage.base import Transaction
+
+_log = logging.getLogger("carrel.core")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,20 @@ def build_driver(
         admin_access=ctx.settings.admin_access,
         authenticator=ctx.authenticator,
         log_directory=str(log_directory(ctx)),
+        shared=ctx.shared,
     )
     return make_spawner(ctx.spawners.of(server.spawner), run, ctx.settings.plugins)
+
+
+async def warm_up(ctx: HubContext) -> None:
+    """Let the spawner get ready what starts will need; what goes wrong is logged."""
+    if ctx.spawner_class.warm_up is Spawner.warm_up:
+        return
+    try:
+        run = Run(user=UserView(0, "", ctx.settings.base_url), hub=ctx.hub, server_id=0, generation=0)
+        await make_spawner(ctx.spawner_class, run, ctx.settings.plugins).warm_up()
+    except Exception:
+        _log.exception("The spawner's warm_up failed")
 
 
 def user_view(ctx: HubContext, user: User, groups: Iterable[str]) -> UserView:

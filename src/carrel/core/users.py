@@ -18,6 +18,7 @@ from carrel.core.groups import set_groups
 from carrel.core.roles import set_roles
 from carrel.core.servers import announce_change, change, wait_until_settled
 from carrel.core.services import ServiceWithRoles
+from carrel.core.standing import Standing, standings
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
@@ -47,8 +48,8 @@ class UserWithServers:
 
     user: User
     servers: tuple[Server, ...] = ()
-    ahead: Mapping[int, int] = field(default_factory=dict)
-    """Of the servers that wait for their start, by id: how many starts are ahead."""
+    standings: Mapping[int, Standing] = field(default_factory=dict)
+    """Of the servers that wait for their start, by id."""
     groups: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     auth_state: Mapping[str, Any] | None = field(default=None, repr=False)
@@ -87,21 +88,21 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
         async with ctx.store.read() as tx:
             rows = tuple(await tx.servers.of_users([caller.user.id]))
         seen.put(caller.user.id, rows, now, epoch)
-    ahead: Mapping[int, int] = {}
-    if any(row.waiting for row in rows):
+    waits: Mapping[int, Standing] = {}
+    if any(row.pending == "spawn" or (row.active and ctx.settings.device_pools) for row in rows):
         async with ctx.store.read() as tx:
-            ahead = await _positions(tx, rows)
-    return _own_record(ctx, caller, rows, ahead)
+            waits = await standings(ctx, tx, rows)
+    return _own_record(ctx, caller, rows, waits)
 
 
 def _own_record(
     ctx: HubContext,
     caller: Caller,
     rows: Iterable[Server] = (),
-    ahead: Mapping[int, int] = MappingProxyType({}),
+    waits: Mapping[int, Standing] = MappingProxyType({}),
 ) -> UserWithServers:
     servers = tuple(map(ctx.activity.of_server, rows))
-    return UserWithServers(ctx.activity.of_user(caller.user), servers, ahead, caller.groups, caller.roles)
+    return UserWithServers(ctx.activity.of_user(caller.user), servers, waits, caller.groups, caller.roles)
 
 
 async def owner_of_token(
@@ -138,12 +139,6 @@ async def list_users(
         found = await tx.users.page(which, page)
         items = await _complete(ctx, tx, found.items)
     return Page(tuple(items), found.offset, found.limit, found.total)
-
-
-async def _positions(tx: Transaction, servers: Sequence[Server]) -> Mapping[int, int]:
-    """Return where the starts stand that wait; one query, and none where nobody waits."""
-    waiting = [server.id for server in servers if server.waiting]
-    return await tx.servers.positions(waiting) if waiting else {}
 
 
 async def create_users(
@@ -268,7 +263,7 @@ async def _complete(ctx: HubContext, tx: Transaction, users: Sequence[User]) -> 
     """
     ids = [user.id for user in users]
     servers = await tx.servers.of_users(ids)
-    ahead = await _positions(tx, servers)
+    waits = await standings(ctx, tx, servers)
     owned: dict[int, list[Server]] = {}
     for server in servers:
         owned.setdefault(server.user_id, []).append(ctx.activity.of_server(server))
@@ -277,7 +272,7 @@ async def _complete(ctx: HubContext, tx: Transaction, users: Sequence[User]) -> 
         UserWithServers(
             ctx.activity.of_user(user),
             tuple(owned.get(user.id, ())),
-            ahead,
+            waits,
             groups.get(user.id, ()),
             roles.get(user.id, ()),
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from carrel.domain.servers import Failure
+from carrel.lib.clock import Timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ class ServerProgress:
     ready: bool = False
     failure: Failure | None = None
     """Why, when it has failed."""
+    queued: bool | None = None
+    """True while it waits in the queue of its back end, False when that is over."""
+    ahead: int | None = None
+    """How many are before it there."""
+    expected: Timestamp | None = None
+    """When the back end expects to begin it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from carrel.domain.errors import Invalid
+from carrel.domain.repositories import RepositoryRules, read_repository, split_text
+
 #: Settings of a driver, by name; a mapping is merged into what the driver has, None in it removes a key.
 Overrides = Mapping[str, Any]
 
@@ -250,6 +253,37 @@ class SwitchRule:
     def overrides(self, value: Any) -> Overrides:
         """Return what is set when it is so."""
         return self.on if value else self.off
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryRule:
+    """A Git repository, as a line `REPO#REF:PATH` or as {repo, ref, path}; it is kept as a line."""
+
+    rules: RepositoryRules
+    default: str = ""
+    placeholder: str = "https://github.com/OWNER/NAME#BRANCH:PATH"
+    sets: Overrides = field(default_factory=dict)
+    most: ClassVar[int] = LONGEST
+    kind: ClassVar[str] = "repository"
+
+    def parse(self, text: str) -> object:
+        """Return the line without space around it."""
+        return text.strip()
+
+    def check(self, value: object) -> Any:
+        """Return the line; empty for no repository."""
+        if not isinstance(value, str | Mapping):
+            raise Unfit(f"it must be a repository, not {shown(value)}")
+        if value == "":
+            return ""
+        try:
+            return read_repository(split_text(value) if isinstance(value, str) else value, self.rules).text
+        except Invalid as error:
+            raise Unfit(str(error)) from None
+
+    def overrides(self, value: Any) -> Overrides:
+        """Return what the repository is put into; none changes nothing."""
+        return fill_all(self.sets, split_text(value)) if value else {}
 
 
 def fill_all(templates: Overrides, value: Any) -> dict[str, Any]:

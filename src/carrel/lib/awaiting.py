@@ -11,6 +11,8 @@ from typing import Any
 Late = Callable[["asyncio.Future[Any]"], None]
 
 _GRACE = 2.0
+#: Less than this is nothing, in seconds: by a clock's rounding there might always be a little left.
+_MOMENT = 0.001
 _KEPT = 3600.0
 
 
@@ -32,8 +34,11 @@ async def resolve(value: Any) -> Any:
     return value
 
 
-async def resolve_within(value: Any, seconds: float, late: Late | None = None) -> Any:
+async def resolve_within(value: Any, seconds: float | Callable[[], float], late: Late | None = None) -> Any:
     """Return `resolve(value)`; raise TookTooLong when that takes longer than `seconds`.
+
+    A limit that may change on the way is a function of nothing: how many seconds are left. It is asked again
+    each time that so many have passed, so one that may come down has to be asked often.
 
     Then, and when the caller is cancelled, the work is cancelled too. What does not end even so within two
     more seconds is left behind, and `late` is called with it if it ends one day. A call that cancels or exits
@@ -44,16 +49,26 @@ async def resolve_within(value: Any, seconds: float, late: Late | None = None) -
     task = asyncio.ensure_future(_contained(value))
     task.add_done_callback(lambda _: _close_unbegun(value))
     try:
-        await asyncio.wait((task,), timeout=seconds)
+        await _wait(task, seconds)
     except asyncio.CancelledError:
         await _let_go(task, late)
         raise
     if not task.done():
         await _let_go(task, late)
-        raise TookTooLong(f"It took longer than {seconds:g} seconds.")
+        raise TookTooLong(
+            "It took too long." if callable(seconds) else f"It took longer than {seconds:g} seconds."
+        )
     if task.cancelled():
         raise CancelledItself("The call cancelled itself")
     return task.result()
+
+
+async def _wait(task: asyncio.Task[Any], seconds: float | Callable[[], float]) -> None:
+    if not callable(seconds):
+        await asyncio.wait((task,), timeout=seconds)
+        return
+    while not task.done() and (left := seconds()) > _MOMENT:
+        await asyncio.wait((task,), timeout=left)
 
 
 async def _contained(value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,9 +23,12 @@ _PATIENCE = 1.0
 
 
 @asynccontextmanager
-async def kept(driver: Spawner, clock: Clock) -> AsyncIterator[None]:
-    """Hand the driver's `state_saver` its state whenever that has changed, while the block runs."""
-    keeper = _Keeper(driver, clock)
+async def kept(driver: Spawner, clock: Clock, look: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Hand the driver's `state_saver` its state whenever that has changed, while the block runs.
+
+    What else there is to see each second is for `look` to see.
+    """
+    keeper = _Keeper(driver, clock, look)
     task = asyncio.create_task(keeper.run(), name="checkpoints of a start")
     try:
         yield
@@ -35,9 +38,10 @@ async def kept(driver: Spawner, clock: Clock) -> AsyncIterator[None]:
 
 
 class _Keeper:
-    def __init__(self, driver: Spawner, clock: Clock) -> None:
+    def __init__(self, driver: Spawner, clock: Clock, look: Callable[[], Awaitable[None]]) -> None:
         self._driver = driver
         self._clock = clock
+        self._look = look
         self._known = _state_of(driver)
         self._save = driver.state_saver
         driver.state_saver = self._note
@@ -55,6 +59,7 @@ class _Keeper:
                 state = _state_of(self._driver)
                 if state is not None and state != self._known:
                     await self._note(state)
+                await self._look()
 
 
 def _state_of(driver: Spawner) -> dict[str, Any] | None:

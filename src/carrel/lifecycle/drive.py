@@ -21,6 +21,7 @@ import msgspec
 from carrel.domain.causes.rule import Stage
 from carrel.lib.awaiting import Late, TookTooLong, resolve_within
 from carrel.lifecycle.evidence import Course, NotReady
+from carrel.lifecycle.patience import Patience
 from carrel.spawners.base import Spawner
 from carrel.spawners.reports import exit_status
 
@@ -57,29 +58,44 @@ async def start(
     hooks: Sequence[Step],
     begin: Callable[[], Awaitable[None]],
     course: Course,
+    patience: Patience,
     *,
     late: Late,
 ) -> str:
     """Run hooks and then the driver's start; return where the server will answer, scheme to port.
 
-    All of it shares `start_timeout`, which a hook may change, and `begin` is called right before start().
+    All of it shares what `patience` has, and `begin` is called right before start().
     `course` always says which step is under way. Raises NotReady after the limit, or what a hook, `begin` and
     start() raise. `late` is called when a start that had to be left behind ends after all.
     """
-    clock = asyncio.get_running_loop().time
-    began, limit = clock(), float(driver.start_timeout)
     try:
-        await resolve_within(_run_steps(driver, hooks, course), limit)
-        limit = float(driver.start_timeout)
-        await begin()
-        course.enter(Stage.START, "start()")
-        left = limit - (clock() - began)
-        driver._start_pending = True
-        answer = await resolve_within(_begin(driver, "start", driver.start), left, late)
+        await resolve_within(_run_steps(driver, hooks, course), patience.left)
     except TookTooLong:
-        raise NotReady(course.late(limit)) from None
+        raise NotReady(course.late(patience.limit)) from None
+    await begin()
+    return _placed(driver, await _start(driver, "start", driver.start, course, patience, late))
+
+
+async def resume(driver: Spawner, course: Course, patience: Patience, *, late: Late) -> str | None:
+    """Let the driver go on with a start that was cut off; None when it cannot, else all as `start` does."""
+    answer = await _start(driver, "resume_start", driver.resume_start, course, patience, late)
+    return None if answer is None else _placed(driver, answer)
+
+
+async def _start(
+    driver: Spawner, name: str, function: Callable[[], Any], course: Course, patience: Patience, late: Late
+) -> Any:
+    course.enter(Stage.START, f"{name}()")
+    driver._start_pending = True
+    try:
+        return await resolve_within(_begin(driver, name, function), patience.left, late)
+    except TookTooLong:
+        raise NotReady(course.late(patience.limit, queued=patience.queued)) from None
     finally:
         driver._start_pending = False
+
+
+def _placed(driver: Spawner, answer: Any) -> str:
     url = endpoint(driver, answer)
     driver.server.place(url)
     return url
@@ -96,6 +112,16 @@ async def _run_steps(driver: Spawner, steps: Sequence[Step], course: Course) -> 
 def finds_orphans(kind: type[Spawner]) -> bool:
     """Tell whether drivers of this class can say what runs without a checkpoint."""
     return kind.find_orphans is not Spawner.find_orphans
+
+
+def has_queue(kind: type[Spawner]) -> bool:
+    """Tell whether drivers of this class can say that a start waits in the queue of its back end."""
+    return (kind.waiting, kind.queue_position) != (Spawner.waiting, Spawner.queue_position)
+
+
+def resumes(kind: type[Spawner]) -> bool:
+    """Tell whether drivers of this class can go on with a start that was cut off."""
+    return kind.resume_start is not Spawner.resume_start
 
 
 async def stop(driver: Spawner, *, now: bool, limit: float) -> None:
@@ -207,3 +233,8 @@ def _from_url(kind: str, answer: str) -> str:
     if not usable:
         raise ValueError(f"{kind}.start() returned {answer!r:.80}, which is no http:// or https:// URL")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+async def tell_auth_state(driver: Spawner) -> None:
+    """Hand the driver what the authenticator keeps about the owner."""
+    await driver.run_auth_state_hook(await driver.user.get_auth_state())

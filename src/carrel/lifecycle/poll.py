@@ -132,7 +132,11 @@ class Poller:
         if row is None:
             return
         driver = await driver_of(self.ctx, row)
-        life = await self._life(row, driver)
+        taken = await self._take_over(row, driver)
+        may_resume = taken is not False and not row.url and drive.resumes(type(driver))
+        if may_resume and await self.starter.resume(row, driver):
+            return
+        life = await self._life(driver, taken)
         url = row.url or _endpoint(driver)
         if life is Life.DEAD or not url:
             await self.starter.fail(row, driver, Evidence(stage=Stage.START, end=End.LOST))
@@ -144,16 +148,22 @@ class Poller:
         except NotReady as error:
             await self.starter.fail(row, driver, error.evidence)
 
-    async def _life(self, row: Server, driver: Spawner) -> Life:
-        """Return what became of a run whose start was interrupted; `driver` knows it then."""
+    async def _take_over(self, row: Server, driver: Spawner) -> bool | None:
+        """Let `driver` know the run of a start that was interrupted, if there is one; None asks itself."""
         if row.state or not drive.finds_orphans(type(driver)):
             # Without a checkpoint one that goes by names may know its server all the same.
-            return (await drive.poll(driver))[0]
+            return None
         if not await self.finder.take_over(row, driver):
-            return Life.DEAD
+            return False
         _log.warning("%s ran without a checkpoint and is adopted", server_path(self.ctx, row))
         self.ctx.bus.publish(OrphanFound(row.id, row.generation, adopted=True))
-        return Life.ALIVE
+        return True
+
+    async def _life(self, driver: Spawner, taken: bool | None) -> Life:
+        """Return what became of a run whose start was interrupted."""
+        if taken is None:
+            return (await drive.poll(driver))[0]
+        return Life.ALIVE if taken else Life.DEAD
 
     async def abort(self, server: Server) -> None:
         """End a start whose deadline has passed, whatever it is doing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,9 @@ from carrel.core.context import HubContext
 from carrel.core.servers import outcome
 from carrel.domain.events import ServerProgress, Work, WorkDone
 from carrel.domain.servers import Server
+from carrel.lib.clock import Timestamp
 from carrel.spawners.base import Spawner
+from carrel.spawners.reports import Waiting
 
 _PATIENCE = 1.0
 _log = logging.getLogger("carrel.lifecycle")
@@ -20,6 +23,45 @@ _log = logging.getLogger("carrel.lifecycle")
 def say(ctx: HubContext, server: Server, progress: int, message: str) -> None:
     """Publish a step of the start that `server` is in."""
     ctx.progress.say(ServerProgress(server.id, server.generation, progress, message))
+
+
+def say_queued(ctx: HubContext, server: Server, waiting: Waiting | None, *, before: Waiting | None) -> None:
+    """Publish how a start stands in the queue of its back end, unless that is what was said `before`."""
+    now = ctx.clock.now()
+    if waiting is None:
+        step = ServerProgress(server.id, server.generation, 30, "Its turn has come", queued=False)
+    else:
+        text = queue_text(waiting, now)
+        if before is not None and text == queue_text(before, now):
+            return
+        step = ServerProgress(
+            server.id,
+            server.generation,
+            25,
+            text,
+            queued=True,
+            ahead=waiting.ahead,
+            expected=waiting.expected,
+        )
+    ctx.progress.say(step)
+
+
+def queue_text(waiting: Waiting, now: Timestamp) -> str:
+    """Say how a start stands in the queue of its back end."""
+    text = "Waiting in the queue"
+    if waiting.ahead is not None:
+        text += ": it is next" if not waiting.ahead else f": {waiting.ahead} before it"
+    if waiting.expected is not None and waiting.expected > now:
+        text += f", expected to begin in {_about(waiting.expected - now)}"
+    return f"{text}. {waiting.reason}".strip() if waiting.reason else text
+
+
+def _about(seconds: float) -> str:
+    for name, size in (("day", 86400), ("hour", 3600)):
+        if seconds >= 2 * size:
+            return f"about {round(seconds / size)} {name}s"
+    minutes = math.ceil(seconds / 60)
+    return f"about {minutes} minutes" if minutes > 1 else "about a minute"
 
 
 def say_outcome(ctx: HubContext, server: Server) -> None:

@@ -11,11 +11,11 @@ from carrel.domain.causes.rule import End, Stage
 from carrel.domain.failures import Evidence
 from carrel.lifecycle import drive
 from carrel.lifecycle.evidence import NotReady
+from carrel.lifecycle.patience import EXAMINATION
 from carrel.spawners.base import Spawner
 
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.5
-EXAMINATION = 10.0
 _log = logging.getLogger("carrel.lifecycle")
 
 

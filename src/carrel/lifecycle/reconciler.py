@@ -66,7 +66,9 @@ class Reconciler:
         self._leases = Leases(ctx, owner)
         self.finder = Finder(ctx)
         self._stopper = Stopper(ctx, routes, self._leases, self.finder)
-        self._starter = Starter(ctx, routes, probe, self._leases, self._stopper, Breaker(ctx.clock), give_up)
+        self._starter = Starter(
+            ctx, routes, probe, self._leases, self._stopper, Breaker(ctx.clock), give_up, self._step_aside
+        )
         self._poller = Poller(ctx, self._starter, self._leases, self.finder)
         self._queue: WorkQueue[int] = WorkQueue()
         self._desk = Desk(self._ended)
@@ -118,6 +120,8 @@ class Reconciler:
         if server is None:
             self._forget(server_id)
             return
+        if not server.active:
+            self._rests(server_id)
         action = next_action(server, self._ctx.clock.now(), self._leases.owner)
         if self._desk.is_busy(server_id):
             self._look_at_job(server, action)
@@ -139,8 +143,6 @@ class Reconciler:
     def _act(self, server: Server, action: Action) -> None:
         """Make `action` the job of a server that has none, or see to it that somebody looks again."""
         server_id = server.id
-        if not server.active:
-            self._ctx.live.forget(server_id)
         if (pause := self._backoff.wait(server_id)) or (
             pause := self._turns.pause(server, action, self._ctx.clock.now())
         ) > 0:
@@ -177,6 +179,9 @@ class Reconciler:
         self._poll_due.pop(server.id, None)
         self._desk.begin(server.id, Action.START, self._do(server, partial(self._starter.start, server)))
         return True
+
+    def _step_aside(self, server_id: int) -> None:
+        self._line.leave(server_id)
 
     def _ended(self, server_id: int, action: Action, error: BaseException | None) -> None:
         if action is Action.START:
@@ -234,11 +239,17 @@ class Reconciler:
                 tx.announce(RightsChanged(server.user_id))
         self._forget(server.id)
 
+    def _rests(self, server_id: int) -> None:
+        """Nothing of a server is left: what its run had is free for others."""
+        self._ctx.live.forget(server_id)
+        if self._ctx.settings.device_pools:
+            self._line.wake()
+
     def _forget(self, server_id: int) -> None:
+        self._rests(server_id)
         self._poll_due.pop(server_id, None)
         self._backoff.clear(server_id)
         self._poller.doubts.pop(server_id, None)
-        self._ctx.live.forget(server_id)
         self._ctx.progress.forget(server_id)
 
 

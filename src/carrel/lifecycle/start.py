@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from carrel.core.context import HubContext
@@ -20,22 +21,21 @@ from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.lib.ids import new_token
-from carrel.lifecycle import credentials, drive
+from carrel.lifecycle import credentials, devices, drive
 from carrel.lifecycle.breaker import Breaker, kind_of
 from carrel.lifecycle.checkpoints import kept
 from carrel.lifecycle.evidence import Course, NotReady, explain
 from carrel.lifecycle.lease import LeaseLost, Leases
+from carrel.lifecycle.patience import Patience, allowed
 from carrel.lifecycle.progress import relay, say, say_outcome
-from carrel.lifecycle.readiness import EXAMINATION, Probe, wait_until_ready
+from carrel.lifecycle.queue import QueueWatch
+from carrel.lifecycle.readiness import Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.server_scopes import Grants, asked_scopes, grants_of
 from carrel.lifecycle.stop import CALL_LIMIT, DEADLINE, Stopper, ended
 from carrel.spawners.base import Spawner
 from carrel.storage.base import StorageUnavailable, Transaction
 
-#: What a start may take beyond the driver's own time-outs before the sweeper ends it, in seconds: one that
-#: does not answer is looked at before anybody says so.
-_MARGIN = EXAMINATION + 5.0
 #: How long a probe of a server may take, in seconds.
 PROBE_LIMIT = 10.0
 #: How long a server is given to answer before its address is written down first, in seconds.
@@ -57,6 +57,8 @@ class Starter:
     breaker: Breaker
     give_up: Callable[[], None]
     """Called when more starts have failed in a row than the deployer allows."""
+    step_aside: Callable[[int], None]
+    """Called with a server's id when its start waits elsewhere: others need not wait for it."""
     undoing: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self, server: Server) -> None:
@@ -69,24 +71,40 @@ class Starter:
             return
         row, driver, kind = begun
         self.ctx.live.keep(row, driver)
-        since = (row.deadline or 0.0) - _allowed(driver)
+        say(self.ctx, row, 0, "Server requested")
+        await self._carry_out(row, driver, kind, Patience(driver, self.ctx.clock, row))
+
+    async def resume(self, row: Server, driver: Spawner) -> bool:
+        """Go on with a start that was cut off, under our lease; the outcome is in the row.
+
+        False when the driver cannot. Raises LeaseLost.
+        """
+        patience = Patience(driver, self.ctx.clock, row, resumed=True)
+        return await self._carry_out(row, driver, kind_of(driver), patience, resumes=True)
+
+    async def _carry_out(
+        self, row: Server, driver: Spawner, kind: str, patience: Patience, *, resumes: bool = False
+    ) -> bool:
+        """Do all of a start that comes after the intent; False when there is nothing to resume."""
 
         async def save(_: Mapping[str, Any]) -> None:
             # A driver inside this one may have called it.
-            await self.checkpoint(row, driver, driver.get_state(), deadline=since + _allowed(driver))
+            await self.checkpoint(row, driver, driver.get_state(), deadline=patience.deadline)
 
         driver.state_saver = save
-        say(self.ctx, row, 0, "Server requested")
         course = Course()
         try:
             given = driver.api_token
-            row = replace(row, url=await self._run_driver(row, driver, course, since))
+            url = await self._run_driver(row, driver, course, patience, resumes=resumes)
+            if url is None:
+                return False
+            row = replace(row, url=url)
             if driver.api_token != given:
                 row = await self._adopt_token(row, driver)
             # When it answers already, one transaction says both where it is and that it runs.
             ready = await self.answers(row, _AT_ONCE)
             if not ready:
-                until = since + _allowed(driver)
+                until = patience.deadline
                 row = await self.checkpoint(row, driver, driver.get_state(), row.url, deadline=until)
             await self.finish(row, driver, ready=ready)
             self.breaker.succeeded(kind)
@@ -102,6 +120,7 @@ class Starter:
             raise
         except Exception as error:
             await self.fail(row, driver, self._evidence(row, error, course), kind)
+        return True
 
     async def finish(self, row: Server, driver: Spawner, *, ready: bool = False) -> None:
         """Wait until a started server answers (it does when it is `ready`), route it and call it running.
@@ -215,6 +234,7 @@ class Starter:
         course = Course(Stage.OPTIONS, "profile")
         try:
             server, overrides = await with_choice(self.ctx, server)
+            need = await devices.needed(self.ctx, server, overrides)
             course.enter(Stage.START, "start()")
             asked = await asked_scopes(self.ctx, server, overrides)
         except NotFound:
@@ -235,15 +255,18 @@ class Starter:
                 driver = build_driver(self.ctx, intent, owner, overrides)
                 grants = await grants_of(self.ctx, tx, intent, driver, asked)
                 kind = kind_of(driver)
-                refusal = self.breaker.refusal(kind, always=owner.user.admin)
+                never = devices.refusal(self.ctx, need)
+                refusal = never or self.breaker.refusal(kind, always=owner.user.admin)
             except StorageUnavailable:
                 raise
             except Exception as error:
                 _log.exception("No driver can be built for %s", server_path(self.ctx, server))
                 refusal = diagnose(Course().raised(error))
-            if refusal is None:
+            lent = None if refusal is not None else await devices.allot(self.ctx, tx, intent, need)
+            if lent is not None:
                 row = await self._write_intent(tx, owner.user, intent, driver, grants)
                 if row is not None:
+                    await devices.lend(self.ctx, tx, row, driver, lent)
                     announce_change(tx, row)
         if refusal is not None:
             await self.refuse(server, refusal)
@@ -256,7 +279,7 @@ class Starter:
     ) -> Server | None:
         """Write the row of a start that begins, and the token and OAuth client that the server gets."""
         now = self.ctx.clock.now()
-        taken = self.leases.take(intent, now + _allowed(driver))
+        taken = self.leases.take(intent, now + allowed(driver))
         row = await tx.servers.save(replace(taken, actual=Actual.STARTING))
         if row is None:
             return None
@@ -264,32 +287,48 @@ class Starter:
         await credentials.give(self.ctx, tx, row, (owner, grants), driver)
         return row
 
-    async def _run_driver(self, row: Server, driver: Spawner, course: Course, since: Timestamp) -> str:
+    async def _run_driver(
+        self, row: Server, driver: Spawner, course: Course, patience: Patience, *, resumes: bool
+    ) -> str | None:
+        """Let the driver start the server, or go on with it, and return where it is."""
+
+        async def save() -> None:
+            until = patience.deadline
+            await self.leases.write(row, lambda current: replace(current, deadline=until))
+
+        watch = QueueWatch(self.ctx, row, driver, patience, save, self.step_aside)
+        late = partial(self._undo_later, row, driver)
+        async with kept(driver, self.ctx.clock, watch.look), relay(self.ctx, row, driver) as begun:
+            if resumes:
+                begun.set()
+                url = await drive.resume(driver, course, patience, late=lambda _: late())
+            else:
+                hooks = self._hooks(driver)
+                limit = float(driver.start_timeout)
+
+                async def begin() -> None:
+                    # More time to answer is written down with the address; more time to start has to be now.
+                    if float(driver.start_timeout) > limit:
+                        await save()
+                    # The last moment before something of the server exists; the hooks may have taken long.
+                    self.leases.check(row)
+                    devices.require_lent(driver)
+                    say(self.ctx, row, 20, "Starting the server")
+                    begun.set()
+
+                url = await drive.start(driver, hooks, begin, course, patience, late=lambda _: late())
+        patience.leave_queue()
+        return url
+
+    def _hooks(self, driver: Spawner) -> Sequence[drive.Step]:
         before = self.ctx.authenticator.pre_spawn_start
         options = driver.run_apply_user_options
-        hooks = [
+        return [
             drive.Step(Stage.HOOK, "pre_spawn_start", lambda: before(driver.user, driver)),
-            drive.Step(Stage.HOOK, "auth_state_hook", lambda: _tell_auth_state(driver)),
+            drive.Step(Stage.HOOK, "auth_state_hook", lambda: drive.tell_auth_state(driver)),
             drive.Step(Stage.OPTIONS, "apply_user_options", lambda: options(driver.user_options)),
             drive.Step(Stage.HOOK, "pre_spawn_hook", driver.run_pre_spawn_hook),
         ]
-
-        limit = float(driver.start_timeout)
-
-        async def begin() -> None:
-            # More time to answer is written down with the address; more time to start has to be now.
-            if float(driver.start_timeout) > limit:
-                until = since + _allowed(driver)
-                await self.leases.write(row, lambda current: replace(current, deadline=until))
-            # The last moment before something of the server exists; the hooks may have taken long.
-            self.leases.check(row)
-            say(self.ctx, row, 20, "Starting the server")
-            begun.set()
-
-        async with kept(driver, self.ctx.clock), relay(self.ctx, row, driver) as begun:
-            return await drive.start(
-                driver, hooks, begin, course, late=lambda _: self._undo_later(row, driver)
-            )
 
     async def _adopt_token(self, row: Server, driver: Spawner) -> Server:
         """Let the token of what the driver resumed be the run's; raises StartError and LeaseLost."""
@@ -322,7 +361,10 @@ class Starter:
     async def _undo(self, row: Server, driver: Spawner) -> None:
         while True:
             try:
-                if _is_kept(row, driver, await wait_until_settled(self.ctx, row, DEADLINE)):
+                current = await wait_until_settled(self.ctx, row, DEADLINE)
+                if _is_under_way(row, current):
+                    continue
+                if _is_kept(row, driver, current):
                     return
                 await drive.stop(driver, now=True, limit=CALL_LIMIT)
                 _log.warning("A start of %s that came too late was undone", server_path(self.ctx, row))
@@ -331,6 +373,11 @@ class Starter:
                 path = server_path(self.ctx, row)
                 _log.exception("A start of %s came too late and cannot be undone yet", path)
                 await asyncio.sleep(_UNDO_EVERY)
+
+
+def _is_under_way(row: Server, current: Server | None) -> bool:
+    """Tell whether somebody else goes on with the start of `row`: it may wait in a queue for days."""
+    return current is not None and current.generation == row.generation and current.actual is Actual.STARTING
 
 
 def _is_kept(row: Server, driver: Spawner, current: Server | None) -> bool:
@@ -343,16 +390,6 @@ def _is_kept(row: Server, driver: Spawner, current: Server | None) -> bool:
     if current.generation == row.generation:
         return current.actual is Actual.RUNNING
     return current.active and drive.state_of(driver, {}) in ({}, current.state)
-
-
-def _allowed(driver: Spawner) -> float:
-    """Return how long a start may take in all, by what its driver is set to now."""
-    return float(driver.start_timeout) + float(driver.http_timeout) + _MARGIN
-
-
-async def _tell_auth_state(driver: Spawner) -> None:
-    """Hand the driver what the authenticator keeps about the owner."""
-    await driver.run_auth_state_hook(await driver.user.get_auth_state())
 
 
 def _answered(server: Server) -> Server:

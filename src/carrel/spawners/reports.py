@@ -33,6 +33,28 @@ class Usage:
     """Bytes."""
     cpu: float | None = None
     """Seconds of CPU since its start."""
+    processes: int | None = None
+    """Processes and threads, where those are counted; else processes."""
+    killed: int = 0
+    """How many of its processes the kernel has killed for want of memory."""
+    refused: int = 0
+    """How often it may not have had one process more."""
+    memory_limit: int | None = None
+    """Bytes that it may use."""
+    process_limit: int | None = None
+    """Processes and threads that it may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How a start stands in the queue of its back end; None is unknown."""
+
+    ahead: int | None = None
+    """How many are before it."""
+    expected: float | None = None
+    """When the back end expects to begin it, in seconds since the epoch."""
+    reason: str = ""
+    """Why it waits, a sentence for its owner."""
 
 
 @dataclass(frozen=True, slots=True)

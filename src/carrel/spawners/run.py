@@ -10,6 +10,7 @@ from traitlets.config import Config
 
 from carrel.spawners.base import Spawner
 from carrel.spawners.options import known_overrides, override
+from carrel.spawners.shared import Shared
 from carrel.spawners.views import HubView, ServerView, UserView
 
 S = TypeVar("S", bound=Spawner)
@@ -42,6 +43,8 @@ class Run:
     log_directory: str = ""
     """Where the logs of servers are kept; empty keeps none."""
     state_saver: Callable[[Mapping[str, Any]], Awaitable[Any]] | None = None
+    shared: Shared = field(default_factory=Shared)
+    """What all drivers of the hub have in common."""
 
 
 def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
@@ -75,6 +78,7 @@ def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
     given = {name: value for name, value in facts.items() if value}
     spawner = cls(config=config if config is not None else Config(), **given)
     spawner.state_saver = run.state_saver
+    spawner.shared = run.shared
     refresh_owner(spawner, run.user)
     spawner.profile_overrides = run.overrides
     for overrides in run.overrides:

@@ -14,7 +14,7 @@ from carrel.domain.routes import Route
 from carrel.lib.clock import Clock, SystemClock
 from carrel.proxy.base import OutOfStep, Proxy, ProxyError, Unreachable
 from carrel.spawners.base import Spawner
-from carrel.spawners.reports import Orphan
+from carrel.spawners.reports import Orphan, Usage, Waiting
 
 RunKey = tuple[int, int]
 """Server id and generation."""
@@ -45,6 +45,14 @@ class Script:
     find_error: Exception | None = None
     log: str = ""
     """What the server writes."""
+    usage: Usage | None = None
+    """What the server says that it uses."""
+    queued: Waiting | None = None
+    """While it is set, starts wait in the queue of the world."""
+    queue_error: Exception | None = None
+    """Raised when somebody asks how a start waits."""
+    resumes: bool = False
+    """Starts that were cut off are gone on with, and leave their server for that."""
     address: tuple[str, int] = ("127.0.0.1", 1)
 
 
@@ -105,13 +113,37 @@ class FakeSpawner(Spawner):
         self.handle = self.generation
         try:
             await self.save_state()
+            await self._wait_in_queue()
             await self._wait(script.start_delay)
             if script.start_error is not None:
                 raise script.start_error
         except BaseException:
-            if not script.leave_on_error:
+            if not (script.leave_on_error or script.resumes):
                 self.world.servers.pop(self._key, None)
             raise
+        return self._begun()
+
+    async def resume_start(self) -> Any:
+        """Wait on in the queue of the world, if the script says so."""
+        if not (self._script.resumes and self.handle):
+            return None
+        self._note("resume")
+        await self._wait_in_queue()
+        await self._wait(self._script.start_delay)
+        return self._begun()
+
+    async def waiting(self) -> Waiting | None:
+        """Tell how the script lets it wait."""
+        if self._script.queue_error is not None:
+            raise self._script.queue_error
+        return self._script.queued
+
+    async def _wait_in_queue(self) -> None:
+        while self._script.queued is not None:
+            await self._wait(1.0)
+
+    def _begun(self) -> Any:
+        script = self._script
         # Again: one that comes back too late was told to forget it meanwhile.
         self.handle = self.generation
         self.world.servers[self._key].exit_status = script.exit_status
@@ -127,6 +159,10 @@ class FakeSpawner(Spawner):
             return self._script.poll_answers.pop(0)  # type: ignore[no-any-return]
         server = self.world.servers.get(self._key) if self.handle else None
         return 0 if server is None else server.exit_status
+
+    async def usage(self) -> Usage | None:
+        """Return what the script says."""
+        return self._script.usage
 
     async def stop(self, now: bool = False) -> None:
         """Take the server out of the world."""

@@ -99,6 +99,7 @@ CASES = (
             " $PATH: unknown"
         ),
         raised('exec: \\"jupyterhub-singleuser\\": executable file not found in $PATH'),
+        ended("[FATAL tini (7)] exec jupyterhub-singleuser failed: No such file or directory", 127),
     ),
     case(
         "volume missing",
@@ -132,6 +133,21 @@ CASES = (
             'pods "jupyter-ada" is forbidden: exceeded quota: team, requested: pods=1, used: pods=8,'
             " limited: pods=8"
         ),
+    ),
+    case(
+        "pod deleted",
+        "pod-deleted",
+        "pod of the server was deleted",
+        "an administrator or the cluster did",
+        ran("The pod jupyter-ada was deleted.", 0),
+        raised("The pod jupyter-ada was deleted while it started."),
+    ),
+    case(
+        "cluster not there",
+        "kubernetes-unreachable",
+        "cannot reach the Kubernetes cluster: https://10.0.0.1 does not answer: Cannot connect",
+        "API server",
+        raised("Kubernetes does not answer: https://10.0.0.1 does not answer: Cannot connect"),
     ),
     case(
         "cluster refuses",

@@ -38,6 +38,13 @@ REFUSALS = (
         facts={"refusal": "active"},
     ),
     Rule(
+        "no-such-device",
+        "The server cannot have the devices that it asks for: {reason}.",
+        "Choose another; the administrator can change c.Carrel.device_pools or c.Spawner.devices.",
+        ends={End.REFUSED},
+        facts={"refusal": "devices"},
+    ),
+    Rule(
         "no-turn",
         "So many servers are starting that this one did not get its turn within {limit} seconds.",
         "Try again later.",
@@ -159,6 +166,13 @@ GENERAL = (
         "Install the version of carrel-client beside the server that belongs to the hub.",
         says=r"hub at \S+ speaks version (?P<hub>\S+), this server (?P<own>[^\s;]+);",
         stages={Stage.READY},
+    ),
+    Rule(
+        "queue-timeout",
+        "The server waited in the queue for {limit} seconds, and its turn did not come.",
+        "Ask for less, or choose another queue; the administrator can raise c.Spawner.queue_timeout.",
+        ends={End.LATE},
+        facts={"queued": "yes", "limit": ".+"},
     ),
     Rule(
         "timeout",

@@ -79,7 +79,8 @@ _DOCKER = (
         " name what it has.",
         says=r"exec: \\?\"(?P<command>[^\"\\]+)\\?\": (?:executable file not found|stat .*no such file"
         r"|permission denied)"
-        r"|OCI runtime (?:create|exec) failed: (?P<command2>.{1,120})",
+        r"|OCI runtime (?:create|exec) failed: (?P<command2>.{1,120})"
+        r"|\[FATAL tini[^\]]*\] exec (?P<command3>\S+) failed",
     ),
     Rule(
         "volume-missing",
@@ -135,6 +136,20 @@ _KUBERNETES = (
         "The server's container ends again and again soon after its start.",
         "Its log below says why; most often the command or the image is wrong.",
         says=r"CrashLoopBackOff|Back-off restarting failed container",
+    ),
+    Rule(
+        "pod-deleted",
+        "The pod of the server was deleted.",
+        "Start it again. If it was not you, an administrator or the cluster did, as when a machine is"
+        " taken out of service.",
+        says=r"^The pod \S+ was deleted\b",
+    ),
+    Rule(
+        "kubernetes-unreachable",
+        "The hub cannot reach the Kubernetes cluster: {why}",
+        "Try again in some minutes; if it fails again, the administrator has to look at the cluster's API"
+        " server.",
+        says=r"^Kubernetes does not answer: (?P<why>.+)",
     ),
     Rule(
         "kubernetes-refused",

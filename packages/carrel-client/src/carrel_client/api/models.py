@@ -39,6 +39,9 @@ class Server(Struct, frozen=True, kw_only=True):
     state: dict[str, Any] | None = None
     failure: Failure | None = None
     queue_position: int | None = None
+    expected_start: datetime | None = None
+    waits_for: list[str] | None = None
+    devices: dict[str, list[str]] | None = None
 
 
 class User(Struct, frozen=True, kw_only=True):
