@@ -53,7 +53,8 @@ def test_settings_become_limits() -> None:
 async def test_no_server_starts_without_the_limit_that_it_should_have(
     bare: None, rig: Rig, name: str
 ) -> None:
-    driver = rig.spawner(LocalProcessSpawner, **{name: 2**20})
+    setting: dict[str, Any] = {name: 2**20}
+    driver = rig.spawner(LocalProcessSpawner, **setting)
     with pytest.raises(StartError, match=f"The setting {name} cannot be enforced on this machine") as caught:
         await driver.start()
     assert "root" in caught.value.hint

@@ -22,11 +22,10 @@ from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
 from carrel.spawners import options
 from carrel.spawners.environment import ServerFacts, labels, server_environment
-from carrel.spawners.errors import StartError
 from carrel.spawners.familiar import FamiliarNames
 from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, Waiting, exit_status
-from carrel.spawners.repositories import chosen_repository, repositories_of
+from carrel.spawners.repositories import choose_repository, preparation
 from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command
@@ -372,8 +371,7 @@ class Spawner(FamiliarNames):
 
     def preparation(self) -> list[str]:
         """Return the words to put before the command, which get the repository ready; none without one."""
-        chosen = chosen_repository(repositories_of(self.config), {}, self.repository)
-        return repositories_of(self.config).words(chosen) if chosen is not None else []
+        return preparation(self)
 
     def template_namespace(self) -> dict[str, Any]:
         """Return the names that settings may use in braces."""
@@ -404,17 +402,7 @@ class Spawner(FamiliarNames):
         for overrides in self.profile_overrides:
             await options.override_asking(self, overrides)
         await options.apply(self.apply_user_options, user_options, self)
-        self._choose_repository(user_options)
-
-    def _choose_repository(self, user_options: Mapping[str, Any]) -> None:
-        settings = repositories_of(self.config)
-        chosen = chosen_repository(settings, user_options, self.repository)
-        if chosen is None:
-            return
-        if not self.opens_repositories:
-            raise StartError(f"{type(self).__name__} does not start servers from repositories.")
-        self.repository = chosen.as_option()
-        self.start_timeout += settings.timeout
+        choose_repository(self, user_options)
 
     # Hooks
 

@@ -32,8 +32,8 @@ from carrel.spawners.imported import ImportedRun, adopt_process
 from carrel.spawners.limits import Confinement, limits_of, refusal
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans, is_server
+from carrel.spawners.preparing import Preparation
 from carrel.spawners.reports import Orphan, Usage
-from carrel.spawners.repositories import Preparation, repositories_of
 from carrel.spawners.traits import Command
 from carrel.spawners.warm import WarmServer
 
@@ -98,8 +98,7 @@ class LocalProcessSpawner(Spawner):
     """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     log_file = Unicode()
-    _preparation: Preparation | None = None
-    _is_preparing: bool = False
+    _told: Preparation | None = None
     _exit_status: int | None = None
     _chose_port: bool = False
     _account: Account | None = None
@@ -128,9 +127,7 @@ class LocalProcessSpawner(Spawner):
         self.start_time = str(state.get("start_time") or "")
         self.pid = int(state.get("pid") or 0) if self.start_time else 0
         self.log_file = str(state.get("log") or "")
-        if state.get("preparing"):
-            # The hub that waited for it is gone; it goes on all the same.
-            self.http_timeout += repositories_of(self.config).timeout
+        self._preparation.resume(self, state)
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
         self._confinement = Confinement.of_state(state.get("group"))
 
@@ -141,7 +138,7 @@ class LocalProcessSpawner(Spawner):
         if process is not None:
             state |= {"pid": process.pid, "start_time": process.start_time, "log": self.log_file}
             state |= {"ip": self.server.ip, "port": self.server.port}
-            state |= {"preparing": True} if self._is_preparing else {}
+            state |= self._preparation.as_state()
         if self._confinement is not None:
             state["group"] = self._confinement.group.as_state()
         return state
@@ -178,7 +175,7 @@ class LocalProcessSpawner(Spawner):
         program = self._program(env, rights)
         await self._launch(program)
         self.server.ip, self.server.port = reachable(self.ip), self.port
-        self._is_preparing = bool(self.repository)
+        self._preparation.lasts = bool(self.repository)
         try:
             if self.own_control_group and not self._is_apart():
                 await self._set_apart()
@@ -188,32 +185,18 @@ class LocalProcessSpawner(Spawner):
             await self._end([(signal.SIGKILL, self.kill_timeout)])
             await self._end_confined()
             raise
-        await self._until_prepared()
+        await self._preparation.wait(self, self.log_file)
         return self.server.ip, self.server.port
 
-    async def _until_prepared(self) -> None:
-        """Return when the repository is ready, or when nothing is to be waited for any more."""
-        if not self._is_preparing:
-            return
-        if not self.log_file:
-            # Nothing tells how far it is: the server will answer when it is ready.
-            self.http_timeout += repositories_of(self.config).timeout
-            return
-        await self._steps().wait(Path(self.log_file), self._lives)
-        self._is_preparing = False
-
-    async def _lives(self) -> bool:
-        return await self.poll_now() is None
-
-    def _steps(self) -> Preparation:
-        if self._preparation is None:
-            self._preparation = Preparation()
-        return self._preparation
+    @property
+    def _preparation(self) -> Preparation:
+        if self._told is None:
+            self._told = Preparation()
+        return self._told
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the steps in which a repository is got ready; without one, that the server starts."""
-        told = self._steps().steps() if self.repository else super().progress()
-        async for event in told:
+        async for event in self._preparation.steps() if self.repository else super().progress():
             yield event
 
     async def poll(self) -> int | None:
