@@ -224,21 +224,25 @@ def _admit_to_scope(machine: Machine, pid: int, name: str, limits: Limits) -> Gr
     except OSError as error:
         raise CannotLimit(_first(limits), f"systemd does not make a scope with it: {error}") from error
     deadline = time.monotonic() + _SCOPE_SECONDS
-    # The answer comes when the work begins.
-    while (group := find_group(pid, name)) is None:
+    # The answer comes when the work begins, and it is done for one controller after the other.
+    while True:
+        group = find_group(pid, name)
+        missing = _not_in_force(group.in_force() if group else Limits(), limits)
+        if group is not None and not missing:
+            return group
         if time.monotonic() > deadline:
-            raise CannotLimit(_first(limits), "the process does not get into the scope that systemd made")
+            limit = next(iter(missing), _first(limits))
+            raise CannotLimit(limit, "systemd makes no scope with it: its user may lack this controller")
         time.sleep(_PAUSE)
-    for limit in _not_in_force(group.in_force(), limits):
-        raise CannotLimit(limit, "systemd made a scope without it: its user may not have this controller")
-    return group
 
 
-def _not_in_force(found: Limits, wanted: Limits) -> Iterator[str]:
+def _not_in_force(found: Limits, wanted: Limits) -> list[str]:
+    missing = []
     for limit in ("memory", "cpu", "pids"):
         most, has = getattr(wanted, limit), getattr(found, limit)
         if most is not None and (has is None or has > most * _ROUNDING):
-            yield limit
+            missing.append(limit)
+    return missing
 
 
 def _first(limits: Limits) -> str:
