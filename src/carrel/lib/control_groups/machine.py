@@ -74,7 +74,7 @@ def _lack_of(machine: Machine, controller: str, limits: Limits) -> str:
 def prepare(machine: Machine, name: str, limits: Limits) -> Group:
     """Return a new group with these limits and nobody in it; raise CannotLimit. Not where systemd makes them.
 
-    What an earlier group of that name still holds is killed first: it would escape.
+    Names end with the number of a run. What is left of earlier runs is killed first: it would escape.
     """
     homes: dict[str, Hierarchy] = {}
     for controller, limit in limits.controllers.items():
@@ -170,15 +170,26 @@ def _new(limit: str, place: Callable[[], Path]) -> Path:
     directory: Path | None = None
     try:
         directory = place()
-        if directory.exists():
-            old = Group({UNIFIED if (directory / "cgroup.controllers").exists() else "": directory})
-            old.end()
-            old.remove()
+        for old in _earlier(directory):
+            left = Group({UNIFIED if (old / "cgroup.controllers").exists() else "": old})
+            left.end()
+            left.remove()
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         where = f" {directory}" if directory is not None else ""
         raise CannotLimit(limit, f"the control group{where} cannot be made: {error.strerror}") from error
     return directory
+
+
+def _earlier(directory: Path) -> list[Path]:
+    """Return the directories of this name, and of the same one with a lower number at its end."""
+    stem, _, number = directory.name.rpartition("-")
+    found = [directory] if directory.is_dir() else []
+    for place in directory.parent.glob(f"{stem}-*") if stem and number.isdecimal() else ():
+        own = place.name.removeprefix(f"{stem}-")
+        if own.isdecimal() and int(own) < int(number):
+            found.append(place)
+    return found
 
 
 def _unified_parent(hierarchy: Hierarchy, wanted: list[str], limits: Limits) -> Path:
