@@ -25,7 +25,7 @@ from carrel.spawners.choices import Choices
 from carrel.spawners.environment import ServerFacts, labels, server_environment
 from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, Waiting, exit_status
-from carrel.spawners.repositories import chosen_repository, repositories_of
+from carrel.spawners.repositories import preparation
 from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command, setting
@@ -355,8 +355,7 @@ class Spawner(Choices):
 
     def preparation(self) -> list[str]:
         """Return the words to put before the command, which get the repository ready; none without one."""
-        chosen = chosen_repository(repositories_of(self.config), {}, self.repository)
-        return repositories_of(self.config).words(chosen) if chosen is not None else []
+        return preparation(self)
 
     def template_namespace(self) -> dict[str, Any]:
         """Return the names that settings may use in braces."""

@@ -32,13 +32,13 @@ from carrel.spawners.errors import StartError
 from carrel.spawners.imported import ImportedRun, adopt_process
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans
-from carrel.spawners.preparing import PreparesRepositories
+from carrel.spawners.preparing import Preparation
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.traits import Command
 from carrel.spawners.warm import WarmServer
 
 
-class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
+class LocalProcessSpawner(OfAccount, Confined, Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
     bound_to_node = True
@@ -78,6 +78,7 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
     """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     log_file = Unicode()
+    _told: Preparation | None = None
     _exit_status: int | None = None
     _chose_port: bool = False
     _warm: WarmServer | None = None
@@ -104,7 +105,7 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
         self.start_time = str(state.get("start_time") or "")
         self.pid = int(state.get("pid") or 0) if self.start_time else 0
         self.log_file = str(state.get("log") or "")
-        self._load_preparing(state)
+        self._preparation.resume(self, state)
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
         self._load_group(state)
 
@@ -114,8 +115,7 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
         process = self._process()
         if process is not None:
             state |= {"pid": process.pid, "start_time": process.start_time, "log": self.log_file}
-            state |= {"ip": self.server.ip, "port": self.server.port}
-            state |= {"preparing": True} if self._is_preparing else {}
+            state |= {"ip": self.server.ip, "port": self.server.port, **self._preparation.as_state()}
         return state | self._group_state()
 
     def clear_state(self) -> None:
@@ -149,7 +149,7 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
         program = self._program(env, rights)
         await self._launch(program)
         self.server.ip, self.server.port = reachable(self.ip), self.port
-        self._is_preparing = bool(self.repository)
+        self._preparation.lasts = bool(self.repository)
         try:
             if self.own_control_group and not self._is_apart:
                 await self._set_apart()
@@ -159,17 +159,19 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
             await self._end([(signal.SIGKILL, self.kill_timeout)])
             await self._end_confined()
             raise
-        await self._until_prepared(self.log_file, self._lives)
+        await self._preparation.wait(self, self.log_file)
         return self.server.ip, self.server.port
+
+    @property
+    def _preparation(self) -> Preparation:
+        if self._told is None:
+            self._told = Preparation()
+        return self._told
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the steps in which a repository is got ready; without one, that the server starts."""
-        told = self._steps().steps() if self.repository else super().progress()
-        async for event in told:
+        async for event in self._preparation.steps() if self.repository else super().progress():
             yield event
-
-    async def _lives(self) -> bool:
-        return await self.poll_now() is None
 
     async def poll(self) -> int | None:
         """Return None while the process lives; else its exit status, or 0 when it was not the hub's child."""
