@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Usage: dev/test.sh [PYTEST ARGUMENT ...]
-# Prepares everything that the whole suite needs, then runs it and says what was skipped and why.
+# Prepares everything that the whole suite needs, then runs it and says what was skipped and why. Without arguments in two
+# lanes beside each other: tests that only calculate, and those that start processes and wait for them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,4 +28,15 @@ dev/cache-plug-ins.sh
 dev/cache-oidc-provider.sh || echo "== No OpenID provider: tests that need it are skipped" >&2
 dev/cache-chp.sh || echo "== carrel-proxy is not compared with configurable-http-proxy" >&2
 export PATH="$PWD/.venv/bin:$PATH"
-exec .venv/bin/python -m pytest -ra "$@"
+[ $# -eq 0 ] || exec .venv/bin/python -m pytest -ra "$@"
+
+quick=$(mktemp)
+.venv/bin/python -m pytest -ra --durations=10 -m "not real and not e2e" >"$quick" 2>&1 &
+calculating=$!
+trap 'kill "$calculating" 2>/dev/null; rm -f "$quick"' EXIT
+failed=0
+.venv/bin/python -m pytest -ra --durations=40 -m "real or e2e" || failed=1
+wait "$calculating" || failed=1
+echo "== Tests that start no process"
+cat "$quick"
+exit $failed

@@ -55,7 +55,7 @@ def test_what_has_no_effect_is_said_once(tmp_path: Path, caplog: pytest.LogCaptu
     )
     settings = load([], tmp_path, {}).settings
     with caplog.at_level(logging.WARNING):
-        _, spawner, _ = resolve_classes(settings)
+        spawner = resolve_classes(settings).spawner
         made = spawner(config=settings.plugins)
     assert [record.getMessage().partition(": ")[2][:30] for record in caplog.records] == [
         "Spawner.zebra: SimpleLocalProc",

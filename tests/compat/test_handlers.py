@@ -12,7 +12,7 @@ from tornado import web
 
 from carrel.authenticators.base import Authenticator
 from carrel.compat.handlers.login import LoginHandler
-from carrel.core.drivers import build_driver, load_owner
+from carrel.core.runs import build_driver, load_owner
 from carrel.core.tokens import new_record
 from carrel.domain.servers import Actual, Wanted
 from carrel.lib.ids import new_token

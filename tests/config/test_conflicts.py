@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from carrel.config.conflicts import find_conflicts
+from carrel.lib.control_groups import machine
+from carrel.lib.control_groups.machine import Machine
 from tests.config.rig import choose
 
 OPEN = "c.Authenticator.allow_all = True\n"
@@ -32,6 +34,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(programs))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    bare = Machine((), systemd=False, root=True)
+    monkeypatch.setattr(machine, "probe", lambda: bare)
 
 
 def conflicts(directory: Path, text: str, *argv: str) -> list[tuple[str, str]]:
@@ -67,6 +71,12 @@ def test_what_goes_together(tmp_path: Path, text: str) -> None:
     [
         ("", "Authenticator.allowed_users", "nobody can log in"),
         (
+            OPEN + "c.JupyterHub.spawner_class = 'carrel.spawners.sudo.SudoSpawner'\n"
+            "c.Spawner.mem_limit = '1G'",
+            "Spawner.mem_limit",
+            "refuses every start",
+        ),
+        (
             "c.Authenticator.admin_users = {'ada'}",
             "Authenticator.allowed_users",
             "nobody but the administrators (ada) can log in",
@@ -94,7 +104,8 @@ def test_what_goes_together(tmp_path: Path, text: str) -> None:
         (OPEN + DOCKER, "JupyterHub.hub_ip", "cannot reach the hub at 127.0.0.1"),
         (OPEN + DOCKER + "c.JupyterHub.hub_ip = '0.0.0.0'", "JupyterHub.hub_ip", "which is themselves"),
         (OPEN + "c.Spawner.cmd = ['missing']", "Spawner.cmd", "there is no program missing here"),
-        (OPEN + "c.Spawner.mem_limit = '1G'", "Spawner.mem_limit", "does not enforce it"),
+        (OPEN + "c.Spawner.mem_limit = '1G'", "Spawner.mem_limit", "Delegate=yes"),
+        (OPEN + "c.LocalProcessSpawner.pids_limit = 9", "LocalProcessSpawner.pids_limit", "pids controller"),
         (
             OPEN + "c.JupyterHub.named_server_limit_per_user = 2",
             "JupyterHub.named_server_limit_per_user",

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from carrel.core.drivers import Owner, build_driver, options_form, options_from_form
+from carrel.core.drivers import options_form, options_from_form
+from carrel.core.runs import Owner, build_driver
 from carrel.domain.errors import Unavailable
 from carrel.testing.hub import open_test_hub
 

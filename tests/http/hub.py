@@ -32,6 +32,7 @@ from carrel.lib.clock import SystemClock
 from carrel.lib.ids import new_token
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
+from carrel.spawners.classes import SpawnerClasses
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
 from carrel.web.render import Renderer
@@ -164,7 +165,7 @@ async def open_hub(
         progress=ProgressLog(bus),
         clock=clock,
         authenticator=authenticator,
-        spawner_class=NowhereSpawner,
+        spawners=SpawnerClasses(NowhereSpawner),
         proxy=Proxy(),
         hub=HubView(api_url=f"http://{HOST}{chosen.base_url}hub/api"),
         callers=callers,

@@ -15,6 +15,8 @@ KIND: Kind[dict[str, str]] = Kind(
     builtins={"ordered": "collections.OrderedDict", "counter": "collections.Counter"},
     groups=("test.tables",),
     packages={"sparse": "sparse-tables", "sparse_tables": "sparse-tables"},
+    stand_ins={"user": "collections.UserDict", "default-table": "collections.OrderedDict"},
+    answers={"sparse_tables.Ordered": "ordered"},
 )
 
 
@@ -40,15 +42,19 @@ def test_a_class_is_found_by_each_of_its_names(wanted: object) -> None:
 @pytest.mark.usefixtures("installed")
 def test_an_installed_plugin_is_found_by_its_name_in_any_case() -> None:
     assert find_class("default-TABLE", KIND).__name__ == "defaultdict"
-    assert known_names(KIND) == ["broken", "counter", "default-table", "ordered"]
+    assert known_names(KIND) == ["broken", "counter", "default-table", "ordered", "user"]
 
 
 @pytest.mark.usefixtures("installed")
 def test_entry_points_of_a_distribution_that_is_replaced_do_not_count() -> None:
     kind = replace(KIND, replaced=("plugin",))
-    assert known_names(kind) == ["counter", "ordered"]
-    with pytest.raises(UnknownClass, match="nothing is called 'default-table'"):
-        find_class("default-table", kind)
+    assert known_names(kind) == ["counter", "default-table", "ordered", "user"]
+    with pytest.raises(UnknownClass, match="nothing is called 'broken'"):
+        find_class("broken", kind)
+
+
+def test_a_built_in_stands_in_for_a_plugin_that_is_not_installed() -> None:
+    assert find_class("Default-Table", KIND) is OrderedDict
 
 
 @pytest.mark.usefixtures("installed")
@@ -66,7 +72,8 @@ def test_a_plugin_that_cannot_be_imported_says_why_in_one_line() -> None:
         ("orderd", "Hub.table_class: nothing is called 'orderd'; did you mean 'ordered'?"),
         (
             "zzz",
-            "nothing is called 'zzz'; give a class, a dotted name or one of: counter, ordered",
+            "nothing is called 'zzz'; "
+            "give a class, a dotted name or one of: counter, default-table, ordered, user",
         ),
         (
             "collections.OrderdDict",
@@ -80,6 +87,7 @@ def test_a_plugin_that_cannot_be_imported_says_why_in_one_line() -> None:
         ("Sparse", "nothing is called 'Sparse'; it comes with another package: pip install sparse-tables"),
         ("spars", "did you mean 'sparse'? It comes with another package: pip install sparse-tables"),
         ("sparse_tables.Table", "No module named 'sparse_tables'; pip install sparse-tables"),
+        ("sparse_tables.Ordered", "pip install sparse-tables, or use the built-in 'ordered'"),
     ],
 )
 def test_what_cannot_be_found_is_explained(wanted: object, message: str) -> None:

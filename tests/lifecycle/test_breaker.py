@@ -157,7 +157,7 @@ async def test_it_closes_by_itself(broken: TrialHub) -> None:
 
 
 async def test_kinds(hub: TrialHub) -> None:
-    from carrel.core.drivers import Owner, build_driver
+    from carrel.core.runs import Owner, build_driver
 
     owner = Owner((await hub.find("ada")).user)
     row = await hub.ask_start(options={"profile": "big"})

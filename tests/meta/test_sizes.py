@@ -12,6 +12,7 @@ FUNCTION_LIMIT = 60
 
 #: Files over FILE_LIMIT, each with its reason. HARD_FILE_LIMIT has no exceptions.
 LONG_FILES: dict[str, str] = {
+    "src/carrel/spawners/sudo_helper.py": "a program that is read and installed alone",
     "src/carrel/config/schema.py": "one setting after the other, each with its help",
 }
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from tests.rigs.kubernetes_api import Api
+from tests.rigs.kubernetes_api import TOKEN, Api, Fault
 from tests.rigs.kubernetes_objects import Json
 
 T = TypeVar("T")
@@ -35,13 +35,18 @@ class Cluster:
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
-    def configuration(self, directory: Path) -> Path:
-        """Return a kubeconfig file for this cluster."""
+    def configuration(self, directory: Path, **user: str) -> Path:
+        """Return a kubeconfig file for this cluster; `user` says how to log in, with the token by default."""
         file = directory / "kubeconfig"
         cluster = {"name": "test", "cluster": {"server": self.url}}
-        user = {"name": "hub", "user": {"token": "the-hubs-token"}}
+        credentials = {"name": "hub", "user": user or {"token": TOKEN}}
         context = {"name": "test", "context": {"cluster": "test", "user": "hub"}}
-        parts = {"clusters": [cluster], "users": [user], "contexts": [context], "current-context": "test"}
+        parts = {
+            "clusters": [cluster],
+            "users": [credentials],
+            "contexts": [context],
+            "current-context": "test",
+        }
         file.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **parts}))
         return file
 
@@ -57,6 +62,18 @@ class Cluster:
 
         return self._do(look())
 
+    def clear(self) -> None:
+        """Remove everything, and every fault."""
+
+        async def clear() -> None:
+            self._api.faults.clear()
+            for place, body in list(self._api.objects.stored.items()):
+                if place[0] == "pods":
+                    await self._api.node.end(body)
+                self._api.objects.put(place[0], body, "DELETED")
+
+        self._do(clear())
+
     def leave_over(self, name: str) -> None:
         """Have a pod of this name that no hub knows, running."""
         labels = {"component": "singleuser-server"}
@@ -68,6 +85,73 @@ class Cluster:
             self._api.add(("pods", "default", name), body)
 
         self._do(add())
+
+    def run_out_of_memory(self, name: str) -> None:
+        """End a pod's server as the kernel does when it is over its limit."""
+        self._do(self._api.node.run_out_of_memory(self._pod(name)))
+
+    def asked(self, method: str, path: str) -> int:
+        """Return how many requests there were whose path has this in it."""
+        return sum(method == one and path in url for one, url in tuple(self._api.asked))
+
+    def fail(
+        self, method: str, kind: str, status: int, count: int = 1, *, after: bool = False, retry: str = ""
+    ) -> None:
+        """Have the next requests of a kind fail with a status, 0 for a connection that breaks off.
+
+        With `after` they are carried out and only their answers are lost.
+        """
+        headers = (("Retry-After", retry),) if retry else ()
+        fault = Fault(method, kind, status, count, after, headers)
+        self._loop.call_soon_threadsafe(self._api.faults.append, fault)
+
+    def change_token(self, token: str) -> None:
+        """Believe another token from now on."""
+        self._api.token = token
+
+    def put(self, kind: str, body: Json) -> None:
+        """Have an object that nobody asked for."""
+
+        async def add() -> None:
+            self._api.add((kind, body["metadata"]["namespace"], body["metadata"]["name"]), body)
+
+        self._do(add())
+
+    def break_watches(self) -> None:
+        """Break all watches off."""
+
+        async def end() -> None:
+            self._api.objects.end_watches()
+
+        self._do(end())
+
+    @contextlib.contextmanager
+    def silence(self) -> Iterator[None]:
+        """Tell watches nothing before the block ends, and never what happened in it."""
+        self._api.objects.deaf = True
+        try:
+            yield
+        finally:
+            self._api.objects.deaf = False
+
+    @contextlib.contextmanager
+    def no_room(self) -> Iterator[None]:
+        """Have no machine for any pod before the block ends."""
+        self._loop.call_soon_threadsafe(self._api.node.room.clear)
+        try:
+            yield
+        finally:
+            self._loop.call_soon_threadsafe(self._api.node.room.set)
+
+    def annotate(self, name: str, annotations: dict[str, str]) -> None:
+        """Give a pod annotations."""
+
+        async def annotate() -> None:
+            pod = self._pod(name)
+            pod["metadata"]["annotations"] = annotations
+            self._api.objects.put("pods", pod)
+
+        self._do(annotate())
 
     def evict(self, name: str) -> None:
         """End a pod for want of memory."""

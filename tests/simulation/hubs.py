@@ -20,6 +20,7 @@ from carrel.events.bus import Bus
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Timestamp
 from carrel.proxy.base import ProxyError
+from carrel.spawners.classes import SpawnerClasses
 from carrel.storage.base import StorageError
 from carrel.storage.sql.engine import Statements
 from carrel.testing.factories import some_settings
@@ -209,7 +210,7 @@ class Host:
             progress=ProgressLog(bus),
             clock=self.clock,
             authenticator=DummyAuthenticator(config=settings.plugins),
-            spawner_class=_DRIVERS[bound, scene.world.plan.profile.queues],
+            spawners=SpawnerClasses(_DRIVERS[bound, scene.world.plan.profile.queues]),
             proxy=SimProxy(
                 scene.plane,
                 line,

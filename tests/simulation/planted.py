@@ -15,8 +15,8 @@ from unittest import mock
 from carrel.core import server_records, servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_owner
 from carrel.core.routes import wanted_routes
+from carrel.core.runs import build_driver, load_owner
 from carrel.domain import transitions
 from carrel.domain.errors import NotFound
 from carrel.domain.servers import Actual, Server

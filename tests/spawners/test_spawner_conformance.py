@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from traitlets.config import Config
 
+from carrel.lib.control_groups.limits import Limits
+from carrel.lib.control_groups.machine import lacking, probe
 from carrel.lib.process_table import environ_of, running
 from carrel.spawners.base import Spawner
 from carrel.spawners.environment import HUB_LABEL
@@ -15,6 +17,7 @@ from carrel.spawners.run import make_spawner
 from carrel.spawners.simple import SimpleLocalProcessSpawner
 from carrel.testing.conformance.spawner import LAST_WORDS, Case, SpawnerConformance
 from carrel.testing.fakes import FakeWorld, Script
+from tests.rigs.needs import need
 from tests.spawners.rig import Rig, hub_view, run_of
 
 _MODES = {Case.HEALTHY: "serve", Case.DYING: "die"}
@@ -45,6 +48,16 @@ class _Processes(SpawnerConformance):
 @pytest.mark.real
 class TestLocalProcess(_Processes):
     spawner_class = LocalProcessSpawner
+
+
+@pytest.mark.real
+class TestLocalProcessWithLimits(_Processes):
+    spawner_class = LocalProcessSpawner
+
+    def settings(self) -> dict[str, Any]:
+        limits = {"mem_limit": "256M", "cpu_limit": 1, "pids_limit": 50}
+        need(not lacking(probe(), Limits(memory=1, cpu=1, pids=1)), "control groups for a test")
+        return limits
 
 
 @pytest.mark.real

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from tests.dataplane.authority import Authority
 from tests.plugins.environment import carrel_with_plugins, need_plugins

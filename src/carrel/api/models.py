@@ -18,6 +18,7 @@ from carrel.domain.names import full_name, progress_path, server_prefix
 from carrel.domain.servers import Failure, Server, never_started
 from carrel.domain.tokens import Token
 from carrel.lib.clock import Timestamp, isoformat
+from carrel.spawners.reports import Usage
 
 #: Each of these shows whose the rest is.
 _NAMING = (
@@ -39,6 +40,22 @@ class FailureModel(Struct):
     log: str | UnsetType = UNSET
 
 
+class UsageModel(Struct):
+    """What a running server uses, as far as that is known."""
+
+    memory: int | None
+    """Bytes."""
+    memory_limit: int | None
+    cpu: float | None
+    """Seconds of CPU since its start."""
+    processes: int | None
+    process_limit: int | None
+    killed: int
+    """Processes that the kernel has killed for want of memory."""
+    refused: int
+    """How often it was not allowed one process more."""
+
+
 class ServerModel(Struct):
     """A server."""
 
@@ -57,6 +74,8 @@ class ServerModel(Struct):
     full_progress_url: str | None = None
     state: dict[str, Any] | UnsetType = UNSET
     failure: FailureModel | UnsetType = UNSET
+    usage: UsageModel | UnsetType = UNSET
+    """In answers about this server alone."""
     queue_position: int | UnsetType = UNSET
     """While the start waits for its turn, here or in the queue of its back end: how many are ahead."""
     expected_start: str | UnsetType = UNSET
@@ -124,6 +143,19 @@ def failure_model(failure: Failure, caller: Caller, user_name: str, server_name:
     """Return a failure as JSON, with the server's last lines if the caller may read them."""
     log = failure.log if may_read_log(caller, user_name, server_name) else UNSET
     return FailureModel(failure.code, failure.message, failure.hint, log)
+
+
+def usage_model(usage: Usage) -> UsageModel:
+    """Return what a server uses as JSON."""
+    return UsageModel(
+        memory=usage.memory,
+        memory_limit=usage.memory_limit,
+        cpu=usage.cpu,
+        processes=usage.processes,
+        process_limit=usage.process_limit,
+        killed=usage.killed,
+        refused=usage.refused,
+    )
 
 
 def server_model(server: Server, hosts: Hosts, caller: Caller, waits: Standing | None = None) -> ServerModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carrel.api import (
     authorizations,
+    batch,
     groups,
     info,
     metrics,
@@ -39,6 +40,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     servers.change_server,
     servers.stop_server,
     servers.watch_server,
+    batch.tell_the_port,
     tokens.list_tokens,
     tokens.make_token,
     tokens.get_token,

@@ -11,13 +11,14 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response, StreamingResponse
 
-from carrel.api.models import FailureModel, ServerModel, failure_model, moment, server_model
+from carrel.api.models import FailureModel, ServerModel, failure_model, moment, server_model, usage_model
 from carrel.core import server_records, servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.drivers import ready_event
 from carrel.core.server_records import ServerChanges
 from carrel.core.standing import standing
+from carrel.core.usage import usage_of
 from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
 from carrel.domain.names import server_label
@@ -87,7 +88,10 @@ class StopBody(Struct):
 async def get_server(hub: HubContext, caller: Caller, name: str, server: str = "") -> ServerModel:
     """Return a server, whether it runs or not."""
     found = await servers.look_at_server(hub, caller, name, server)
-    return await _model(hub, caller, found)
+    model, usage = await _model(hub, caller, found), await usage_of(hub, found)
+    if usage is not None:
+        model.usage = usage_model(usage)
+    return model
 
 
 @post(

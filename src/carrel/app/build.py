@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from carrel.app.classes import resolve_classes
 from carrel.app.hubs import this_hub
-from carrel.app.proxies import build_proxy
+from carrel.app.proxies import build_proxy, runtime_directory
 from carrel.compat.database import PluginDatabase
 from carrel.config.addresses import hosts_of, proxy_to_hub, server_to_hub
 from carrel.config.database import connections, database_url, logs_statements
 from carrel.config.oauth_clients import read_clients
-from carrel.config.rights import read_rights
+from carrel.config.rights import RightsSettings, read_rights
 from carrel.config.schema import Settings
 from carrel.config.secrets import cookie_secret, crypt_keys, own_secret
 from carrel.config.services import read_services
@@ -35,6 +35,7 @@ from carrel.lib.net import EVERYWHERE, own_name
 from carrel.lib.sealing import Sealer
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
+from carrel.spawners.warm import WarmStarts
 from carrel.storage.sql.store import SqlStore, Tuning
 
 
@@ -48,7 +49,8 @@ async def open_hub(
 
     Raises BadConfig, and StorageError for a database that cannot be used.
     """
-    authenticator_class, spawner_class, proxy_class = resolve_classes(settings)
+    classes = resolve_classes(settings)
+    spawners = classes.spawners()
     rights, _ = read_rights(settings)
     clock, bus, metrics = SystemClock(), Bus(), Metrics()
     tuning = Tuning(connections(settings), logs_statements(settings))
@@ -66,8 +68,9 @@ async def open_hub(
             await store.clear()
         settings = replace(settings, cookie_secret=await _cookie_secret(settings, store))
         database = PluginDatabase(database_url(settings), settings.directory)
-        authenticator = authenticator_class(config=settings.plugins, db=database)
-        hub = hub_view(settings, await load_hub_id(store), spawner_class)
+        authenticator = classes.authenticator(config=settings.plugins, db=database)
+        hub = hub_view(settings, await load_hub_id(store), spawners.all())
+        hub.warm_starts = WarmStarts(runtime_directory(settings) / "warm") if claim else None
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         bus.listen(metrics.heed)
@@ -78,8 +81,9 @@ async def open_hub(
             progress=ProgressLog(bus),
             clock=clock,
             authenticator=authenticator,
-            spawner_class=spawner_class,
-            proxy=build_proxy(settings, proxy_class, hub),
+            spawners=spawners,
+            profiles=classes.profiles,
+            proxy=build_proxy(settings, classes.proxy, hub),
             hub=hub,
             callers=callers,
             activity=Activity(settings.activity_resolution),
@@ -90,20 +94,29 @@ async def open_hub(
         )
         await load_named_users(store, authenticator, clock)
         if claim:
-            await load_rights(store, authenticator, clock, rights)
-            services = read_services(settings)[0]
-            await load_services(store, authenticator, clock, ctx.hosts, (rights, services))
-            await load_clients(store, read_clients(settings)[0])
-            if settings.allow_existing_invalid_named_servers == "autorename":
-                await rename_old_servers(ctx)
+            await _bring_in(ctx, rights)
         try:
             yield ctx
         finally:
+            if hub.warm_starts is not None:
+                await hub.warm_starts.close(end=False)
             authenticator.close()
             database.dispose()
+            await ctx.shared.close()
             await ctx.proxy.close()
     finally:
         await store.close()
+
+
+async def _bring_in(ctx: HubContext, rights: RightsSettings) -> None:
+    """Bring the rights, services and clients of the configuration into the database; may be repeated."""
+    settings, store, authenticator = ctx.settings, ctx.store, ctx.authenticator
+    await load_rights(store, authenticator, ctx.clock, rights)
+    services = read_services(settings)[0]
+    await load_services(store, authenticator, ctx.clock, ctx.hosts, (rights, services))
+    await load_clients(store, read_clients(settings)[0])
+    if settings.allow_existing_invalid_named_servers == "autorename":
+        await rename_old_servers(ctx)
 
 
 async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:
@@ -114,11 +127,11 @@ async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:
     return secret if configured else await load_cookie_secret(store, secret)
 
 
-def hub_view(settings: Settings, hub_id: str, spawner_class: type[Spawner]) -> HubView:
+def hub_view(settings: Settings, hub_id: str, spawners: Iterable[type[Spawner]]) -> HubView:
     """Return what spawners see of the hub."""
     public = hosts_of(settings).origin
     # In a container or on another machine, 127.0.0.1 is something else.
-    elsewhere = settings.hub_ip in EVERYWHERE and not spawner_class.bound_to_node
+    elsewhere = settings.hub_ip in EVERYWHERE and not all(cls.bound_to_node for cls in spawners)
     host = own_name() if elsewhere else "127.0.0.1"
     return HubView(
         api_url=f"{server_to_hub(settings, host)}{settings.base_url}hub/api",

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from carrel.authenticators.base import Authenticator
 from carrel.config.chosen import Chosen
 from carrel.config.packages import AUTHENTICATOR_PACKAGES, PROXY_PACKAGES, SPAWNER_PACKAGES
 from carrel.config.plugins import check_plugins
+from carrel.config.profiles import ProfileSource, classes_read, read_source, spawners_of
 from carrel.config.schema import BadConfig, Problem, Settings
 from carrel.config.upstream import UNUSED_TRAITS
-from carrel.lib.registry import Kind, UnknownClass, find_class
+from carrel.lib.registry import Kind, UnknownClass, find_class, find_known
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
+from carrel.spawners.classes import SpawnerClasses
+from carrel.spawners.repositories import Repositories
 
 #: The distribution whose own classes Carrel's stand for, whether it is installed or not.
 _REPLACED = ("jupyterhub",)
@@ -41,6 +45,22 @@ SPAWNERS: Kind[Spawner] = Kind(
         "default": "carrel.spawners.local.LocalProcessSpawner",
         "localprocess": "carrel.spawners.local.LocalProcessSpawner",
         "simple": "carrel.spawners.simple.SimpleLocalProcessSpawner",
+        "slurm": "carrel.spawners.batch.slurm.SlurmSpawner",
+        "pbs": "carrel.spawners.batch.pbs.PBSSpawner",
+        "torque": "carrel.spawners.batch.pbs.TorqueSpawner",
+        "gridengine": "carrel.spawners.batch.gridengine.GridengineSpawner",
+        "lsf": "carrel.spawners.batch.lsf.LsfSpawner",
+        "htcondor": "carrel.spawners.batch.htcondor.CondorSpawner",
+    },
+    stand_ins={
+        "kube": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "kubernetes": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "sudo": "carrel.spawners.sudo.SudoSpawner",
+    },
+    answers={
+        "kubespawner.KubeSpawner": "kubernetes",
+        "kubespawner.spawner.KubeSpawner": "kubernetes",
+        "sudospawner.SudoSpawner": "sudo",
     },
     groups=("carrel.spawners", "jupyterhub.spawners"),
     replaced=_REPLACED,
@@ -72,11 +92,17 @@ class Classes:
     spawner: type[Spawner]
     proxy: type[Proxy]
     wrapped: tuple[type[Spawner], ...] = ()
-    """Spawners that a spawner such as WrapSpawner chooses from."""
+    """Spawners that profiles choose from, or a spawner such as WrapSpawner."""
+    profiles: ProfileSource = field(default_factory=ProfileSource)
 
     def all(self) -> list[type[Any]]:
-        """Return all of them."""
-        return [self.authenticator, self.spawner, self.proxy, *self.wrapped]
+        """Return all whose sections are read, those that are always the same among them."""
+        chosen = [self.authenticator, self.spawner, self.proxy, *self.wrapped]
+        return [*chosen, Repositories, *classes_read(self.profiles)]
+
+    def spawners(self) -> SpawnerClasses:
+        """Return the spawners that servers may have."""
+        return SpawnerClasses(self.spawner, self.wrapped, partial(find_known, kind=SPAWNERS))
 
     def chosen_by(self, settings: Settings) -> Chosen:
         """Return them with the settings that chose them."""
@@ -95,7 +121,30 @@ def find_classes(settings: Settings) -> tuple[Classes, list[Problem]]:
         # Of classes that are not what was meant nothing can be said.
         return classes, problems
     classes = replace(classes, wrapped=_wrapped(settings, classes))
-    return classes, check_plugins(settings, classes.all())
+    classes, wrong = _with_profiles(settings, classes)
+    return classes, [*check_plugins(settings, classes.all()), *wrong]
+
+
+def _with_profiles(settings: Settings, classes: Classes) -> tuple[Classes, list[Problem]]:
+    """Return the classes with the profiles and the spawners that these name, and what is wrong with them."""
+    named: list[type[Spawner]] = []
+
+    def find(wanted: object) -> type[Spawner]:
+        cls = classes.spawner if wanted is None else find_class(wanted, SPAWNERS)
+        named.append(cls)
+        return cls
+
+    source, problems = read_source(settings, classes.chosen_by(settings), find)
+    for wanted in spawners_of(settings):
+        try:
+            find(wanted)
+        except UnknownClass as error:
+            text = str(error).removeprefix(f"{SPAWNERS.setting}: ")
+            place = settings.locations.get("Profiles.spawners", "")
+            problems.append(Problem("Profiles.spawners", text, place))
+    known = (*classes.wrapped, *named)
+    others = tuple(cls for cls in dict.fromkeys(known) if cls is not classes.spawner)
+    return replace(classes, wrapped=others, profiles=source), problems
 
 
 def _wrapped(settings: Settings, classes: Classes) -> tuple[type[Spawner], ...]:
@@ -112,8 +161,8 @@ def _wrapped(settings: Settings, classes: Classes) -> tuple[type[Spawner], ...]:
     return tuple(cls for cls in dict.fromkeys(found) if cls not in classes.all())
 
 
-def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawner], type[Proxy]]:
-    """Return the three plug-in classes; raise BadConfig for what cannot be loaded or is set wrongly."""
+def resolve_classes(settings: Settings) -> Classes:
+    """Return the plug-in classes and the profiles; raise BadConfig for what cannot be used."""
     classes, problems = find_classes(settings)
     for problem in problems:
         if not problem.fatal:
@@ -126,7 +175,7 @@ def resolve_classes(settings: Settings) -> tuple[type[Authenticator], type[Spawn
         section, _, name = problem.setting.partition(".")
         if problem.kind == "unknown" or name in UNUSED_TRAITS.get(section, {}):
             settings.plugins[section].pop(name, None)
-    return classes.authenticator, classes.spawner, classes.proxy
+    return classes
 
 
 def _resolve(settings: Settings, wanted: object, kind: Kind[P], problems: list[Problem]) -> type[P]:

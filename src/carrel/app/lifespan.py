@@ -20,8 +20,11 @@ from carrel.app.proxies import runtime_directory
 from carrel.app.services import OwnServices
 from carrel.app.web_app import build_web_app, proxy_addresses
 from carrel.config.addresses import socket_path
+from carrel.config.chosen import Chosen
+from carrel.config.limits import find_unenforced
 from carrel.config.schema import Settings
 from carrel.core.context import HubContext
+from carrel.core.runs import warm_up
 from carrel.core.servers import change
 from carrel.domain.events import Event, ServerChanged, ShutdownWanted, Work, WorkDone
 from carrel.domain.servers import Server
@@ -64,6 +67,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         ctx.bus.listen(stopping.heed)
         ctx.authenticator.check_allow_config()
         tell_of_templates(settings)
+        tell_of_limits(ctx)
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         app = build_web_app(ctx, await proxy_addresses(ctx.proxy))
         await stack.enter_async_context(serve_http(app, listener))
@@ -77,6 +81,9 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         _log.info("Carrel is at %s", ctx.proxy.public_url)
         if on_ready is not None:
             on_ready()
+        warming = asyncio.create_task(warm_up(ctx), name="warm-up")
+        warming.add_done_callback(_complain)
+        stack.callback(warming.cancel)
         await stopping.wait()
         if stopping.given_up:
             return 1
@@ -91,6 +98,13 @@ def tell_of_templates(settings: Settings) -> None:
 
         for flaw in check_templates(settings):
             _log.warning("A template is wrong: %s", flaw)
+
+
+def tell_of_limits(ctx: HubContext) -> None:
+    """Write to the log which limits of servers are set that this machine cannot enforce."""
+    classes = type(ctx.authenticator), ctx.spawner_class, type(ctx.proxy)
+    for problem in find_unenforced(Chosen(ctx.settings, *classes)):
+        _log.error("%s", problem)
 
 
 @contextmanager
@@ -236,6 +250,8 @@ async def stop_world(ctx: HubContext, request: StopRequest) -> None:
     if request.ends(wanted.servers, settings.cleanup_servers, shared=shared):
         count = await stop_servers(ctx)
         _log.info("Stopping (%s): %d servers were stopped", name, count)
+        if ctx.hub.warm_starts is not None:
+            await ctx.hub.warm_starts.close(end=True)
     else:
         _log.info("Stopping (%s): users' servers keep running", name)
     setting = settings.cleanup_proxy

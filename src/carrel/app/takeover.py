@@ -83,7 +83,7 @@ def import_jupyterhub(settings: Settings, wish: ImportWish) -> list[str]:
 
 def terms_of(settings: Settings, clock: Clock, wish: ImportWish) -> Terms:
     """Return what the hub of these settings is like, for the conversion."""
-    spawner_class = resolve_classes(settings)[1]
+    spawner_class = resolve_classes(settings).spawner
     services = read_services(settings)[0]
     tokens = {token for some in services.tokens.values() for token in some}
     return Terms(

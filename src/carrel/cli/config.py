@@ -33,6 +33,7 @@ _HEAD = """\
 usage: carrel [-f FILE] [options]        run the hub
        carrel demo [--port PORT]         a hub to try out, thrown away afterwards
        carrel check-config [FILE]        what a configuration does and what is wrong with it (--strict --json)
+       carrel doctor sudo [USER]         what SudoSpawner needs and has not (--rule --policy --helper)
        carrel python [FILE | -c CODE]    Python in which `jupyterhub` is Carrel's
        carrel token [NAME]               print a new API token of a user
        carrel stop [--all]               stop the hub; --all: servers and data plane too

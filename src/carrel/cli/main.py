@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from carrel import __version__
@@ -13,8 +13,10 @@ from carrel.compat.imports import install
 
 if TYPE_CHECKING:
     from carrel.app.takeover import ImportWish
+    from carrel.cli.doctor import Wish
     from carrel.config.report import Report
     from carrel.config.schema import Problem, Settings
+    from carrel.lib.findings import Finding
 
 _Command = Callable[[Sequence[str]], int]
 
@@ -93,6 +95,12 @@ def _check_config(argv: Sequence[str]) -> int:
     return check_config(argv, _report_on)
 
 
+def _doctor(argv: Sequence[str]) -> int:
+    from carrel.cli.doctor import Check, doctor
+
+    return doctor(argv, {"sudo": Check(_examine_sudo, _sudo_text)})
+
+
 def _python(argv: Sequence[str]) -> int:
     from carrel.cli.python import python
 
@@ -157,6 +165,18 @@ def _report_on(settings: Settings, problems: list[Problem]) -> Report:
     return report_on(settings, problems)
 
 
+def _examine_sudo(settings: Settings, wish: Wish) -> Iterable[Finding]:
+    from carrel.app.doctor import examine_sudo
+
+    return examine_sudo(settings, wish.user)
+
+
+def _sudo_text(settings: Settings, wish: Wish) -> str:
+    from carrel.app.doctor import sudo_text
+
+    return sudo_text(settings, wish.prints, wish.account, wish.group)
+
+
 def _issue_token(settings: Settings, name: str) -> str:
     from carrel.app.run import issue_token
 
@@ -184,6 +204,7 @@ def _hand_back(settings: Settings, url: str) -> list[str]:
 _COMMANDS: dict[str, _Command] = {
     "check-config": _check_config,
     "demo": _demo,
+    "doctor": _doctor,
     "python": _python,
     "token": _token,
     "stop": _stop,

@@ -12,6 +12,7 @@ from typing import Any
 from traitlets.config import Config
 
 from carrel.config.chosen import Chosen, lineage
+from carrel.config.limits import find_unenforced
 from carrel.config.rights import read_rights
 from carrel.config.schema import Problem
 from carrel.lib.net import EVERYWHERE
@@ -118,10 +119,17 @@ def _local(chosen: Chosen) -> Iterator[Problem]:
     if os.geteuid() != 0 and not simple:
         text = "a hub that is not root starts servers for its own account alone"
         yield _found(chosen, chosen.hub_setting("spawner_class"), text)
-    for name in ("mem_limit", "cpu_limit"):
-        if chosen.of_spawner(name) and not simple - {"SimpleLocalProcessSpawner"}:
-            text = f"{cls.__name__} tells servers of it and does not enforce it"
-            yield chosen.problem(chosen.written(cls, name), text, "unused")
+    yield from find_unenforced(chosen)
+
+
+def _sudo(chosen: Chosen) -> Iterator[Problem]:
+    cls = chosen.spawner
+    if "helper_path" not in cls.class_traits() or "SudoSpawner" not in lineage(cls):
+        return
+    for name in ("mem_limit", "cpu_limit", "mem_guarantee", "cpu_guarantee"):
+        if chosen.of_spawner(name):
+            text = "a hub that is not root cannot enforce it, and refuses every start with it: remove it"
+            yield _found(chosen, chosen.written(cls, name), text)
 
 
 def _root(chosen: Chosen) -> Iterator[Problem]:
@@ -201,6 +209,7 @@ _CHECKS: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (
     _admission,
     _reach,
     _local,
+    _sudo,
     _root,
     _named,
     _both_sections,

@@ -172,6 +172,7 @@ _TRAITS: dict[str, Callable[[Any], str]] = {
     "mem_limit": lambda value: f"A server may use {_size(value)} of memory." if value else "",
     "mem_guarantee": lambda value: f"A server is sure of {_size(value)} of memory." if value else "",
     "cpu_limit": lambda value: f"A server may use {value:g} CPUs." if value else "",
+    "pids_limit": lambda value: f"A server may have {value} processes and threads." if value else "",
     "cpu_guarantee": lambda value: f"A server is sure of {value:g} CPUs." if value else "",
     "environment": lambda value: f"Servers get the variables {enumerate_names(value)}.",
     "env_keep": lambda value: f"Servers get the hub's own variables {enumerate_names(value)}.",

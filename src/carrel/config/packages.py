@@ -34,13 +34,10 @@ SPAWNER_PACKAGES: Mapping[str, str] = {
     "docker-system-user": "dockerspawner",
     "dockerspawner": "dockerspawner",
     "kubespawner": "jupyterhub-kubespawner",
-    "kube": "jupyterhub-kubespawner",
-    "sudo": "sudospawner",
     "sudospawner": "sudospawner",
     "systemd": "jupyterhub-systemdspawner",
     "systemdspawner": "jupyterhub-systemdspawner",
     "batchspawner": "batchspawner",
-    "slurm": "batchspawner",
     "wrapspawner": "wrapspawner",
     "yarnspawner": "jupyterhub-yarnspawner",
 }

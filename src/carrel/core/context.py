@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from carrel.authenticators.base import Authenticator
 from carrel.config.addresses import hosts_of
+from carrel.config.profiles import ProfileSource
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
@@ -23,6 +24,8 @@ from carrel.lib.clock import Clock
 from carrel.lib.sealing import Sealer
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
+from carrel.spawners.classes import SpawnerClasses
+from carrel.spawners.shared import Shared
 from carrel.spawners.views import HubView
 from carrel.storage.base import Store
 
@@ -37,12 +40,14 @@ class HubContext:
     progress: ProgressLog
     clock: Clock
     authenticator: Authenticator
-    spawner_class: type[Spawner]
+    spawners: SpawnerClasses
     proxy: Proxy
     hub: HubView
     callers: CallerCache
     activity: Activity
     live: LiveDrivers = field(default_factory=LiveDrivers)
+    shared: Shared = field(default_factory=Shared)
+    """What all drivers have in common."""
     refreshes: Refreshes = field(default_factory=Refreshes)
     peers: Peers = field(default_factory=Peers)
     metrics: Metrics = field(default_factory=Metrics)
@@ -52,6 +57,14 @@ class HubContext:
     """Encrypts what authenticators keep about users."""
     catalog: Catalog = BUILT_IN
     """The scopes that exist, the configuration's own among them."""
+
+    profiles: ProfileSource = field(default_factory=ProfileSource)
+    """What people choose between before a start."""
+
+    @property
+    def spawner_class(self) -> type[Spawner]:
+        """Return the class of servers without a profile that names another one."""
+        return self.spawners.default
 
     @property
     def hosts(self) -> Hosts:

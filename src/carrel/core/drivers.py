@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
+from traitlets import TraitError
 
-from carrel.core.auth_state import load_auth_state
 from carrel.core.context import HubContext
-from carrel.domain.errors import CarrelError, Conflict, Invalid, NotFound, Unavailable
-from carrel.domain.names import client_id, server_label
-from carrel.domain.scopes import access_scopes
+from carrel.core.profiles import overrides_of
+from carrel.core.runs import Owner, build_driver, load_owner, user_view
+from carrel.domain.errors import CarrelError, Conflict, Invalid, Unavailable
+from carrel.domain.names import server_label
 from carrel.domain.servers import Server, never_started
 from carrel.domain.users import User
 from carrel.lib.awaiting import TookTooLong, resolve_within
 from carrel.spawners.base import Spawner
-from carrel.spawners.run import Run, make_spawner, refresh_owner
-from carrel.spawners.views import GroupView, UserView
-from carrel.storage.base import Transaction
+from carrel.spawners.run import refresh_owner
 
 #: How long the deployer's functions for forms and pages may take, in seconds.
 _CALL_LIMIT = 30.0
 _log = logging.getLogger("carrel.core")
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose a server is, and the groups that they are in."""
+async def new_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
+    """Return a new driver for the run that `server` is in, with the settings of the profile in its row.
 
-    user: User
-    groups: tuple[str, ...] = ()
+    Raises what `build_driver` raises.
+    """
+    overrides = await overrides_of(ctx, server, owner)
+    try:
+        return build_driver(ctx, server, owner, overrides)
+    except TraitError as error:
+        if not (overrides and server.state):
+            raise
+        # The configuration has changed since; what runs is to be looked after all the same.
+        _log.warning("Server %d: the settings of its profile are left out: %s", server.id, error)
+        return build_driver(ctx, server, owner)
 
 
 async def driver_of(ctx: HubContext, server: Server) -> Spawner:
@@ -45,51 +50,11 @@ async def driver_of(ctx: HubContext, server: Server) -> Spawner:
     owner = await load_owner(ctx, server)
     driver = ctx.live.get(server)
     if driver is None:
-        driver = build_driver(ctx, server, owner)
+        driver = await new_driver(ctx, server, owner)
         ctx.live.keep(server, driver)
     else:
         refresh_owner(driver, user_view(ctx, owner.user, owner.groups))
     return driver
-
-
-def build_driver(ctx: HubContext, server: Server, owner: Owner) -> Spawner:
-    """Return a new driver for `server`, with the checkpoint of its row loaded.
-
-    Raises TraitError when the configuration has a value that the spawner does not take.
-    """
-    user = owner.user
-    run = Run(
-        user=user_view(ctx, owner.user, owner.groups),
-        hub=ctx.hub,
-        server_id=server.id,
-        generation=server.generation,
-        name=server.name,
-        url=server.url,
-        state=server.state,
-        user_options=server.user_options,
-        oauth_client_id=client_id(user.name, server.name),
-        oauth_access_scopes=access_scopes(user.name, server.name),
-        cookie_options=ctx.settings.tornado_settings.get("cookie_options", {}),
-        cookie_host_prefix_enabled=ctx.settings.cookie_host_prefix_enabled,
-        admin_access=ctx.settings.admin_access,
-        authenticator=ctx.authenticator,
-        log_directory=str(log_directory(ctx)),
-    )
-    return make_spawner(ctx.spawner_class, run, ctx.settings.plugins)
-
-
-def user_view(ctx: HubContext, user: User, groups: Iterable[str]) -> UserView:
-    """Return a user as drivers and authenticators see them."""
-    return UserView(
-        id=user.id,
-        name=user.name,
-        base_url=ctx.settings.base_url,
-        host=ctx.hosts.of_user(user.name),
-        admin=user.admin,
-        groups=tuple(map(GroupView, groups)),
-        load_auth_state=partial(load_auth_state, ctx, user),
-        settings=ctx.settings.tornado_settings,
-    )
 
 
 async def options_form(ctx: HubContext, user: User, server_name: str = "") -> str:
@@ -154,35 +119,16 @@ async def rename_in_driver(ctx: HubContext, server: Server, name: str) -> None:
 
     Raises Conflict with what the driver says when it refuses, Unavailable when it takes too long.
     """
-    if ctx.spawner_class.rename is Spawner.rename:
-        return
     try:
-        driver = build_driver(ctx, server, await load_owner(ctx, server))
+        if ctx.spawners.of(server.spawner).rename is Spawner.rename:
+            return
+        driver = await new_driver(ctx, server, await load_owner(ctx, server))
         await resolve_within(driver.rename(server.name, name), _CALL_LIMIT)
     except TookTooLong as error:
         raise Unavailable(f"The server cannot be renamed: {error}") from error
     except Exception as error:
         _log.exception("The spawner refuses to rename %s", server_label(server.user_name, server.name))
         raise Conflict(f"The server cannot be renamed: {_said(error)}") from error
-
-
-async def load_owner(ctx: HubContext, server: Server) -> Owner:
-    """Return the owner of a server; raise NotFound when the row went with its owner."""
-    async with ctx.store.read() as tx:
-        return await owner_in(tx, server)
-
-
-async def owner_in(tx: Transaction, server: Server) -> Owner:
-    """Return the owner of a server as a transaction sees them; raise NotFound when they are gone."""
-    user = await tx.users.get_by_id(server.user_id)
-    if user is None:
-        raise NotFound(f"The owner of server {server.id} is gone")
-    return Owner(user, await tx.groups.of_user(user.id))
-
-
-def log_directory(ctx: HubContext) -> Path:
-    """Return where the servers' logs are kept."""
-    return ctx.settings.directory / ctx.settings.runtime_dir / "logs"
 
 
 def _said(error: Exception) -> str:

@@ -14,8 +14,8 @@ from carrel.core.access import caller_of_session_hash
 from carrel.core.auth_state import load_auth_state
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.drivers import user_view
 from carrel.core.login import keep_identity
+from carrel.core.runs import user_view
 from carrel.core.sessions import end_sessions
 from carrel.domain.errors import Forbidden
 from carrel.domain.users import User

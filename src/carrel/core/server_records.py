@@ -11,6 +11,7 @@ from carrel.core.admission import admit_name, named_server_limit, require_named_
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.drivers import rename_in_driver
+from carrel.core.profiles import check_choice
 from carrel.core.servers import announce_change, described, make_server
 from carrel.domain.errors import CarrelError, Conflict, Invalid, NotFound
 from carrel.domain.events import RightsChanged
@@ -50,10 +51,12 @@ async def create_server(
     """Make a named server without starting it, and return it.
 
     Raises Conflict when it exists, as every default server does, and Invalid for a name that cannot be,
-    beyond the user's limit, and where there are no named servers.
+    beyond the user's limit, where there are no named servers, and for options that are not theirs to choose.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
     limit = await named_server_limit(ctx, caller)
+    if options is not None:
+        options = await check_choice(ctx, user_name, server_name, options)
     async with ctx.store.write(durable=True) as tx:
         user = await _owner(tx, user_name)
         if not server_name:
@@ -81,13 +84,16 @@ async def change_server(
     leaves room for a new one.
 
     Raises NotFound when there is no such server, Conflict when the new name is taken or somebody else changes
-    the server, Invalid for one that runs and for names that cannot be.
+    the server, Invalid for one that runs, for names that cannot be and options that its owner may not choose.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
     new_name = changes.name
     if new_name is not None:
         caller.require("start:servers", user=user_name, server=full_name(user_name, new_name))
     limit = 0 if server_name or new_name is None else await named_server_limit(ctx, caller)
+    if changes.user_options is not None:
+        options = await check_choice(ctx, user_name, server_name, changes.user_options)
+        changes = replace(changes, user_options=options)
     async with ctx.store.read() as tx:
         user = await _owner(tx, user_name)
         if changes == ServerChanges():

@@ -17,6 +17,7 @@ from carrel.core.admission import (
 )
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.profiles import check_choice
 from carrel.core.refresh import require_fresh
 from carrel.domain.errors import Conflict, Invalid, NotFound
 from carrel.domain.events import ServerChanged, ServerProgress
@@ -87,12 +88,14 @@ async def ask_to_start(
     A named server that does not exist is created, and called by its name unless a `display_name` is given.
 
     May be repeated: while a start is pending, every caller gets the same one. Raises Invalid when the server
-    runs already, is stopping or may not have this name, OverLimit when a limit of the deployer's refuses it.
+    runs already, is stopping or may not have this name, and for options that are not its owner's to choose;
+    OverLimit when a limit of the deployer's refuses it.
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
     if ctx.authenticator.refresh_pre_spawn:
         await require_fresh(ctx, user_name)
     named_limit = await named_server_limit(ctx, caller) if server_name else 0
+    options = await check_choice(ctx, user_name, server_name, options)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(user_name)
         if user is None:

@@ -18,7 +18,7 @@ _LONGEST_SENTENCE = 400
 _LONGEST_VALUE = 200
 _RECENT = 20
 """Of a server that had run, only its last lines are about its end."""
-_OPTIONAL = ("memory", "image")
+_OPTIONAL = ("memory", "processes", "image")
 """Names that a sentence also makes sense without; their values are put in brackets."""
 _AGAIN = "Try again; if it fails again, show this page to the administrator."
 
@@ -44,7 +44,8 @@ class Evidence:
     secrets: Sequence[str] = field(default=(), repr=False)
     """What must not be shown wherever it stands."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What else was seen: driver (its classes), url, prefix, port, memory, step, told, what a probe says."""
+    """What else was seen: driver (its classes), url, prefix, port, memory, processes, step, told, what a
+    probe says, and what the driver found."""
 
 
 def diagnose(evidence: Evidence) -> Failure:

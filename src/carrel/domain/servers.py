@@ -83,6 +83,10 @@ class Server:
     last_activity: Timestamp | None = None
     node: str = ""
     """The machine that the present or last run is bound to; empty when any hub may drive it."""
+    spawner: str = ""
+    """The full name of the class that drives the present or last run; empty where only one was known."""
+    profile: str = ""
+    """The id of the profile that the present or last run was started with; empty for none."""
     wished: Timestamp = 0.0
     """When the start that is wanted was asked for: who waits longest is served first."""
 

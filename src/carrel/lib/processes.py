@@ -11,7 +11,9 @@ import os
 import pwd
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -22,6 +24,7 @@ _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
 _ENTER_HOME = 'cd -- "$1" || { echo "Cannot enter $1: starting in /"; cd /; }; shift; '
 _EXEC = 'exec "$@"'
+_GATE = "read -r CARREL_GATE || exit 125; exec </dev/null; "
 _THOROUGH_SHELL = "/bin/bash"
 
 
@@ -52,6 +55,12 @@ class Program:
     """A variable that tells the program its own pid, and what it starts that it is not the program."""
     popen: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments for Popen, which win."""
+    admit: Callable[[int], None] | None = None
+    """Called with its pid before it runs anything; it waits so long. What that raises, it does not outlive.
+    Its standard input is /dev/null then, whatever `popen` says."""
+    surround: Callable[[], None] | None = None
+    """Called in a thread of its own that starts the program and ends: the name spaces that it changes to are
+    the program's. What it raises keeps the program from being started."""
 
 
 def find_account(name: str) -> Account:
@@ -79,6 +88,45 @@ async def launch(program: Program, output: int = subprocess.DEVNULL) -> Process:
 
 
 def _launch(program: Program, output: int) -> Process:
+    if program.surround is None:
+        return _fork(program, output)
+    started: Future[Process] = Future()
+
+    def run(surround: Callable[[], None] = program.surround) -> None:
+        try:
+            surround()
+            started.set_result(_fork(program, output))
+        except BaseException as error:
+            started.set_exception(error)
+
+    # Not a thread that serves others later.
+    thread = threading.Thread(target=run, name="start of a program in name spaces of its own")
+    thread.start()
+    thread.join()
+    return started.result()
+
+
+def _fork(program: Program, output: int) -> Process:
+    if program.admit is None:
+        return _popen(program, output)
+    waiting, gate = os.pipe()
+    with os.fdopen(gate, "wb", buffering=0) as opener:
+        try:
+            process = _popen(program, output, {"stdin": waiting})
+        finally:
+            os.close(waiting)
+        try:
+            program.admit(process.pid)
+            opener.write(b"\n")
+        except BaseException:
+            # It has done nothing yet but wait, and nobody will know of it.
+            os.kill(process.pid, signal.SIGKILL)
+            os.waitpid(process.pid, 0)
+            raise
+    return process
+
+
+def _popen(program: Program, output: int, gate: Mapping[str, Any] | None = None) -> Process:
     account = program.account
     rights: dict[str, Any] = {}
     if account is not None:
@@ -93,6 +141,7 @@ def _launch(program: Program, output: int) -> Process:
         "cwd": "/",
         **rights,
         **program.popen,
+        **(gate or {}),
     }
     child = subprocess.Popen(_command(program), **arguments)
     start_time = _start_time(child.pid)
@@ -102,10 +151,10 @@ def _launch(program: Program, output: int) -> Process:
 
 
 def _command(program: Program) -> list[str]:
-    script, words = "", list(program.argv)
+    script, words = _GATE if program.admit is not None else "", list(program.argv)
     if "cwd" not in program.popen:
         # Root may not enter a home on a network file system; its owner may.
-        script, words = _ENTER_HOME, [program.home, *words]
+        script, words = script + _ENTER_HOME, [program.home, *words]
     if program.pid_variable:
         script += f"export {program.pid_variable}=$$; "
     return [_shell(program.env), "-c", script + _EXEC, "sh", *words] if script else words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 from collections.abc import Mapping
@@ -32,6 +33,10 @@ class Kind(Generic[T]):
     """Distributions whose entry points do not count: the built-ins stand for them."""
     packages: Mapping[str, str] = field(default_factory=dict)
     """Short name or top-level module to the package that has it, for who has yet to install it."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """Built-ins as in `builtins`, each of which makes room for an installed plug-in of the same name."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """Dotted name of a plug-in's class to the built-in that has the same settings."""
 
 
 def find_class(wanted: object, kind: Kind[T]) -> type[T]:
@@ -45,9 +50,31 @@ def find_class(wanted: object, kind: Kind[T]) -> type[T]:
     return found
 
 
+def name_of(cls: type) -> str:
+    """Return the full name of a class, by which it is found again: `carrel.spawners.local.X`."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def find_known(full_name: str, kind: Kind[T]) -> type[T] | None:
+    """Return a built-in or installed class by its full name, None when no such one is to be had.
+
+    Nothing else is imported: the name may come from anywhere.
+    """
+    if full_name in kind.builtins.values():
+        return find_class(full_name, kind)
+    top = full_name.partition(".")[0]
+    for entry in _installed(kind).values():
+        if entry.module.partition(".")[0] == top:
+            with contextlib.suppress(UnknownClass):
+                found = find_class(_load(entry, kind), kind)
+                if name_of(found) == full_name:
+                    return found
+    return None
+
+
 def known_names(kind: Kind[T]) -> list[str]:
     """Return the short names that can be used, built-in and installed, sorted."""
-    return sorted({*kind.builtins, *_installed(kind)})
+    return sorted({*kind.builtins, *kind.stand_ins, *_installed(kind)})
 
 
 def _look_up(name: str, kind: Kind[T]) -> object:
@@ -57,13 +84,15 @@ def _look_up(name: str, kind: Kind[T]) -> object:
     installed = _installed(kind)
     if short in installed:
         return _load(installed[short], kind)
+    if short in kind.stand_ins:
+        return _import(kind.stand_ins[short], kind)
     if "." in name:
         return _import(name.strip(), kind)
     raise UnknownClass(f"{kind.setting}: nothing is called {name!r}; {_suggestion(short, kind, installed)}")
 
 
 def _suggestion(short: str, kind: Kind[T], installed: Mapping[str, EntryPoint]) -> str:
-    known = [*kind.builtins, *installed]
+    known = list(dict.fromkeys((*kind.builtins, *kind.stand_ins, *installed)))
     if short in kind.packages:
         return f"it comes with another package: pip install {kind.packages[short]}"
     near = difflib.get_close_matches(short, [*known, *kind.packages], n=1, cutoff=0.75)
@@ -97,7 +126,7 @@ def _import(dotted: str, kind: Kind[T]) -> object:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # a plug-in's module may raise anything
-        text = f"{dotted!r} cannot be imported: {_line(error)}{_remedy(error, kind)}"
+        text = f"{dotted!r} cannot be imported: {_line(error)}{_remedy(error, kind)}{_answer(dotted, kind)}"
         raise UnknownClass(f"{kind.setting}: {text}") from error
     try:
         return getattr(module, name)
@@ -112,6 +141,12 @@ def _remedy(error: BaseException, kind: Kind[T]) -> str:
     """Return which package has the module that was not found, empty when that is not known."""
     missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     return f"; pip install {kind.packages[missing]}" if missing in kind.packages else ""
+
+
+def _answer(dotted: str, kind: Kind[T]) -> str:
+    """Return which built-in could take the place of a class that is not there, empty for none."""
+    own = kind.answers.get(dotted)
+    return f", or use the built-in {own!r}, which has the same settings" if own else ""
 
 
 def _line(error: BaseException) -> str:

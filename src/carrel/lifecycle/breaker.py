@@ -8,6 +8,7 @@ Each hub keeps its own count in memory.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from carrel.domain.causes.rule import End, Stage
@@ -15,6 +16,7 @@ from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.servers import Failure
 from carrel.lib.clock import Clock
 from carrel.spawners.base import Spawner
+from carrel.spawners.repositories import OPTION
 
 #: So many failures in a row…
 FAILURES = 5
@@ -92,10 +94,16 @@ class Breaker:
 
 
 def kind_of(driver: Spawner) -> str:
-    """Return what kind of start this is, for people: the driver, and the profile or else the command."""
+    """Return what kind of start this is, for people: the driver, and the profile or else the command.
+
+    Starts from a repository are a kind of their own: one that cannot be built is nobody else's trouble.
+    """
     profile = driver.user_options.get("profile")
     what = profile[0] if isinstance(profile, list) and profile else profile
     if not isinstance(what, str) or not what:
         what = " ".join(map(str, driver.cmd or ()))
+    repository = driver.user_options.get(OPTION)
+    if isinstance(repository, Mapping):
+        what = f"{what:.40} {repository.get('repo')}"
     name = type(driver).__name__
     return f"{name}: {what:.100}" if what else name

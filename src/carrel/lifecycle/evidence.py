@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,11 +12,14 @@ from carrel.core.servers import server_path
 from carrel.domain.causes.rule import End, Stage
 from carrel.domain.failures import MOST_CHARACTERS, MOST_LINES, Evidence, diagnosing
 from carrel.domain.servers import Failure, Server
+from carrel.lib.awaiting import resolve_within
 from carrel.lib.redaction import clean_lines, is_secret_name
 from carrel.spawners.base import Spawner
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _SHORTEST_SECRET = 6
+_CALL_LIMIT = 10.0
+_log = logging.getLogger("carrel.lifecycle")
 
 
 class NotReady(Exception):
@@ -63,7 +67,7 @@ async def explain(ctx: HubContext, row: Server, driver: Spawner, evidence: Evide
 
     Many starts may fail at once: the hub goes on between the searches.
     """
-    facts = {**facts_of(ctx, row, driver), **evidence.facts}
+    facts = {**facts_of(ctx, row, driver), **await _findings(driver), **evidence.facts}
     for failure in diagnosing(replace(evidence, log=log, facts=facts, secrets=_secrets(driver))):
         if failure is not None:
             return failure
@@ -89,7 +93,19 @@ def facts_of(ctx: HubContext, row: Server, driver: Spawner) -> Mapping[str, str]
         facts |= {"url": f"{row.url}{prefix}api", "port": row.url.rpartition(":")[2]}
     if driver.mem_limit:
         facts["memory"] = f"its limit is {_size(int(driver.mem_limit))}"
+    if most := getattr(driver, "pids_limit", None):
+        facts["processes"] = f"its limit is {most}"
     return facts
+
+
+async def _findings(driver: Spawner) -> Mapping[str, str]:
+    """Return what the driver saw at the end, nothing when it cannot say."""
+    try:
+        found = await resolve_within(driver.findings(), _CALL_LIMIT)
+        return {str(name): str(value) for name, value in found.items()}
+    except Exception:
+        _log.exception("%s cannot say what it saw of the end of a server", type(driver).__name__)
+        return {}
 
 
 def _size(count: float) -> str:

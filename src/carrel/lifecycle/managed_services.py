@@ -11,7 +11,7 @@ from functools import partial
 
 from carrel.config.services import ServiceSetting
 from carrel.core.context import HubContext
-from carrel.core.drivers import log_directory
+from carrel.core.runs import log_directory
 from carrel.core.service_records import renew_token
 from carrel.domain.events import Event, EventsMissed, HubsChanged, ServiceChanged
 from carrel.domain.services import Service

@@ -12,7 +12,8 @@ import logging
 from dataclasses import replace
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import Owner, build_driver, load_owner
+from carrel.core.drivers import new_driver
+from carrel.core.runs import Owner, load_owner
 from carrel.core.servers import reload_server
 from carrel.domain.events import OrphanFound
 from carrel.domain.servers import Actual, Server
@@ -31,7 +32,7 @@ GRACE = 10.0
 _AT_REST = (Actual.STOPPED, Actual.FAILED)
 _log = logging.getLogger("carrel.lifecycle")
 
-Sighting = tuple[int, int, str]
+Sighting = tuple[int, int, str, str]
 
 
 class OrphanKeeper:
@@ -57,7 +58,7 @@ class OrphanKeeper:
     async def look(self) -> None:
         """End what has been without a row for the length of the grace."""
         now = self._ctx.clock.monotonic()
-        found = {(one.server_id, one.generation, repr(one.state)): one for one in await self._finder.look()}
+        found = {_sighting(one): one for one in await self._finder.look()}
         self._since = {sighting: self._since.get(sighting, now) for sighting in found}
         self._refused &= found.keys()
         due = [one for sighting, one in found.items() if now - self._since[sighting] >= GRACE]
@@ -82,17 +83,21 @@ class OrphanKeeper:
         if row is None:
             name = orphan.user_name
             owner = Owner(User(0, name, admin=False, created=0.0))
-            server = stand_in(orphan.server_id, orphan.generation, name)
+            server = replace(stand_in(orphan.server_id, orphan.generation, name), spawner=orphan.spawner)
         else:
-            server = replace(row, generation=orphan.generation, state={}, url="")
+            server = replace(row, generation=orphan.generation, state={}, url="", spawner=orphan.spawner)
             owner = await load_owner(self._ctx, row)
-        return build_driver(self._ctx, server, owner)
+        return await new_driver(self._ctx, server, owner)
 
     def _refuse(self, orphan: Orphan) -> None:
-        sighting = (orphan.server_id, orphan.generation, repr(orphan.state))
+        sighting = _sighting(orphan)
         if sighting not in self._refused:
             self._refused.add(sighting)
             _log.warning("%s says that it is a server and is not its owner's: left alone", _label(orphan))
+
+
+def _sighting(orphan: Orphan) -> Sighting:
+    return (orphan.server_id, orphan.generation, repr(orphan.state), orphan.spawner)
 
 
 def _label(orphan: Orphan) -> str:

@@ -23,6 +23,7 @@ from carrel.lifecycle.lease import Leases
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import DEADLINE, drop_rights, ended, run_hooks
 from carrel.spawners.base import Spawner
+from carrel.spawners.classes import UnknownSpawner
 
 _log = logging.getLogger("carrel.lifecycle")
 
@@ -33,6 +34,8 @@ DOUBTS = 3
 DOUBT_SPAN = 30.0
 DOUBT_EVERY = 15.0
 #: What a poll found, as the metrics call it.
+#: How long a server is left alone whose spawner is not to be had.
+_BLIND_PAUSE = 30.0
 _FOUND = {Life.ALIVE: "running", Life.DEAD: "stopped"}
 
 
@@ -59,7 +62,11 @@ class Poller:
         One that has ended becomes failed, with its exit status and its last lines; one that cannot be
         asked is left as it is.
         """
-        driver = await driver_of(self.ctx, server)
+        try:
+            driver = await driver_of(self.ctx, server)
+        except UnknownSpawner as error:
+            _log.error("%s cannot be looked at: %s. %s", server_path(self.ctx, server), error, error.hint)
+            return _BLIND_PAUSE
         began, known = self.ctx.clock.monotonic(), driver.server.host
         try:
             life, status = await drive.poll(driver)

@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_owner
-from carrel.core.servers import announce_change, reload_server
+from carrel.core.drivers import new_driver
+from carrel.core.runs import load_owner
+from carrel.core.servers import announce_change, reload_server, server_path
 from carrel.domain.events import Event, EventsMissed, RightsChanged, ServerChanged
 from carrel.domain.servers import Server
 from carrel.domain.transitions import Action, next_action
@@ -34,6 +35,7 @@ from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import Stopper
 from carrel.lifecycle.sweep import Sweep
 from carrel.lifecycle.turns import Turns
+from carrel.spawners.classes import UnknownSpawner
 from carrel.storage.base import StorageUnavailable
 
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
@@ -223,8 +225,13 @@ class Reconciler:
         return _loop_time() >= self._poll_due.get(server_id, 0.0)
 
     async def _delete(self, server: Server) -> None:
-        driver = build_driver(self._ctx, server, await load_owner(self._ctx, server))
-        await drive.hook(driver, "delete_forever", driver.delete_forever)
+        try:
+            driver = await new_driver(self._ctx, server, await load_owner(self._ctx, server))
+        except UnknownSpawner as error:
+            # Nothing runs, and nobody could remove what is left: that must not keep the row for ever.
+            _log.error("What %s left behind is not removed: %s", server_path(self._ctx, server), error)
+        else:
+            await drive.hook(driver, "delete_forever", driver.delete_forever)
         async with self._ctx.store.write(durable=True) as tx:
             if await tx.servers.delete(server):
                 announce_change(tx, server)

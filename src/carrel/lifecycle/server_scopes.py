@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, load_owner
+from carrel.core.runs import build_driver, load_owner
 from carrel.domain.errors import Invalid
 from carrel.domain.names import full_name
+from carrel.domain.profile_options import Overrides
 from carrel.domain.roles import scopes_of_server_token
 from carrel.domain.scopes import expand
 from carrel.domain.servers import Server
@@ -31,15 +32,19 @@ class Grants:
     """What visitors may grant the server."""
 
 
-async def asked_scopes(ctx: HubContext, server: Server) -> Mapping[str, list[str]]:
+async def asked_scopes(
+    ctx: HubContext, server: Server, overrides: Sequence[Overrides]
+) -> Mapping[str, list[str]]:
     """Return what the settings that are functions come to for a start of `server`; most hubs have none.
 
-    They are asked before anything is written, for they may take their time. Raises NotFound when the owner is
-    gone, and Invalid, with the setting's name, for what they raise and answer wrongly.
+    They are asked before anything is written, for they may take their time. `overrides` are those of the
+    profile. Raises NotFound when the owner is gone, and Invalid, with the setting's name, for what they raise
+    and answer wrongly.
     """
-    if not any(_is_function(ctx, name) for name in _SETTINGS):
+    cls = ctx.spawners.of(server.spawner)
+    if not any(_is_function(ctx, cls, name, overrides) for name in _SETTINGS):
         return {}
-    driver = build_driver(ctx, server, await load_owner(ctx, server))
+    driver = build_driver(ctx, server, await load_owner(ctx, server), overrides)
     found = {}
     for name in _SETTINGS:
         value = getattr(driver, name)
@@ -48,8 +53,9 @@ async def asked_scopes(ctx: HubContext, server: Server) -> Mapping[str, list[str
     return found
 
 
-def _is_function(ctx: HubContext, name: str) -> bool:
-    cls = ctx.spawner_class
+def _is_function(ctx: HubContext, cls: type[Spawner], name: str, overrides: Sequence[Overrides]) -> bool:
+    if any(callable(each.get(name)) for each in overrides):
+        return True
     sections = (ctx.settings.plugins.get(base.__name__, {}) for base in cls.__mro__)
     own = cls.class_traits()[name].default_value
     return callable(own) or any(callable(section.get(name)) for section in sections)

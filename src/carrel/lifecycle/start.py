@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any
 
 from carrel.core.context import HubContext
-from carrel.core.drivers import build_driver, owner_in
+from carrel.core.profiles import with_choice
+from carrel.core.runs import build_driver, owner_in
 from carrel.core.servers import announce_change, server_path, wait_until_settled
 from carrel.domain.causes.rule import Stage
 from carrel.domain.errors import NotFound
@@ -26,6 +27,7 @@ from carrel.lifecycle.checkpoints import kept
 from carrel.lifecycle.evidence import Course, NotReady, explain
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.patience import Patience, allowed
+from carrel.lifecycle.ports import hearing
 from carrel.lifecycle.progress import relay, say, say_outcome
 from carrel.lifecycle.queue import QueueWatch
 from carrel.lifecycle.readiness import Probe, wait_until_ready
@@ -94,7 +96,8 @@ class Starter:
         course = Course()
         try:
             given = driver.api_token
-            url = await self._run_driver(row, driver, course, patience, resumes=resumes)
+            with hearing(self.ctx, row, driver):
+                url = await self._run_driver(row, driver, course, patience, resumes=resumes)
             if url is None:
                 return False
             row = replace(row, url=url)
@@ -230,12 +233,15 @@ class Starter:
     async def _begin(self, server: Server) -> tuple[Server, Spawner, str] | None:
         """Write the intent, or at once why nothing can be started; None when there is nothing to start."""
         refusal, row = None, None
+        course = Course(Stage.OPTIONS, "profile")
         try:
-            asked = await asked_scopes(self.ctx, server)
+            server, overrides = await with_choice(self.ctx, server)
+            course.enter(Stage.START, "start()")
+            asked = await asked_scopes(self.ctx, server, overrides)
         except NotFound:
             return None
         except Exception as error:
-            await self.refuse(server, diagnose(Course().raised(error)))
+            await self.refuse(server, diagnose(course.raised(error)))
             return None
         began = self.ctx.clock.monotonic()
         async with self.ctx.store.write(durable=True) as tx:
@@ -243,10 +249,11 @@ class Starter:
                 owner = await owner_in(tx, server)
             except NotFound:
                 return None
-            node = self.ctx.peers.node if self.ctx.spawner_class.bound_to_node else ""
+            bound = self.ctx.spawners.of(server.spawner).bound_to_node
+            node = self.ctx.peers.node if bound else ""
             intent = replace(_answered(server), state={}, url="", failure=None, node=node)
             try:
-                driver = build_driver(self.ctx, intent, owner)
+                driver = build_driver(self.ctx, intent, owner, overrides)
                 grants = await grants_of(self.ctx, tx, intent, driver, asked)
                 kind = kind_of(driver)
                 refusal = self.breaker.refusal(kind, always=owner.user.admin)

@@ -22,7 +22,7 @@ import msgspec
 from traitlets import Bool, Int, Unicode
 
 from carrel.domain.routes import Route
-from carrel.lib.control_groups import set_apart
+from carrel.lib.control_groups.apart import set_apart
 from carrel.lib.httpclient import Reply
 from carrel.lib.ids import new_token
 from carrel.lib.listen import PortInUse

@@ -14,30 +14,26 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, ClassVar
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Float, Integer, List, Unicode, Union, default
+from traitlets import Bool, Dict, Float, Instance, Integer, List, Unicode, Union, default
 from traitlets import Callable as CallableTrait
 
 from carrel.domain.names import full_name
 from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
-from carrel.spawners import options
+from carrel.spawners.choices import Choices
 from carrel.spawners.environment import ServerFacts, labels, server_environment
-from carrel.spawners.familiar import FamiliarNames
 from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, Waiting, exit_status
+from carrel.spawners.repositories import chosen_repository, repositories_of
+from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
-from carrel.spawners.traits import ByteSpecification, Command
+from carrel.spawners.traits import ByteSpecification, Command, setting
 from carrel.spawners.views import ServerView
 
 _log = logging.getLogger("carrel.spawners")
 
 
-def _setting(trait: Any, text: str) -> Any:
-    trait.help = text
-    return trait.tag(config=True)
-
-
-class Spawner(FamiliarNames):
+class Spawner(Choices):
     """Starts, polls and stops one server. A driver defines `start`, `stop` and `poll`."""
 
     # What the hub sets
@@ -55,6 +51,8 @@ class Spawner(FamiliarNames):
     state_saver: Any = AnyTrait()
     """An async function of the state, where `save_state` goes; the hub sets it. A driver inside another one
     may call it too: the hub asks its own driver for the state then."""
+    shared: Any = Instance(Shared, ())
+    """What all drivers of this hub have in common; the hub sets it and ends what is in it."""
     death_interval = Float(0.1)
     """How often `wait_for_death` looks at first, in seconds."""
 
@@ -68,83 +66,67 @@ class Spawner(FamiliarNames):
     ended when three probes of its own address have failed in a row, over half a minute or more."""
 
     # What the configuration sets
-    cmd: Any = _setting(
+    cmd: Any = setting(
         Command(["carrel-singleuser"], allow_none=True),
         "The command that starts a server.",
     )
-    args: Any = _setting(List(Unicode()), "Further words of the command.")
-    ip = _setting(Unicode("127.0.0.1"), "The address that a server listens on.")
-    port = _setting(Integer(0), "The port that a server listens on; 0 means any free one.")
-    hub_connect_url: Any = _setting(
+    args: Any = setting(List(Unicode()), "Further words of the command.")
+    ip = setting(Unicode("127.0.0.1"), "The address that a server listens on.")
+    port = setting(Integer(0), "The port that a server listens on; 0 means any free one.")
+    hub_connect_url: Any = setting(
         Unicode(None, allow_none=True), "Where servers reach the hub, when it is not where the hub says."
     )
-    start_timeout = _setting(Integer(60), "How long start() may take, in seconds.")
-    queue_timeout: Any = _setting(
+    start_timeout = setting(Integer(60), "How long start() may take, in seconds.")
+    queue_timeout: Any = setting(
         Integer(None, allow_none=True, min=0),
         "How long a start may wait in the queue of its back end, in seconds; 0 means as long as it takes."
         " start_timeout begins after it. Without a value waiting there is a part of start_timeout.",
     )
-    http_timeout = _setting(Integer(30), "How long a started server may take to answer, in seconds.")
-    poll_interval = _setting(Integer(30), "How often a server is looked at, in seconds.")
-    poll_jitter = _setting(Float(0.1, min=0), "By which part of it poll_interval varies.")
-    consecutive_failure_limit = _setting(
+    http_timeout = setting(Integer(30), "How long a started server may take to answer, in seconds.")
+    poll_interval = setting(Integer(30), "How often a server is looked at, in seconds.")
+    poll_jitter = setting(Float(0.1, min=0), "By which part of it poll_interval varies.")
+    consecutive_failure_limit = setting(
         Integer(0), "Stop the hub after so many failed starts in a row; 0 means never."
     )
-    environment: Any = _setting(
+    environment: Any = setting(
         Dict(), "Further variables: text, or a callable that takes the spawner. They win over the hub's."
     )
-    env_keep: Any = _setting(
+    env_keep: Any = setting(
         List(["JUPYTERHUB_SINGLEUSER_APP"]), "The hub's own variables that servers are given."
     )
-    notebook_dir = _setting(Unicode(), "The directory that a server shows; {username} is expanded.")
-    default_url = _setting(Unicode(), "The page that a server opens; {username} is expanded.")
-    disable_user_config = _setting(Bool(False), "Ignore the configuration files of users.")
-    debug = _setting(Bool(False), "Let servers log at DEBUG.")
-    mem_limit: Any = _setting(
+    notebook_dir = setting(Unicode(), "The directory that a server shows; {username} is expanded.")
+    default_url = setting(Unicode(), "The page that a server opens; {username} is expanded.")
+    disable_user_config = setting(Bool(False), "Ignore the configuration files of users.")
+    debug = setting(Bool(False), "Let servers log at DEBUG.")
+    mem_limit: Any = setting(
         ByteSpecification(None, allow_none=True), "The most memory that a server may use (1G)."
     )
-    mem_guarantee: Any = _setting(
+    mem_guarantee: Any = setting(
         ByteSpecification(None, allow_none=True), "The memory that a server is sure to get."
     )
-    cpu_limit: Any = _setting(Float(None, allow_none=True), "The most CPUs that a server may use.")
-    cpu_guarantee: Any = _setting(Float(None, allow_none=True), "The CPUs that a server is sure to get.")
-    options_form: Any = _setting(
-        Union([Unicode(), CallableTrait()]),
-        "The HTML of the form before a start, or a callable.",
-    )
-    options_from_form: Any = _setting(
-        Union([CallableTrait(), Unicode()], default_value="passthrough"),
-        "What turns the form into options: a callable, 'passthrough' or 'simple'.",
-    )
-    apply_user_options: Any = _setting(
-        Union([CallableTrait(), Dict()], default_value=None, allow_none=True),
-        "What applies options: a callable (spawner, options), or a mapping of option to setting.",
-    )
-    group_overrides: Any = _setting(
-        Union([Dict(), CallableTrait()]),
-        "Settings by group: {key: {groups, spawner_override}}.",
-    )
-    pre_spawn_hook: Any = _setting(CallableTrait(None, allow_none=True), "Called before a start (spawner).")
-    post_stop_hook: Any = _setting(CallableTrait(None, allow_none=True), "Called after a stop (spawner).")
-    auth_state_hook: Any = _setting(
+    cpu_limit: Any = setting(Float(None, allow_none=True), "The most CPUs that a server may use.")
+    cpu_guarantee: Any = setting(Float(None, allow_none=True), "The CPUs that a server is sure to get.")
+    pre_spawn_hook: Any = setting(CallableTrait(None, allow_none=True), "Called before a start (spawner).")
+    post_stop_hook: Any = setting(CallableTrait(None, allow_none=True), "Called after a stop (spawner).")
+    auth_state_hook: Any = setting(
         CallableTrait(None, allow_none=True), "Called before a start (spawner, auth_state)."
     )
-    progress_ready_hook: Any = _setting(
+    progress_ready_hook: Any = setting(
         CallableTrait(None, allow_none=True),
         "Called at its end (spawner, event); may change the event.",
     )
-    oauth_client_allowed_scopes: Any = _setting(
+    oauth_client_allowed_scopes: Any = setting(
         Union([CallableTrait(), List()], default_value=[]),
         "What visitors may grant a server.",
     )
-    oauth_roles: Any = _setting(
+    oauth_roles: Any = setting(
         Union([CallableTrait(), List()], default_value=[]), "Deprecated: use oauth_client_allowed_scopes."
     )
-    server_token_scopes: Any = _setting(
+    server_token_scopes: Any = setting(
         Union([List(), CallableTrait()], default_value=[]), "The scopes of a server's own token."
     )
-    ssl_alt_names: Any = _setting(List(Unicode()), "Further names in a server's certificate.")
-    ssl_alt_names_include_local = _setting(Bool(True), "Put the local names into a server's certificate.")
+    ssl_alt_names: Any = setting(List(Unicode()), "Further names in a server's certificate.")
+    ssl_alt_names_include_local = setting(Bool(True), "Put the local names into a server's certificate.")
 
     _configurable: ClassVar[dict[str, Any]]
     _required: ClassVar[tuple[str, ...]] = ("start", "stop", "poll")
@@ -250,6 +232,14 @@ class Spawner(FamiliarNames):
         """Return what the server uses now, None when the driver cannot know."""
         return None
 
+    async def findings(self) -> Mapping[str, str]:
+        """Return what the driver has seen of how its server ended, for whoever explains it to people.
+
+        `oom` says that the kernel killed it for want of memory: `limit` for that of the server's own limit,
+        `machine` for that of the machine. `forks` says how many processes it was not allowed.
+        """
+        return {}
+
     async def queue_position(self) -> int | None:
         """Return how many wait before this server in the back end's own queue, None when it does not wait."""
         return None
@@ -269,6 +259,18 @@ class Spawner(FamiliarNames):
         it raises ends the start. The server's token is not known to it.
         """
         return None
+
+    def heard(self, port: int) -> None:
+        """Take up on which port the server says that it listens, while start() runs; may be repeated.
+
+        It is the server's word: it must not say more, such as on which machine.
+        """
+
+    async def warm_up(self) -> None:
+        """Get ready what starts will need. The hub calls it of a driver that is nobody's, when it runs.
+
+        What is raised is logged, and nothing else comes of it.
+        """
 
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
         """Return what runs of this hub's, besides the (server id, generation) pairs that are known."""
@@ -344,6 +346,11 @@ class Spawner(FamiliarNames):
         """Return `get_args()`; drivers of old extended this method instead."""
         return self.get_args()
 
+    def preparation(self) -> list[str]:
+        """Return the words to put before the command, which get the repository ready; none without one."""
+        chosen = chosen_repository(repositories_of(self.config), {}, self.repository)
+        return repositories_of(self.config).words(chosen) if chosen is not None else []
+
     def template_namespace(self) -> dict[str, Any]:
         """Return the names that settings may use in braces."""
         return {"username": self.user.name, "servername": self.name, "base_url": self.server.base_url}
@@ -351,26 +358,6 @@ class Spawner(FamiliarNames):
     def format_string(self, s: str) -> str:
         """Return `s` with `{username}` and the like expanded; raises ValueError for unknown names."""
         return expand(s, self.template_namespace())
-
-    # What people choose
-
-    async def get_options_form(self) -> str:
-        """Return the HTML of the options form, empty for none."""
-        form = self.options_form
-        return str(await resolve(form(self)) or "") if callable(form) else str(form)
-
-    async def run_options_from_form(self, form_data: options.FormData) -> dict[str, Any]:
-        """Return the options that a submitted form means; raises what the deployer's callable raises."""
-        return await options.read_form(self.options_from_form, form_data, self)
-
-    def options_from_query(self, query_data: options.FormData) -> Any:
-        """Return the options that the parameters of a link mean: by default those of the same form."""
-        return self.run_options_from_form(query_data)
-
-    async def run_apply_user_options(self, user_options: Mapping[str, Any]) -> None:
-        """Apply `group_overrides`, then the chosen options, to this spawner; call it right before a start."""
-        await options.override_for_groups(self.group_overrides, self.user.groups, self)
-        await options.apply(self.apply_user_options, user_options, self)
 
     # Hooks
 

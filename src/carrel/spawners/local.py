@@ -7,50 +7,42 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Integer, Unicode, default
+from traitlets import Bool, Dict, Integer, List, Unicode, default
 
-from carrel.lib import control_groups, processes
+from carrel.lib import processes
 from carrel.lib.awaiting import resolve
+from carrel.lib.control_groups import apart
+from carrel.lib.control_groups.limits import CannotLimit
+from carrel.lib.mounts import CannotShow
 from carrel.lib.net import free_port, reachable
 from carrel.lib.process_table import Process, find, is_alive, look
+from carrel.lib.process_tree import spent_by_tree
 from carrel.lib.processes import Account, Program
+from carrel.spawners.accounts import AccountRights
 from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
+from carrel.spawners.confined import Confined
 from carrel.spawners.environment import PID_LABEL
 from carrel.spawners.errors import StartError
 from carrel.spawners.imported import ImportedRun, adopt_process
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans, is_server
-from carrel.spawners.reports import Orphan
+from carrel.spawners.preparing import PreparesRepositories
+from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.traits import Command
+from carrel.spawners.warm import WarmServer
 
 
-def set_user_setuid(username: str, chdir: bool = True) -> Callable[[], None]:
-    """Return what turns a forked child of root into `username`; for drivers that fork themselves."""
-    account = processes.find_account(username)
-
-    def become() -> None:
-        os.setgroups(list(account.groups))
-        os.setgid(account.gid)
-        os.setuid(account.uid)
-        if chdir:
-            try:
-                os.chdir(account.home)
-            except OSError:
-                os.chdir("/")
-
-    return become
-
-
-class LocalProcessSpawner(Spawner):
+class LocalProcessSpawner(AccountRights, Confined, PreparesRepositories, Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
     bound_to_node = True
+    opens_repositories = True
 
     interrupt_timeout = Integer(30, help="How long a server may take to end after SIGINT, in seconds.").tag(
         config=True
@@ -70,6 +62,17 @@ class LocalProcessSpawner(Spawner):
         True, help="Give each server a control group, so that it outlives that of the hub's service."
     ).tag(config=True)
 
+    warm_start = Bool(
+        True,
+        help="Start servers from a process that has their program imported already, where that makes no "
+        "difference but to the time and memory that they take.",
+    ).tag(config=True)
+    warm_start_commands: Any = List(
+        Unicode(),
+        default_value=["carrel-singleuser", "jupyterhub-singleuser"],
+        help="Names of the commands for which there is a warm start.",
+    ).tag(config=True)
+
     pid = Integer(0)
     proc: Any = AnyTrait()
     """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
@@ -77,7 +80,7 @@ class LocalProcessSpawner(Spawner):
     log_file = Unicode()
     _exit_status: int | None = None
     _chose_port: bool = False
-    _account: Account | None = None
+    _warm: WarmServer | None = None
 
     @default("env_keep")
     def _default_env_keep(self) -> list[str]:
@@ -101,7 +104,9 @@ class LocalProcessSpawner(Spawner):
         self.start_time = str(state.get("start_time") or "")
         self.pid = int(state.get("pid") or 0) if self.start_time else 0
         self.log_file = str(state.get("log") or "")
+        self._load_preparing(state)
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
+        self.load_group(state)
 
     def get_state(self) -> dict[str, Any]:
         """Return the process, where it listens and where its log is."""
@@ -110,14 +115,17 @@ class LocalProcessSpawner(Spawner):
         if process is not None:
             state |= {"pid": process.pid, "start_time": process.start_time, "log": self.log_file}
             state |= {"ip": self.server.ip, "port": self.server.port}
-        return state
+            state |= {"preparing": True} if self._is_preparing else {}
+        return state | self.group_state()
 
     def clear_state(self) -> None:
         """Forget the process."""
         super().clear_state()
         self.proc, self.pid, self.start_time = None, 0, ""
         if self.own_control_group:
-            control_groups.remove_group(self._group_name())
+            apart.remove_group(self._group_name())
+        self.remove_group()
+        self._confinement = None
         if self._chose_port:
             self.port, self._chose_port = 0, False
 
@@ -141,15 +149,27 @@ class LocalProcessSpawner(Spawner):
         program = self._program(env, rights)
         await self._launch(program)
         self.server.ip, self.server.port = reachable(self.ip), self.port
+        self._is_preparing = bool(self.repository)
         try:
-            if self.own_control_group:
+            if self.own_control_group and not self.is_apart:
                 await self._set_apart()
             await self.save_state()
         except BaseException:
             # Without the checkpoint nobody would know of it.
             await self._end([(signal.SIGKILL, self.kill_timeout)])
+            await self.end_confined()
             raise
+        await self._until_prepared(self.log_file, self._lives)
         return self.server.ip, self.server.port
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield the steps in which a repository is got ready; without one, that the server starts."""
+        told = self._steps().steps() if self.repository else super().progress()
+        async for event in told:
+            yield event
+
+    async def _lives(self) -> bool:
+        return await self.poll_now() is None
 
     async def poll(self) -> int | None:
         """Return None while the process lives; else its exit status, or 0 when it was not the hub's child."""
@@ -157,16 +177,21 @@ class LocalProcessSpawner(Spawner):
         if process is not None:
             if is_alive(process, self.run_labels()):
                 return None
-            self._collect(process)
+            await self._collect(process)
+        await self.end_confined()
         return self._exit_status or 0
 
     async def stop(self, now: bool = False) -> None:
         """Send SIGINT, SIGTERM, SIGKILL, each when the one before was in vain; `now` leaves SIGINT out.
 
-        What is left of the process's group is killed with it. Raises RuntimeError when even that is in vain.
+        What is left of the process's group is killed with it, and with limits all that the server started.
+        Raises RuntimeError when even that is in vain.
         """
         steps = [(signal.SIGINT, self.interrupt_timeout), (signal.SIGTERM, self.term_timeout)]
         await self._end([*steps[1 if now else 0 :], (signal.SIGKILL, self.kill_timeout)])
+        if not await self.end_confined():
+            raise RuntimeError(f"What the server of {self._log_name} has started does not end.")
+        self.remove_group()
 
     async def _end(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
         process = self._process()
@@ -177,7 +202,7 @@ class LocalProcessSpawner(Spawner):
         processes.send_to_group(process, signal.SIGKILL)
         if is_alive(process):
             raise RuntimeError(f"Process {process.pid} does not end, not even by SIGKILL.")
-        self._collect(process)
+        await self._collect(process)
 
     async def _escalate(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
         for sig, timeout in steps:
@@ -195,8 +220,10 @@ class LocalProcessSpawner(Spawner):
         process = self._process()
         return process is None or await processes.wait_until_gone(process, timeout)
 
-    def _collect(self, process: Process) -> None:
+    async def _collect(self, process: Process) -> None:
         status = processes.collect(process)
+        if self._warm is not None and self._warm.process == process:
+            status, self._warm = await self._warm.exit_status(), None
         if status is not None:
             self._exit_status = status
 
@@ -209,10 +236,11 @@ class LocalProcessSpawner(Spawner):
         if not words:
             raise StartError("There is no command to start.", hint="Set c.Spawner.cmd.")
         env["PATH"] = path_with(words[0], env)
+        words = [*self.preparation(), *words]
         popen = dict(self.popen_kwargs)
         if self._makes_own_child():
             popen.setdefault("preexec_fn", self.make_preexec_fn(self.user.name))
-        return Program(
+        program = Program(
             argv=words,
             env=env,
             home=self._home(),
@@ -221,29 +249,54 @@ class LocalProcessSpawner(Spawner):
             pid_variable=PID_LABEL,
             popen=popen,
         )
+        return self.confined(program, self._limited_name())
 
     async def _launch(self, program: Program) -> None:
         self._exit_status = None
         output = self._open_log()
         try:
-            process = await processes.launch(program, output)
+            process = await self._launch_warm(program, output) or await processes.launch(program, output)
         except OSError as error:
             raise StartError(
                 f"The command {program.argv[0]} could not be started: {error.strerror}."
             ) from error
+        except (CannotLimit, CannotShow) as error:
+            raise self.refused(error) from error
         finally:
             if output >= 0:
                 os.close(output)
         self.proc, self.pid, self.start_time = process, process.pid, process.start_time
 
+    async def _launch_warm(self, program: Program, output: int) -> Process | None:
+        """Start the program from a template; None when that cannot be, and it is started as any other."""
+        self._warm = None
+        if self.warm_start and self.hub.warm_starts is not None:
+            self._warm = await self.hub.warm_starts.launch(program, output, self.warm_start_commands)
+        return self._warm.process if self._warm is not None else None
+
+    async def warm_up(self) -> None:
+        """Have a template ready; the hub calls this of a driver that is nobody's."""
+        words = [*(self.cmd or [])]
+        if not words or self.shell_cmd or not self.warm_start or self.hub.warm_starts is None:
+            return
+        env = {key: os.environ[key] for key in self.env_keep if key in os.environ}
+        env |= {key: value for key, value in self.environment.items() if isinstance(value, str)}
+        env["PATH"] = path_with(words[0], env)
+        program = Program(argv=words, env=env)
+        await self.hub.warm_starts.warm_up(program, self.warm_start_commands, others=self._changes_user())
+
     async def _set_apart(self) -> None:
         try:
-            await asyncio.to_thread(control_groups.set_apart, self.pid, self._group_name())
+            await asyncio.to_thread(apart.set_apart, self.pid, self._group_name())
         except OSError as error:
             self.log.info("The server of %s stays in the hub's control group: %s", self._log_name, error)
 
     def _group_name(self) -> str:
         return f"carrel-{self.hub.hub_id[:8]}-{self.server_id}"
+
+    def _limited_name(self) -> str:
+        # Of an earlier run's group nothing may be killed, or be counted, for this one.
+        return f"{self._group_name()}-{self.generation}"
 
     def _open_log(self) -> int:
         path = self._log_path()
@@ -252,40 +305,7 @@ class LocalProcessSpawner(Spawner):
         self.log_file = str(path)
         return open_log(path)
 
-    # Whose rights it has
-
-    def _rights(self) -> Account | None:
-        """Return the account that the process changes to, None to stay as we are."""
-        account, own = self._find_account(), os.geteuid()
-        if self._makes_own_child() or account.uid == own:
-            return None
-        if own != 0:
-            raise StartError(
-                f"The hub is not root, so it cannot start a server with the rights of {account.name}.",
-                hint="Run the hub as root, or set c.JupyterHub.spawner_class to one that needs no root.",
-            )
-        return account
-
-    def _find_account(self) -> Account:
-        if self._account is None:
-            try:
-                self._account = processes.find_account(self.user.name)
-            except KeyError:
-                raise StartError(
-                    f"There is no account called {self.user.name} on this machine.",
-                    hint="Create it, or set c.LocalAuthenticator.create_system_users = True.",
-                ) from None
-        return self._account
-
-    def _home(self) -> str:
-        return self._find_account().home
-
-    def _makes_own_child(self) -> bool:
-        return type(self).make_preexec_fn is not LocalProcessSpawner.make_preexec_fn
-
-    def make_preexec_fn(self, name: str) -> Callable[[], None]:
-        """Return what turns the child into user `name`; called only where a subclass has its own."""
-        return set_user_setuid(name)
+    # The environment
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Add what the account says: USER, HOME, SHELL."""
@@ -302,6 +322,14 @@ class LocalProcessSpawner(Spawner):
         """Return the last lines that this run wrote."""
         return await asyncio.to_thread(read_tail, Path(self.log_file), tail) if self.log_file else ""
 
+    async def usage(self) -> Usage | None:
+        """Return what the server and all that it has started use."""
+        confined, process = self._confinement, self._process()
+        if confined is not None:
+            return await asyncio.to_thread(confined.usage)
+        spent = await asyncio.to_thread(spent_by_tree, process.pid) if process is not None else None
+        return None if spent is None else Usage(spent.memory, spent.cpu, spent.processes)
+
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
         """Return the processes that carry this hub's label and are none of the known runs."""
         return await asyncio.to_thread(find_local_orphans, self.hub.hub_id, frozenset(known))
@@ -313,6 +341,7 @@ class LocalProcessSpawner(Spawner):
             return False
         # Only the port is the process's to say; who else it might name would be visited in its name.
         self.load_state({**orphan.state, "ip": reachable(self.ip), "log": str(self._log_path() or "")})
+        await self.find_confinement(process.pid, self._limited_name())
         return True
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 from traitlets import HasTraits
 
 from carrel.lib.awaiting import resolve
-from carrel.lib.calling import call_fitting
+from carrel.lib.calling import call_fitting, is_asked
 
 FormData = Mapping[str, Any]
 
@@ -62,10 +62,35 @@ async def override_for_groups(rule: Any, groups: Collection[str], spawner: HasTr
         if set(groups).isdisjoint(entry["groups"]):
             continue
         for trait, value in entry["spawner_override"].items():
-            wanted = await resolve(value(spawner)) if callable(value) else value
-            present = getattr(spawner, trait)
-            merge = isinstance(wanted, dict) and isinstance(present, dict)
-            setattr(spawner, trait, _merged(present, wanted) if merge else wanted)
+            override(spawner, {trait: await resolve(value(spawner)) if callable(value) else value})
+
+
+def override(spawner: HasTraits, overrides: Mapping[str, Any]) -> None:
+    """Set traits: a mapping is merged into the trait's own (None removes a key), the rest replaces it.
+
+    Raises TraitError. May be repeated.
+    """
+    for trait, wanted in overrides.items():
+        present = getattr(spawner, trait)
+        merge = isinstance(wanted, dict) and isinstance(present, dict)
+        setattr(spawner, trait, _merged(present, wanted) if merge else wanted)
+
+
+def known_overrides(spawner: HasTraits, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those whose values are known, without functions that are to be asked."""
+    return {name: value for name, value in overrides.items() if not _is_asked(spawner, name, value)}
+
+
+async def override_asking(spawner: HasTraits, overrides: Mapping[str, Any]) -> None:
+    """Set traits as `override` does; functions are asked for the value, with the spawner."""
+    for name, value in overrides.items():
+        asked = _is_asked(spawner, name, value)
+        override(spawner, {name: await resolve(value(spawner)) if asked else value})
+
+
+def _is_asked(spawner: HasTraits, name: str, value: Any) -> bool:
+    trait = spawner.traits().get(name) if callable(value) else None
+    return trait is not None and is_asked(trait, value)
 
 
 def _merged(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,16 @@ class Usage:
     """Bytes."""
     cpu: float | None = None
     """Seconds of CPU since its start."""
+    processes: int | None = None
+    """Processes and threads, where those are counted; else processes."""
+    killed: int = 0
+    """How many of its processes the kernel has killed for want of memory."""
+    refused: int = 0
+    """How often it may not have had one process more."""
+    memory_limit: int | None = None
+    """Bytes that it may use."""
+    process_limit: int | None = None
+    """Processes and threads that it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +67,5 @@ class Orphan:
     """What `load_state` takes, to poll it or to stop it."""
     user_name: str = ""
     """Whose it says that it is, when it says so; for runs whose row is gone."""
+    spawner: str = ""
+    """The full name of the class that found it. The hub says it, no driver has to."""

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from traitlets.config import Config
 
 from carrel.spawners.base import Spawner
+from carrel.spawners.options import known_overrides, override
+from carrel.spawners.shared import Shared
 from carrel.spawners.views import HubView, ServerView, UserView
 
 S = TypeVar("S", bound=Spawner)
@@ -28,6 +30,8 @@ class Run:
     state: Mapping[str, Any] = field(default_factory=dict)
     """The checkpoint of the run, empty before a start."""
     user_options: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Sequence[Mapping[str, Any]] = ()
+    """What a profile makes of the configuration's settings, in order."""
     api_token: str = ""
     """Known only while a server is started."""
     oauth_client_id: str = ""
@@ -39,12 +43,15 @@ class Run:
     log_directory: str = ""
     """Where the logs of servers are kept; empty keeps none."""
     state_saver: Callable[[Mapping[str, Any]], Awaitable[Any]] | None = None
+    shared: Shared = field(default_factory=Shared)
+    """What all drivers of the hub have in common."""
 
 
 def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
     """Return a driver of class `cls`, configured, with the run's checkpoint loaded.
 
-    Raises TraitError when the configuration has a value that a setting does not take.
+    Raises TraitError when the configuration has a value that a setting does not take. What a profile says by
+    functions comes with the start.
     """
     prefix = run.user.server_url(run.name)
     server = ServerView(base_url=prefix)
@@ -71,7 +78,11 @@ def make_spawner(cls: type[S], run: Run, config: Config | None = None) -> S:
     given = {name: value for name, value in facts.items() if value}
     spawner = cls(config=config if config is not None else Config(), **given)
     spawner.state_saver = run.state_saver
+    spawner.shared = run.shared
     refresh_owner(spawner, run.user)
+    spawner.profile_overrides = run.overrides
+    for overrides in run.overrides:
+        override(spawner, known_overrides(spawner, overrides))
     if run.state:
         spawner.load_state(run.state)
     return spawner

@@ -28,6 +28,9 @@ class SimpleLocalProcessSpawner(LocalProcessSpawner):
     def _rights(self) -> Account | None:
         return None
 
+    def _changes_user(self) -> bool:
+        return False
+
     @classmethod
     def _uid_of(cls, user_name: str) -> int | None:
         return os.geteuid()

@@ -57,6 +57,8 @@ class HubView:
     """Scheme and host that visitors use, without a path; empty when unknown."""
     hub_id: str = ""
     """Which installation a process belongs to; goes into every label."""
+    warm_starts: Any = field(default=None, repr=False, compare=False)
+    """What starts local servers quickly, `carrel.spawners.warm.WarmStarts`; None where nothing does."""
 
     @property
     def url(self) -> str:

@@ -19,10 +19,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from carrel.authenticators.base import Authenticator
 from carrel.authenticators.dummy import DummyAuthenticator
+from carrel.config.chosen import Chosen
 from carrel.config.oauth_clients import read_clients
+from carrel.config.profiles import ProfileSource, read_source
 from carrel.config.rights import read_rights
-from carrel.config.schema import Settings
+from carrel.config.schema import BadConfig, Settings
 from carrel.config.services import read_services
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_hub_id, load_named_users
@@ -45,6 +48,7 @@ from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.reconciler import Reconciler
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.spawners.base import Spawner
+from carrel.spawners.classes import SpawnerClasses
 from carrel.spawners.views import HubView
 from carrel.storage.sql.store import SqlStore
 from carrel.testing.clock import FakeClock
@@ -70,7 +74,10 @@ class TrialHub:
         self.world = FakeWorld(clock)
         self.proxy = FakeProxy(public_url=f"http://hub.test{settings.base_url}", hub_url="http://hub.invalid")
         self.probe = FakeProbe()
-        self._spawner_class = spawner_class or self.world.spawner_class()
+        self.spawner_class = spawner_class or self.world.spawner_class()
+        """That of the next boot; profiles may name others."""
+        self.further: list[type[Spawner]] = []
+        """What `c.Profiles.spawners` names at the next boot."""
         self._database: SqlStore | None = None
         self._bus = Bus()
         self._lives: list[Life] = []
@@ -236,6 +243,7 @@ class TrialHub:
         authenticator = kind(config=self.settings.plugins)
         base_url = self.settings.base_url
         rights, _ = read_rights(self.settings)
+        profiles, named = self._profiles(kind)
         ctx = HubContext(
             settings=self.settings,
             store=self.store,
@@ -243,7 +251,8 @@ class TrialHub:
             progress=ProgressLog(bus),
             clock=self.clock,
             authenticator=authenticator,
-            spawner_class=self._spawner_class,
+            spawners=SpawnerClasses(self.spawner_class, named),
+            profiles=profiles,
             proxy=self.proxy,
             hub=HubView(
                 f"http://hub{base_url}hub/api", f"{base_url}hub/", hub_id=await load_hub_id(self.store)
@@ -259,6 +268,21 @@ class TrialHub:
         await load_services(self.store, authenticator, self.clock, ctx.hosts, (rights, services))
         await load_clients(self.store, read_clients(self.settings)[0])
         return ctx
+
+    def _profiles(self, authenticator: type[Authenticator]) -> tuple[ProfileSource, list[type[Spawner]]]:
+        """Return the profiles of the section `Profiles` and the classes that they name, which are classes."""
+        named = list(self.further)
+
+        def find(wanted: object) -> type[Spawner]:
+            cls = wanted if isinstance(wanted, type) else self.spawner_class
+            named.append(cls)
+            return cls
+
+        chosen = Chosen(self.settings, authenticator, self.spawner_class, type(self.proxy))
+        source, problems = read_source(self.settings, chosen, find)
+        if any(problem.fatal for problem in problems):
+            raise BadConfig(problems)
+        return source, named
 
 
 @asynccontextmanager

@@ -16,5 +16,3 @@ c.Spawner.start_timeout = 300
 c.Spawner.consecutive_failure_limit = 5
 c.Spawner.poll_interval = 10
 #: login = ada:x
-#: check = unused Spawner.mem_limit
-#: check = unused Spawner.cpu_limit

@@ -16,4 +16,3 @@ load_subconfig('not-there.py')
 #: warns = jupyterhub_config.py:13: load_subconfig: there is no file not-there.py: nothing is read
 #: check = unsafe
 #: check = unused load_subconfig
-#: check = unused Spawner.mem_limit

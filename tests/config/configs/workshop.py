@@ -11,4 +11,3 @@ c.JupyterHub.public_url = 'https://workshop.example.org'
 #: login = ada:workshop-2026
 #: check = unsafe JupyterHub.spawner_class
 #: check = unsafe
-#: check = unused Spawner.mem_limit

@@ -17,6 +17,32 @@ CASES = (
         ran("oom-kill:constraint=CONSTRAINT_MEMCG", -9, memory=LIMIT),
         ended("OOMKilled", 137, memory=LIMIT),
         ran("", 1, oom="yes", memory=LIMIT),
+        ran("", -9, oom="limit", memory=LIMIT),
+    ),
+    case(
+        "killed for the machine's memory",
+        "machine-out-of-memory",
+        "no memory left",
+        "mem_limit",
+        ran("", -9, oom="machine", memory=LIMIT),
+    ),
+    case(
+        "a limit that cannot be had",
+        "limit-not-enforced",
+        "The setting mem_limit cannot be enforced on this machine: it has no control groups.",
+        "Delegate",
+        raised(
+            "The setting mem_limit cannot be enforced on this machine: it has no control groups.",
+            "StartError",
+            hint="Run the hub with Delegate=yes.",
+        ),
+    ),
+    case(
+        "too many processes for the limit",
+        "too-many-processes",
+        "threads or processes (its limit is 50)",
+        "pids_limit",
+        ended("", 1, forks="3", processes="its limit is 50"),
     ),
     case(
         "killed in silence",

@@ -284,4 +284,36 @@ CASES = (
         ended("Sorry, user hub is not allowed to execute '/opt/mediator' as ada on host."),
         ended("sudo: a terminal is required to read the password; either use the -S option"),
     ),
+    case(
+        "repository with wrong requirements",
+        "repository",
+        "requirements.txt line 3: no such package tinypk.",
+        "Correct requirements.txt",
+        ended(
+            "[repository 55%] Building the environment of requirements.txt\n"
+            "  Using Python 3.11.7 environment at: /home/ada/.cache/carrel/environments/55cd\n"
+            "  error: No solution found when resolving dependencies\n"
+            "  cause: Because tinypk was not found in the package registry and you require tinypk, we can\n"
+            "[repository failed] requirements.txt line 3: no such package tinypk.\n"
+            "[repository hint] Correct requirements.txt in the repository, or ask its author to."
+        ),
+    ),
+    case(
+        "repository that is not there",
+        "repository",
+        "There is no repository at https://github.com/x/y.",
+        "author of the repository",
+        ended(
+            "  remote: Repository not found.\n  fatal: repository 'https://github.com/x/y/' not found\n"
+            "[repository failed] There is no repository at https://github.com/x/y."
+        ),
+    ),
+    case(
+        "nothing there that gets repositories ready",
+        "repository-program-missing",
+        "gets repositories ready is not installed",
+        "carrel-client[repositories]",
+        ended("/usr/bin/python3: No module named carrel_client.repository"),
+        ended("/bin/sh: 1: exec: carrel-repository: not found", 127),
+    ),
 )

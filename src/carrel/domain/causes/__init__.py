@@ -6,12 +6,13 @@ the exit status alone comes last.
 
 from __future__ import annotations
 
-from carrel.domain.causes import machine, network, outcomes, platforms, programs
+from carrel.domain.causes import machine, network, outcomes, platforms, programs, repositories
 from carrel.domain.causes.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     *outcomes.REFUSALS,
     *outcomes.CERTAIN,
+    *repositories.RULES,
     *platforms.RULES,
     *network.RULES,
     *programs.COMMANDS,

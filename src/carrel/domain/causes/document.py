@@ -41,7 +41,7 @@ def _line(rule: Rule) -> str:
 
 def _words(template: str) -> str:
     return (
-        re.sub(r"\{(?:memory|said|image)\}", "", template)
+        re.sub(r"\{(?:memory|processes|said|image)\}", "", template)
         .replace("{", "*")
         .replace("}", "*")
         .replace("|", "\\|")

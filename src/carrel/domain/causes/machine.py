@@ -8,6 +8,14 @@ _ENDED = frozenset({End.ENDED})
 
 _MEMORY = (
     Rule(
+        "machine-out-of-memory",
+        "The machine that the server ran on had no memory left, and the server was killed.",
+        "Try again later. The administrator can set c.Spawner.mem_limit, so that one server cannot take what"
+        " others need.",
+        ends=_ENDED,
+        facts={"oom": "machine"},
+    ),
+    Rule(
         "out-of-memory",
         "The server ran out of memory{memory} and was killed.",
         "Start it again and load less at once, or ask for a server with more memory.",
@@ -39,9 +47,17 @@ _COUNTS = (
     ),
     Rule(
         "too-many-processes",
-        "The server may not start more threads or processes.",
-        "End what else you run on this machine; else the administrator has to raise the limit (ulimit -u, or"
-        " TasksMax or pids.max of the group).",
+        "The server may not start more threads or processes{processes}.",
+        "Start fewer at once, or the administrator has to raise c.LocalProcessSpawner.pids_limit.",
+        stages=BEFORE_ANSWER,
+        ends=BY_SERVER,
+        facts={"forks": ".+"},
+    ),
+    Rule(
+        "too-many-processes",
+        "The server may not start more threads or processes{processes}.",
+        "End what else you run on this machine; else the administrator has to raise the limit (pids_limit of"
+        " the spawner, ulimit -u, or TasksMax of a service).",
         says=r"can't start new thread|Resource temporarily unavailable|pthread_create failed|\[Errno 11\]"
         r"|fork: retry|cannot fork|uv_thread_create|BlockingIOError: \[Errno",
     ),
@@ -136,6 +152,16 @@ _DISKS = (
     ),
 )
 
+_LIMITS = (
+    Rule(
+        "limit-not-enforced",
+        "{text}",
+        "{driver_hint}",
+        error="StartError",
+        says=r"cannot be enforced on this machine",
+    ),
+)
+
 _RIGHTS = (
     Rule(
         "no-account",
@@ -169,7 +195,8 @@ _RIGHTS = (
     Rule(
         "sudo-refused",
         "sudo did not let the hub start the server.",
-        "The administrator has to allow the command in sudoers with NOPASSWD for the hub's account.",
+        "The administrator has to allow the command in sudoers with NOPASSWD for the hub's account; for"
+        " Carrel's own SudoSpawner `carrel doctor sudo` says how.",
         says=r"sudo: .*(?:password is required|not in the sudoers|not allowed|no tty|terminal is required"
         r"|Account expired)|is not allowed to execute",
     ),
@@ -184,7 +211,7 @@ _RIGHTS = (
     ),
 )
 
-RULES = _MEMORY + _COUNTS + _DISKS + _RIGHTS
+RULES = _LIMITS + _MEMORY + _COUNTS + _DISKS + _RIGHTS
 
 SIGNALS = (
     Rule(

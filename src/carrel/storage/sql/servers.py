@@ -54,6 +54,8 @@ _SELECT = select(
     servers.c.last_activity,
     servers.c.node,
     servers.c.wished,
+    servers.c.spawner,
+    servers.c.profile,
 ).join(users, users.c.id == servers.c.user_id)
 _GET = _SELECT.where(servers.c.user_id == bindparam("user_id"), servers.c.name == bindparam("name"))
 _GET_BY_ID = _SELECT.where(servers.c.id == bindparam("id"))
@@ -143,6 +145,8 @@ _WRITTEN = (
     "started",
     "node",
     "wished",
+    "spawner",
+    "profile",
 )
 _SAVE = (
     update(servers)
@@ -313,13 +317,16 @@ def _values(server: Server) -> dict[str, Value]:
         "started": server.started,
         "node": server.node,
         "wished": server.wished,
+        "spawner": server.spawner,
+        "profile": server.profile,
     }
 
 
 def _server(row: Row) -> Server:
     server_id, user_id, user_name, name, created, wanted, actual, version, *row_tail = row
     wanted_generation, generation, lease_owner, lease_expires, fence, deadline, *row_tail = row_tail
-    state, user_options, display_name, url, failure, started, last_activity, node, wished = row_tail
+    state, user_options, display_name, url, failure, *row_tail = row_tail
+    started, last_activity, node, wished, spawner, profile = row_tail
     return Server(
         id=server_id,
         user_id=user_id,
@@ -342,6 +349,8 @@ def _server(row: Row) -> Server:
         last_activity=last_activity,
         node=node,
         wished=wished,
+        spawner=spawner,
+        profile=profile,
     )
 
 

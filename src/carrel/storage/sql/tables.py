@@ -29,7 +29,7 @@ from sqlalchemy import (
 from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
-REVISION = "0009"
+REVISION = "0010"
 #: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
 #: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
 USABLE_SINCE = "0002"
@@ -99,6 +99,8 @@ servers = Table(
     # With defaults, so that hubs of the release before can add rows.
     Column("node", Text, nullable=False, server_default=""),
     Column("wished", Double, nullable=False, server_default="0"),
+    Column("spawner", Text, nullable=False, server_default=""),
+    Column("profile", Text, nullable=False, server_default=""),
     UniqueConstraint("user_id", "name"),
     sqlite_autoincrement=True,
 )

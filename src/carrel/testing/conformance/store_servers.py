@@ -42,6 +42,8 @@ class ServersConformance:
             started=NOW - 1,
             node="machine-1",
             wished=NOW - 2,
+            spawner="tents.TentSpawner",
+            profile="Large 💻",
         )
         plain = await add_server(store, user)
         async with store.read() as tx:

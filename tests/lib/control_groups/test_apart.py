@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from carrel.lib import control_groups
-from carrel.lib.control_groups import remove_group, scope_call, set_apart
+from carrel.lib.control_groups import systemd
+from carrel.lib.control_groups.apart import remove_group, set_apart
+from carrel.lib.control_groups.systemd import scope_call
 from tests.rigs.needs import need
 from tests.rigs.poll import until
 from tests.rigs.processes import is_alive
@@ -25,12 +26,11 @@ MOUNTS = """\
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without systemd whose hierarchies are directories."""
-    (tmp_path / "mounts").write_text(MOUNTS.format(root=tmp_path))
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text(MOUNTS.format(root=tmp_path))
     for name in ("cpu", "systemd", "unified"):
         (tmp_path / name).mkdir()
-    monkeypatch.setattr(control_groups, "_SYSTEMD", tmp_path / "no systemd")
-    monkeypatch.setattr(control_groups, "_MOUNTS", tmp_path / "mounts")
-    monkeypatch.setattr(control_groups, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(systemd, "_RUNS", tmp_path / "no systemd")
     return tmp_path
 
 
@@ -45,29 +45,29 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_the_groups_that_a_supervisor_tracks_are_left(root: Path, own: str, left: list[str]) -> None:
-    (root / "own").write_text(own)
-    set_apart(4321, "server-7")
-    set_apart(4321, "server-7")
+    (root / "proc/self/cgroup").write_text(own)
+    set_apart(4321, "server-7", root / "proc")
+    set_apart(4321, "server-7", root / "proc")
     written = sorted(path.relative_to(root).parts[0] for path in root.glob("*/carrel/server-7/cgroup.procs"))
     assert written == left
     for name in left:
         assert (root / name / "carrel/server-7/cgroup.procs").read_text() == "4321\n"
         (root / name / "carrel/server-7/cgroup.procs").unlink()
-    remove_group("server-7")
-    remove_group("server-7")
+    remove_group("server-7", root / "proc")
+    remove_group("server-7", root / "proc")
     assert list(root.glob("*/carrel/*")) == []
 
 
 def test_a_machine_without_groups_is_fine(root: Path) -> None:
-    set_apart(4321, "server-7")
-    remove_group("server-7")
+    set_apart(4321, "server-7", root / "proc")
+    remove_group("server-7", root / "proc")
 
 
 def test_what_is_not_ours_to_write_is_an_error(root: Path) -> None:
-    (root / "own").write_text("0::/hub\n")
+    (root / "proc/self/cgroup").write_text("0::/hub\n")
     (root / "unified" / "carrel").write_text("in the way")
     with pytest.raises(OSError, match="carrel"):
-        set_apart(4321, "server-7")
+        set_apart(4321, "server-7", root / "proc")
 
 
 def test_systemd_is_asked_for_a_scope() -> None:
@@ -89,7 +89,7 @@ def test_what_systemd_answers_is_told(
     busctl = root / "busctl"
     busctl.write_text(f'#!/bin/sh\necho "$@" > {root}/asked\n{script}\n')
     busctl.chmod(0o755)
-    monkeypatch.setattr(control_groups, "_SYSTEMD", root)
+    monkeypatch.setattr(systemd, "_RUNS", root)
     monkeypatch.setenv("PATH", f"{root}:{os.environ['PATH']}")
     if why:
         with pytest.raises(OSError, match=why):
@@ -123,7 +123,7 @@ def test_a_process_outlives_the_group_of_the_one_that_started_it(service: Path) 
     """The one that starts it is a process of the service; then the supervisor kills the service's group."""
     name = f"server-{os.getpid()}"
     program = (
-        "import subprocess, time; from carrel.lib.control_groups import set_apart;"
+        "import subprocess, time; from carrel.lib.control_groups.apart import set_apart;"
         "input(); child = subprocess.Popen(['sleep', '60'], stdin=-3, stdout=-3);"
         f"set_apart(child.pid, {name!r}); print(child.pid, flush=True); time.sleep(60)"
     )

@@ -1,0 +1,245 @@
+"""What this machine can hold processes to, and groups that do it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from carrel.lib.control_groups import systemd, version1, version2
+from carrel.lib.control_groups.apart import PARENT
+from carrel.lib.control_groups.files import Value
+from carrel.lib.control_groups.group import UNIFIED, Group
+from carrel.lib.control_groups.hierarchies import Hierarchy, find_hierarchies
+from carrel.lib.control_groups.limits import CONTROLLERS, CannotLimit, Limits
+
+_SCOPE_SECONDS = 5.0
+_PAUSE = 0.01
+_ROUNDING = 1.01
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What was found; nothing of it changes while a machine runs."""
+
+    hierarchies: tuple[Hierarchy, ...]
+    systemd: bool
+    """Groups are made by systemd, and it can be asked."""
+    root: bool
+
+
+def probe() -> Machine:
+    """Return what this machine has; reads a few files of /proc."""
+    root = os.geteuid() == 0
+    return Machine(find_hierarchies(), systemd.answers(root=root), root)
+
+
+def lacking(machine: Machine, limits: Limits) -> dict[str, str]:
+    """Return which limits cannot be enforced here and why, as far as that shows without trying."""
+    reasons: dict[str, str] = {}
+    for controller in limits.controllers:
+        reason = _lack_of(machine, controller, limits)
+        if reason:
+            needing = [name for name, needs in CONTROLLERS.items() if needs == controller]
+            reasons |= {name: reason for name in needing if getattr(limits, name) is not None}
+    return reasons
+
+
+def _lack_of(machine: Machine, controller: str, limits: Limits) -> str:
+    hierarchy = _home(machine, controller)
+    if hierarchy is None:
+        return f"this machine has no control groups with the {controller} controller"
+    if machine.systemd:
+        return ""
+    if hierarchy.version == 2:
+        if any(version2.may_hand_down(base, [controller]) for base in _bases(hierarchy)):
+            return ""
+        return f"the hub may not make control groups below {hierarchy.mount}"
+    own = hierarchy.own_directory
+    if own is None or not os.access(own / PARENT if (own / PARENT).is_dir() else own, os.W_OK):
+        return f"the hub may not make control groups below {own or hierarchy.mount}"
+    # The group around all others has none.
+    needed = [
+        each.file
+        for each in version1.values(limits)
+        if each.controller == controller != "pids" and each.needed
+    ]
+    missing = next((file for file in needed if not (own / file).exists()), "")
+    return f"the kernel does not have {missing}" if missing else ""
+
+
+def prepare(machine: Machine, name: str, limits: Limits) -> Group:
+    """Return a new group with these limits and nobody in it; raise CannotLimit. Not where systemd makes them.
+
+    What an earlier group of that name still holds is killed first: it would escape.
+    """
+    homes: dict[str, Hierarchy] = {}
+    for controller, limit in limits.controllers.items():
+        hierarchy = _home(machine, controller)
+        if hierarchy is None:
+            raise CannotLimit(limit, _lack_of(machine, controller, limits))
+        homes[controller] = hierarchy
+    places: dict[str, Path] = {}
+    group = Group(places)
+    try:
+        for key, place in _made(machine, name, limits, homes):
+            places[key] = place
+        for version, values in ((1, version1.values), (2, version2.values)):
+            for value in values(limits):
+                if homes[value.controller].version == version:
+                    _write(places[value.controller if version == 1 else UNIFIED], value)
+    except CannotLimit:
+        group.remove()
+        raise
+    return group
+
+
+def admit(machine: Machine, pid: int, name: str, limits: Limits) -> Group:
+    """Put a process that has not begun into a new group with these limits; raise CannotLimit. Blocks."""
+    if machine.systemd:
+        return _admit_to_scope(machine, pid, name, limits)
+    group = prepare(machine, name, limits)
+    try:
+        group.join(pid)
+    except OSError as error:
+        group.remove()
+        raise CannotLimit(_first(limits), f"the process cannot be put into its group: {error}") from error
+    return group
+
+
+def find_group(pid: int, name: str) -> Group | None:
+    """Return the group called `name` that a process is in, None when it is in none."""
+    found: dict[str, Path] = {}
+    for hierarchy in find_hierarchies(pid):
+        directory = hierarchy.own_directory
+        if directory is None or directory.name not in (name, systemd.scope_name(pid, name)):
+            continue
+        if hierarchy.version == 2:
+            # Beside version 1 it only says who belongs together.
+            if version2.offered(directory) & set(CONTROLLERS.values()):
+                found[UNIFIED] = directory
+        else:
+            found |= dict.fromkeys(hierarchy.names, directory)
+    return Group(found) if found else None
+
+
+def _home(machine: Machine, controller: str) -> Hierarchy | None:
+    """Return where a controller is: of version 1 where it is mounted so, else of version 2."""
+    for hierarchy in machine.hierarchies:
+        if controller in hierarchy.names:
+            return hierarchy
+    for hierarchy in machine.hierarchies:
+        if hierarchy.version == 2 and any(controller in version2.offered(base) for base in _bases(hierarchy)):
+            return hierarchy
+    return None
+
+
+def _bases(hierarchy: Hierarchy) -> list[Path]:
+    """Return below which groups of version 2 ours may be, the best first: one that no supervisor ends."""
+    own = hierarchy.own_directory
+    return list(dict.fromkeys([hierarchy.mount, *([own] if own else [])]))
+
+
+def _made(
+    machine: Machine, name: str, limits: Limits, homes: Mapping[str, Hierarchy]
+) -> Iterator[tuple[str, Path]]:
+    """Yield the directories of a new group as they are made."""
+    unified = [controller for controller, home in homes.items() if home.version == 2]
+    if unified:
+        limit = limits.controllers[unified[0]]
+        yield UNIFIED, _new(limit, lambda: _unified_parent(homes[unified[0]], unified, limits) / name)
+    for controller in dict.fromkeys((*homes, *(() if unified else version1.COUNTED))):
+        home = homes.get(controller) or _home(machine, controller)
+        own = home.own_directory if home is not None and home.version == 1 else None
+        if own is None:
+            if controller in homes and controller not in unified:
+                raise CannotLimit(limits.controllers[controller], "the hub cannot see its own control group")
+            continue
+        parent = own / PARENT
+        if controller in homes:
+            yield controller, _new(limits.controllers[controller], lambda parent=parent: parent / name)  # type: ignore[misc]
+        else:
+            with contextlib.suppress(CannotLimit):
+                yield controller, _new("", lambda parent=parent: parent / name)  # type: ignore[misc]
+
+
+def _new(limit: str, place: Callable[[], Path]) -> Path:
+    directory: Path | None = None
+    try:
+        directory = place()
+        if directory.exists():
+            old = Group({UNIFIED if (directory / "cgroup.controllers").exists() else "": directory})
+            old.end()
+            old.remove()
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        where = f" {directory}" if directory is not None else ""
+        raise CannotLimit(limit, f"the control group{where} cannot be made: {error.strerror}") from error
+    return directory
+
+
+def _unified_parent(hierarchy: Hierarchy, wanted: list[str], limits: Limits) -> Path:
+    """Return the directory for our groups of version 2, with the controllers handed down to them."""
+    refusal: OSError | None = None
+    for base in _bases(hierarchy):
+        if not set(wanted) <= version2.offered(base):
+            continue
+        try:
+            version2.hand_down(base, wanted, own=base == hierarchy.own_directory)
+            parent = base / PARENT
+            parent.mkdir(exist_ok=True)
+            version2.hand_down(parent, wanted, own=False)
+            if limits.memory_guarantee is not None:
+                _protect(parent, hierarchy.mount, limits.memory_guarantee)
+            return parent
+        except OSError as error:
+            refusal = error
+    raise refusal or OSError(0, f"no group of ours has the controllers {', '.join(wanted)}")
+
+
+def _protect(parent: Path, mount: Path, wanted: int) -> None:
+    granted = version2.protect(parent, mount, wanted)
+    if granted < wanted:
+        text = f"the groups around the hub are guaranteed {granted} bytes themselves (memory.low)"
+        raise CannotLimit("memory_guarantee", text)
+
+
+def _write(place: Path, value: Value) -> None:
+    file = place / value.file
+    try:
+        if value.needed or file.exists():
+            file.write_text(value.text)
+    except OSError as error:
+        if value.needed:
+            reason = f"{file} does not take {value.text}: {error.strerror}"
+            raise CannotLimit(value.limit, reason) from error
+
+
+def _admit_to_scope(machine: Machine, pid: int, name: str, limits: Limits) -> Group:
+    try:
+        systemd.make_scope(pid, name, root=machine.root, limits=limits)
+    except OSError as error:
+        raise CannotLimit(_first(limits), f"systemd does not make a scope with it: {error}") from error
+    deadline = time.monotonic() + _SCOPE_SECONDS
+    # The answer comes when the work begins.
+    while (group := find_group(pid, name)) is None:
+        if time.monotonic() > deadline:
+            raise CannotLimit(_first(limits), "the process does not get into the scope that systemd made")
+        time.sleep(_PAUSE)
+    for limit in _not_in_force(group.in_force(), limits):
+        raise CannotLimit(limit, "systemd made a scope without it: its user may not have this controller")
+    return group
+
+
+def _not_in_force(found: Limits, wanted: Limits) -> Iterator[str]:
+    for limit in ("memory", "cpu", "pids"):
+        most, has = getattr(wanted, limit), getattr(found, limit)
+        if most is not None and (has is None or has > most * _ROUNDING):
+            yield limit
+
+
+def _first(limits: Limits) -> str:
+    return next(iter(limits.controllers.values()))

@@ -1,0 +1,79 @@
+"""One cluster, for all servers of a hub: its API server, and what is watched there."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from carrel.spawners.kubernetes.api import Api, Json, Patience, place_of
+from carrel.spawners.kubernetes.credentials import Overrides, find_access
+from carrel.spawners.kubernetes.watch import Watch, by_subject
+
+HUB, SERVER, GENERATION = "carrel/hub", "carrel/server", "carrel/generation"
+"""The labels by which the hub finds again what it has made."""
+_log = logging.getLogger("carrel.spawners")
+
+
+def hub_mark(hub_id: str) -> str:
+    """Return a hub's id as a label can have it."""
+    return hashlib.sha256(hub_id.encode()).hexdigest()[:16]
+
+
+@dataclass(slots=True)
+class Cluster:
+    """The way to the cluster. Watches are one for each namespace and kind, however many servers there are."""
+
+    api: Api
+    selector: str
+    """The labels of this hub's pods."""
+    chance: Callable[[], float]
+    watches: dict[tuple[str, str], Watch] = field(default_factory=dict)
+
+    @property
+    def namespace(self) -> str:
+        """Return the namespace that the hub is in, or that its kubeconfig names."""
+        return self.api.access.namespace
+
+    def pods(self, namespace: str) -> Watch:
+        """Return the watch of this hub's pods in a namespace, in all for an empty name."""
+        path = place_of("pods", namespace)
+        return self._watch(("pods", namespace), lambda: self._new(path, labelSelector=self.selector))
+
+    def events(self, namespace: str) -> Watch:
+        """Return the watch of what is told of pods in a namespace, in all for an empty name."""
+        path, selection = place_of("events", namespace), {"fieldSelector": "involvedObject.kind=Pod"}
+        return self._watch(
+            ("events", namespace), lambda: Watch(self.api, path, selection, self.chance, by_subject)
+        )
+
+    async def list_pods(self, namespace: str) -> list[Json]:
+        """Return this hub's pods as the API server has them; raises Refused and Unreachable."""
+        found = await self.api.get(place_of("pods", namespace), {"labelSelector": self.selector})
+        return list(found.get("items") or ())
+
+    async def close(self) -> None:
+        """End the watches and the connections; may be repeated."""
+        for watch in self.watches.values():
+            await watch.close()
+        await self.api.close()
+
+    def _new(self, path: str, **selection: str) -> Watch:
+        return Watch(self.api, path, selection, self.chance)
+
+    def _watch(self, key: tuple[str, str], make: Callable[[], Watch]) -> Watch:
+        if key not in self.watches:
+            self.watches[key] = make()
+        return self.watches[key]
+
+
+def open_cluster(
+    overrides: Overrides, patience: Patience, hub_id: str, chance: Callable[[], float] = random.random
+) -> Cluster:
+    """Return the cluster that files, environment and settings name; raises NoAccess."""
+    access = find_access(overrides)
+    if overrides.verify is False:
+        _log.warning("KubeSpawner.k8s_api_verify_ssl is False: whoever is in between may pose as the cluster")
+    return Cluster(Api(access, patience, chance), f"{HUB}={hub_mark(hub_id)}", chance)

@@ -1,0 +1,159 @@
+"""Servers that are started from a Git repository: what is allowed, what gets it ready, and how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from traitlets import Bool, Float, Integer, List, TraitError, Unicode
+from traitlets.config import Config, Configurable
+
+from carrel.domain.errors import Invalid
+from carrel.domain.repositories import Repository, RepositoryRules, read_prefix, read_repository
+from carrel.spawners.traits import ByteSpecification, Command
+
+OPTION = "repository"
+"""Where the options of a server keep the repository that a link has named."""
+_LINE = re.compile(r"\[repository (?:(?P<progress>\d{1,2})%|(?P<end>ready|failed))\] (?P<message>.{1,400})")
+_LOOK = 0.2
+_AT_ONCE = 64 * 1024
+_MOST_STEPS = 150
+
+
+class _Prefix(Unicode[str, Any]):
+    """A prefix of repositories' addresses."""
+
+    info_text = "the beginning of an address, such as https://github.com/our-school"
+
+    def validate(self, obj: Any, value: Any) -> str:
+        text = str(super().validate(obj, value))
+        try:
+            return read_prefix(text)
+        except Invalid as error:
+            raise TraitError(f"{self.name}: {error}") from None
+
+
+class Repositories(Configurable):
+    """What servers may be started from, and what getting it ready may take."""
+
+    allowed: Any = List(
+        _Prefix(),
+        help="The beginnings of addresses of repositories that servers may start from: a host (github.com)"
+        " or more (https://git.example.org/class, ssh://git@git.example.org/class); '*' is every host"
+        " by https. Empty allows none. Their code runs with the rights of the user who opens them.",
+    ).tag(config=True)
+    timeout = Integer(
+        600, min=1, help="How long fetching a repository and building its environment may take, in seconds."
+    ).tag(config=True)
+    max_size: Any = ByteSpecification(
+        2 * 2**30, help="The largest that a working copy may be, and an environment (2G)."
+    ).tag(config=True)
+    submodules = Bool(False, help="Fetch the submodules of repositories, too.").tag(config=True)
+    directory = Unicode(
+        "repositories", help="Where working copies are made, below the user's home directory."
+    ).tag(config=True)
+    keep_days = Float(
+        30.0, min=0, help="After how many days without use an environment of the user's cache is removed."
+    ).tag(config=True)
+    packages: Any = List(
+        Unicode(),
+        ["ipykernel", "pip"],
+        help="What every environment has beside what the repository asks for.",
+    ).tag(config=True)
+    page = Unicode(
+        "lab/tree/{path}",
+        help="The page of the server that shows a path of the repository; {path} is expanded.",
+    ).tag(config=True)
+    command: Any = Command(
+        [sys.executable, "-P", "-m", "carrel_client.repository"],
+        help="The program that gets a repository ready where the server runs; it belongs to carrel-client.",
+    ).tag(config=True)
+
+    @property
+    def rules(self) -> RepositoryRules:
+        """Return which repositories are allowed."""
+        return RepositoryRules(tuple(self.allowed))
+
+    def page_of(self, repository: Repository) -> str:
+        """Return the page that shows what a repository was opened for, below the server's own address."""
+        return self.page.replace("{path}", repository.quoted_path)
+
+    def words(self, repository: Repository) -> list[str]:
+        """Return the command line that gets a repository ready and then runs what follows it."""
+        options = {
+            "repo": repository.repo,
+            "ref": repository.ref,
+            "path": repository.path,
+            "directory": self.directory,
+            "seconds": self.timeout,
+            "largest": self.max_size,
+            "keep-days": self.keep_days,
+        }
+        words = [f"--{name}={value}" for name, value in options.items()]
+        words += [f"--package={each}" for each in self.packages]
+        return [*self.command, *words, *(["--submodules"] if self.submodules else []), "--"]
+
+
+def repositories_of(config: Config | None) -> Repositories:
+    """Return what the configuration says of repositories."""
+    return Repositories(config=config if config is not None else Config())
+
+
+def chosen_repository(settings: Repositories, options: Mapping[str, Any], own: object) -> Repository | None:
+    """Return the repository that a start is from: that of its options, else the driver's `own`, if any.
+
+    Raises Invalid for one that is not allowed, whoever has named it. A field of a deployer's form that
+    happens to have the same name is left alone.
+    """
+    named = options.get(OPTION)
+    wanted = named if isinstance(named, Mapping) else own
+    return read_repository(wanted, settings.rules) if wanted else None
+
+
+class Preparation:
+    """What is told while a repository is got ready: one who waits for its end, and who shows the steps."""
+
+    def __init__(self) -> None:
+        self._steps: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def wait(self, log: Path, alive: Callable[[], Awaitable[bool]]) -> None:
+        """Return as `follow` does."""
+        await follow(log, alive, self._tell)
+
+    def _tell(self, progress: int, message: str) -> None:
+        self._steps.put_nowait({"progress": progress, "message": message})
+
+    async def steps(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield the events of `progress()`, for as long as somebody asks."""
+        while True:
+            yield await self._steps.get()
+
+
+async def follow(log: Path, alive: Callable[[], Awaitable[bool]], tell: Callable[[int, str], None]) -> None:
+    """Return when a log says that a repository is ready or that it cannot be, or its server has ended.
+
+    `tell` is given each step meanwhile, in percent and words. What stands in the log is the user's to write.
+    """
+    place, rest, told = 0, b"", 0
+    while True:
+        last = not await alive()
+        with log.open("rb") as file:
+            file.seek(place)
+            data = file.read(_AT_ONCE)
+        place += len(data)
+        *lines, rest = (rest[-_AT_ONCE:] + data).split(b"\n")
+        for line in lines:
+            match = _LINE.match(line.decode(errors="replace"))
+            if match is not None and match["end"]:
+                return
+            if match is not None and told < _MOST_STEPS:
+                told += 1
+                tell(int(match["progress"]), match["message"])
+        if len(data) < _AT_ONCE:
+            if last:
+                return
+            await asyncio.sleep(_LOOK)
