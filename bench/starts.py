@@ -205,8 +205,8 @@ def _bars(found: Sequence[tuple[str, Result]]) -> list[str]:
         f"- CPU of a server at its start: 1/{statistics.median(other.cpu) / statistics.median(warm.cpu):.1f}",
         f"- PSS with {fullest}: {warm.memory[fullest]:.1f} MB (bar 34), "
         f"1/{other.memory[fullest] / warm.memory[fullest]:.1f} (bar 1/3)",
-        f"- all at once, the last: {warm.crowd_last:.1f} s, 1/{other.crowd_last / warm.crowd_last:.1f} of its "
-        f"{other.crowd_last:.1f} s (bar 1/8)",
+        f"- all at once, the last: {warm.crowd_last:.1f} s, 1/{other.crowd_last / warm.crowd_last:.1f} of"
+        f" its {other.crowd_last:.1f} s (bar 1/8)",
     ]
 
 
