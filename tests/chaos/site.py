@@ -21,6 +21,10 @@ def runs_of_processes(hub: HubProcess) -> Iterator[Run]:
         yield int(environ["CARREL_SERVER_ID"]), int(environ["CARREL_GENERATION"])
 
 
+def _spared(hub: HubProcess) -> None:
+    return
+
+
 def _nothing(diary: Path, stub: Path) -> str:
     return ""
 
@@ -33,3 +37,5 @@ class Site:
     """Returns more lines of configuration, from the paths of the diary and of the stub server."""
     live_runs: Callable[[HubProcess], Iterable[Run]] = runs_of_processes
     """Says which runs live, as who starts them knows."""
+    strike: Callable[[HubProcess], None] = _spared
+    """Kills what may be killed besides, when hub and data plane are."""
