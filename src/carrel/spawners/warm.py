@@ -25,7 +25,7 @@ from carrel.spawners.warm_template import BadTemplate, Kind, StaleTemplate, Warm
 from carrel.warmstart.variables import shared
 
 _END_LIMIT = 2.0
-_PROBE_LIMIT = 20.0
+_PROBE_LIMIT = 60.0
 #: How long a start waits for a template that is being made.
 _PATIENCE = 20.0
 #: For how long a template that is not good is not tried again.

@@ -28,12 +28,12 @@ from carrel.warmstart.marks import MARKS, padding
 from carrel.warmstart.wire import Request
 
 _PROGRAM = Path(carrel.warmstart.__file__).with_name("__main__.py")
-#: Importing everything takes about as long as one ordinary start does.
-_START_LIMIT = 30.0
+#: Importing everything takes about as long as one ordinary start does, on a machine that may be busy.
+_START_LIMIT = 120.0
 _LOOK = 0.05
 #: Modules that look for programs when they are imported find none: they would be run with the hub's rights.
 _NO_PATH = "/nonexistent"
-_ANSWER_LIMIT = 5.0
+_ANSWER_LIMIT = 15.0
 _END_LIMIT = 1.0
 _MOST_ENDS = 4096
 _log = logging.getLogger("carrel.spawners")
