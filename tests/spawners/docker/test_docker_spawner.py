@@ -219,7 +219,7 @@ async def test_an_internal_address_follows_the_container(engine: Engine, held: S
 
 
 async def test_in_the_machines_own_network_a_free_port_is_chosen(engine: Engine, held: Shared) -> None:
-    settings = {"network_name": "host", "port": 0}
+    settings: dict[str, Any] = {"network_name": "host", "port": 0}
     driver = driver_with(engine, held, **settings)
     ip, port = await driver.start()
     assert ip == "127.0.0.1"
