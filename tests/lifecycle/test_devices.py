@@ -14,6 +14,7 @@ from carrel.domain.servers import Actual, Server
 from carrel.spawners.base import Spawner
 from carrel.testing.fakes import Script
 from carrel.testing.hub import TrialHub, open_test_hub
+from tests.lifecycle.hubs import Peer
 
 POOLS = {"gpu": ["GPU-a", "GPU-b"], "matlab": 1}
 VARIABLES = {"gpu": "CUDA_VISIBLE_DEVICES"}
@@ -224,3 +225,38 @@ async def _first_steps(hub: TrialHub, row: Server) -> AsyncIterator[tuple[str, i
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     await steps.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_profile_says_what_its_servers_need() -> None:
+    profiles = [{"id": "plain", "default": True}, {"id": "gpu", "devices": {"gpu": 2}}]
+    async with open_test_hub(
+        plugins={"Profiles": {"profiles": profiles}}, device_pools=POOLS, device_environment=VARIABLES
+    ) as hub:
+        for name, profile in (("ada", "gpu"), ("bea", "gpu"), ("cleo", "plain")):
+            await hub.make_user(name)
+            await hub.ask_start(name, {"profile": profile})
+            await hub.clock.advance(1)
+        rows = [await hub.server(name) for name in ("ada", "bea", "cleo")]
+        assert [(row.ready, row.waiting) for row in rows] == [(True, False), (False, True), (True, False)]
+        assert [variable(hub, rows[0]), variable(hub, rows[2])] == ["GPU-a,GPU-b", ""]
+
+
+async def test_two_hubs_on_one_database_give_a_device_once() -> None:
+    async with devices_hub(concurrent_spawn_limit=2) as hub:
+        peers = [Peer(hub, "node/1-a"), Peer(hub, "node/2-b")]
+        await hub.shut_down()
+        for number in range(6):
+            await hub.make_user(f"user{number}")
+            await hub.ask_start(f"user{number}", {"gpu": 1})
+        for peer in peers:
+            peer.start()
+        for stopped in range(6):
+            await hub.clock.advance(5)
+            rows = [await hub.server(f"user{number}") for number in range(6)]
+            assert [row.ready for row in rows].count(True) == min(2, 6 - stopped)
+            async with hub.ctx.store.read() as tx:
+                leases = await tx.devices.leases()
+            assert {lease.server_id for lease in leases} == {row.id for row in rows if row.ready}
+            await hub.ask_stop(next(row.user_name for row in rows if row.ready))
+        for peer in peers:
+            await peer.close()
