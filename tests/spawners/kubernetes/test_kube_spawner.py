@@ -286,7 +286,7 @@ async def test_a_claim_of_an_older_kubespawner_is_gone_on_with(make: Make, clust
 
 async def test_hooks_may_change_the_pod_and_are_told_of_it(make: Make, cluster: Cluster) -> None:
     def change(spawner: KubeSpawner, pod: Pod) -> Pod:
-        pod.metadata.labels = {"course": "statistics"}
+        pod.metadata.labels, pod.metadata.annotations = {"course": "statistics"}, {}
         pod.spec.termination_grace_period_seconds = 7
         pod.spec.containers[0].env.append({"name": "HOOKED", "value": spawner.pod_name})  # type: ignore[arg-type]
         return pod
@@ -300,9 +300,9 @@ async def test_hooks_may_change_the_pod_and_are_told_of_it(make: Make, cluster: 
         modify_pod_hook=change,
         after_pod_created_hook=after,
         uid=lambda _: 1000,
-        get_pod_url=lambda *_: "http://x:1",
+        get_pod_url=lambda _, pod: f"http://x:{pod['spec']['containers'][0]['ports'][0]['containerPort']}",
     )
-    assert await driver.start() == "http://x:1"
+    assert await driver.start() == "http://x:8888"
     body = cluster.all("pods")[NAME]
     assert told == [body["metadata"]["uid"]]
     assert body["spec"]["terminationGracePeriodSeconds"] == 7
@@ -310,6 +310,7 @@ async def test_hooks_may_change_the_pod_and_are_told_of_it(make: Make, cluster: 
     assert body["spec"]["containers"][0]["securityContext"]["runAsUser"] == 1000
     # What finds it again is there whatever a hook does.
     assert driver.marks().items() <= body["metadata"]["labels"].items()
+    assert body["metadata"]["annotations"] == {"hub.jupyter.org/username": "alice"}
 
 
 async def test_what_the_cluster_refuses_is_told(make: Make, cluster: Cluster) -> None:
