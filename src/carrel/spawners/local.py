@@ -107,7 +107,7 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
         self.log_file = str(state.get("log") or "")
         self._preparation.resume(self, state)
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
-        self.load_group(state)
+        self._load_group(state)
 
     def get_state(self) -> dict[str, Any]:
         """Return the process, where it listens and where its log is."""
@@ -116,7 +116,7 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
         if process is not None:
             state |= {"pid": process.pid, "start_time": process.start_time, "log": self.log_file}
             state |= {"ip": self.server.ip, "port": self.server.port, **self._preparation.as_state()}
-        return state | self.group_state()
+        return state | self._group_state()
 
     def clear_state(self) -> None:
         """Forget the process."""
@@ -124,7 +124,7 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
         self.proc, self.pid, self.start_time = None, 0, ""
         if self.own_control_group:
             apart.remove_group(self._group_name())
-        self.remove_group()
+        self._remove_group()
         self._confinement = None
         if self._chose_port:
             self.port, self._chose_port = 0, False
@@ -151,13 +151,13 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
         self.server.ip, self.server.port = reachable(self.ip), self.port
         self._preparation.lasts = bool(self.repository)
         try:
-            if self.own_control_group and not self.is_apart:
+            if self.own_control_group and not self._is_apart:
                 await self._set_apart()
             await self.save_state()
         except BaseException:
             # Without the checkpoint nobody would know of it.
             await self._end([(signal.SIGKILL, self.kill_timeout)])
-            await self.end_confined()
+            await self._end_confined()
             raise
         await self._preparation.wait(self, self.log_file)
         return self.server.ip, self.server.port
@@ -180,7 +180,7 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
             if is_alive(process, self.run_labels()):
                 return None
             await self._collect(process)
-        await self.end_confined()
+        await self._end_confined()
         return self._exit_status or 0
 
     async def stop(self, now: bool = False) -> None:
@@ -191,9 +191,9 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
         """
         steps = [(signal.SIGINT, self.interrupt_timeout), (signal.SIGTERM, self.term_timeout)]
         await self._end([*steps[1 if now else 0 :], (signal.SIGKILL, self.kill_timeout)])
-        if not await self.end_confined():
+        if not await self._end_confined():
             raise RuntimeError(f"What the server of {self._log_name} has started does not end.")
-        self.remove_group()
+        self._remove_group()
 
     async def _end(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
         process = self._process()
@@ -251,7 +251,7 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
             pid_variable=PID_LABEL,
             popen=popen,
         )
-        return self.confined(program, self._limited_name())
+        return self._confined(program, self._limited_name())
 
     async def _launch(self, program: Program) -> None:
         self._exit_status = None
@@ -263,7 +263,7 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
                 f"The command {program.argv[0]} could not be started: {error.strerror}."
             ) from error
         except (CannotLimit, CannotShow) as error:
-            raise self.refused(error) from error
+            raise self._refused(error) from error
         finally:
             if output >= 0:
                 os.close(output)
@@ -336,7 +336,7 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
             return False
         # Only the port is the process's to say; who else it might name would be visited in its name.
         self.load_state({**orphan.state, "ip": reachable(self.ip), "log": str(self._log_path() or "")})
-        await self.find_confinement(process.pid, self._limited_name())
+        await self._find_confinement(process.pid, self._limited_name())
         return True
 
     @classmethod
