@@ -335,12 +335,15 @@ async def test_a_pod_without_a_machine_waits_in_the_clusters_queue(make: Make, c
         assert said[1]["message"].startswith(
             "No machine has room for the server yet: 0/1 nodes are available"
         )
-        waiting = await driver.waiting()
-        assert waiting is not None
+        async with asyncio.timeout(20):
+            while (waiting := await driver.waiting()) is None:
+                await asyncio.sleep(0.02)
         assert "room" in waiting.reason
         assert "FailedScheduling: 0/1 nodes are available" in await driver.logs()
     await starting
-    assert await driver.waiting() is None
+    async with asyncio.timeout(20):
+        while await driver.waiting() is not None:
+            await asyncio.sleep(0.02)
     await events.aclose()  # type: ignore[attr-defined]
 
 
