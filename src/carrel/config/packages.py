@@ -35,7 +35,6 @@ SPAWNER_PACKAGES: Mapping[str, str] = {
     "systemd": "jupyterhub-systemdspawner",
     "systemdspawner": "jupyterhub-systemdspawner",
     "batchspawner": "batchspawner",
-    "slurm": "batchspawner",
     "wrapspawner": "wrapspawner",
     "yarnspawner": "jupyterhub-yarnspawner",
 }

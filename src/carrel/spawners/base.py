@@ -268,6 +268,12 @@ class Spawner(Choices):
         """
         return None
 
+    def heard(self, port: int) -> None:
+        """Take up on which port the server says that it listens, while start() runs; may be repeated.
+
+        It is the server's word: it must not say more, such as on which machine.
+        """
+
     async def warm_up(self) -> None:
         """Get ready what starts will need. The hub calls it of a driver that is nobody's, when it runs.
 
