@@ -50,6 +50,7 @@ TABLE: tuple[Row, ...] = (
     *_server_rows("/users/ada/servers/lab", (404, 201, 201, 404, 404)),
     ("GET", "/users/ada/servers/lab/progress", None, (403, 403, 404, 403, 404, 404)),
     ("GET", "/users/ada/server/progress", None, (403, 403, 404, 403, 200, 200)),
+    ("GET", "/users/ada/profiles", None, (403, 403, 404, 403, 200, 200)),
     ("POST", "/batchspawner", {"port": 4321}, (403, 403, 403, 409, 403, 403)),
     ("GET", "/users/ada/tokens", None, (403, 403, 404, 403, 200, 200)),
     ("POST", "/users/ada/tokens", None, (403, 403, 403, 403, 201, 201)),

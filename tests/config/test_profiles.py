@@ -219,3 +219,18 @@ def test_further_spawners_are_named_for_functions_and_for_servers_of_old(tmp_pat
 @pytest.mark.parametrize("value", ["7", "'small'", "[('a', 'b')]", "{'id': 'x'}"])
 def test_what_is_no_list_of_profiles_is_refused(tmp_path: Path, value: str) -> None:
     assert told(tmp_path, f"c.Profiles.profiles = {value}")
+
+
+def test_an_option_of_the_type_repository_says_which_are_allowed(tmp_path: Path) -> None:
+    def problems(hosts: str) -> list[str]:
+        option = f'"course": {{"type": "repository", "hosts": {hosts}}}'
+        text = f'c.Profiles.profiles = [{{"id": "x", "title": "X", "options": {{{option}}}}}]\n'
+        (tmp_path / "jupyterhub_config.py").write_text(HEAD + text)
+        return [
+            problem.message for problem in find_classes(load([], tmp_path, {}).settings)[1] if problem.fatal
+        ]
+
+    assert problems('["github.com/our-school"]') == []
+    assert problems("[]") == []
+    assert "no address of a repository" in problems('["git://x"]')[0]
+    assert "it must be a list of hosts" in problems('"github.com"')[0]

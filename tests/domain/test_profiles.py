@@ -17,12 +17,14 @@ from carrel.domain.profile_options import (
     ChoiceRule,
     NumberRule,
     Option,
+    RepositoryRule,
     Rule,
     SwitchRule,
     TextRule,
     Unlisted,
 )
 from carrel.domain.profiles import Profile, Selection, limits_of, select
+from carrel.domain.repositories import RepositoryRules
 
 IMAGES = ChoiceRule(
     kind="image",
@@ -35,6 +37,7 @@ MEMORY = NumberRule(least=1, most=16, default=2, sets={"mem_limit": "{value}G"})
 CPUS = NumberRule(least=0.5, most=4.0, default=1.0, step=0.5, sets={"cpu_limit": "{value}"})
 WORD = TextRule(sets={"environment": {"WORD": "{value}"}})
 CODE = TextRule(pattern=re.compile(r"[a-z]{2}-\d+"), most=20, sets={"args": ["--code={value}"]})
+COURSE = RepositoryRule(rules=RepositoryRules(("git.example/class",)), sets={"repository": "{value}"})
 GPU = SwitchRule(on={"environment": {"GPU": "1"}})
 RULES: dict[str, Rule] = {
     "image": IMAGES,
@@ -42,6 +45,7 @@ RULES: dict[str, Rule] = {
     "memory": MEMORY,
     "cpus": CPUS,
     "word": WORD,
+    "course": COURSE,
     "gpu": GPU,
 }
 METACHARACTERS = set(";&|`$<>(){}[]*?!'\"\\\n\r\t\0~#%^")
@@ -76,6 +80,14 @@ VALUES = st.recursive(
         {"other": "quay.io/x", "more": 1},
         {"other": "quay.io/$(id)"},
         {"other": "quay.io/x\n"},
+        "https://git.example/class/x#main:a b/c.ipynb",
+        "https://git.example/class/x#--upload-pack=id",
+        "https://git.example/class/x#main:../../etc/passwd",
+        "https://git.example/classified/x",
+        "https://evil.example/x#https://git.example/class/x",
+        Megabyte("https://git.example/class/" + "x" * 1_000_000),
+        {"repo": "https://git.example/class/x", "ref": "main", "path": "a"},
+        {"repo": ["https://git.example/class/x"]},
     ]
 )
 
@@ -105,12 +117,22 @@ def is_harmless(text: str) -> bool:
     )
 
 
+def is_allowed_repository(text: str) -> bool:
+    path = text.partition(":")[2].partition(":")[2]
+    return text == "" or bool(
+        re.fullmatch(r"https://git\.example/class/[A-Za-z0-9._~+@/-]+(#[\w./+@#=,-]*(:.+)?)?", text)
+        and ".." not in path.split("/")
+        and path.isprintable()
+    )
+
+
 ALLOWED: dict[str, Callable[[Any], bool]] = {
     "image": is_allowed_image,
     "size": lambda value: value in ("s", "l"),
     "memory": lambda value: type(value) is int and 1 <= value <= 16,
     "cpus": lambda value: 0.5 <= value <= 4 and math.isclose(value * 2, round(value * 2)),
     "word": is_harmless,
+    "course": is_allowed_repository,
     "gpu": lambda value: value is True or value is False,
 }
 
@@ -173,10 +195,22 @@ def test_what_is_not_listed_needs_its_pattern() -> None:
         {"image--unlisted-choice": "quay.io/a/b:1", "image": "unlisted-choice"},
     ):
         assert select([lab(Option("image", IMAGES))], wanted).overrides == ({"image": "quay.io/a/b:1"},)
-    with pytest.raises(Invalid, match=r"^image: .*'docker\.io/x'"):
+    with pytest.raises(Invalid, match=r"^image: .*, not 'docker\.io/x'"):
         select([lab(Option("image", IMAGES))], {"image--unlisted-choice": "docker.io/x"})
     with pytest.raises(Invalid, match="one of s, l"):
         select([lab(Option("size", SIZES))], {"size": {"other": "xl"}})
+
+
+def test_a_repository_is_kept_as_a_line_and_given_to_the_driver_in_parts() -> None:
+    parts = {"repo": "https://git.example/class/x", "ref": "main", "path": "a b.ipynb"}
+    line = "https://git.example/class/x#main:a b.ipynb"
+    for wanted in (parts, line, "HTTPS://GIT.example/class/x/#main:a b.ipynb"):
+        chosen = select([lab(Option("course", COURSE))], {"course": wanted})
+        assert chosen.values == {"course": line}
+        assert chosen.overrides == ({"repository": parts},)
+    assert select([lab(Option("course", COURSE))], {}).overrides == ()
+    with pytest.raises(Invalid, match=r"^course: .*not among those"):
+        select([lab(Option("course", COURSE))], {"course": "https://evil.example/x"})
 
 
 def test_a_text_without_a_default_that_will_do_has_to_be_given() -> None:

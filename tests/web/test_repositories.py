@@ -12,7 +12,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from carrel.config.profiles import ProfileSource
 from carrel.core.servers import find_server
+from carrel.domain.profile_options import Option, RepositoryRule, TextRule
+from carrel.domain.profiles import Profile
+from carrel.domain.repositories import RepositoryRules
 from tests.http.hub import Browser, Hub, NowhereSpawner, open_hub
 from tests.web.test_server_pages import RUNNING, STOPPING
 
@@ -145,3 +149,21 @@ async def test_by_default_and_with_other_drivers_it_is_off(
     monkeypatch.setattr(NowhereSpawner, "opens_repositories", False)
     async with ada_at(tmp_path) as (_, browser):
         assert "cannot be started from repositories" in (await browser.get(link(**ASKED))).text
+
+
+async def test_with_profiles_the_first_one_that_takes_a_repository_is_meant(tmp_path: Path) -> None:
+    course = RepositoryRule(rules=RepositoryRules(everything=True), sets={"repository": "{value}"})
+    size = TextRule(default="large")
+    options = (Option("course", course), Option("size", size))
+    profiles = (Profile(id="plain", title="Plain"), Profile(id="course", title="Course", options=options))
+    async with ada_at(tmp_path) as (hub, browser):
+        object.__setattr__(hub.ctx, "profiles", ProfileSource("Profiles.profiles", profiles))
+        reply = await browser.send_form(link(**ASKED), **ASKED)
+        assert "/hub/spawn-pending/ada?next=" in reply.headers["location"]
+        server = await find_server(hub.ctx, "ada")
+        assert server is not None
+        line = f"{REPO}#v1:notebooks/a b.ipynb"
+        assert server.user_options == {"profile": "course", "options": {"course": line, "size": "large"}}
+        assert (await browser.get(link(**ASKED))).headers["location"] == reply.headers["location"]
+        object.__setattr__(hub.ctx, "profiles", ProfileSource("Profiles.profiles", profiles[:1]))
+        assert "None of the profiles" in (await browser.get(link(**ASKED))).text

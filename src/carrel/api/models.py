@@ -80,6 +80,10 @@ class ServerModel(Struct):
     """While the start waits for its turn, here or in the queue of its back end: how many are ahead."""
     expected_start: str | UnsetType = UNSET
     """When a start that waits in the queue of its back end is expected to begin."""
+    waits_for: list[str] | UnsetType = UNSET
+    """The kinds of devices that a start waits for, on a hub with devices."""
+    devices: dict[str, list[str]] | UnsetType = UNSET
+    """The devices that the server has to itself, by kind."""
 
 
 class UserModel(Struct, kw_only=True):
@@ -161,7 +165,7 @@ def usage_model(usage: Usage) -> UsageModel:
 def server_model(server: Server, hosts: Hosts, caller: Caller, waits: Standing | None = None) -> ServerModel:
     """Return a server as JSON; its driver's state and its log only for who may see them.
 
-    `waits` is where its start stands, None when it does not wait.
+    `waits` is where its start stands and what its run has, None when there is nothing to say.
     """
     full = full_name(server.user_name, server.name)
     progress = progress_path(hosts.base_url, server.user_name, server.name)
@@ -188,6 +192,8 @@ def server_model(server: Server, hosts: Hosts, caller: Caller, waits: Standing |
         failure=failure or UNSET,
         queue_position=UNSET if waits is None or waits.ahead is None else waits.ahead,
         expected_start=(waits and moment(waits.expected)) or UNSET,
+        waits_for=(waits and list(waits.waits_for)) or UNSET,
+        devices=(waits and {kind: list(names) for kind, names in waits.devices.items()}) or UNSET,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from carrel.config.entries import Entry
 from carrel.config.names import nearest
 from carrel.config.overrides import Overriding
+from carrel.domain.errors import Invalid
 from carrel.domain.profile_options import (
     LONGEST,
     PLAIN,
@@ -17,6 +18,7 @@ from carrel.domain.profile_options import (
     ChoiceRule,
     NumberRule,
     Option,
+    RepositoryRule,
     Rule,
     SwitchRule,
     TextRule,
@@ -24,6 +26,7 @@ from carrel.domain.profile_options import (
     Unlisted,
     fill_all,
 )
+from carrel.domain.repositories import RepositoryRules, read_prefix
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
 _COMMON = ("name", "type", "title", "description")
@@ -205,8 +208,21 @@ def _switch(entry: Entry, takes: Overriding) -> Rule | None:
 
 
 def _repository(entry: Entry, takes: Overriding) -> Rule | None:
-    entry.fault("type", "options of the type repository are not offered by this version")
-    return None
+    hosts = entry.values.get("hosts") or ()
+    rules = RepositoryRules(everything=True)
+    if not isinstance(hosts, list | tuple) or not all(isinstance(host, str) for host in hosts):
+        entry.fault(
+            "hosts", "it must be a list of hosts or beginnings of addresses: ['github.com/our-school']"
+        )
+        return None
+    if hosts:
+        try:
+            rules = RepositoryRules(tuple(map(read_prefix, hosts)))
+        except Invalid as error:
+            entry.fault("hosts", str(error))
+            return None
+    sets = takes.names(entry, "sets", _sets(entry, {"repository": "{value}"}))
+    return RepositoryRule(rules=rules, default=entry.text("default"), sets=sets)
 
 
 def _sets(entry: Entry, default: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,13 @@ from typing import Any
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
+from carrel.core.profiles import list_profiles
 from carrel.core.servers import ask_to_start, find_servers
 from carrel.domain.errors import Conflict, Invalid
 from carrel.domain.names import full_name, server_prefix, server_slug
-from carrel.domain.repositories import Repository, read_repository
+from carrel.domain.profile_options import RepositoryRule
+from carrel.domain.profiles import OPTIONS, PROFILE, select
+from carrel.domain.repositories import Repository, read_repository, split_text
 from carrel.domain.servers import Server
 from carrel.spawners.repositories import OPTION, repositories_of
 
@@ -21,6 +24,8 @@ class Launch:
     """What a link comes to for one user."""
 
     repository: Repository
+    options: Mapping[str, Any]
+    """The options of a server that is started so."""
     server_name: str
     """Which of the user's servers it is for."""
     server: Server | None
@@ -50,13 +55,12 @@ async def look_at_launch(ctx: HubContext, caller: Caller, asked: Mapping[str, ob
     caller.require("start:servers", user=caller.user.name, server=full_name(caller.user.name, ""))
     settings = repositories_of(ctx.settings.plugins)
     repository = read_repository(asked, settings.rules)
-    if not ctx.spawner_class.opens_repositories:
-        raise Invalid("Servers of this hub cannot be started from repositories.", field="repo")
+    options = await _options(ctx, caller, repository)
     servers = await find_servers(ctx, caller.user)
     name = _server_name(ctx, servers, repository)
     server = next((each for each in servers if each.name == name), None)
     prefix = server_prefix(ctx.settings.base_url, caller.user.name, name)
-    return Launch(repository, name, server, prefix + settings.page_of(repository))
+    return Launch(repository, options, name, server, prefix + settings.page_of(repository))
 
 
 async def launch(ctx: HubContext, caller: Caller, asked: Mapping[str, object]) -> tuple[Launch, Server]:
@@ -70,17 +74,40 @@ async def launch(ctx: HubContext, caller: Caller, asked: Mapping[str, object]) -
         return found, found.server
     if found.is_busy:
         raise Conflict("Your server is running something else. Stop it first.")
-    options = {OPTION: found.repository.as_option()}
     shown = found.repository.name if found.server_name else ""
-    server = await ask_to_start(ctx, caller, caller.user.name, found.server_name, options, display_name=shown)
+    server = await ask_to_start(
+        ctx, caller, caller.user.name, found.server_name, found.options, display_name=shown
+    )
     return found, server
+
+
+async def _options(ctx: HubContext, caller: Caller, repository: Repository) -> Mapping[str, Any]:
+    """Return the options of a start from a repository: of the first profile that takes one, or of their own.
+
+    Raises Invalid when the caller's servers are not started from repositories.
+    """
+    if not ctx.profiles.in_use:
+        if ctx.spawner_class.opens_repositories:
+            return {OPTION: repository.as_option()}
+        raise Invalid("Servers of this hub cannot be started from repositories.", field="repo")
+    refused = "None of the profiles that you may choose opens repositories."
+    for profile in await list_profiles(ctx, caller, caller.user.name):
+        option = next((each for each in profile.options if isinstance(each.rule, RepositoryRule)), None)
+        if option is None:
+            continue
+        wanted = {PROFILE: profile.id, OPTIONS: {option.name: repository.text}}
+        try:
+            return select([profile], wanted).user_options
+        except Invalid as error:
+            refused = str(error)
+    raise Invalid(refused, field="repo")
 
 
 def _server_name(ctx: HubContext, servers: list[Server], repository: Repository) -> str:
     """Return which server it is for: one that was started from there before, else a new or the only one."""
     if not ctx.settings.allow_named_servers:
         return ""
-    same = [each for each in servers if _chosen(each).get("repo") == repository.repo]
+    same = [each for each in servers if (repository.repo) in {repo for repo, _ in _chosen(each)}]
     exact = [each for each in same if _is_from(each, repository)]
     for each in (*exact, *(each for each in same if not each.active)):
         return each.name
@@ -88,10 +115,13 @@ def _server_name(ctx: HubContext, servers: list[Server], repository: Repository)
 
 
 def _is_from(server: Server, repository: Repository) -> bool:
-    chosen = _chosen(server)
-    return (chosen.get("repo"), chosen.get("ref")) == (repository.repo, repository.ref)
+    return (repository.repo, repository.ref) in _chosen(server)
 
 
-def _chosen(server: Server) -> Mapping[str, Any]:
-    chosen = server.user_options.get(OPTION)
-    return chosen if isinstance(chosen, Mapping) else {}
+def _chosen(server: Server) -> set[tuple[str, str]]:
+    """Return the repositories and refs that the options of a server name, by themselves or in a profile."""
+    options = server.user_options
+    within = options.get(OPTIONS)
+    named = [options.get(OPTION), *(within.values() if isinstance(within, Mapping) else ())]
+    found = [split_text(each) if isinstance(each, str) else each for each in named]
+    return {(str(each.get("repo")), str(each.get("ref"))) for each in found if isinstance(each, Mapping)}

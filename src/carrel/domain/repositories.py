@@ -51,6 +51,12 @@ class Repository:
         """Return the path as a part of an address."""
         return quote(self.path)
 
+    @property
+    def text(self) -> str:
+        """Return it as one line, `REPO#REF:PATH`; `split_text` takes it apart."""
+        rest = f"{self.ref}:{self.path}" if self.path else self.ref
+        return f"{self.repo}#{rest}" if rest else self.repo
+
     def as_option(self) -> dict[str, str]:
         """Return it as JSON; `read_repository` takes it back."""
         return {"repo": self.repo, "ref": self.ref, "path": self.path}
@@ -64,9 +70,13 @@ class RepositoryRules:
     """
 
     allowed: tuple[str, ...] = ()
+    everything: bool = False
+    """Where the list is somebody else's to look at."""
 
     def allows(self, url: str) -> bool:
         """Tell whether an address in one spelling begins with one of the prefixes, whole segments alone."""
+        if self.everything:
+            return True
         if "*" in self.allowed and url.startswith("https://"):
             return True
         return any(
@@ -79,6 +89,13 @@ def read_prefix(text: str) -> str:
     if text == "*":
         return text
     return _normal(text if "://" in text else f"https://{text}", "allowed")[0]
+
+
+def split_text(text: str) -> dict[str, str]:
+    """Return what a line `REPO#REF:PATH` says, all of it to be judged by `read_repository`."""
+    repo, _, rest = text.strip().partition("#")
+    ref, _, path = rest.partition(":")
+    return {"repo": repo, "ref": ref, "path": path}
 
 
 def read_repository(value: object, rules: RepositoryRules) -> Repository:
@@ -110,7 +127,7 @@ def _read_url(text: str, rules: RepositoryRules) -> str:
     url, segments = _normal(text, "repo")
     if not segments:
         raise Invalid("The address names a host and no repository on it.", field="repo")
-    if not rules.allowed:
+    if not rules.allowed and not rules.everything:
         raise Invalid("This hub starts no servers from repositories.", field="repo")
     if not rules.allows(url):
         raise Invalid(
@@ -126,13 +143,13 @@ def _normal(text: str, field: str) -> tuple[str, list[str]]:
     match = _URL.fullmatch(text)
     if match is None:
         raise Invalid(
-            f"{_shown(text)!r} is no address of a repository such as https://github.com/jupyter/notebook.",
+            f"'{_shown(text)}' is no address of a repository such as https://github.com/jupyter/notebook.",
             field=field,
         )
     scheme, host = match["scheme"].lower(), match["host"].lower()
     port = int(match["port"] or _PORTS[scheme])
     if not 0 < port < 65536 or ".." in host:
-        raise Invalid(f"{_shown(text)!r} names no host.", field=field)
+        raise Invalid(f"'{_shown(text)}' names no host.", field=field)
     if match["user"] and scheme != "ssh":
         raise Invalid("An address must not hold a user name or a password.", field=field)
     segments = match["path"].rstrip("/").split("/")[1:]
@@ -152,7 +169,7 @@ def _read_ref(text: str) -> str:
     parts = text.split("/")
     odd = any(not part or part.startswith(".") or part.endswith((".lock", ".")) for part in parts)
     if not _REF.fullmatch(text) or ".." in text or odd:
-        raise Invalid(f"{_shown(text)!r} is no branch, tag or commit.", field="ref")
+        raise Invalid(f"'{_shown(text)}' is no branch, tag or commit.", field="ref")
     return text
 
 
@@ -163,7 +180,7 @@ def _read_path(text: str) -> str:
         return ""
     if text.startswith(("/", "~")) or "\\" in text or not text.isprintable() or _ESCAPED.search(text):
         raise Invalid(
-            f"{_shown(text)!r} is no path in a repository, such as notebooks/start.ipynb.", field="path"
+            f"'{_shown(text)}' is no path in a repository, such as notebooks/start.ipynb.", field="path"
         )
     parts = text.removesuffix("/").split("/")
     if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
@@ -172,4 +189,6 @@ def _read_path(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    """Return a text fit for a message: what somebody sent may be of any length and hold anything."""
+    cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return "".join(each if each.isprintable() else "?" for each in cut)

@@ -102,8 +102,9 @@ def kind_of(driver: Spawner) -> str:
     what = profile[0] if isinstance(profile, list) and profile else profile
     if not isinstance(what, str) or not what:
         what = " ".join(map(str, driver.cmd or ()))
-    repository = driver.user_options.get(OPTION)
-    if isinstance(repository, Mapping):
-        what = f"{what:.40} {repository.get('repo')}"
+    chosen = [driver.user_options.get(OPTION), *(each.get(OPTION) for each in driver.profile_overrides)]
+    for repository in chosen:
+        if isinstance(repository, Mapping):
+            what = f"{what:.40} {repository.get('repo')}"
     name = type(driver).__name__
     return f"{name}: {what:.100}" if what else name

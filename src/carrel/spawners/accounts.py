@@ -1,14 +1,18 @@
-"""Whose rights the servers of a local spawner get."""
+"""Whose rights a local server has: those of its owner's account on this machine."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
+
+from traitlets import HasTraits
 
 from carrel.lib import processes
+from carrel.lib.process_table import Process
 from carrel.lib.processes import Account
 from carrel.spawners.errors import StartError
-from carrel.spawners.familiar import FamiliarNames
+from carrel.spawners.orphans import is_server
 
 
 def set_user_setuid(username: str, chdir: bool = True) -> Callable[[], None]:
@@ -28,9 +32,11 @@ def set_user_setuid(username: str, chdir: bool = True) -> Callable[[], None]:
     return become
 
 
-class AccountRights(FamiliarNames):
-    """The part of a local spawner that knows its owner's account on this machine."""
+class OfAccount(HasTraits):
+    """The part of a driver of local processes that knows the owner's account."""
 
+    user: Any
+    run_labels: Any
     _account: Account | None = None
 
     def _rights(self) -> Account | None:
@@ -63,8 +69,28 @@ class AccountRights(FamiliarNames):
         return self._find_account().home
 
     def _makes_own_child(self) -> bool:
-        return type(self).make_preexec_fn is not AccountRights.make_preexec_fn
+        return type(self).make_preexec_fn is not OfAccount.make_preexec_fn
 
     def make_preexec_fn(self, name: str) -> Callable[[], None]:
         """Return what turns the child into user `name`; called only where a subclass has its own."""
         return set_user_setuid(name)
+
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        """Add what the account says: USER, HOME, SHELL."""
+        account = self._find_account()
+        return env | {"USER": account.name, "HOME": account.home, "SHELL": account.shell}
+
+    @classmethod
+    def _uid_of(cls, user_name: str) -> int | None:
+        """Return the uid that a user's servers have, None for nobody."""
+        try:
+            return processes.find_account(user_name).uid
+        except KeyError:
+            return None
+
+    def _is_mine(self, process: Process) -> bool:
+        try:
+            account = self._find_account() if self._makes_own_child() else self._rights()
+        except StartError:
+            return False
+        return is_server(process, account.uid if account else os.geteuid(), self.run_labels())

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, Instance, Integer, List, Unicode, Union, default
 from traitlets import Callable as CallableTrait
 
+from carrel.domain.devices import environment_of
 from carrel.domain.names import full_name
 from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
@@ -24,7 +25,7 @@ from carrel.spawners.choices import Choices
 from carrel.spawners.environment import ServerFacts, labels, server_environment
 from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, Waiting, exit_status
-from carrel.spawners.repositories import chosen_repository, repositories_of
+from carrel.spawners.repositories import preparation
 from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command, setting
@@ -47,6 +48,10 @@ class Spawner(Choices):
     cert_paths: Any = Dict()
     internal_ssl = Bool(False)
     admin_access = Bool(False)
+    lent_devices: Any = Dict()
+    """The devices that a run has to itself, from its start on, by kind."""
+    device_variables: Any = Dict()
+    """The variable that tells a server of its devices, by kind."""
     log_directory = Unicode()
     state_saver: Any = AnyTrait()
     """An async function of the state, where `save_state` goes; the hub sets it. A driver inside another one
@@ -106,6 +111,9 @@ class Spawner(Choices):
     )
     cpu_limit: Any = setting(Float(None, allow_none=True), "The most CPUs that a server may use.")
     cpu_guarantee: Any = setting(Float(None, allow_none=True), "The CPUs that a server is sure to get.")
+    devices: Any = setting(
+        Dict(), "The devices of c.Carrel.device_pools that a server has to itself: {'gpu': 1}."
+    )
     pre_spawn_hook: Any = setting(CallableTrait(None, allow_none=True), "Called before a start (spawner).")
     post_stop_hook: Any = setting(CallableTrait(None, allow_none=True), "Called after a stop (spawner).")
     auth_state_hook: Any = setting(
@@ -295,6 +303,10 @@ class Spawner(Choices):
         """
         return state
 
+    def leased_devices(self, kind: str) -> Sequence[str]:
+        """Return the names of the devices of this kind that the server that is started has to itself."""
+        return tuple(self.lent_devices.get(kind, ()))
+
     def run_labels(self) -> dict[str, str]:
         """Return the marks by which this run is found again."""
         return labels(self.hub.hub_id, self.server_id, self.generation)
@@ -303,6 +315,7 @@ class Spawner(Choices):
         """Return the server's variables: kept ones, then the hub's, then `environment`, then the labels."""
         env = {key: os.environ[key] for key in self.env_keep if key in os.environ}
         env |= server_environment(self._facts())
+        env |= environment_of(self.device_variables, self.lent_devices)
         for key, value in self.environment.items():
             env[key] = str(value(self) if callable(value) else value)
         return env | self.run_labels()
@@ -348,8 +361,7 @@ class Spawner(Choices):
 
     def preparation(self) -> list[str]:
         """Return the words to put before the command, which get the repository ready; none without one."""
-        chosen = chosen_repository(repositories_of(self.config), {}, self.repository)
-        return repositories_of(self.config).words(chosen) if chosen is not None else []
+        return preparation(self)
 
     def template_namespace(self) -> dict[str, Any]:
         """Return the names that settings may use in braces."""

@@ -76,7 +76,7 @@ class WarmStarts:
         except NoWarmStart as reason:
             self._tell(str(reason), logging.INFO)
         except StaleTemplate as reason:
-            self._tell(f"the new template is {reason}", logging.INFO)
+            self._tell(f"its template ended: {reason}", logging.INFO)
         return None
 
     async def warm_up(self, program: Program, names: Collection[str], *, others: bool) -> None:

@@ -18,6 +18,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.health import check_health
 from carrel.core.servers import find_server, find_servers
+from carrel.core.standing import device_notes
 from carrel.core.usage import usage_of
 from carrel.domain.errors import CarrelError, Invalid, Unavailable
 from carrel.domain.names import check_display_name, check_server_name
@@ -103,7 +104,8 @@ async def _page(
     problem: CarrelError | None = None,
 ) -> Response:
     rows = await find_servers(hub, caller.user)
-    lines = [server_line(hub, caller, row) for row in rows]
+    notes = await device_notes(hub, rows)
+    lines = [server_line(hub, caller, row, notes.get(row.id, "")) for row in rows]
     default = next((line for line in lines if not line.name), None)
     default = default or server_line(hub, caller, never_started(caller.user))
     allowed, limit = hub.settings.allow_named_servers, await _limit(hub, caller)

@@ -99,6 +99,7 @@ CASES = (
             " $PATH: unknown"
         ),
         raised('exec: \\"jupyterhub-singleuser\\": executable file not found in $PATH'),
+        ended("[FATAL tini (7)] exec jupyterhub-singleuser failed: No such file or directory", 127),
     ),
     case(
         "volume missing",

@@ -115,6 +115,22 @@ async def test_a_pod_of_kubespawner_makes_way_for_its_owner_alone(make: Make, cl
     assert cluster.all("pods")[NAME]["spec"]["containers"][0]["image"] == "plain:1"
 
 
+async def test_a_running_pod_of_kubespawner_is_gone_on_with(make: Make, cluster: Cluster) -> None:
+    cluster.leave_over("jupyter-old")
+    state = {
+        "pod_name": "jupyter-old",
+        "namespace": "default",
+        "dns_name": "x",
+        "kubespawner_version": "7.0.0",
+    }
+    driver = make(state)
+    assert driver.get_state() == state
+    assert await driver.poll() is None
+    await driver.stop()
+    assert cluster.all("pods") == {}
+    assert await driver.poll() is not None
+
+
 @pytest.mark.parametrize("status", [0, 500])
 async def test_a_lost_answer_makes_no_second_pod(make: Make, cluster: Cluster, status: int) -> None:
     cluster.fail("POST", "pods", status, after=True)
@@ -134,6 +150,29 @@ async def test_an_api_server_that_does_not_answer_ends_nobody(make: Make, cluste
     other = make(driver.get_state(), k8s_api_request_retry_timeout=0)
     with pytest.raises((Refused, Unreachable)):
         await other.poll()
+
+
+async def test_a_start_outlasts_an_api_server_that_is_gone(make: Make, cluster: Cluster) -> None:
+    driver = make(k8s_api_request_retry_timeout=0)
+    with cluster.slow_pull():
+        starting = asyncio.create_task(driver.start())
+        await eventually(lambda: driver.pod_uid and cluster.asked("PATCH", "secrets"))
+        cluster.fail("GET", "pods", 500, count=2)
+        cluster.break_watches()
+    await starting
+    # The same for who goes on with it.
+    cluster.fail("GET", "pods", 503, count=1)
+    again = make(driver.get_state(), k8s_api_request_retry_timeout=0)
+    assert await again.resume_start() == driver.server.host
+
+
+async def test_a_stop_asks_for_no_more_than_it_has_to(make: Make, cluster: Cluster) -> None:
+    driver = make()
+    await driver.start()
+    await driver.stop()
+    deleted = cluster.asked("DELETE", "pods")
+    await driver.run_post_stop_hook()
+    assert cluster.asked("DELETE", "pods") == deleted
 
 
 async def test_a_pod_that_the_watch_never_told_of_is_found(make: Make, cluster: Cluster) -> None:
@@ -231,7 +270,7 @@ async def test_claims_are_made_kept_and_deleted_with_their_server(make: Make, cl
     await make(run=named, **shared).delete_forever()
     assert "claim-alice" in cluster.all("persistentvolumeclaims")
     with pytest.raises(StartError, match="storage_capacity"):
-        await make(storage_pvc_ensure=True).start()
+        await make(storage_pvc_ensure=True, pvc_name_template="another").start()
 
 
 async def test_a_claim_of_an_older_kubespawner_is_gone_on_with(make: Make, cluster: Cluster) -> None:
@@ -352,3 +391,6 @@ async def test_all_servers_of_a_hub_share_one_watch(make: Make, cluster: Cluster
     assert [await driver.poll() for driver in drivers] == [None] * 5
     await asyncio.gather(*(driver.stop(now=True) for driver in drivers))
     assert cluster.asked("GET", "watch=true") == before + 1
+    [measure] = drivers[0].shared.measures()
+    assert measure.labels == (("kind", "pods"), ("namespace", "default"))
+    assert measure.value < 80

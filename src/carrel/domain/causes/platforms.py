@@ -79,7 +79,8 @@ _DOCKER = (
         " name what it has.",
         says=r"exec: \\?\"(?P<command>[^\"\\]+)\\?\": (?:executable file not found|stat .*no such file"
         r"|permission denied)"
-        r"|OCI runtime (?:create|exec) failed: (?P<command2>.{1,120})",
+        r"|OCI runtime (?:create|exec) failed: (?P<command2>.{1,120})"
+        r"|\[FATAL tini[^\]]*\] exec (?P<command3>\S+) failed",
     ),
     Rule(
         "volume-missing",

@@ -35,6 +35,7 @@ class KubeSpawner(KubeMaker, Spawner):
 
     _made = Instance(asyncio.Event, ())
     _last_account = ""
+    _stopped = False
 
     @default("env_keep")
     def _default_env_keep(self) -> list[str]:
@@ -67,13 +68,14 @@ class KubeSpawner(KubeMaker, Spawner):
         """Forget the pod."""
         super().clear_state()
         self.pod_uid, self._placed, self._known, self._last_account = "", None, {}, ""
-        self._made = asyncio.Event()
+        self._made, self._stopped = asyncio.Event(), False
         # What has been called otherwise before gets the names that the settings give it now.
         self.pod_name, self.pvc_name = self._default_pod_name(), self._default_pvc_name()
         self.secret_name, self.dns_name = self._default_secret_name(), self._default_dns_name()
 
     async def _remember(self, body: Json) -> None:
-        self.pod_uid = str(body["metadata"]["uid"])
+        # A hook may have called it otherwise.
+        self.pod_name, self.pod_uid = str(body["metadata"]["name"]), str(body["metadata"]["uid"])
         self._known = {name: getattr(self, name) for name in ("pod_name", "dns_name")}
         self._known |= {"namespace": self.used_namespace, "uid": self.pod_uid}
         if self.storage_pvc_ensure:
@@ -103,7 +105,7 @@ class KubeSpawner(KubeMaker, Spawner):
         if not self.pod_uid:
             return None
         try:
-            body = await self._pod().read()
+            body = await self._pod().look()
             if body is None or sight(body).deleting or not self._is_mine(body):
                 return None
             if not await belongings.own(self.api, "secrets", self.used_namespace, self.secret_name, body):
@@ -206,6 +208,7 @@ class KubeSpawner(KubeMaker, Spawner):
         if self._known:
             await pod.delete(0 if now else self.delete_grace_period)
         await self._remove_belongings()
+        self._stopped = True
 
     async def _remove_belongings(self) -> None:
         # They go with the pod; unless it was never made, or the hub died before it had said so.
@@ -216,7 +219,7 @@ class KubeSpawner(KubeMaker, Spawner):
 
     async def run_post_stop_hook(self) -> None:
         """Delete a pod that has ended by itself, and call the deployer's hook."""
-        if self._known and self.delete_stopped_pods:
+        if self._known and self.delete_stopped_pods and not self._stopped:
             try:
                 await self.stop(now=True)
             except (Refused, Unreachable, NoAccess) as error:
