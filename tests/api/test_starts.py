@@ -70,6 +70,27 @@ async def test_a_start_that_waits_says_how_long_the_line_is() -> None:
             assert (server["pending"], "queue_position" in server) == ("spawn", False)
 
 
+async def test_a_start_that_waits_for_a_device_says_so_and_a_server_what_it_has() -> None:
+    sections = {"Spawner": {"devices": {"gpu": 1}}}
+    async with open_test_hub(plugins=sections, device_pools={"gpu": ["a"]}, slow_spawn_timeout=0) as hub:
+        for name in ("ada", "bea", "cleo"):
+            await hub.make_user(name)
+            await hub.ask_start(name)
+            await hub.clock.advance(1)
+        admin = await hub.make_user("root", admin=True)
+        async with client_of(build_web_app(hub.ctx), await hub.token_of(admin.user)) as client:
+            found = {user["name"]: user["servers"] for user in (await client.get(f"{API}/users")).json()}
+            ada, bea, cleo = (found[name][""] for name in ("ada", "bea", "cleo"))
+            assert (ada["devices"], "waits_for" in ada) == ({"gpu": ["a"]}, False)
+            assert (bea["waits_for"], bea["queue_position"], "devices" in bea) == (["gpu"], 0, False)
+            assert (cleo["waits_for"], cleo["queue_position"], cleo["pending"]) == (["gpu"], 1, "spawn")
+            single = (await client.get(f"{API}/users/cleo/server")).json()
+            assert (single["waits_for"], single["queue_position"]) == (["gpu"], 1)
+        token = await hub.token_of((await hub.find("ada")).user)
+        async with client_of(build_web_app(hub.ctx), token) as client:
+            assert (await client.get(f"{API}/user")).json()["servers"][""]["devices"] == {"gpu": ["a"]}
+
+
 async def test_a_start_in_the_queue_of_its_back_end_says_where_it_stands() -> None:
     async with open_test_hub(slow_spawn_timeout=0) as hub:
         hub.world.script = Script(queued=Waiting(4, 1_900_000_000.0))

@@ -72,12 +72,33 @@ def test_all_classes_that_cannot_be_found_are_told_at_once(tmp_path: Path) -> No
     with pytest.raises(BadConfig) as caught:
         resolve_classes(load([], tmp_path, {}).settings)
     assert [problem.location[-1] for problem in caught.value.problems] == ["2", "1", "3"]
-    packages = [str(problem).rpartition("pip install ")[2] for problem in caught.value.problems]
-    assert packages == ["oauthenticator", "dockerspawner", "jupyterhub-traefik-proxy"]
+    advice = [str(problem).rpartition("; ")[2] for problem in caught.value.problems]
+    assert advice == [
+        "pip install oauthenticator",
+        "did you mean 'docker' or 'docker-swarm'?",
+        "it comes with another package: pip install jupyterhub-traefik-proxy",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("c.JupyterHub.spawner_class = 'dockerspawner.SwarmSpawner'", "use the built-in 'docker-swarm'"),
+        ("from dockerspawner import DockerSpawner", "c.JupyterHub.spawner_class = 'docker'"),
+    ],
+)
+def test_who_names_a_package_that_is_not_there_is_told_the_built_in(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    with pytest.raises(BadConfig) as caught:
+        resolve_classes(settings_of(tmp_path, line))  # type: ignore[arg-type]
+    (problem,) = caught.value.problems
+    assert "pip install dockerspawner" in str(problem)
+    assert told in str(problem)
 
 
 @pytest.mark.parametrize("kind", [AUTHENTICATORS, SPAWNERS, PROXIES], ids=lambda kind: kind.setting)
 def test_names_are_in_lower_case_and_packages_known_by_them(kind: object) -> None:
     names = known_names(kind)  # type: ignore[arg-type]
     assert names == [name.lower() for name in names]
-    assert not set(kind.packages) & set(kind.builtins)  # type: ignore[attr-defined]
+    assert not set(kind.packages) & {*kind.builtins, *kind.stand_ins}  # type: ignore[attr-defined]

@@ -7,10 +7,13 @@ import asyncio
 import random
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
+from tests.chaos.containers import containers
 from tests.chaos.plan import Plan
 from tests.chaos.run import Chaos
+from tests.chaos.site import Site
 
 
 def main() -> int:
@@ -23,11 +26,16 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--sockets", type=int, default=500)
     parser.add_argument("--directory", type=Path, help="where to work; kept, so that the log can be read")
+    parser.add_argument("--site", choices=["processes", "docker"], default="processes")
+    parser.add_argument("--keepers", type=int, default=10, help="servers that nobody stops")
+    parser.add_argument("--tempo", type=float, default=1.0, help="how many times longer pauses are")
     wanted = parser.parse_args()
-    plan = Plan(wanted.kills, wanted.seed, wanted.users, wanted.sockets)
+    plan = Plan(wanted.kills, wanted.seed, wanted.users, wanted.sockets, wanted.keepers, wanted.tempo)
     print(f"seed {plan.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="carrel-chaos-") as directory:
-        verdict = asyncio.run(Chaos(plan, wanted.directory or Path(directory)).run())
+    with ExitStack() as stack:
+        site = stack.enter_context(containers()) if wanted.site == "docker" else Site()
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="carrel-chaos-"))
+        verdict = asyncio.run(Chaos(plan, wanted.directory or Path(directory), site).run())
     print(verdict.table())
     complaints = verdict.complaints()
     print("\n".join(complaints) or "nothing was lost, doubled or orphaned")

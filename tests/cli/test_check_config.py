@@ -99,7 +99,7 @@ def test_mistakes_come_first_and_doubts_after(capsys: Output) -> None:
         (GOOD + "c.JupyterHub.port = 'x'", ["--strict", "--json"], 2),
         ("1 / 0", [], 2),
         ("1 / 0", ["--json"], 2),
-        (GOOD + "c.JupyterHub.spawner_class = 'docker'", [], 2),
+        (GOOD + "c.JupyterHub.spawner_class = 'systemd'", [], 2),
         (GOOD + "c.Authenticator.enable_auth_state = True", [], 2),
         (GOOD, ["--JupyterHub.port=x"], 2),
         (GOOD, ["missing.py"], 2),

@@ -16,6 +16,8 @@ from carrel.app.web_app import build_web_app
 from carrel.authenticators.base import Authenticator
 from carrel.authenticators.dummy import DummyAuthenticator
 from carrel.compat.database import PluginDatabase
+from carrel.config.chosen import Chosen
+from carrel.config.profiles import ProfileSource, read_source
 from carrel.config.schema import Settings
 from carrel.core.activity import Activity
 from carrel.core.cache import CallerCache
@@ -166,6 +168,7 @@ async def open_hub(
         clock=clock,
         authenticator=authenticator,
         spawners=SpawnerClasses(NowhereSpawner),
+        profiles=profiles_of(chosen),
         proxy=Proxy(),
         hub=HubView(api_url=f"http://{HOST}{chosen.base_url}hub/api"),
         callers=callers,
@@ -181,6 +184,14 @@ async def open_hub(
     finally:
         database.dispose()
         await store.close()
+
+
+def profiles_of(settings: Settings) -> ProfileSource:
+    """Return the profiles of the section `Profiles`, all of the only spawner."""
+    chosen = Chosen(settings, DummyAuthenticator, NowhereSpawner, Proxy)
+    source, problems = read_source(settings, chosen, lambda _: NowhereSpawner)
+    assert problems == []
+    return source
 
 
 def strict(hub: Hub) -> Renderer:

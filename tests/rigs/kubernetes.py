@@ -143,6 +143,16 @@ class Cluster:
         finally:
             self._loop.call_soon_threadsafe(self._api.node.room.set)
 
+    def annotate(self, name: str, annotations: dict[str, str]) -> None:
+        """Give a pod annotations."""
+
+        async def annotate() -> None:
+            pod = self._pod(name)
+            pod["metadata"]["annotations"] = annotations
+            self._api.objects.put("pods", pod)
+
+        self._do(annotate())
+
     def evict(self, name: str) -> None:
         """End a pod for want of memory."""
         self._do(self._api.node.evict(self._pod(name)))

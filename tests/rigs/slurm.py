@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,6 +70,16 @@ class Slurm:
             yield
         finally:
             self.run("scontrol", "update", "PartitionName=debug", "State=UP")
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Have the controller answer nothing before the block ends."""
+        pid = int((self.configuration.parent / "slurmctld.pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def run(self, *command: str) -> str:
         """Return what a command of Slurm's printed; raises CalledProcessError."""

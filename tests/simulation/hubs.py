@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from carrel.app.lifespan import run_workers
 from carrel.authenticators.dummy import DummyAuthenticator
@@ -40,7 +41,9 @@ from tests.simulation.wire import Wire
 from tests.simulation.world import EPOCH, Line, Refused, World
 
 #: Time-outs short enough that a run of some minutes meets all of them, and longer than a lease.
-TIMES = {"Spawner": {"start_timeout": 25, "http_timeout": 8, "poll_interval": 6, "queue_timeout": 0}}
+TIMES: dict[str, dict[str, Any]] = {
+    "Spawner": {"start_timeout": 25, "http_timeout": 8, "poll_interval": 6, "queue_timeout": 0}
+}
 #: By whether they see one machine alone, and whether it has a queue.
 _DRIVERS = {
     (False, False): SimSpawner,
@@ -49,12 +52,19 @@ _DRIVERS = {
     (True, True): BoundQueueSpawner,
 }
 #: By how many starts run at once: one that is never counted out stops all the others, where that is one.
-SETTINGS = [
-    some_settings(
-        TIMES, concurrent_spawn_limit=limit, allow_named_servers=True, named_server_limit_per_user=1
+LIMITS = (1, 2, 100)
+
+
+def settings_with(limit: int, devices: int) -> Settings:
+    """Return the settings of all hubs of a run; with `devices` every server needs one of so many."""
+    times = TIMES["Spawner"] | ({"devices": {"gpu": 1}} if devices else {})
+    return some_settings(
+        {"Spawner": times},
+        concurrent_spawn_limit=limit,
+        allow_named_servers=True,
+        named_server_limit_per_user=1,
+        device_pools={"gpu": devices} if devices else {},
     )
-    for limit in (1, 2, 100)
-]
 
 
 class SimClock:

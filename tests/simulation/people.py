@@ -55,7 +55,7 @@ class People:
         self._profile = world.plan.profile
         self.wishes: list[Wish] = []
         self._at_the_door: set[tuple[int, str, int]] = set()
-        self._waiting: list[tuple[asyncio.Task[None], Host, int]] = []
+        self._waiting: list[tuple[asyncio.Task[None], Host, int, int]] = []
 
     def wish(self, host: Host, op: str, server: int) -> None:
         """Ask a hub for something, as soon as it is there."""
@@ -71,7 +71,7 @@ class People:
         task.set_name(f"user{server} at {host.name}")
         task.add_done_callback(partial(self._answered, wish), context=self._world.loop.outside_context)
         host.owner.at_death.append(partial(self._cut_off, wish))
-        self._waiting.append((task, host, len(host.owners)))
+        self._waiting.append((task, host, len(host.owners), server))
 
     def is_unanswered(self, server: int) -> bool:
         """Tell whether whoever asked last for a server got nothing but an error."""
@@ -83,11 +83,11 @@ class People:
         if host.ctx is not None:
             self._world.loop.run_as(host.owner, _repair(host.ctx))
 
-    def waiting(self) -> list[str]:
-        """Return who still waits at a hub that lives, or for one."""
-        return [f"user{server} at hub{host}" for host, _, server in sorted(self._at_the_door)] + [
-            task.get_name()
-            for task, host, incarnation in self._waiting
+    def waiting(self) -> list[tuple[int, str]]:
+        """Return who still waits at a hub that lives, or for one, and for which server."""
+        return [(server, f"user{server} at hub{host}") for host, _, server in sorted(self._at_the_door)] + [
+            (server, task.get_name())
+            for task, host, incarnation, server in self._waiting
             if not task.done() and len(host.owners) == incarnation and not host.owner.dead
         ]
 

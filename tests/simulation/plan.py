@@ -102,6 +102,9 @@ class Profile:
     queues: bool = False
     """The machine has a queue, in which starts wait for longer than they may take; they are resumed."""
 
+    devices: bool = False
+    """Every server needs a device, and there is one less than there are servers."""
+
     def owner(self, server: int) -> int:
         """Return the number of the user whose a server is."""
         return 0 if self.named and server == 1 else server
@@ -153,7 +156,8 @@ def draw_profile(seed: int, hubs: int = 0) -> Profile:
     hubs = hubs or draw.choice((1, 1, 2, 3))
     nodes = 2 if hubs > 1 and draw.random() < 0.3 else 1
     named = draw.random() < 0.5
-    return Profile(hubs, nodes=nodes, named=named, queues=draw.random() < 0.3)
+    queues = draw.random() < 0.3
+    return Profile(hubs, nodes=nodes, named=named, queues=queues, devices=draw.random() < 0.2)
 
 
 def draw_plan(seed: int, profile: Profile | None = None) -> Plan:

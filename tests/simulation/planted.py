@@ -22,7 +22,7 @@ from carrel.domain.errors import NotFound
 from carrel.domain.servers import Actual, Server
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
-from carrel.lifecycle import drive, poll, routes, stop, turns
+from carrel.lifecycle import devices, drive, poll, routes, stop, turns
 from carrel.lifecycle.drive import Life
 from carrel.lifecycle.evidence import Course
 from carrel.lifecycle.finder import Finder
@@ -35,6 +35,7 @@ from carrel.lifecycle.start import Starter
 from carrel.lifecycle.sweep import Sweep
 from carrel.spawners.base import Spawner
 from carrel.storage.base import Transaction
+from carrel.storage.sql.devices import SqlDevices
 from carrel.storage.sql.servers import SqlServers
 from tests.simulation import people
 
@@ -56,6 +57,14 @@ async def _nothing(*_args: Any) -> None:
 
 async def _no(*_args: Any) -> bool:
     return False
+
+
+async def _yes(*_args: Any) -> bool:
+    return True
+
+
+async def _nobody(*_args: Any) -> list[Server]:
+    return []
 
 
 def _take_without_deadline(self: Leases, row: Server, deadline: Timestamp) -> Server:
@@ -160,6 +169,8 @@ FAULTS: dict[str, tuple[Patch, ...]] = {
     "repair by rows alone": ((people, "repair", _repair_by_rows_alone),),
     "renamed while it runs": ((server_records, "_at_rest", _whatever_it_does),),
     "writes not fenced": ((Leases, "_write", _write_unfenced),),
+    "devices without a lease": ((SqlDevices, "lease", _yes),),
+    "nobody gets a device that was waited for": ((devices, "whose_turn", _nobody),),
     "leases never end": ((transitions, "_held_by_another", _held_for_ever),),
     "leases not looked at": ((Leases, "check", lambda _self, _row: None),),
     "routes set as if alone": ((RouteKeeper, "_mend", _put_as_if_alone),),

@@ -15,7 +15,7 @@ from carrel.domain.events import RouteMissing
 from carrel.storage.sql.engine import Statements
 from carrel.testing.simloop import SimEscape, SimLoop, SimStuck, sealed
 from tests.simulation.database import Template, user_name
-from tests.simulation.hubs import SETTINGS, Host, Scene
+from tests.simulation.hubs import LIMITS, Host, Scene, settings_with
 from tests.simulation.machine import Machine
 from tests.simulation.people import People
 from tests.simulation.plan import TROUBLE, Item, Plan
@@ -82,7 +82,7 @@ class Stage:
         self._plane = Plane(world)
         self._wire = Wire(world)
         self._watcher = Watcher(world, self._machine, self._plane, path)
-        settings = world.draw("settings").choice(SETTINGS)
+        settings = settings_with(world.draw("settings").choice(LIMITS), self._watcher.devices)
         scene = Scene(
             world, self._machine, self._plane, self._wire, self._watcher, path, statements, settings
         )
@@ -198,15 +198,19 @@ class Stage:
 
     def _unrest(self) -> list[tuple[str, str]]:
         found = self._watcher.unrest()
-        found += [("waits_for_ever", name) for name in self._people.waiting()]
-        for server in range(self._world.plan.profile.servers):
-            row = self._watcher.row(server)
+        waits = [self._watcher.row(server) for server in range(self._world.plan.profile.servers)]
+        rightly = {server for server, row in enumerate(waits) if row and self._watcher.waits_rightly(row)}
+        found += [
+            ("waits_for_ever", name) for server, name in self._people.waiting() if server not in rightly
+        ]
+        for server, row in enumerate(waits):
             wanted, allowed = "deleted" if row is None else row.wanted, self._people.allowed(server)
             if wanted not in allowed:
                 found.append(
                     ("lost_wish", f"server of user{server}: {wanted}, but people asked for {sorted(allowed)}")
                 )
-            if self._asked_again and (row is None or row.actual != "running"):
+            runs = row is not None and row.actual == "running"
+            if self._asked_again and not runs and server not in rightly:
                 found.append(("does_not_start", f"user{server}: {row}"))
         return found
 

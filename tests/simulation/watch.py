@@ -66,6 +66,9 @@ _ROWS = (
 )
 
 
+_LEASES = "SELECT server_id, generation, device FROM device_leases"
+
+
 class Watcher:
     """Looks at everything, changes nothing, and says the first thing that is wrong."""
 
@@ -75,6 +78,9 @@ class Watcher:
         self._plane = plane
         self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
         self.rows: dict[int, Row] = {}
+        profile = world.plan.profile
+        self.devices = profile.servers - 1 if profile.devices else 0
+        """How many devices there are, of which every server needs one."""
         self._begun: dict[int, int] = {}
         """The latest run of each server that a row has ever told of: a request may outlast the row."""
         self._unrouted: dict[str, float] = {}
@@ -111,6 +117,8 @@ class Watcher:
                     self._check_change(row, old)
                     self._check_writer(row, old, writer)
         self._check_names()
+        if self.devices:
+            self._check_devices()
 
     def _note(self, row: Row, old: Row | None) -> None:
         spec = f"/user/{row.user_name}/"
@@ -139,6 +147,21 @@ class Watcher:
         owners = [row.user_name for row in self.rows.values() if row.name]
         for owner in {name for name in owners if owners.count(name) > 1}:
             self._world.fail("beyond_the_limit", f"{owner} has more than one named server")
+
+    def _check_devices(self) -> None:
+        """Whatever of a run may exist has its device, as long as it may, and no other run has it."""
+        with closing(self._database.execute(_LEASES)) as cursor:
+            leases = cursor.fetchall()
+        for row in self.rows.values():
+            has = [device for server, run, device in leases if (server, run) == (row.id, row.generation)]
+            if row.actual not in AT_REST and len(has) != 1:
+                self._world.fail("no_device", f"{row} has the devices {has}")
+
+    def waits_rightly(self, row: Row) -> bool:
+        """Tell whether a start waits for a device while others have all of them."""
+        due = row.wanted_generation > row.generation and row.wanted == "running" and row.actual in AT_REST
+        taken = sum(other.actual not in AT_REST for other in self.rows.values())
+        return due and 0 < self.devices <= taken
 
     def _check_change(self, row: Row, old: Row) -> None:
         fail = self._world.fail
@@ -259,6 +282,7 @@ class Watcher:
         found = []
         for row in self.rows.values():
             due = row.wanted_generation > row.generation and row.wanted == "running" and row.actual in AT_REST
+            due = due and not self.waits_rightly(row)
             if due or row.actual in PENDING or row.lease_owner or row.deadline or row.wanted == "deleted":
                 found.append(
                     ("pending", f"{row} (lease of {row.lease_owner}, deadline {_since(row.deadline)})")

@@ -134,3 +134,18 @@ async def test_what_a_server_is_called_becomes_no_markup(hub: Hub, browser: Brow
         await browser.send_form("/hub/home", server_name=polyglot + "\u200b"),
     ):
         assert_harmless(reply.text, polyglot)
+
+
+async def test_a_server_shows_its_devices_and_a_start_what_it_waits_for(tmp_path: Path) -> None:
+    async with open_hub(tmp_path, allow_named_servers=True, device_pools={"gpu": ["<a>"]}) as hub:
+        running = await hub.server("ada", **RUNNING)
+        waiting = await hub.server("ada", "lab", wanted=Wanted.RUNNING, wanted_generation=1)
+        async with hub.ctx.store.write() as tx:
+            assert await tx.devices.lease(running.id, running.generation, {"gpu": ["<a>"]})
+            await tx.devices.wait(waiting.id, 1, {"gpu": 1})
+        async with hub.browser() as browser:
+            await browser.log_in()
+            html = (await browser.get("/hub/home")).text
+            assert "gpu: &lt;a&gt;" in html
+            assert "Waiting for gpu: next in line" in html
+            assert "Waiting for gpu: next in line" in (await browser.get("/hub/spawn-pending/ada/lab")).text

@@ -18,6 +18,7 @@ from carrel.domain.names import full_name, progress_path, server_prefix
 from carrel.domain.servers import Failure, Server, never_started
 from carrel.domain.tokens import Token
 from carrel.lib.clock import Timestamp, isoformat
+from carrel.spawners.reports import Usage
 
 #: Each of these shows whose the rest is.
 _NAMING = (
@@ -39,6 +40,22 @@ class FailureModel(Struct):
     log: str | UnsetType = UNSET
 
 
+class UsageModel(Struct):
+    """What a running server uses, as far as that is known."""
+
+    memory: int | None
+    """Bytes."""
+    memory_limit: int | None
+    cpu: float | None
+    """Seconds of CPU since its start."""
+    processes: int | None
+    process_limit: int | None
+    killed: int
+    """Processes that the kernel has killed for want of memory."""
+    refused: int
+    """How often it was not allowed one process more."""
+
+
 class ServerModel(Struct):
     """A server."""
 
@@ -57,10 +74,16 @@ class ServerModel(Struct):
     full_progress_url: str | None = None
     state: dict[str, Any] | UnsetType = UNSET
     failure: FailureModel | UnsetType = UNSET
+    usage: UsageModel | UnsetType = UNSET
+    """In answers about this server alone."""
     queue_position: int | UnsetType = UNSET
     """While the start waits for its turn, here or in the queue of its back end: how many are ahead."""
     expected_start: str | UnsetType = UNSET
     """When a start that waits in the queue of its back end is expected to begin."""
+    waits_for: list[str] | UnsetType = UNSET
+    """The kinds of devices that a start waits for, on a hub with devices."""
+    devices: dict[str, list[str]] | UnsetType = UNSET
+    """The devices that the server has to itself, by kind."""
 
 
 class UserModel(Struct, kw_only=True):
@@ -126,10 +149,23 @@ def failure_model(failure: Failure, caller: Caller, user_name: str, server_name:
     return FailureModel(failure.code, failure.message, failure.hint, log)
 
 
+def usage_model(usage: Usage) -> UsageModel:
+    """Return what a server uses as JSON."""
+    return UsageModel(
+        memory=usage.memory,
+        memory_limit=usage.memory_limit,
+        cpu=usage.cpu,
+        processes=usage.processes,
+        process_limit=usage.process_limit,
+        killed=usage.killed,
+        refused=usage.refused,
+    )
+
+
 def server_model(server: Server, hosts: Hosts, caller: Caller, waits: Standing | None = None) -> ServerModel:
     """Return a server as JSON; its driver's state and its log only for who may see them.
 
-    `waits` is where its start stands, None when it does not wait.
+    `waits` is where its start stands and what its run has, None when there is nothing to say.
     """
     full = full_name(server.user_name, server.name)
     progress = progress_path(hosts.base_url, server.user_name, server.name)
@@ -156,6 +192,8 @@ def server_model(server: Server, hosts: Hosts, caller: Caller, waits: Standing |
         failure=failure or UNSET,
         queue_position=UNSET if waits is None or waits.ahead is None else waits.ahead,
         expected_start=(waits and moment(waits.expected)) or UNSET,
+        waits_for=(waits and list(waits.waits_for)) or UNSET,
+        devices=(waits and {kind: list(names) for kind, names in waits.devices.items()}) or UNSET,
     )
 
 

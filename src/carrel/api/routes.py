@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from carrel.api import (
     authorizations,
+    batch,
     groups,
     info,
     metrics,
     openapi,
+    profiles,
     proxy,
     servers,
     services,
@@ -39,6 +41,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     servers.change_server,
     servers.stop_server,
     servers.watch_server,
+    profiles.profiles_of_user,
+    batch.tell_the_port,
     tokens.list_tokens,
     tokens.make_token,
     tokens.get_token,

@@ -11,16 +11,18 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response, StreamingResponse
 
-from carrel.api.models import FailureModel, ServerModel, failure_model, moment, server_model
+from carrel.api.models import FailureModel, ServerModel, failure_model, moment, server_model, usage_model
 from carrel.core import server_records, servers
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.drivers import ready_event
 from carrel.core.server_records import ServerChanges
 from carrel.core.standing import standing
+from carrel.core.usage import usage_of
 from carrel.domain.errors import Invalid
 from carrel.domain.events import ServerProgress
 from carrel.domain.names import server_label
+from carrel.domain.profiles import OPTIONS, PROFILE
 from carrel.domain.servers import Server
 from carrel.http.endpoint import Answer, delete, get, json_reply, patch, post, put
 
@@ -36,10 +38,14 @@ _PROGRESS = ("/users/{name:str}/server/progress", "/users/{name:str}/servers/{se
 
 
 class StartBody(Struct):
-    """What a start takes. An object with neither of these fields is itself the options."""
+    """What a start takes. An object with neither `user_options` nor `display_name` is itself the options."""
 
+    profile: str = ""
+    """Where the hub has profiles: one that the owner may choose; left out, the default."""
+    options: dict[str, Any] | None = None
+    """Values of the profile's options, by their names; what is left out is as the profile says."""
     user_options: dict[str, Any] | None = None
-    """Left out or null: those of the last time."""
+    """The options of a hub without profiles. Left out or null, with nothing else: those of the last time."""
     display_name: str = ""
 
 
@@ -87,7 +93,10 @@ class StopBody(Struct):
 async def get_server(hub: HubContext, caller: Caller, name: str, server: str = "") -> ServerModel:
     """Return a server, whether it runs or not."""
     found = await servers.look_at_server(hub, caller, name, server)
-    return await _model(hub, caller, found)
+    model, usage = await _model(hub, caller, found), await usage_of(hub, found)
+    if usage is not None:
+        model.usage = usage_model(usage)
+    return model
 
 
 @post(
@@ -101,15 +110,15 @@ async def get_server(hub: HubContext, caller: Caller, name: str, server: str = "
     },
     errors=(429,),
     body=StartBody | None,
-    example={"user_options": {"profile": "small"}},
+    example={"profile": "large", "options": {"memory": 16}},
 )
 async def start_server(
     hub: HubContext, caller: Caller, name: str, server: str = "", data: dict[str, Any] | None = None
 ) -> Response:
     """Start a server: 201 when it is ready in time, 202 while it is on its way.
 
-    The body holds the options, or an object with `user_options` and `display_name`; nothing means the options
-    of the last time. A named server that does not exist is created.
+    The body holds the options (with profiles, `profile` and `options`), or an object with `user_options` and
+    `display_name`; nothing means the options of the last time. A named server that does not exist is created.
     """
     display_name, options = _described(data)
     row = await servers.ask_to_start(hub, caller, name, server, options, display_name=display_name)
@@ -132,7 +141,7 @@ async def start_server(
     scopes=("start:servers",),
     body=StartBody | None,
     errors=(409,),
-    example={"display_name": "The big one", "user_options": {"profile": "large"}},
+    example={"display_name": "The big one", "profile": "large"},
 )
 async def create_server(
     hub: HubContext, caller: Caller, name: str, server: str = "", data: dict[str, Any] | None = None
@@ -249,11 +258,16 @@ def _step_model(hub: HubContext, server: Server, step: ServerProgress, caller: C
 
 def _described(body: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
     """Return display name and options of a body; with neither of their names in it, all of it is options."""
-    body = body or {}
+    body = dict(body or {})
     display_name = body.get("display_name", "")
     if not isinstance(display_name, str):
         raise Invalid("display_name must be a string")
-    options = body.get("user_options") if body.keys() & {"user_options", "display_name"} else body
+    if "user_options" in body:
+        options = body["user_options"]
+    elif "display_name" in body:
+        options = {key: body[key] for key in (PROFILE, OPTIONS) if key in body}
+    else:
+        options = body
     if not isinstance(options, dict | None):
         raise Invalid("user_options must be an object or null")
     return display_name, options or None

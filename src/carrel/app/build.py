@@ -15,7 +15,7 @@ from carrel.compat.database import PluginDatabase
 from carrel.config.addresses import hosts_of, proxy_to_hub, server_to_hub
 from carrel.config.database import connections, database_url, logs_statements
 from carrel.config.oauth_clients import read_clients
-from carrel.config.rights import read_rights
+from carrel.config.rights import RightsSettings, read_rights
 from carrel.config.schema import Settings
 from carrel.config.secrets import cookie_secret, crypt_keys, own_secret
 from carrel.config.services import read_services
@@ -94,12 +94,7 @@ async def open_hub(
         )
         await load_named_users(store, authenticator, clock)
         if claim:
-            await load_rights(store, authenticator, clock, rights)
-            services = read_services(settings)[0]
-            await load_services(store, authenticator, clock, ctx.hosts, (rights, services))
-            await load_clients(store, read_clients(settings)[0])
-            if settings.allow_existing_invalid_named_servers == "autorename":
-                await rename_old_servers(ctx)
+            await _bring_in(ctx, rights)
         try:
             yield ctx
         finally:
@@ -111,6 +106,17 @@ async def open_hub(
             await ctx.proxy.close()
     finally:
         await store.close()
+
+
+async def _bring_in(ctx: HubContext, rights: RightsSettings) -> None:
+    """Bring the rights, services and clients of the configuration into the database; may be repeated."""
+    settings, store, authenticator = ctx.settings, ctx.store, ctx.authenticator
+    await load_rights(store, authenticator, ctx.clock, rights)
+    services = read_services(settings)[0]
+    await load_services(store, authenticator, ctx.clock, ctx.hosts, (rights, services))
+    await load_clients(store, read_clients(settings)[0])
+    if settings.allow_existing_invalid_named_servers == "autorename":
+        await rename_old_servers(ctx)
 
 
 async def _cookie_secret(settings: Settings, store: SqlStore) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from carrel.authenticators.base import Authenticator
 from carrel.config.chosen import Chosen
-from carrel.config.packages import AUTHENTICATOR_PACKAGES, PROXY_PACKAGES, SPAWNER_PACKAGES
+from carrel.config.packages import AUTHENTICATOR_PACKAGES, PROXY_PACKAGES, SPAWNER_ANSWERS, SPAWNER_PACKAGES
 from carrel.config.plugins import check_plugins
 from carrel.config.profiles import ProfileSource, classes_read, read_source, spawners_of
 from carrel.config.schema import BadConfig, Problem, Settings
@@ -45,20 +45,26 @@ SPAWNERS: Kind[Spawner] = Kind(
         "default": "carrel.spawners.local.LocalProcessSpawner",
         "localprocess": "carrel.spawners.local.LocalProcessSpawner",
         "simple": "carrel.spawners.simple.SimpleLocalProcessSpawner",
-    },
-    stand_ins={
-        "kube": "carrel.spawners.kubernetes.spawner.KubeSpawner",
-        "kubernetes": "carrel.spawners.kubernetes.spawner.KubeSpawner",
-        "sudo": "carrel.spawners.sudo.SudoSpawner",
-    },
-    answers={
-        "kubespawner.KubeSpawner": "kubernetes",
-        "kubespawner.spawner.KubeSpawner": "kubernetes",
-        "sudospawner.SudoSpawner": "sudo",
+        "slurm": "carrel.spawners.batch.slurm.SlurmSpawner",
+        "pbs": "carrel.spawners.batch.pbs.PBSSpawner",
+        "torque": "carrel.spawners.batch.pbs.TorqueSpawner",
+        "gridengine": "carrel.spawners.batch.gridengine.GridengineSpawner",
+        "lsf": "carrel.spawners.batch.lsf.LsfSpawner",
+        "htcondor": "carrel.spawners.batch.htcondor.CondorSpawner",
     },
     groups=("carrel.spawners", "jupyterhub.spawners"),
     replaced=_REPLACED,
     packages=SPAWNER_PACKAGES,
+    stand_ins={
+        "kube": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "kubernetes": "carrel.spawners.kubernetes.spawner.KubeSpawner",
+        "sudo": "carrel.spawners.sudo.SudoSpawner",
+        "docker": "carrel.spawners.docker.spawner.DockerSpawner",
+        "docker-swarm": "carrel.spawners.docker.swarm.SwarmSpawner",
+        "docker-system-user": "carrel.spawners.docker.system_user.SystemUserSpawner",
+        "swarm": "carrel.spawners.docker.swarm.SwarmSpawner",
+    },
+    answers=SPAWNER_ANSWERS,
 )
 PROXIES: Kind[Proxy] = Kind(
     setting="JupyterHub.proxy_class",

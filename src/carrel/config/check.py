@@ -16,6 +16,7 @@ from carrel.config.schema import Problem, Settings
 from carrel.config.services import read_services
 from carrel.config.templates import check_templates
 from carrel.config.tornado import check_cookies, check_tornado
+from carrel.domain.devices import pools_of
 from carrel.domain.errors import Invalid
 from carrel.domain.hosts import hook_trouble
 from carrel.domain.names import check_server_name
@@ -155,6 +156,18 @@ def _spans(settings: Settings) -> Iterator[Finding]:
             yield name, f"it must be 0 or more, not {value:g}", True
 
 
+def _devices(settings: Settings) -> Iterator[Finding]:
+    try:
+        pools_of(settings.device_pools)
+    except ValueError as error:
+        yield "device_pools", str(error), True
+    for kind, name in settings.device_environment.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            yield "device_environment", f"{kind!r} has to have the name of a variable, not {name!r}", True
+        elif kind not in settings.device_pools:
+            yield "device_environment", f"device_pools has no {kind!r}: it has no effect", False
+
+
 def _named(settings: Settings) -> Iterator[Finding]:
     if settings.default_server_name and not settings.allow_named_servers:
         yield "default_server_name", "it has no effect without allow_named_servers = True", False
@@ -256,6 +269,7 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _paths,
     _database,
     _spans,
+    _devices,
     _named,
     _pages,
     _tokens,

@@ -13,7 +13,7 @@ from pathlib import Path
 from traitlets.config import Config
 from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
 
-from carrel.config.packages import package_of
+from carrel.config.packages import advice_on
 from carrel.config.schema import BadConfig, Problem
 
 #: What is looked for in the working directory, the first that exists.
@@ -125,8 +125,8 @@ def _failure(error: BaseException, parts: list[Path], directory: Path) -> Proble
     text = error.msg if isinstance(error, SyntaxError) else _one_line(error)
     if "LazyConfigValue" in text and isinstance(error, TypeError):
         text += " (a setting without a value takes .update({...}), .append(...) and the like)"
-    if isinstance(error, ModuleNotFoundError) and (package := package_of(error.name or "")):
-        text += f" (pip install {package})"
+    if isinstance(error, ModuleNotFoundError) and (advice := advice_on(error.name or "")):
+        text += f" ({advice})"
     return Problem("", f"{type(error).__name__}: {text}", where)
 
 

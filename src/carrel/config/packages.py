@@ -29,18 +29,24 @@ AUTHENTICATOR_PACKAGES: Mapping[str, str] = {
 
 #: Short names and top-level modules of spawners.
 SPAWNER_PACKAGES: Mapping[str, str] = {
-    "docker": "dockerspawner",
-    "docker-swarm": "dockerspawner",
-    "docker-system-user": "dockerspawner",
     "dockerspawner": "dockerspawner",
     "kubespawner": "jupyterhub-kubespawner",
     "sudospawner": "sudospawner",
     "systemd": "jupyterhub-systemdspawner",
     "systemdspawner": "jupyterhub-systemdspawner",
     "batchspawner": "batchspawner",
-    "slurm": "batchspawner",
     "wrapspawner": "wrapspawner",
     "yarnspawner": "jupyterhub-yarnspawner",
+}
+
+#: Classes of spawner packages, each with the built-in that has the same settings.
+SPAWNER_ANSWERS: Mapping[str, str] = {
+    "dockerspawner.DockerSpawner": "docker",
+    "dockerspawner.SystemUserSpawner": "docker-system-user",
+    "dockerspawner.SwarmSpawner": "docker-swarm",
+    "kubespawner.KubeSpawner": "kubernetes",
+    "kubespawner.spawner.KubeSpawner": "kubernetes",
+    "sudospawner.SudoSpawner": "sudo",
 }
 
 #: Short names and top-level modules of proxies.
@@ -59,3 +65,14 @@ def package_of(module: str) -> str | None:
     top = module.partition(".")[0]
     tables = (AUTHENTICATOR_PACKAGES, SPAWNER_PACKAGES, PROXY_PACKAGES)
     return next((table[top] for table in tables if top in table), None)
+
+
+def advice_on(module: str) -> str:
+    """Return what to do about a well-known plug-in's module that is not there, empty for any other."""
+    package = package_of(module)
+    if package is None:
+        return ""
+    top = module.partition(".")[0]
+    own = next((name for cls, name in SPAWNER_ANSWERS.items() if cls.startswith(f"{top}.")), "")
+    instead = f", or use the built-in: c.JupyterHub.spawner_class = {own!r}" if own else ""
+    return f"pip install {package}{instead}"

@@ -235,6 +235,16 @@ class Settings:
     spawn_queue_timeout: float = setting(
         600.0, "How long a start may wait for its turn before it fails, in seconds; 0 means any time."
     )
+    device_pools: dict[str, Any] = setting(
+        {},
+        "Devices that a server may have to itself, by kind: a list of their names, or how many there are "
+        "({'gpu': ['0', '1'], 'matlab': 3}). c.Spawner.devices asks for them; who gets none waits in a line.",
+    )
+    device_environment: dict[str, str] = setting(
+        {},
+        "The variables that tell servers which devices they have, by kind ({'gpu': 'CUDA_VISIBLE_DEVICES'}); "
+        "empty for those that have none.",
+    )
     spawn_throttle_retry_range: tuple[float, float] | None = setting(
         None,
         "When it is set, such as (30, 60), starts beyond concurrent_spawn_limit are refused with status 429, "
@@ -340,6 +350,10 @@ class Settings:
         "is 'carrel'; 'JupyterHub' means the same.",
     )
     pid_file: str = setting("", "Where to write the hub's process id.")
+    server_log_size: int = setting(
+        16 * 1024 * 1024,
+        "How much the hub keeps of what a server writes, in bytes; as much again of what came before that.",
+    )
     runtime_dir: str = setting(
         "carrel-run", "Where the hub and the data plane keep their state and the servers' logs."
     )

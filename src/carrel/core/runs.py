@@ -65,6 +65,8 @@ def build_driver(
 
 async def warm_up(ctx: HubContext) -> None:
     """Let the spawner get ready what starts will need; what goes wrong is logged."""
+    if ctx.spawner_class.warm_up is Spawner.warm_up:
+        return
     try:
         run = Run(user=UserView(0, "", ctx.settings.base_url), hub=ctx.hub, server_id=0, generation=0)
         await make_spawner(ctx.spawner_class, run, ctx.settings.plugins).warm_up()

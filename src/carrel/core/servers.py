@@ -19,6 +19,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.profiles import check_choice
 from carrel.core.refresh import require_fresh
+from carrel.core.standing import standing, waiting_text
 from carrel.domain.errors import Conflict, Invalid, NotFound
 from carrel.domain.events import ServerChanged, ServerProgress
 from carrel.domain.names import check_display_name, full_name, server_label, server_prefix, shortened
@@ -216,7 +217,7 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
         current = await reload_server(ctx, server.id)
         if current is None:
             return
-        generation, told, ahead = max(current.generation, current.wanted_generation), 0, 0
+        generation, told, where = max(current.generation, current.wanted_generation), 0, ""
         last: ServerProgress | None = None
         while True:
             over = current is None or _is_over(current)
@@ -233,9 +234,10 @@ async def watch_start(ctx: HubContext, server: Server) -> AsyncIterator[ServerPr
             waiting = current is not None and current.waiting
             event = await watch.next_within(_LINE_INTERVAL if waiting else _patience(ctx))
             if event is None and current is not None and waiting:
-                before, ahead = ahead, await count_ahead(ctx, current)
-                if ahead not in (0, before):
-                    yield ServerProgress(server.id, generation, 0, waiting_text(ahead))
+                place = await standing(ctx, current)
+                before, where = where, waiting_text(place)
+                if place is not None and where not in ("", before):
+                    yield ServerProgress(server.id, generation, 0, where, ahead=place.ahead)
             if not isinstance(event, ServerProgress):
                 current = await reload_server(ctx, server.id)
 
@@ -252,17 +254,6 @@ def _is_over(server: Server) -> bool:
     if server.pending == "stop":
         return server.failure is None or server.lease is None
     return server.pending is None
-
-
-async def count_ahead(ctx: HubContext, server: Server) -> int:
-    """Return how many starts will begin before that of `server`, which is waiting."""
-    async with ctx.store.read() as tx:
-        return await tx.servers.count_due_before(server)
-
-
-def waiting_text(ahead: int) -> str:
-    """Say how long the line before a start is."""
-    return f"Waiting: {ahead} starts are ahead" if ahead != 1 else "Waiting: one start is ahead"
 
 
 def outcome(ctx: HubContext, server: Server) -> ServerProgress:

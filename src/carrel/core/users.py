@@ -89,7 +89,7 @@ async def get_self(ctx: HubContext, caller: Caller) -> UserWithServers:
             rows = tuple(await tx.servers.of_users([caller.user.id]))
         seen.put(caller.user.id, rows, now, epoch)
     waits: Mapping[int, Standing] = {}
-    if any(row.pending == "spawn" for row in rows):
+    if any(row.pending == "spawn" or (row.active and ctx.settings.device_pools) for row in rows):
         async with ctx.store.read() as tx:
             waits = await standings(ctx, tx, rows)
     return _own_record(ctx, caller, rows, waits)

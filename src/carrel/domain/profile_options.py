@@ -131,7 +131,7 @@ class ChoiceRule:
         fits = len(text) <= LONGEST and text.isprintable() and self.unlisted.pattern.fullmatch(text)
         if not fits or (self.kind == "image" and not _IMAGE.fullmatch(text)):
             said = self.unlisted.message or "it must be a name that is allowed here"
-            raise Unfit(f"{said.rstrip('.')}; this is not: {shown(text)}")
+            raise Unfit(f"{said.rstrip('.')}, not {shown(text)}")
         return text
 
     def overrides(self, value: Any) -> Overrides:
@@ -171,16 +171,15 @@ class NumberRule:
             raise Unfit(f"it must be {self.described}, not {shown(value)}")
         steps = (number - self.least) / self.step if self.step else 0
         if abs(steps - round(steps)) > 1e-9 * max(1, abs(steps)):
-            raise Unfit(
-                f"it must be {self.described} in steps of {plain(self.step or 1)}, not {shown(value)}"
-            )
+            raise Unfit(f"it must be {self.described}, not {shown(value)}")
         return int(number) if self.whole or number == int(number) else number
 
     @property
     def described(self) -> str:
         """What is taken, in words."""
         kind = "a whole number" if self.whole else "a number"
-        return f"{kind} from {plain(self.least)} to {plain(self.most)}"
+        steps = f" in steps of {plain(self.step)}" if self.step and self.step != 1 else ""
+        return f"{kind} from {plain(self.least)} to {plain(self.most)}{steps}"
 
     def overrides(self, value: Any) -> Overrides:
         """Return what the number is put into."""
@@ -212,14 +211,15 @@ class TextRule:
         if len(value) > self.most:
             raise Unfit(f"it must have {self.most} characters at most, not {len(value)}")
         if not value.isprintable() or not self.pattern.fullmatch(value):
-            said = self.message or (
-                "it must be a line of letters, digits and . , : @ / + = _ - that begins with no -"
-                if self.pattern is PLAIN
-                else "it must be given" if not value
-                else "it must have the form that is asked for"
-            )  # fmt: skip
-            raise Unfit(f"{said.rstrip('.')}; this has not: {shown(value)}" if value else said)
+            raise Unfit(f"{self._described(value)}, not {shown(value)}" if value else "it must be given")
         return value
+
+    def _described(self, value: str) -> str:
+        if self.message:
+            return self.message.rstrip(".")
+        if self.pattern is PLAIN:
+            return "it must be a line of letters, digits and . , : @ / + = _ - with no - first and no .."
+        return "it must have the form that is asked for"
 
     @property
     def required(self) -> bool:

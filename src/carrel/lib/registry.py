@@ -60,7 +60,7 @@ def find_known(full_name: str, kind: Kind[T]) -> type[T] | None:
 
     Nothing else is imported: the name may come from anywhere.
     """
-    if full_name in kind.builtins.values():
+    if full_name in (*kind.builtins.values(), *kind.stand_ins.values()):
         return find_class(full_name, kind)
     top = full_name.partition(".")[0]
     for entry in _installed(kind).values():

@@ -233,3 +233,8 @@ def _from_url(kind: str, answer: str) -> str:
     if not usable:
         raise ValueError(f"{kind}.start() returned {answer!r:.80}, which is no http:// or https:// URL")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+async def tell_auth_state(driver: Spawner) -> None:
+    """Hand the driver what the authenticator keeps about the owner."""
+    await driver.run_auth_state_hook(await driver.user.get_auth_state())

@@ -11,6 +11,7 @@ from carrel.domain.causes.rule import End, Stage
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.servers import Failure, Server
 from carrel.lib.backoff import Backoff
+from carrel.lifecycle import devices
 from carrel.lifecycle.start import Starter
 from carrel.lifecycle.turns import Turns
 from carrel.storage.base import StorageUnavailable
@@ -84,7 +85,8 @@ class StartLine:
             aside = len(self._running) + len(self._backoff)
             async with self._ctx.store.read() as tx:
                 due = await tx.servers.due((room + aside) * self._turns.shares)
-            free = [server for server in due if self._is_free(server)][:room]
+                served = await devices.whose_turn(self._ctx, tx)
+            free = [server for server in (*served, *due) if self._is_free(server)][:room]
             for server in free:
                 if self._begin(server):
                     self._running.add(server.id)

@@ -120,6 +120,8 @@ class Reconciler:
         if server is None:
             self._forget(server_id)
             return
+        if not server.active:
+            self._rests(server_id)
         action = next_action(server, self._ctx.clock.now(), self._leases.owner)
         if self._desk.is_busy(server_id):
             self._look_at_job(server, action)
@@ -141,8 +143,6 @@ class Reconciler:
     def _act(self, server: Server, action: Action) -> None:
         """Make `action` the job of a server that has none, or see to it that somebody looks again."""
         server_id = server.id
-        if not server.active:
-            self._ctx.live.forget(server_id)
         if (pause := self._backoff.wait(server_id)) or (
             pause := self._turns.pause(server, action, self._ctx.clock.now())
         ) > 0:
@@ -239,11 +239,17 @@ class Reconciler:
                 tx.announce(RightsChanged(server.user_id))
         self._forget(server.id)
 
+    def _rests(self, server_id: int) -> None:
+        """Nothing of a server is left: what its run had is free for others."""
+        self._ctx.live.forget(server_id)
+        if self._ctx.settings.device_pools:
+            self._line.wake()
+
     def _forget(self, server_id: int) -> None:
+        self._rests(server_id)
         self._poll_due.pop(server_id, None)
         self._backoff.clear(server_id)
         self._poller.doubts.pop(server_id, None)
-        self._ctx.live.forget(server_id)
         self._ctx.progress.forget(server_id)
 
 

@@ -21,12 +21,13 @@ from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
 from carrel.lib.ids import new_token
-from carrel.lifecycle import credentials, drive
+from carrel.lifecycle import credentials, devices, drive
 from carrel.lifecycle.breaker import Breaker, kind_of
 from carrel.lifecycle.checkpoints import kept
 from carrel.lifecycle.evidence import Course, NotReady, explain
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.patience import Patience, allowed
+from carrel.lifecycle.ports import hearing
 from carrel.lifecycle.progress import relay, say, say_outcome
 from carrel.lifecycle.queue import QueueWatch
 from carrel.lifecycle.readiness import Probe, wait_until_ready
@@ -95,7 +96,8 @@ class Starter:
         course = Course()
         try:
             given = driver.api_token
-            url = await self._run_driver(row, driver, course, patience, resumes=resumes)
+            with hearing(self.ctx, row, driver):
+                url = await self._run_driver(row, driver, course, patience, resumes=resumes)
             if url is None:
                 return False
             row = replace(row, url=url)
@@ -234,6 +236,7 @@ class Starter:
         course = Course(Stage.OPTIONS, "profile")
         try:
             server, overrides = await with_choice(self.ctx, server)
+            need = await devices.needed(self.ctx, server, overrides)
             course.enter(Stage.START, "start()")
             asked = await asked_scopes(self.ctx, server, overrides)
         except NotFound:
@@ -254,15 +257,18 @@ class Starter:
                 driver = build_driver(self.ctx, intent, owner, overrides)
                 grants = await grants_of(self.ctx, tx, intent, driver, asked)
                 kind = kind_of(driver)
-                refusal = self.breaker.refusal(kind, always=owner.user.admin)
+                never = devices.refusal(self.ctx, need)
+                refusal = never or self.breaker.refusal(kind, always=owner.user.admin)
             except StorageUnavailable:
                 raise
             except Exception as error:
                 _log.exception("No driver can be built for %s", server_path(self.ctx, server))
                 refusal = diagnose(Course().raised(error))
-            if refusal is None:
+            lent = None if refusal is not None else await devices.allot(self.ctx, tx, intent, need)
+            if lent is not None:
                 row = await self._write_intent(tx, owner.user, intent, driver, grants)
                 if row is not None:
+                    await devices.lend(self.ctx, tx, row, driver, lent)
                     announce_change(tx, row)
         if refusal is not None:
             await self.refuse(server, refusal)
@@ -308,6 +314,7 @@ class Starter:
                         await save()
                     # The last moment before something of the server exists; the hooks may have taken long.
                     self.leases.check(row)
+                    devices.require_lent(driver)
                     say(self.ctx, row, 20, "Starting the server")
                     begun.set()
 
@@ -320,7 +327,7 @@ class Starter:
         options = driver.run_apply_user_options
         return [
             drive.Step(Stage.HOOK, "pre_spawn_start", lambda: before(driver.user, driver)),
-            drive.Step(Stage.HOOK, "auth_state_hook", lambda: _tell_auth_state(driver)),
+            drive.Step(Stage.HOOK, "auth_state_hook", lambda: drive.tell_auth_state(driver)),
             drive.Step(Stage.OPTIONS, "apply_user_options", lambda: options(driver.user_options)),
             drive.Step(Stage.HOOK, "pre_spawn_hook", driver.run_pre_spawn_hook),
         ]
@@ -385,11 +392,6 @@ def _is_kept(row: Server, driver: Spawner, current: Server | None) -> bool:
     if current.generation == row.generation:
         return current.actual is Actual.RUNNING
     return current.active and drive.state_of(driver, {}) in ({}, current.state)
-
-
-async def _tell_auth_state(driver: Spawner) -> None:
-    """Hand the driver what the authenticator keeps about the owner."""
-    await driver.run_auth_state_hook(await driver.user.get_auth_state())
 
 
 def _answered(server: Server) -> Server:

@@ -10,36 +10,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, Instance, Integer, List, Unicode, Union, default
 from traitlets import Callable as CallableTrait
 
+from carrel.domain.devices import environment_of
 from carrel.domain.names import full_name
 from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
-from carrel.spawners import options
+from carrel.spawners.choices import Choices
 from carrel.spawners.environment import ServerFacts, labels, server_environment
-from carrel.spawners.familiar import FamiliarNames
 from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, Waiting, exit_status
-from carrel.spawners.repositories import choose_repository, preparation
+from carrel.spawners.repositories import preparation
 from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
-from carrel.spawners.traits import ByteSpecification, Command
+from carrel.spawners.traits import ByteSpecification, Command, setting
 from carrel.spawners.views import ServerView
 
 _log = logging.getLogger("carrel.spawners")
 
 
-def _setting(trait: Any, text: str) -> Any:
-    trait.help = text
-    return trait.tag(config=True)
-
-
-class Spawner(FamiliarNames):
+class Spawner(Choices):
     """Starts, polls and stops one server. A driver defines `start`, `stop` and `poll`."""
 
     # What the hub sets
@@ -53,9 +48,11 @@ class Spawner(FamiliarNames):
     cert_paths: Any = Dict()
     internal_ssl = Bool(False)
     admin_access = Bool(False)
+    lent_devices: Any = Dict()
+    """The devices that a run has to itself, from its start on, by kind."""
+    device_variables: Any = Dict()
+    """The variable that tells a server of its devices, by kind."""
     log_directory = Unicode()
-    profile_overrides: Any = ()
-    """What the chosen profile makes of settings: mappings, in order. The hub sets it."""
     state_saver: Any = AnyTrait()
     """An async function of the state, where `save_state` goes; the hub sets it. A driver inside another one
     may call it too: the hub asks its own driver for the state then."""
@@ -69,93 +66,75 @@ class Spawner(FamiliarNames):
     that share a database, one on that machine polls and stops them."""
     will_resume: bool = False
     """A driver whose server keeps its token over a stop sets it to True."""
-    opens_repositories: ClassVar[bool] = False
-    """True of a driver that puts `preparation()` before the command, so that a repository is got ready."""
     knows_death: bool = True
     """A driver whose `poll` cannot tell whether the server has ended sets it to False: then one counts as
     ended when three probes of its own address have failed in a row, over half a minute or more."""
 
     # What the configuration sets
-    cmd: Any = _setting(
+    cmd: Any = setting(
         Command(["carrel-singleuser"], allow_none=True),
         "The command that starts a server.",
     )
-    args: Any = _setting(List(Unicode()), "Further words of the command.")
-    ip = _setting(Unicode("127.0.0.1"), "The address that a server listens on.")
-    port = _setting(Integer(0), "The port that a server listens on; 0 means any free one.")
-    hub_connect_url: Any = _setting(
+    args: Any = setting(List(Unicode()), "Further words of the command.")
+    ip = setting(Unicode("127.0.0.1"), "The address that a server listens on.")
+    port = setting(Integer(0), "The port that a server listens on; 0 means any free one.")
+    hub_connect_url: Any = setting(
         Unicode(None, allow_none=True), "Where servers reach the hub, when it is not where the hub says."
     )
-    start_timeout = _setting(Integer(60), "How long start() may take, in seconds.")
-    queue_timeout: Any = _setting(
+    start_timeout = setting(Integer(60), "How long start() may take, in seconds.")
+    queue_timeout: Any = setting(
         Integer(None, allow_none=True, min=0),
         "How long a start may wait in the queue of its back end, in seconds; 0 means as long as it takes."
         " start_timeout begins after it. Without a value waiting there is a part of start_timeout.",
     )
-    http_timeout = _setting(Integer(30), "How long a started server may take to answer, in seconds.")
-    poll_interval = _setting(Integer(30), "How often a server is looked at, in seconds.")
-    poll_jitter = _setting(Float(0.1, min=0), "By which part of it poll_interval varies.")
-    consecutive_failure_limit = _setting(
+    http_timeout = setting(Integer(30), "How long a started server may take to answer, in seconds.")
+    poll_interval = setting(Integer(30), "How often a server is looked at, in seconds.")
+    poll_jitter = setting(Float(0.1, min=0), "By which part of it poll_interval varies.")
+    consecutive_failure_limit = setting(
         Integer(0), "Stop the hub after so many failed starts in a row; 0 means never."
     )
-    environment: Any = _setting(
+    environment: Any = setting(
         Dict(), "Further variables: text, or a callable that takes the spawner. They win over the hub's."
     )
-    env_keep: Any = _setting(
+    env_keep: Any = setting(
         List(["JUPYTERHUB_SINGLEUSER_APP"]), "The hub's own variables that servers are given."
     )
-    notebook_dir = _setting(Unicode(), "The directory that a server shows; {username} is expanded.")
-    default_url = _setting(Unicode(), "The page that a server opens; {username} is expanded.")
-    disable_user_config = _setting(Bool(False), "Ignore the configuration files of users.")
-    repository: Any = _setting(
-        Dict(), "The Git repository that servers are started from, if it is allowed: {repo, ref, path}."
-    )
-    debug = _setting(Bool(False), "Let servers log at DEBUG.")
-    mem_limit: Any = _setting(
+    notebook_dir = setting(Unicode(), "The directory that a server shows; {username} is expanded.")
+    default_url = setting(Unicode(), "The page that a server opens; {username} is expanded.")
+    disable_user_config = setting(Bool(False), "Ignore the configuration files of users.")
+    debug = setting(Bool(False), "Let servers log at DEBUG.")
+    mem_limit: Any = setting(
         ByteSpecification(None, allow_none=True), "The most memory that a server may use (1G)."
     )
-    mem_guarantee: Any = _setting(
+    mem_guarantee: Any = setting(
         ByteSpecification(None, allow_none=True), "The memory that a server is sure to get."
     )
-    cpu_limit: Any = _setting(Float(None, allow_none=True), "The most CPUs that a server may use.")
-    cpu_guarantee: Any = _setting(Float(None, allow_none=True), "The CPUs that a server is sure to get.")
-    options_form: Any = _setting(
-        Union([Unicode(), CallableTrait()]),
-        "The HTML of the form before a start, or a callable.",
+    cpu_limit: Any = setting(Float(None, allow_none=True), "The most CPUs that a server may use.")
+    cpu_guarantee: Any = setting(Float(None, allow_none=True), "The CPUs that a server is sure to get.")
+    devices: Any = setting(
+        Dict(), "The devices of c.Carrel.device_pools that a server has to itself: {'gpu': 1}."
     )
-    options_from_form: Any = _setting(
-        Union([CallableTrait(), Unicode()], default_value="passthrough"),
-        "What turns the form into options: a callable, 'passthrough' or 'simple'.",
-    )
-    apply_user_options: Any = _setting(
-        Union([CallableTrait(), Dict()], default_value=None, allow_none=True),
-        "What applies options: a callable (spawner, options), or a mapping of option to setting.",
-    )
-    group_overrides: Any = _setting(
-        Union([Dict(), CallableTrait()]),
-        "Settings by group: {key: {groups, spawner_override}}.",
-    )
-    pre_spawn_hook: Any = _setting(CallableTrait(None, allow_none=True), "Called before a start (spawner).")
-    post_stop_hook: Any = _setting(CallableTrait(None, allow_none=True), "Called after a stop (spawner).")
-    auth_state_hook: Any = _setting(
+    pre_spawn_hook: Any = setting(CallableTrait(None, allow_none=True), "Called before a start (spawner).")
+    post_stop_hook: Any = setting(CallableTrait(None, allow_none=True), "Called after a stop (spawner).")
+    auth_state_hook: Any = setting(
         CallableTrait(None, allow_none=True), "Called before a start (spawner, auth_state)."
     )
-    progress_ready_hook: Any = _setting(
+    progress_ready_hook: Any = setting(
         CallableTrait(None, allow_none=True),
         "Called at its end (spawner, event); may change the event.",
     )
-    oauth_client_allowed_scopes: Any = _setting(
+    oauth_client_allowed_scopes: Any = setting(
         Union([CallableTrait(), List()], default_value=[]),
         "What visitors may grant a server.",
     )
-    oauth_roles: Any = _setting(
+    oauth_roles: Any = setting(
         Union([CallableTrait(), List()], default_value=[]), "Deprecated: use oauth_client_allowed_scopes."
     )
-    server_token_scopes: Any = _setting(
+    server_token_scopes: Any = setting(
         Union([List(), CallableTrait()], default_value=[]), "The scopes of a server's own token."
     )
-    ssl_alt_names: Any = _setting(List(Unicode()), "Further names in a server's certificate.")
-    ssl_alt_names_include_local = _setting(Bool(True), "Put the local names into a server's certificate.")
+    ssl_alt_names: Any = setting(List(Unicode()), "Further names in a server's certificate.")
+    ssl_alt_names_include_local = setting(Bool(True), "Put the local names into a server's certificate.")
 
     _configurable: ClassVar[dict[str, Any]]
     _required: ClassVar[tuple[str, ...]] = ("start", "stop", "poll")
@@ -289,6 +268,12 @@ class Spawner(FamiliarNames):
         """
         return None
 
+    def heard(self, port: int) -> None:
+        """Take up on which port the server says that it listens, while start() runs; may be repeated.
+
+        It is the server's word: it must not say more, such as on which machine.
+        """
+
     async def warm_up(self) -> None:
         """Get ready what starts will need. The hub calls it of a driver that is nobody's, when it runs.
 
@@ -318,6 +303,10 @@ class Spawner(FamiliarNames):
         """
         return state
 
+    def leased_devices(self, kind: str) -> Sequence[str]:
+        """Return the names of the devices of this kind that the server that is started has to itself."""
+        return tuple(self.lent_devices.get(kind, ()))
+
     def run_labels(self) -> dict[str, str]:
         """Return the marks by which this run is found again."""
         return labels(self.hub.hub_id, self.server_id, self.generation)
@@ -326,6 +315,7 @@ class Spawner(FamiliarNames):
         """Return the server's variables: kept ones, then the hub's, then `environment`, then the labels."""
         env = {key: os.environ[key] for key in self.env_keep if key in os.environ}
         env |= server_environment(self._facts())
+        env |= environment_of(self.device_variables, self.lent_devices)
         for key, value in self.environment.items():
             env[key] = str(value(self) if callable(value) else value)
         return env | self.run_labels()
@@ -380,29 +370,6 @@ class Spawner(FamiliarNames):
     def format_string(self, s: str) -> str:
         """Return `s` with `{username}` and the like expanded; raises ValueError for unknown names."""
         return expand(s, self.template_namespace())
-
-    # What people choose
-
-    async def get_options_form(self) -> str:
-        """Return the HTML of the options form, empty for none."""
-        form = self.options_form
-        return str(await resolve(form(self)) or "") if callable(form) else str(form)
-
-    async def run_options_from_form(self, form_data: options.FormData) -> dict[str, Any]:
-        """Return the options that a submitted form means; raises what the deployer's callable raises."""
-        return await options.read_form(self.options_from_form, form_data, self)
-
-    def options_from_query(self, query_data: options.FormData) -> Any:
-        """Return the options that the parameters of a link mean: by default those of the same form."""
-        return self.run_options_from_form(query_data)
-
-    async def run_apply_user_options(self, user_options: Mapping[str, Any]) -> None:
-        """Apply `group_overrides`, the chosen profile and options to this spawner; call it before a start."""
-        await options.override_for_groups(self.group_overrides, self.user.groups, self)
-        for overrides in self.profile_overrides:
-            await options.override_asking(self, overrides)
-        await options.apply(self.apply_user_options, user_options, self)
-        choose_repository(self, user_options)
 
     # Hooks
 

@@ -50,12 +50,6 @@ class Confinement:
     last: Reading | None = None
     """What it had used when it was ended."""
 
-    @classmethod
-    def of_state(cls, state: object) -> Confinement | None:
-        """Return that of a checkpoint, None when the run has none."""
-        group = Group.of_state(state)
-        return None if group is None else cls(group)
-
     def end(self) -> bool:
         """Kill what is left of the run, and tell whether that is all; takes up to 5 seconds. May be repeated.
 
@@ -67,8 +61,16 @@ class Confinement:
 
     def usage(self) -> Usage:
         """Return what the run uses now."""
-        seen = self.group.read()
-        return Usage(memory=seen.memory, cpu=seen.cpu, processes=seen.pids, killed=seen.killed)
+        seen, limits = self.group.read(), self.group.in_force()
+        return Usage(
+            memory=seen.memory,
+            cpu=seen.cpu,
+            processes=seen.pids,
+            killed=seen.killed,
+            refused=seen.refused,
+            memory_limit=limits.memory,
+            process_limit=limits.pids,
+        )
 
     def findings(self, status: int | None) -> dict[str, str]:
         """Return what explains the end of a server with this exit status, None for an unknown one."""

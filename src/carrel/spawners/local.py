@@ -7,55 +7,38 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Integer, List, Unicode, default
 
-from carrel.config.limits import SETTINGS
 from carrel.lib import processes
 from carrel.lib.awaiting import resolve
-from carrel.lib.control_groups import apart, machine
-from carrel.lib.control_groups.limits import CannotLimit, Limits
+from carrel.lib.control_groups import apart
+from carrel.lib.control_groups.limits import CannotLimit
+from carrel.lib.mounts import CannotShow
 from carrel.lib.net import free_port, reachable
 from carrel.lib.process_table import Process, find, is_alive, look
 from carrel.lib.process_tree import spent_by_tree
 from carrel.lib.processes import Account, Program
+from carrel.spawners.accounts import OfAccount
 from carrel.spawners.base import Spawner
 from carrel.spawners.commands import path_with
+from carrel.spawners.confined import Confined
 from carrel.spawners.environment import PID_LABEL
 from carrel.spawners.errors import StartError
 from carrel.spawners.imported import ImportedRun, adopt_process
-from carrel.spawners.limits import Confinement, limits_of, refusal
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
-from carrel.spawners.orphans import find_local_orphans, is_server
+from carrel.spawners.orphans import find_local_orphans
 from carrel.spawners.preparing import Preparation
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.traits import Command
 from carrel.spawners.warm import WarmServer
 
 
-def set_user_setuid(username: str, chdir: bool = True) -> Callable[[], None]:
-    """Return what turns a forked child of root into `username`; for drivers that fork themselves."""
-    account = processes.find_account(username)
-
-    def become() -> None:
-        os.setgroups(list(account.groups))
-        os.setgid(account.gid)
-        os.setuid(account.uid)
-        if chdir:
-            try:
-                os.chdir(account.home)
-            except OSError:
-                os.chdir("/")
-
-    return become
-
-
-class LocalProcessSpawner(Spawner):
+class LocalProcessSpawner(OfAccount, Confined, Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
     bound_to_node = True
@@ -75,9 +58,6 @@ class LocalProcessSpawner(Spawner):
         [], minlen=0, help="A shell that runs the command, given as one word: ['bash', '-l', '-c']."
     ).tag(config=True)
     umask = Integer(0o022, help="The umask of servers.").tag(config=True)
-    pids_limit: Any = Integer(
-        None, allow_none=True, help="The most processes and threads that a server may have."
-    ).tag(config=True)
     own_control_group = Bool(
         True, help="Give each server a control group, so that it outlives that of the hub's service."
     ).tag(config=True)
@@ -101,8 +81,6 @@ class LocalProcessSpawner(Spawner):
     _told: Preparation | None = None
     _exit_status: int | None = None
     _chose_port: bool = False
-    _account: Account | None = None
-    _confinement: Confinement | None = None
     _warm: WarmServer | None = None
 
     @default("env_keep")
@@ -129,7 +107,7 @@ class LocalProcessSpawner(Spawner):
         self.log_file = str(state.get("log") or "")
         self._preparation.resume(self, state)
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
-        self._confinement = Confinement.of_state(state.get("group"))
+        self._load_group(state)
 
     def get_state(self) -> dict[str, Any]:
         """Return the process, where it listens and where its log is."""
@@ -137,11 +115,8 @@ class LocalProcessSpawner(Spawner):
         process = self._process()
         if process is not None:
             state |= {"pid": process.pid, "start_time": process.start_time, "log": self.log_file}
-            state |= {"ip": self.server.ip, "port": self.server.port}
-            state |= self._preparation.as_state()
-        if self._confinement is not None:
-            state["group"] = self._confinement.group.as_state()
-        return state
+            state |= {"ip": self.server.ip, "port": self.server.port, **self._preparation.as_state()}
+        return state | self._group_state()
 
     def clear_state(self) -> None:
         """Forget the process."""
@@ -149,9 +124,8 @@ class LocalProcessSpawner(Spawner):
         self.proc, self.pid, self.start_time = None, 0, ""
         if self.own_control_group:
             apart.remove_group(self._group_name())
-        if self._confinement is not None:
-            self._confinement.group.remove()
-            self._confinement = None
+        self._remove_group()
+        self._confinement = None
         if self._chose_port:
             self.port, self._chose_port = 0, False
 
@@ -177,7 +151,7 @@ class LocalProcessSpawner(Spawner):
         self.server.ip, self.server.port = reachable(self.ip), self.port
         self._preparation.lasts = bool(self.repository)
         try:
-            if self.own_control_group and not self._is_apart():
+            if self.own_control_group and not self._is_apart:
                 await self._set_apart()
             await self.save_state()
         except BaseException:
@@ -219,8 +193,7 @@ class LocalProcessSpawner(Spawner):
         await self._end([*steps[1 if now else 0 :], (signal.SIGKILL, self.kill_timeout)])
         if not await self._end_confined():
             raise RuntimeError(f"What the server of {self._log_name} has started does not end.")
-        if self._confinement is not None:
-            self._confinement.group.remove()
+        self._remove_group()
 
     async def _end(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
         process = self._process()
@@ -269,8 +242,7 @@ class LocalProcessSpawner(Spawner):
         popen = dict(self.popen_kwargs)
         if self._makes_own_child():
             popen.setdefault("preexec_fn", self.make_preexec_fn(self.user.name))
-        limits = self._limits()
-        return Program(
+        program = Program(
             argv=words,
             env=env,
             home=self._home(),
@@ -278,8 +250,8 @@ class LocalProcessSpawner(Spawner):
             umask=self.umask,
             pid_variable=PID_LABEL,
             popen=popen,
-            admit=partial(self._confine, limits) if limits else None,
         )
+        return self._confined(program, self._limited_name())
 
     async def _launch(self, program: Program) -> None:
         self._exit_status = None
@@ -290,29 +262,12 @@ class LocalProcessSpawner(Spawner):
             raise StartError(
                 f"The command {program.argv[0]} could not be started: {error.strerror}."
             ) from error
-        except CannotLimit as error:
-            raise refusal(error) from error
+        except (CannotLimit, CannotShow) as error:
+            raise self._refused(error) from error
         finally:
             if output >= 0:
                 os.close(output)
         self.proc, self.pid, self.start_time = process, process.pid, process.start_time
-
-    # What it may use
-
-    def _limits(self) -> Limits:
-        return limits_of({name: getattr(self, name) for name in SETTINGS})
-
-    def _confine(self, limits: Limits, pid: int) -> None:
-        """Put a process that waits to begin into a group with these limits."""
-        found = machine.admit(machine.probe(), pid, self._limited_name(), limits)
-        self._confinement = Confinement(found)
-
-    async def _end_confined(self) -> bool:
-        confined = self._confinement
-        return confined is None or await asyncio.to_thread(confined.end)
-
-    def _is_apart(self) -> bool:
-        return self._confinement is not None and self._confinement.group.keeps_apart
 
     async def _launch_warm(self, program: Program, output: int) -> Process | None:
         """Start the program from a template; None when that cannot be, and it is started as any other."""
@@ -352,49 +307,6 @@ class LocalProcessSpawner(Spawner):
         self.log_file = str(path)
         return open_log(path)
 
-    # Whose rights it has
-
-    def _rights(self) -> Account | None:
-        """Return the account that the process changes to, None to stay as we are."""
-        account, own = self._find_account(), os.geteuid()
-        if self._makes_own_child() or account.uid == own:
-            return None
-        if own != 0:
-            raise StartError(
-                f"The hub is not root, so it cannot start a server with the rights of {account.name}.",
-                hint="Run the hub as root, or set c.JupyterHub.spawner_class to one that needs no root.",
-            )
-        return account
-
-    def _changes_user(self) -> bool:
-        return os.geteuid() == 0 and not self._makes_own_child()
-
-    def _find_account(self) -> Account:
-        if self._account is None:
-            try:
-                self._account = processes.find_account(self.user.name)
-            except KeyError:
-                raise StartError(
-                    f"There is no account called {self.user.name} on this machine.",
-                    hint="Create it, or set c.LocalAuthenticator.create_system_users = True.",
-                ) from None
-        return self._account
-
-    def _home(self) -> str:
-        return self._find_account().home
-
-    def _makes_own_child(self) -> bool:
-        return type(self).make_preexec_fn is not LocalProcessSpawner.make_preexec_fn
-
-    def make_preexec_fn(self, name: str) -> Callable[[], None]:
-        """Return what turns the child into user `name`; called only where a subclass has its own."""
-        return set_user_setuid(name)
-
-    def user_env(self, env: dict[str, str]) -> dict[str, str]:
-        """Add what the account says: USER, HOME, SHELL."""
-        account = self._find_account()
-        return env | {"USER": account.name, "HOME": account.home, "SHELL": account.shell}
-
     def get_env(self) -> dict[str, str]:
         """Return the server's environment with the account's variables."""
         return self.user_env(super().get_env())
@@ -413,11 +325,6 @@ class LocalProcessSpawner(Spawner):
         spent = await asyncio.to_thread(spent_by_tree, process.pid) if process is not None else None
         return None if spent is None else Usage(spent.memory, spent.cpu, spent.processes)
 
-    async def findings(self) -> Mapping[str, str]:
-        """Return what the kernel did to the server at its limits."""
-        confined = self._confinement
-        return {} if confined is None else await asyncio.to_thread(confined.findings, self._exit_status)
-
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
         """Return the processes that carry this hub's label and are none of the known runs."""
         return await asyncio.to_thread(find_local_orphans, self.hub.hub_id, frozenset(known))
@@ -429,8 +336,7 @@ class LocalProcessSpawner(Spawner):
             return False
         # Only the port is the process's to say; who else it might name would be visited in its name.
         self.load_state({**orphan.state, "ip": reachable(self.ip), "log": str(self._log_path() or "")})
-        group = await asyncio.to_thread(machine.find_group, process.pid, self._limited_name())
-        self._confinement = Confinement(group) if group is not None else None
+        await self._find_confinement(process.pid, self._limited_name())
         return True
 
     @classmethod
@@ -438,21 +344,6 @@ class LocalProcessSpawner(Spawner):
         """Return the checkpoint of a process that JupyterHub has started, once it surely is this server's."""
         uid = cls._uid_of(run.user_name)
         return None if uid is None else adopt_process(state, run, uid)
-
-    @classmethod
-    def _uid_of(cls, user_name: str) -> int | None:
-        """Return the uid that a user's servers have, None for nobody."""
-        try:
-            return processes.find_account(user_name).uid
-        except KeyError:
-            return None
-
-    def _is_mine(self, process: Process) -> bool:
-        try:
-            account = self._find_account() if self._makes_own_child() else self._rights()
-        except StartError:
-            return False
-        return is_server(process, account.uid if account else os.geteuid(), self.run_labels())
 
     async def delete_forever(self) -> None:
         """Remove the server's logs."""

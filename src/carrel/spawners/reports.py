@@ -37,6 +37,12 @@ class Usage:
     """Processes and threads, where those are counted; else processes."""
     killed: int = 0
     """How many of its processes the kernel has killed for want of memory."""
+    refused: int = 0
+    """How often it may not have had one process more."""
+    memory_limit: int | None = None
+    """Bytes that it may use."""
+    process_limit: int | None = None
+    """Processes and threads that it may have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,3 +51,9 @@ class ByteSpecification(Integer[int, Any]):
             raise TraitError(f"{self.name}: {value!r} is no size; write bytes, or a size like 512M")
         number, suffix = match.groups()
         return int(float(number) * self.UNIT_SUFFIXES.get(suffix.upper(), 1))
+
+
+def setting(trait: Any, text: str) -> Any:
+    """Return the trait as one that a configuration may set, with its help."""
+    trait.help = text
+    return trait.tag(config=True)

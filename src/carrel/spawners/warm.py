@@ -21,7 +21,7 @@ from carrel.spawners.scripts import NoWarmStart, Script, find_script
 from carrel.spawners.warm_probes import Probes
 from carrel.spawners.warm_request import request_for
 from carrel.spawners.warm_template import BadTemplate, Kind, StaleTemplate, WarmTemplate
-from carrel.warmstart.variables import locale_of
+from carrel.warmstart.variables import shared
 
 _END_LIMIT = 2.0
 _PROBE_LIMIT = 20.0
@@ -70,20 +70,20 @@ class WarmStarts:
         """
         try:
             script = find_script(program.argv, program.env, names)
-            template = self._template(script, locale_of(program.env), program.account is not None)
+            template = self._template(script, shared(program.env), program.account is not None)
             await self._prepared(template)
             return await _launch(template, program, script, output)
         except NoWarmStart as reason:
             self._tell(str(reason), logging.INFO)
         except StaleTemplate as reason:
-            self._tell(f"the new template is {reason}", logging.INFO)
+            self._tell(f"its template ended: {reason}", logging.INFO)
         return None
 
     async def warm_up(self, program: Program, names: Collection[str], *, others: bool) -> None:
         """Have the template ready that `program` comes from, with rights of `others` or the hub's."""
         try:
             script = find_script(program.argv, program.env, names)
-            await self._prepared(self._template(script, locale_of(program.env), others))
+            await self._prepared(self._template(script, shared(program.env), others))
         except NoWarmStart as reason:
             self._tell(str(reason), logging.INFO)
 

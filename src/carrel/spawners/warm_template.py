@@ -56,7 +56,7 @@ class Kind:
 
     interpreter: str
     environment: Mapping[str, str]
-    """The variables that a template shares with its servers: language and time zone."""
+    """The variables that a template shares with its servers: see `variables.shared`."""
     others: bool
     """Whether its servers get other rights than the hub's own."""
     options: tuple[str, ...] = ()
@@ -114,7 +114,10 @@ class WarmTemplate:
 
     async def _start(self) -> None:
         self._disconnect()
-        process = await asyncio.to_thread(self._spawn)
+        try:
+            process = await asyncio.to_thread(self._spawn)
+        except OSError as error:
+            raise BadTemplate(f"its template could not be started: {error}") from error
         self._process = process
         with contextlib.suppress(OSError):
             # A supervisor that ends the hub's control group would end all servers' parent with it.
@@ -246,6 +249,9 @@ class WarmTemplate:
                     admit(pid)
                 connection.sendall(wire.GO)
                 return pid
+        except ConnectionError as error:
+            # It ends just now, and may have closed before it has heard all of the request.
+            raise StaleTemplate("gone") from error
         except (OSError, wire.BadMessageError) as error:
             raise NoWarmStart(f"its template does not answer: {error}") from error
 

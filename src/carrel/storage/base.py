@@ -20,6 +20,7 @@ from typing import Protocol
 
 from carrel.domain.events import Event
 from carrel.storage.bulk import Bulk
+from carrel.storage.devices import DeviceRecords
 from carrel.storage.facts import Facts
 from carrel.storage.groups import Groups
 from carrel.storage.hubs import Hubs
@@ -71,6 +72,8 @@ class Transaction(Protocol):
     def imported_logins(self) -> ImportedLogins: ...
     @property
     def servers(self) -> Servers: ...
+    @property
+    def devices(self) -> DeviceRecords: ...
     @property
     def services(self) -> Services: ...
     @property

@@ -14,7 +14,7 @@ from carrel.domain.routes import Route
 from carrel.lib.clock import Clock, SystemClock
 from carrel.proxy.base import OutOfStep, Proxy, ProxyError, Unreachable
 from carrel.spawners.base import Spawner
-from carrel.spawners.reports import Orphan, Waiting
+from carrel.spawners.reports import Orphan, Usage, Waiting
 
 RunKey = tuple[int, int]
 """Server id and generation."""
@@ -45,6 +45,8 @@ class Script:
     find_error: Exception | None = None
     log: str = ""
     """What the server writes."""
+    usage: Usage | None = None
+    """What the server says that it uses."""
     queued: Waiting | None = None
     """While it is set, starts wait in the queue of the world."""
     queue_error: Exception | None = None
@@ -157,6 +159,10 @@ class FakeSpawner(Spawner):
             return self._script.poll_answers.pop(0)  # type: ignore[no-any-return]
         server = self.world.servers.get(self._key) if self.handle else None
         return 0 if server is None else server.exit_status
+
+    async def usage(self) -> Usage | None:
+        """Return what the script says."""
+        return self._script.usage
 
     async def stop(self, now: bool = False) -> None:
         """Take the server out of the world."""

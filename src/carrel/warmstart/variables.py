@@ -15,6 +15,23 @@ from carrel.warmstart.marks import CONTRACT, MARKS
 #: Read by the interpreter or the C library before any of our code runs.
 _BEFORE_MAIN = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LOCPATH", "NLSPATH", "GCONV_", "OPENSSL_", "SSL_CERT_")
 _LOCALE = ("LANG", "LANGUAGE", "LC_", "TZ")
+#: Read by imported modules, and usually the same for everybody.
+_SITE_WIDE = frozenset(
+    {
+        *(
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+            "no_proxy",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "NO_PROXY",
+        ),
+        *("JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_PREFER_ENV_PATH", "JUPYTER_PLATFORM_DIRS"),
+        *("JUPYTERLAB_DIR", "KERNEL_LAUNCH_TIMEOUT", "JUPYTERHUB_SINGLEUSER_APP", "TERM"),
+    }
+)
 
 
 #: Modules that stand between `os.environ` and who asks it.
@@ -65,12 +82,12 @@ def reason_for_exec(env: Mapping[str, str], template: Mapping[str, str], read: f
     return f"{', '.join(changed)} differs from when modules were imported" if changed else ""
 
 
-def locale_of(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of language and time zone, which a template shares with its servers."""
-    return {name: value for name, value in env.items() if name.startswith(_LOCALE)}
+def shared(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a template is started with: only servers that have the same come from it."""
+    return {name: value for name, value in env.items() if name.startswith(_LOCALE) or name in _SITE_WIDE}
 
 
 def _fixed(env: Mapping[str, str], template: Mapping[str, str], read: frozenset[str]) -> Iterator[str]:
     # What was made of the marks is put right in each child by `heal`.
     yield from read - MARKS.keys()
-    yield from {*locale_of(env), *locale_of(template)}
+    yield from {*shared(env), *shared(template)}

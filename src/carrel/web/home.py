@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import partial
 
 from starlette.datastructures import FormData
@@ -16,9 +18,11 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.health import check_health
 from carrel.core.servers import find_server, find_servers
+from carrel.core.standing import device_notes
+from carrel.core.usage import usage_of
 from carrel.domain.errors import CarrelError, Invalid, Unavailable
 from carrel.domain.names import check_display_name, check_server_name
-from carrel.domain.servers import never_started
+from carrel.domain.servers import Server, never_started
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
 from carrel.http.next_urls import default_page
@@ -27,6 +31,7 @@ from carrel.http.request import facts_of
 from carrel.lib.urls import with_arguments
 from carrel.web.forms import Problems, carry_out, text
 from carrel.web.servers import server_line
+from carrel.web.usage import usage_lines
 from carrel.web.visits import go, spawn_url
 
 _OTHERS = re.compile(r"[^a-z0-9]+")
@@ -99,7 +104,8 @@ async def _page(
     problem: CarrelError | None = None,
 ) -> Response:
     rows = await find_servers(hub, caller.user)
-    lines = [server_line(hub, caller, row) for row in rows]
+    notes = await device_notes(hub, rows)
+    lines = [server_line(hub, caller, row, notes.get(row.id, "")) for row in rows]
     default = next((line for line in lines if not line.name), None)
     default = default or server_line(hub, caller, never_started(caller.user))
     allowed, limit = hub.settings.allow_named_servers, await _limit(hub, caller)
@@ -119,7 +125,14 @@ async def _page(
         may_add=allowed and has_room and caller.may("start:servers", user=caller.user.name),
         server_name="" if form is None else text(form, "server_name"),
         problems=Problems.of(problem),
+        usage=await _usage(hub, rows),
     )
+
+
+async def _usage(hub: HubContext, rows: Sequence[Server]) -> dict[str, tuple[list[str], list[str]]]:
+    """Return what the running servers use, by their names."""
+    found = await asyncio.gather(*(usage_of(hub, row) for row in rows))
+    return {row.name: usage_lines(usage) for row, usage in zip(rows, found, strict=True) if usage}
 
 
 def _join(*parts: str) -> str:

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.servers import count_ahead, find_server, get_server, may_read_log, waiting_text
+from carrel.core.servers import find_server, get_server, may_read_log
+from carrel.core.standing import standing, waiting_text
 from carrel.domain.names import full_name, progress_path
 from carrel.domain.servers import Server
 from carrel.http.endpoint import get
@@ -78,14 +79,14 @@ def stopped_status(hub: HubContext) -> int:
 async def _progress(hub: HubContext, pages: Pages, request: Request, server: Server, aim: str) -> Response:
     generation = max(server.generation, server.wanted_generation)
     steps = hub.progress.of(server.id, generation)
-    ahead = await count_ahead(hub, server) if server.waiting else 0
+    waiting = waiting_text(await standing(hub, server)) if server.waiting else ""
     return pages.page(
         request,
         "spawn_pending.html",
         server=server,
         spawner=server,
         steps=[step for step in steps if not (step.ready or step.failed)],
-        waiting=waiting_text(ahead) if ahead else "",
+        waiting=waiting,
         progress=max((step.progress for step in steps), default=0),
         stop_url=stop_url(hub, server.user_name, server.name),
         may_stop=_may_stop(request, server),

@@ -51,6 +51,8 @@ class ServerLine:
     may_stop: bool
     may_remove: bool
     may_read_log: bool
+    note: str = ""
+    """Its devices, or the line for them that it stands in."""
 
     @property
     def display_name(self) -> str:
@@ -68,7 +70,7 @@ class ServerLine:
         return self.state if self.state in {"spawn", "stop"} else None
 
 
-def server_line(hub: HubContext, caller: Caller, server: Server) -> ServerLine:
+def server_line(hub: HubContext, caller: Caller, server: Server, note: str = "") -> ServerLine:
     """Return a server as `caller` sees it in a list."""
     owner, name = server.user_name, server.name
     full = full_name(owner, name)
@@ -91,6 +93,7 @@ def server_line(hub: HubContext, caller: Caller, server: Server) -> ServerLine:
         may_stop=server.active and server.pending != "stop" and caller.may("delete:servers", server=full),
         may_remove=_may_remove(hub, caller, server),
         may_read_log=may_read_log(caller, owner, name),
+        note=note,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,22 +14,22 @@ from starlette.responses import Response
 
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
-from carrel.core.drivers import options_form, options_from_form, options_from_query
 from carrel.core.servers import ask_to_start, find_server
 from carrel.domain.errors import CarrelError, Invalid, NotFound, OverLimit
 from carrel.domain.names import full_name
+from carrel.domain.profiles import PROFILE
 from carrel.domain.servers import Server
 from carrel.domain.users import User
 from carrel.http.csrf import is_foreign, xsrf_token
-from carrel.http.deployers_html import deployers_markup
 from carrel.http.endpoint import get, post
 from carrel.http.errors import login_url, status_of
 from carrel.http.next_urls import wanted_next
 from carrel.http.pages import Pages
-from carrel.http.request import facts_of
+from carrel.http.request import facts_of, hub_of
 from carrel.lib.urls import first_argument, with_arguments
-from carrel.web.filling import fill_in
 from carrel.web.forms import read_form
+from carrel.web.options_form import Fields, OptionsForm, deployers_form
+from carrel.web.profiles import profiles_form
 from carrel.web.visits import destination, go, pending_url, spawn_url
 
 _OWN_FIELDS = {"_xsrf", "next"}
@@ -47,16 +48,16 @@ async def visit_spawn(
     elsewhere = await _already(hub, request, owner, server_name)
     if elsewhere is not None:
         return elsewhere
-    form = deployers_markup(facts_of(request.scope), await options_form(hub, owner, server_name))
+    visit = _Visit(hub, pages, request, owner, server_name)
+    form = await visit.form()
     query = _query_options(request)
-    if is_foreign(request) or (form and not query):
-        return _page(hub, pages, request, owner, server_name, form=form)
+    if is_foreign(request) or (form.asks and not query):
+        return visit.page(form, query or None)
     try:
-        options = await options_from_query(hub, owner, query, server_name) if query else None
+        options = await form.of_link(query) if query else form.unasked
+        return await visit.start(caller, options)
     except Invalid as wrong:
-        filled = fill_in(form, query, complete=False)
-        return _page(hub, pages, request, owner, server_name, form=filled, problem=wrong)
-    return await _start(hub, caller, request, owner, server_name, options)
+        return visit.page(form, query, problem=wrong)
 
 
 @post("/hub/spawn", "/hub/spawn/{name:str}", "/hub/spawn/{name:str}/{server_name:str}")
@@ -67,34 +68,24 @@ async def send_spawn(
     if visitor is None:
         return go(login_url(request))
     owner = await _owner(hub, visitor, request, server_name)
-    form = deployers_markup(facts_of(request.scope), await options_form(hub, owner, server_name))
+    visit = _Visit(hub, pages, request, owner, server_name)
+    form = await visit.form()
     fields, problem = await read_form(request)
-    chosen = await _form_options(fields) or _query_options(request)
+    sent = await _form_options(fields)
+    query = {} if sent else _query_options(request)
     try:
         if problem is None:
             elsewhere = await _already(hub, request, owner, server_name)
             if elsewhere is not None:
                 return elsewhere
-            options = await options_from_form(hub, owner, chosen, server_name) if form or chosen else None
-            return await _start(hub, visitor, request, owner, server_name, options, fields.get("next"))
+            if query:
+                options: Mapping[str, Any] | None = await form.of_link(query)
+            else:
+                options = await form.of_form(sent) if form.asks or sent else form.unasked
+            return await visit.start(visitor, options, fields.get("next"))
     except (Invalid, OverLimit) as wrong:
         problem = wrong
-    filled = fill_in(form, chosen)
-    return _page(hub, pages, request, owner, server_name, form=filled, problem=problem)
-
-
-async def _start(
-    hub: HubContext,
-    caller: Caller,
-    request: Request,
-    owner: User,
-    server_name: str,
-    options: Mapping[str, Any] | None,
-    field: Any = None,
-) -> Response:
-    shown = first_argument(facts_of(request.scope).query, "display_name") or ""
-    server = await ask_to_start(hub, caller, owner.name, server_name, options, display_name=shown)
-    return _to_pending(hub, request, server, wanted_next(hub, request, field))
+    return visit.page(form, sent or query, complete=not query, problem=problem)
 
 
 async def _already(hub: HubContext, request: Request, owner: User, server_name: str) -> Response | None:
@@ -126,40 +117,65 @@ async def _owner(hub: HubContext, caller: Caller, request: Request, server_name:
     return user
 
 
-def _page(
-    hub: HubContext,
-    pages: Pages,
-    request: Request,
-    owner: User,
-    server_name: str,
-    *,
-    form: str,
-    problem: CarrelError | None = None,
-) -> Response:
-    query = facts_of(request.scope).query
-    action = spawn_url(hub, owner.name, server_name)
-    action = f"{action}?{query}" if query else action
-    return pages.page(
-        request,
-        "spawn.html",
-        status=200 if problem is None else status_of(problem),
-        for_user=owner,
-        server_name=server_name,
-        spawner_options_form=Markup(form),  # noqa: S704 - the deployer's own, with values escaped
-        error_message=str(problem or ""),
-        html_error_message="",
-        action=action,
-        # With the token, for the forms of templates that were written for JupyterHub have no field for it.
-        url=with_arguments(action, _xsrf=xsrf_token(request)),
-        next=wanted_next(hub, request),
-    )
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Somebody who is about to start a server."""
+
+    hub: HubContext
+    pages: Pages
+    request: Request
+    owner: User
+    server_name: str
+
+    async def form(self) -> OptionsForm:
+        """Return what the owner has to choose; where there are profiles, nothing else counts."""
+        if self.hub.profiles.in_use:
+            return await profiles_form(self.hub, self.request, self.pages, self.owner, self.server_name)
+        return await deployers_form(self.hub, self.request, self.owner, self.server_name)
+
+    async def start(self, caller: Caller, options: Mapping[str, Any] | None, field: Any = None) -> Response:
+        """Ask for the start and lead to its page."""
+        shown = first_argument(facts_of(self.request.scope).query, "display_name") or ""
+        server = await ask_to_start(
+            self.hub, caller, self.owner.name, self.server_name, options, display_name=shown
+        )
+        return _to_pending(self.hub, self.request, server, wanted_next(self.hub, self.request, field))
+
+    def page(
+        self,
+        form: OptionsForm,
+        fields: Fields | None,
+        *,
+        complete: bool = False,
+        problem: CarrelError | None = None,
+    ) -> Response:
+        """Return the page with the form, filled in with `fields`."""
+        query = facts_of(self.request.scope).query
+        action = spawn_url(self.hub, self.owner.name, self.server_name)
+        action = f"{action}?{query}" if query else action
+        html = form.html(fields, complete=complete, problem=problem)
+        return self.pages.page(
+            self.request,
+            "spawn.html",
+            status=200 if problem is None else status_of(problem),
+            for_user=self.owner,
+            server_name=self.server_name,
+            spawner_options_form=Markup(html),  # noqa: S704 - the deployer's own or ours, values escaped
+            error_message=form.told(problem),
+            html_error_message="",
+            action=action,
+            # With the token, for the forms of templates made for JupyterHub have no field for it.
+            url=with_arguments(action, _xsrf=xsrf_token(self.request)),
+            next=wanted_next(self.hub, self.request),
+        )
 
 
 def _query_options(request: Request) -> dict[str, list[str]]:
-    """Return the options that a link names as `opt-NAME=VALUE`."""
+    """Return the options that a link names as `opt-NAME=VALUE`, and the profile as `profile=ID`."""
+    profiles = hub_of(request).profiles.in_use
     options: dict[str, list[str]] = {}
     for key, value in parse_qsl(facts_of(request.scope).query, keep_blank_values=True):
-        if key.startswith(_OPTION):
+        if key.startswith(_OPTION) or (profiles and key == PROFILE):
             options.setdefault(key.removeprefix(_OPTION), []).append(value)
     return options
 

@@ -99,6 +99,7 @@ CASES = (
             " $PATH: unknown"
         ),
         raised('exec: \\"jupyterhub-singleuser\\": executable file not found in $PATH'),
+        ended("[FATAL tini (7)] exec jupyterhub-singleuser failed: No such file or directory", 127),
     ),
     case(
         "volume missing",
@@ -132,6 +133,21 @@ CASES = (
             'pods "jupyter-ada" is forbidden: exceeded quota: team, requested: pods=1, used: pods=8,'
             " limited: pods=8"
         ),
+    ),
+    case(
+        "pod deleted",
+        "pod-deleted",
+        "pod of the server was deleted",
+        "an administrator or the cluster did",
+        ran("The pod jupyter-ada was deleted.", 0),
+        raised("The pod jupyter-ada was deleted while it started."),
+    ),
+    case(
+        "cluster not there",
+        "kubernetes-unreachable",
+        "cannot reach the Kubernetes cluster: https://10.0.0.1 does not answer: Cannot connect",
+        "API server",
+        raised("Kubernetes does not answer: https://10.0.0.1 does not answer: Cannot connect"),
     ),
     case(
         "cluster refuses",
@@ -227,6 +243,38 @@ CASES = (
         "cancelled the server's job",
         "Start it again",
         ran("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-26T12:00:00 ***", 143),
+    ),
+    case(
+        "job cancelled",
+        "batch-cancelled",
+        "cancelled the server's job",
+        "Start it again",
+        raised("Job 5 has ended: CANCELLED, PartitionDown"),
+    ),
+    case(
+        "job over its time",
+        "batch-time",
+        "time limit",
+        "longer time",
+        ran("Job 5 has ended with status 1: TIMEOUT"),
+    ),
+    case(
+        "job over its memory",
+        "batch-memory",
+        "more memory",
+        "ask for more memory",
+        ran("Job 5 has ended with status 1: OUT_OF_MEMORY"),
+    ),
+    case(
+        "job's machine gone", "batch-node", "has failed", "another machine", ran("Job 5 has ended: BOOT_FAIL")
+    ),
+    case("job held", "batch-held", "holds the server's job: Eqw", "mend", raised("Job 5 is held: Eqw")),
+    case(
+        "job not taken",
+        "batch-refused",
+        "refused the job: no such pool",
+        "options",
+        raised("The HTCondor did not take the job: no such pool"),
     ),
     case(
         "batch system away",

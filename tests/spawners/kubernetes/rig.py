@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from traitlets.config import Config
@@ -12,7 +13,6 @@ from carrel.spawners.run import make_spawner
 from carrel.spawners.shared import Shared
 from tests.spawners.rig import run_of
 
-NAMESPACE = "default"
 Make = Callable[..., KubeSpawner]
 
 
@@ -26,6 +26,5 @@ def spawner(
     config = Config()
     for name, value in {"image": "plain:1", **settings}.items():
         config.KubeSpawner[name] = value
-    return make_spawner(
-        KubeSpawner, run_of(**{"state": state or {}, "shared": shared, **(run or {})}), config
-    )
+    facts = {"state": state or {}, "shared": shared, **(run or {})}
+    return make_spawner(KubeSpawner, replace(run_of(), **facts), config)

@@ -38,6 +38,13 @@ REFUSALS = (
         facts={"refusal": "active"},
     ),
     Rule(
+        "no-such-device",
+        "The server cannot have the devices that it asks for: {reason}.",
+        "Choose another; the administrator can change c.Carrel.device_pools or c.Spawner.devices.",
+        ends={End.REFUSED},
+        facts={"refusal": "devices"},
+    ),
+    Rule(
         "no-turn",
         "So many servers are starting that this one did not get its turn within {limit} seconds.",
         "Try again later.",

@@ -74,7 +74,7 @@ def _lack_of(machine: Machine, controller: str, limits: Limits) -> str:
 def prepare(machine: Machine, name: str, limits: Limits) -> Group:
     """Return a new group with these limits and nobody in it; raise CannotLimit. Not where systemd makes them.
 
-    What an earlier group of that name still holds is killed first: it would escape.
+    Names end with the number of a run. What is left of earlier runs is killed first: it would escape.
     """
     homes: dict[str, Hierarchy] = {}
     for controller, limit in limits.controllers.items():
@@ -170,15 +170,26 @@ def _new(limit: str, place: Callable[[], Path]) -> Path:
     directory: Path | None = None
     try:
         directory = place()
-        if directory.exists():
-            old = Group({UNIFIED if (directory / "cgroup.controllers").exists() else "": directory})
-            old.end()
-            old.remove()
+        for old in _earlier(directory):
+            left = Group({UNIFIED if (old / "cgroup.controllers").exists() else "": old})
+            left.end()
+            left.remove()
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         where = f" {directory}" if directory is not None else ""
         raise CannotLimit(limit, f"the control group{where} cannot be made: {error.strerror}") from error
     return directory
+
+
+def _earlier(directory: Path) -> list[Path]:
+    """Return the directories of this name, and of the same one with a lower number at its end."""
+    stem, _, number = directory.name.rpartition("-")
+    found = [directory] if directory.is_dir() else []
+    for place in directory.parent.glob(f"{stem}-*") if stem and number.isdecimal() else ():
+        own = place.name.removeprefix(f"{stem}-")
+        if own.isdecimal() and int(own) < int(number):
+            found.append(place)
+    return found
 
 
 def _unified_parent(hierarchy: Hierarchy, wanted: list[str], limits: Limits) -> Path:
@@ -224,21 +235,25 @@ def _admit_to_scope(machine: Machine, pid: int, name: str, limits: Limits) -> Gr
     except OSError as error:
         raise CannotLimit(_first(limits), f"systemd does not make a scope with it: {error}") from error
     deadline = time.monotonic() + _SCOPE_SECONDS
-    # The answer comes when the work begins.
-    while (group := find_group(pid, name)) is None:
+    # The answer comes when the work begins, and it is done for one controller after the other.
+    while True:
+        group = find_group(pid, name)
+        missing = _not_in_force(group.in_force() if group else Limits(), limits)
+        if group is not None and not missing:
+            return group
         if time.monotonic() > deadline:
-            raise CannotLimit(_first(limits), "the process does not get into the scope that systemd made")
+            limit = next(iter(missing), _first(limits))
+            raise CannotLimit(limit, "systemd makes no scope with it: its user may lack this controller")
         time.sleep(_PAUSE)
-    for limit in _not_in_force(group.in_force(), limits):
-        raise CannotLimit(limit, "systemd made a scope without it: its user may not have this controller")
-    return group
 
 
-def _not_in_force(found: Limits, wanted: Limits) -> Iterator[str]:
+def _not_in_force(found: Limits, wanted: Limits) -> list[str]:
+    missing = []
     for limit in ("memory", "cpu", "pids"):
         most, has = getattr(wanted, limit), getattr(found, limit)
         if most is not None and (has is None or has > most * _ROUNDING):
-            yield limit
+            missing.append(limit)
+    return missing
 
 
 def _first(limits: Limits) -> str:

@@ -10,6 +10,8 @@ from carrel.lib.control_groups.limits import Limits
 
 _SHARES_OF_ONE = 1024
 _LEAST_SHARES = 2
+#: A limit of memory that is none: the kernel rounds the largest number down to pages.
+_NO_LIMIT = 2**62
 #: Which part of its limit a group uses when the kernel, which counts in batches, gives it no more.
 _FULL = 0.95
 #: What is counted where it can be, besides what is limited.
@@ -67,8 +69,9 @@ def in_force(places: Mapping[str, Path]) -> Limits:
     memory, cpu, pids = (places.get(name) for name in ("memory", "cpu", "pids"))
     spent = read_number(cpu / "cpu.cfs_quota_us") if cpu else None
     period = read_number(cpu / "cpu.cfs_period_us") if cpu else None
+    most = read_number(memory / "memory.limit_in_bytes") if memory else None
     return Limits(
-        memory=read_number(memory / "memory.limit_in_bytes") if memory else None,
+        memory=most if most is not None and most < _NO_LIMIT else None,
         cpu=spent / period if spent and spent > 0 and period else None,
         pids=read_number(pids / "pids.max") if pids else None,
     )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from carrel.spawners.kubernetes.api import Api, Json, Patience, place_of
 from carrel.spawners.kubernetes.credentials import Overrides, find_access
 from carrel.spawners.kubernetes.watch import Watch, by_subject
+from carrel.spawners.shared import Measure
 
 HUB, SERVER, GENERATION = "carrel/hub", "carrel/server", "carrel/generation"
 """The labels by which the hub finds again what it has made."""
+_STALENESS = "kubernetes_watch_staleness_seconds"
 _log = logging.getLogger("carrel.spawners")
 
 
@@ -53,6 +55,12 @@ class Cluster:
         """Return this hub's pods as the API server has them; raises Refused and Unreachable."""
         found = await self.api.get(place_of("pods", namespace), {"labelSelector": self.selector})
         return list(found.get("items") or ())
+
+    def measures(self) -> Iterator[Measure]:
+        """Return how long ago each watch was known to be true."""
+        for (kind, namespace), watch in self.watches.items():
+            labels = (("kind", kind), ("namespace", namespace))
+            yield Measure(_STALENESS, "How old what is known of a cluster is", labels, watch.staleness)
 
     async def close(self) -> None:
         """End the watches and the connections; may be repeated."""

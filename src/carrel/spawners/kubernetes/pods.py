@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from carrel.spawners.kubernetes.api import Json, Refused, place_of
+from carrel.spawners.kubernetes.api import Json, Refused, Unreachable, place_of
 from carrel.spawners.kubernetes.belongings import USER, Foreign
 from carrel.spawners.kubernetes.cluster import GENERATION, HUB, SERVER, Cluster
 from carrel.spawners.kubernetes.sighting import Sighting, sight
@@ -58,22 +58,36 @@ class PodAt:
                     return body
         return await self.read()
 
+    async def look(self) -> Json | None:
+        """Return it as `see` does; waits for ever for an API server that does not answer."""
+        async with aclosing(self.follow()) as looks:
+            return await anext(looks)
+
     async def follow(self) -> AsyncGenerator[Json | None, None]:
-        """Yield it as it is now, and again whenever it may have changed, for ever; raises as `see` does."""
+        """Yield it as it is now, and again whenever it may have changed, for ever.
+
+        While the API server does not answer nothing is known and nothing is yielded. Raises Refused for what
+        is no such pause, and ValueError for what is no pod.
+        """
         watch, key = self.cluster.pods(self.watched), (self.namespace, self.name)
-        pause, body = _LOOK_AGAIN, None
+        pause = _LOOK_AGAIN
         with watch.following(key) as changed:
             changed.set()
             while True:
-                if changed.is_set():
-                    changed.clear()
-                    pause, body = _LOOK_AGAIN, await self.see()
+                heard = changed.is_set()
+                changed.clear()
+                # When nothing was heard, that may only be because the watch has gone quiet.
+                pause = _LOOK_AGAIN if heard else min(pause * 2, _LONGEST_PAUSE)
+                try:
+                    body = await (self.see() if heard else self.read())
+                except (Refused, Unreachable) as error:
+                    if isinstance(error, Refused) and not error.may_pass:
+                        raise
+                    _log.warning("The pod %s cannot be looked at, trying again: %s", self.name, error)
                 else:
-                    # Nothing was heard of it; maybe only because the watch has gone quiet.
-                    pause, body = min(pause * 2, _LONGEST_PAUSE), await self.read()
-                    if not changed.is_set() and (body or {}) not in (watch.find(key) or [{}]):
+                    if not heard and not changed.is_set() and (body or {}) not in (watch.find(key) or [{}]):
                         watch.doubt()
-                yield body
+                    yield body
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await changed.wait()

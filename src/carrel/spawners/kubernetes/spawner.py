@@ -10,145 +10,40 @@ from traitlets import Instance, Integer, Unicode, default
 
 from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
-from carrel.lib.redaction import is_secret_name
 from carrel.spawners.base import Spawner
 from carrel.spawners.errors import StartError
 from carrel.spawners.kubernetes import belongings, happenings
-from carrel.spawners.kubernetes.api import Api, Json, Patience, Refused, Unreachable
+from carrel.spawners.kubernetes.api import Json, Refused, Unreachable
 from carrel.spawners.kubernetes.belongings import USER, Foreign
-from carrel.spawners.kubernetes.claims import Claim, delete_claim, ensure_claim, find_claim
-from carrel.spawners.kubernetes.cluster import GENERATION, HUB, SERVER, Cluster, hub_mark, open_cluster
-from carrel.spawners.kubernetes.credentials import NoAccess, Overrides
-from carrel.spawners.kubernetes.manifest import to_json
-from carrel.spawners.kubernetes.names import LateNames, fill, fill_all, label_slug, namespace_of
-from carrel.spawners.kubernetes.pod import Facts, Rights, build_pod
-from carrel.spawners.kubernetes.pods import PodAt, create, make_way, number, wait_until_settled
-from carrel.spawners.kubernetes.settings import KubeSettings
+from carrel.spawners.kubernetes.claims import delete_claim
+from carrel.spawners.kubernetes.cluster import GENERATION, SERVER
+from carrel.spawners.kubernetes.credentials import NoAccess
+from carrel.spawners.kubernetes.making import KubeMaker
+from carrel.spawners.kubernetes.names import fill
+from carrel.spawners.kubernetes.pods import create, make_way, number, wait_until_settled
 from carrel.spawners.kubernetes.sighting import Sighting, sight
 from carrel.spawners.reports import Orphan, Usage, Waiting
 
-_TOKENS = frozenset({"JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"})
 _KEPT = ("pod_name", "namespace", "pvc_name", "dns_name")
 
 
-class KubeSpawner(KubeSettings, Spawner):
+class KubeSpawner(KubeMaker, Spawner):
     """Starts each server as a pod of a Kubernetes cluster. Answers to KubeSpawner's settings."""
 
     ip = Unicode("0.0.0.0", help="Where servers listen in their pods.").tag(config=True)  # noqa: S104
     port = Integer(8888, help="The port that servers listen on.").tag(config=True)
 
-    pod_name = Unicode()
-    pvc_name = Unicode()
-    dns_name = Unicode()
-    secret_name = Unicode()
-    pod_uid = Unicode(help="What tells the pod from a later one with the same name.")
     _made = Instance(asyncio.Event, ())
     _last_account = ""
+    _stopped = False
 
     @default("env_keep")
     def _default_env_keep(self) -> list[str]:
         return []
 
-    @default("pod_name")
-    def _default_pod_name(self) -> str:
-        return str(self.filled(self.pod_name_template))
-
-    @default("pvc_name")
-    def _default_pvc_name(self) -> str:
-        return str(self.filled(self.pvc_name_template))
-
-    @default("secret_name")
-    def _default_secret_name(self) -> str:
-        return str(self.filled(self.secret_name_template))
-
-    @default("dns_name")
-    def _default_dns_name(self) -> str:
-        return str(self.filled(self.dns_name_template))
-
-    # The cluster
-
-    @property
-    def cluster(self) -> Cluster:
-        """Return the cluster, one for all servers of this hub; raises NoAccess."""
-        overrides = Overrides(
-            host=self.k8s_api_host, ca_file=self.k8s_api_ssl_ca_cert, verify=self.k8s_api_verify_ssl
-        )
-        patience = Patience(float(self.k8s_api_request_timeout), float(self.k8s_api_request_retry_timeout))
-        key = (Cluster, overrides, patience)
-        found: Cluster = self.shared.get(key, lambda: open_cluster(overrides, patience, self.hub.hub_id))
-        return found
-
-    @property
-    def api(self) -> Api:
-        """Return the API server."""
-        return self.cluster.api
-
-    @property
-    def used_namespace(self) -> str:
-        """Return the namespace of this server."""
-        if self._placed is not None:
-            return self._placed
-        if self.enable_user_namespaces:
-            return fill(self.user_namespace_template, self._names())
-        return self.namespace or self.cluster.namespace
-
-    _placed: str | None = None
-
-    def _pod(self) -> PodAt:
-        watched = "" if self.enable_user_namespaces else self.used_namespace
-        return PodAt(self.cluster, self.used_namespace, self.pod_name, self.pod_uid, watched)
-
-    # Names and marks
-
-    def _names(self, *, scheme: str = "", server: str | None = None) -> Mapping[str, Any]:
-        home = self.namespace or self.cluster.namespace
-        name = self.name if server is None else server
-        names = namespace_of(self.user.name, name, self.user.id, home, scheme or self.slug_scheme)
-        late = {
-            "namespace": lambda: self.used_namespace,
-            "pod_name": lambda: self.pod_name,
-            "name": lambda: self.pod_name,
-            "pvc_name": lambda: self.pvc_name,
-        }
-        return LateNames(names, late)
-
     def template_namespace(self) -> dict[str, Any]:
         """Return the names that settings may use in braces."""
         return {**super().template_namespace(), **self._names()}
-
-    def filled(self, value: Any) -> Any:
-        """Return a setting's value with the names in braces filled in, wherever in it they are."""
-        return fill_all(value, self._names())
-
-    def marks(self) -> dict[str, str]:
-        """Return the labels by which this run is found again."""
-        hub, generation = hub_mark(self.hub.hub_id), str(self.generation)
-        return {HUB: hub, SERVER: str(self.server_id), GENERATION: generation}
-
-    def _server_marks(self) -> dict[str, str]:
-        return {name: value for name, value in self.marks().items() if name != GENERATION}
-
-    def _labels(self, extra: Mapping[str, Any]) -> dict[str, str]:
-        return {USER: label_slug(self.user.name), **self.filled(extra), **self.common_labels}
-
-    def _pod_labels(self) -> dict[str, str]:
-        component = {"app.kubernetes.io/component": self.component_label, "component": self.component_label}
-        own = {"hub.jupyter.org/servername": label_slug(self.name), **component}
-        return {**self._labels(self.extra_labels), **own, **self.marks()}
-
-    def _annotations(self, extra: Mapping[str, Any]) -> dict[str, str]:
-        own = {USER: self.user.name}
-        if self.name:
-            own["hub.jupyter.org/servername"] = self.name
-        return {**self.filled(extra), **own}
-
-    def _metadata(self, name: str) -> Json:
-        return {
-            "name": name,
-            "namespace": self.used_namespace,
-            "labels": {**self._labels(self.extra_labels), **self.marks()},
-            "annotations": self._annotations(self.extra_annotations),
-        }
 
     # The checkpoint
 
@@ -173,13 +68,14 @@ class KubeSpawner(KubeSettings, Spawner):
         """Forget the pod."""
         super().clear_state()
         self.pod_uid, self._placed, self._known, self._last_account = "", None, {}, ""
-        self._made = asyncio.Event()
+        self._made, self._stopped = asyncio.Event(), False
         # What has been called otherwise before gets the names that the settings give it now.
         self.pod_name, self.pvc_name = self._default_pod_name(), self._default_pvc_name()
         self.secret_name, self.dns_name = self._default_secret_name(), self._default_dns_name()
 
     async def _remember(self, body: Json) -> None:
-        self.pod_uid = str(body["metadata"]["uid"])
+        # A hook may have called it otherwise.
+        self.pod_name, self.pod_uid = str(body["metadata"]["name"]), str(body["metadata"]["uid"])
         self._known = {name: getattr(self, name) for name in ("pod_name", "dns_name")}
         self._known |= {"namespace": self.used_namespace, "uid": self.pod_uid}
         if self.storage_pvc_ensure:
@@ -209,7 +105,7 @@ class KubeSpawner(KubeSettings, Spawner):
         if not self.pod_uid:
             return None
         try:
-            body = await self._pod().read()
+            body = await self._pod().look()
             if body is None or sight(body).deleting or not self._is_mine(body):
                 return None
             if not await belongings.own(self.api, "secrets", self.used_namespace, self.secret_name, body):
@@ -238,7 +134,8 @@ class KubeSpawner(KubeSettings, Spawner):
             own = await create(pod, manifest, self.marks(), self.user.name, self.delete_grace_period)
         await self._remember(own)
         # From now on it goes when the pod goes, whoever deletes that.
-        await belongings.own(api, "secrets", self.used_namespace, self.secret_name, own)
+        if not await belongings.own(api, "secrets", self.used_namespace, self.secret_name, own):
+            raise StartError(f"The Secret {self.secret_name} was deleted while the server started.")
         if self.services_enabled:
             await belongings.put(api, "services", self._service(own))
         if self.after_pod_created_hook is not None:
@@ -248,90 +145,6 @@ class KubeSpawner(KubeSettings, Spawner):
     def _check_words(self) -> None:
         if not self.cmd and self.get_argv():
             self.log.warning("KubeSpawner.args are left out: they need KubeSpawner.cmd")
-
-    async def _ensure_claim(self) -> None:
-        await self._find_old_claim()
-        component = {
-            "app.kubernetes.io/component": self.component_label,
-            "component": "singleuser-storage",
-        }
-        claim = Claim(
-            name=self.pvc_name,
-            namespace=self.used_namespace,
-            user=self.user.name,
-            labels={**self._labels(self.storage_extra_labels), **component},
-            annotations=self._annotations(self.storage_extra_annotations),
-            capacity=self.storage_capacity,
-            storage_class=self.storage_class,
-            access_modes=self.storage_access_modes,
-            selector=self.filled(self.storage_selector),
-        )
-        await ensure_claim(self.api, claim)
-
-    async def _find_old_claim(self) -> None:
-        """Go on with the claim that KubeSpawner up to 6 has made, where there is no newer one."""
-        if not self.handle_legacy_names or self.slug_scheme != "safe":
-            return
-        old = fill(self.pvc_name_template, self._names(scheme="escape"))
-        new, user, place = self.pvc_name, self.user.name, self.used_namespace
-        if old == new or await find_claim(self.api, place, new, user):
-            return
-        if await find_claim(self.api, place, old, user):
-            self.pvc_name = old
-
-    async def _manifest(self, environment: Mapping[str, str]) -> Json:
-        shown: dict[str, str | Json] = {
-            name: value for name, value in environment.items() if not _is_hidden(name)
-        }
-        shown |= {
-            key: self.filled(value) for key, value in self.environment.items() if isinstance(value, dict)
-        }
-        words = [*self.cmd, *self.get_argv()] if self.cmd else []
-        facts = Facts(
-            name=self.pod_name,
-            namespace=self.used_namespace,
-            names=self._names(),
-            labels=self._pod_labels(),
-            annotations=self._annotations(self.extra_annotations),
-            environment=shown,
-            secret=self.secret_name,
-            words=words,
-            port=self.port,
-            cpu=(self.cpu_guarantee, self.cpu_limit),
-            memory=(self.mem_guarantee, self.mem_limit),
-            rights=await self._rights(),
-        )
-        pod: Any = build_pod(self, facts)
-        if self.modify_pod_hook is not None:
-            pod = await resolve(self.modify_pod_hook(self, pod)) or pod
-        try:
-            body: Json = to_json(pod)
-        except TypeError as error:
-            raise ValueError(f"modify_pod_hook: {error}") from None
-        # Without them nobody would find it again.
-        body["metadata"]["labels"] = {**(body["metadata"].get("labels") or {}), **self.marks()}
-        return body
-
-    async def _rights(self) -> Rights:
-        async def value(setting: Any) -> Any:
-            return await resolve(setting(self)) if callable(setting) else setting
-
-        return Rights(
-            uid=await value(self.uid),
-            gid=await value(self.gid),
-            fs_gid=await value(self.fs_gid),
-            groups=await value(self.supplemental_gids),
-            container=await value(self.container_security_context),
-            pod=await value(self.pod_security_context),
-        )
-
-    def _secret(self, environment: Mapping[str, str]) -> Json:
-        values = {name: value for name, value in environment.items() if _is_hidden(name)}
-        return belongings.secret_of(self._metadata(self.secret_name), values)
-
-    def _service(self, pod: Json) -> Json:
-        metadata = {**self._metadata(self.pod_name), "ownerReferences": [belongings.owner_of(pod)]}
-        return belongings.service_of(metadata, self.marks(), self.port)
 
     async def _wait(self) -> str:
         settled = await wait_until_settled(self._pod())
@@ -395,6 +208,7 @@ class KubeSpawner(KubeSettings, Spawner):
         if self._known:
             await pod.delete(0 if now else self.delete_grace_period)
         await self._remove_belongings()
+        self._stopped = True
 
     async def _remove_belongings(self) -> None:
         # They go with the pod; unless it was never made, or the hub died before it had said so.
@@ -405,7 +219,7 @@ class KubeSpawner(KubeSettings, Spawner):
 
     async def run_post_stop_hook(self) -> None:
         """Delete a pod that has ended by itself, and call the deployer's hook."""
-        if self._known and self.delete_stopped_pods:
+        if self._known and self.delete_stopped_pods and not self._stopped:
             try:
                 await self.stop(now=True)
             except (Refused, Unreachable, NoAccess) as error:
@@ -506,10 +320,6 @@ class KubeSpawner(KubeSettings, Spawner):
         seen = sight(body)
         ours = self.marks().items() <= seen.labels.items()
         return ours and seen.annotations.get(USER) == self.user.name
-
-
-def _is_hidden(name: str) -> bool:
-    return name in _TOKENS or is_secret_name(name)
 
 
 def _orphan(body: Json) -> Orphan:

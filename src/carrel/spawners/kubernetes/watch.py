@@ -19,6 +19,9 @@ from carrel.spawners.kubernetes.api import Api, Json, Refused, Unreachable
 Key = tuple[str, str]
 """Namespace and name of an object; of an event, namespace and uid of what it is about."""
 _FIRST_LIST = 5.0
+"""So long, in seconds, whoever wants to know waits for the first list."""
+_DOUBTS = 5.0
+"""A list may be asked for again after so many seconds."""
 _PAGE = "500"
 _ROUND = 60.0
 """A watch is asked for so many seconds, a little less by chance, so that one that has died is noticed."""
@@ -111,7 +114,7 @@ class Watch:
 
     def doubt(self) -> None:
         """Begin anew with a list: the API server knows more than the watch has told."""
-        if self._task is not None and self._now() - self._listed > _FIRST_LIST:
+        if self._task is not None and self._now() - self._listed > _DOUBTS:
             self._complain("it has missed something")
             self._version = ""
             self._task.cancel()

@@ -28,7 +28,17 @@ from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
 from carrel.lib.clock import Timestamp
 from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Link, OneOf, Row, Value
-from carrel.storage.sql.tables import ACTIVE, IN_FLIGHT, READY, ROUTED, START_DUE, UNSETTLED, servers, users
+from carrel.storage.sql.tables import (
+    ACTIVE,
+    IN_FLIGHT,
+    READY,
+    ROUTED,
+    START_DUE,
+    UNSETTLED,
+    device_waits,
+    servers,
+    users,
+)
 
 _SELECT = select(
     servers.c.id,
@@ -74,14 +84,21 @@ _STARTING = _SELECT.where(
 _ROUTED = _SELECT.where(ROUTED).order_by(servers.c.id)
 #: A row has a checkpoint exactly while a run of it may exist. ACTIVE is said again for the sake of its index.
 _TRACKED = select(servers.c.id, servers.c.generation).where(ACTIVE, servers.c.state != literal_column("'{}'"))
+#: Starts that wait for devices stand in lines of their own.
+_IN_LINE = and_(
+    START_DUE,
+    ~exists().where(
+        device_waits.c.server_id == servers.c.id, device_waits.c.generation == servers.c.wanted_generation
+    ),
+)
 _DUE = (
-    _SELECT.where(START_DUE)
+    _SELECT.where(_IN_LINE)
     .order_by(servers.c.wished, servers.c.id)
     .limit(bindparam("limit"))
     .offset(literal_column("0"))
 )
 _COUNT_DUE = select(func.count()).where(
-    START_DUE,
+    _IN_LINE,
     or_(
         servers.c.wished < bindparam("wished"),
         and_(servers.c.wished == bindparam("wished"), servers.c.id < bindparam("id")),
@@ -92,7 +109,7 @@ _LINE = (
         servers.c.id,
         func.row_number().over(order_by=(servers.c.wished, servers.c.id)).label("place"),
     )
-    .where(START_DUE)
+    .where(_IN_LINE)
     .subquery()
 )
 _POSITIONS = select(_LINE.c.id, _LINE.c.place).where(OneOf(_LINE.c.id, "server_ids"))

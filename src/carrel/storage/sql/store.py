@@ -19,6 +19,7 @@ from carrel.storage.backups import Backups
 from carrel.storage.base import Ears, StorageError
 from carrel.storage.migrate import Schema
 from carrel.storage.sql.bulk import SqlBulk
+from carrel.storage.sql.devices import SqlDevices
 from carrel.storage.sql.engine import Engine, Link
 from carrel.storage.sql.facts import SqlFacts
 from carrel.storage.sql.groups import SqlGroups
@@ -82,6 +83,10 @@ class SqlTransaction:
     @property
     def servers(self) -> SqlServers:
         return SqlServers(self._link)
+
+    @property
+    def devices(self) -> SqlDevices:
+        return SqlDevices(self._link)
 
     @property
     def services(self) -> SqlServices:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
-REVISION = "0010"
+REVISION = "0011"
 #: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
 #: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
 USABLE_SINCE = "0002"
@@ -120,6 +120,8 @@ START_DUE = and_(
 
 #: Something of the server may exist in the world, or is about to (`Server.active`).
 ACTIVE = or_(_is(servers.c.actual, Actual.STARTING, Actual.RUNNING, Actual.STOPPING), START_DUE)
+#: A run is under way, or is being ended: what it has is still its.
+UNDER_WAY = _is(servers.c.actual, Actual.STARTING, Actual.RUNNING, Actual.STOPPING)
 #: `Server.ready`.
 READY = and_(_is(servers.c.actual, Actual.RUNNING), _is(servers.c.wanted, Wanted.RUNNING))
 _TO_BE_ENDED = and_(
@@ -151,6 +153,26 @@ Index("ix_servers_leased", servers.c.lease_owner, sqlite_where=LEASED, postgresq
 Index("ix_servers_due", servers.c.wished, servers.c.id, sqlite_where=START_DUE, postgresql_where=START_DUE)
 
 Index("ix_users_admin", users.c.id, sqlite_where=text("admin = 1"), postgresql_where=text("admin"))
+
+# A row counts while the server is in that run, or waits for that start: nothing has to be taken away.
+device_leases = Table(
+    "device_leases",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Index("ix_device_leases_server_id", "server_id"),
+)
+
+device_waits = Table(
+    "device_waits",
+    metadata,
+    Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("amount", Integer, nullable=False),
+)
 
 groups = Table(
     "groups",

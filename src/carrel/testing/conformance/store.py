@@ -17,6 +17,7 @@ import pytest
 from carrel.domain.errors import Conflict
 from carrel.domain.users import User
 from carrel.storage.base import StorageError, Store
+from carrel.testing.conformance.store_devices import DevicesConformance
 from carrel.testing.conformance.store_oauth import OAuthConformance
 from carrel.testing.conformance.store_people import TokensConformance, UsersConformance
 from carrel.testing.conformance.store_records import NOW, add_server, add_user
@@ -110,6 +111,7 @@ class StoreConformance(
     TokensConformance,
     ServersConformance,
     HubsConformance,
+    DevicesConformance,
     OAuthConformance,
     SharesConformance,
     ShareCodesConformance,

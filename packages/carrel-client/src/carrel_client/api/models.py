@@ -40,6 +40,8 @@ class Server(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     queue_position: int | None = None
     expected_start: datetime | None = None
+    waits_for: list[str] | None = None
+    devices: dict[str, list[str]] | None = None
 
 
 class User(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Servers in containers: a driver for engines of Docker and Podman, and one for a swarm's services."""
