@@ -41,7 +41,8 @@ def shown(*headers: tuple[str, str], rules: Rules = KEEP) -> dict[str, list[str]
     [
         "X-Forwarded-User", "x-forwarded-user", "X_Forwarded_User", "X-Forwarded_User", "X-Remote-User",
         "Remote-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username",
-        "X-Auth-Request-User", "X-Auth-Request-Access-Token", "X-WebAuth-User", "X-Carrel-Identity", "X-Carrel-Anything", "X-Who",
+        "X-Auth-Request-User", "X-Auth-Request-Access-Token", "X-WebAuth-User", "X-Carrel-Identity",
+        "X-Carrel-Anything", "X-Who",
         "X-Forwarded-Prefix", "X-Script-Name", "X-Forwarded-Access-Token", "X-User", "Remote-Groups",
         "any_header",
     ],
