@@ -69,7 +69,11 @@ class App:
                 assert self.process.returncode is None, self.log
                 assert time.monotonic() < deadline, self.log
                 try:
-                    async with session.get(f"{self.url}api", allow_redirects=False) as reply:
+                    # As a hub looks: once for each connection.
+                    closing = {"Connection": "close"}
+                    async with session.get(
+                        f"{self.url}api", allow_redirects=False, headers=closing
+                    ) as reply:
                         if reply.status == 302:
                             assert reply.headers["X-JupyterHub-Version"] == "6.1.1"
                             return
