@@ -269,7 +269,7 @@ async def test_a_start_that_is_given_up_leaves_nothing(rig: Rig, warm_starts: Wa
         template = template_of(driver)
     for pause in (0.0, 0.002, 0.005, 0.01, 0.02):
         driver = rig.spawner(LocalProcessSpawner, warm_starts=warm_starts, cmd=[rig.script(), "serve"])
-        starting = asyncio.create_task(driver.start())  # type: ignore[arg-type]
+        starting = asyncio.create_task(driver.start())
         await asyncio.sleep(pause)
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)

@@ -218,6 +218,20 @@ async def test_an_internal_address_follows_the_container(engine: Engine, held: S
     assert (await report_of(driver))["env"]["JUPYTERHUB_USER"] == "alice"
 
 
+async def test_in_the_machines_own_network_a_free_port_is_chosen(engine: Engine, held: Shared) -> None:
+    settings: dict[str, Any] = {"network_name": "host", "port": 0}
+    driver = driver_with(engine, held, **settings)
+    ip, port = await driver.start()
+    assert ip == "127.0.0.1"
+    assert port not in (0, 8888)
+    assert (await report_of(driver))["env"]["JUPYTERHUB_SERVICE_URL"].endswith(f":{port}/user/alice/")
+    # Whoever takes over is told by the container where it listens.
+    (orphan,) = await driver.find_orphans([])
+    heir = driver_with(engine, held, **settings)
+    assert await heir.recognize(orphan)
+    assert (heir.server.ip, heir.server.port) == (ip, port)
+
+
 async def test_the_owners_rights_and_home(engine: Engine, held: Shared) -> None:
     with temporary_account() as account:
         config = configuration(engine)

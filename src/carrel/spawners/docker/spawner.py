@@ -289,16 +289,18 @@ class DockerSpawner(ContainerRuns):
 
     def _where(self, seen: Mapping[str, Any]) -> tuple[str, int]:
         """Return where a running container's server is reached from here."""
+        # By its own word: it may be older than the settings, or have been given a free one.
+        port = inspection.listens_at(seen) or self.port
         if self._network() == "host":
-            return self._outside(""), self.port
+            return self._outside(""), port
         if self.use_internal_hostname:
-            return self.object_name, self.port
+            return self.object_name, port
         if self.use_internal_ip:
-            return inspection.internal_address(seen, self._network()), self.port
-        place = inspection.published(seen, self.port)
+            return inspection.internal_address(seen, self._network()), port
+        place = inspection.published(seen, port)
         if place is None:
             raise StartError(
-                f"The container's port {self.port} is not published.",
+                f"The container's port {port} is not published.",
                 hint="The administrator has to see whether c.DockerSpawner.extra_host_config has other ports,"
                 " or set use_internal_ip.",
             )
