@@ -66,8 +66,6 @@ def settings_with(limit: int, devices: int) -> Settings:
         # Logs are files, and a thread bounds them: neither is simulated.
         server_log_size=0,
         device_pools={"gpu": devices} if devices else {},
-        # There are no logs here, and no thread to look at them.
-        server_log_size=0,
     )
 
 

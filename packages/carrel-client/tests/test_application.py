@@ -71,9 +71,7 @@ class App:
                 try:
                     # As a hub looks: once for each connection.
                     closing = {"Connection": "close"}
-                    async with session.get(
-                        f"{self.url}api", allow_redirects=False, headers=closing
-                    ) as reply:
+                    async with session.get(f"{self.url}api", allow_redirects=False, headers=closing) as reply:
                         if reply.status == 302:
                             assert reply.headers["X-JupyterHub-Version"] == "6.1.1"
                             return

@@ -45,7 +45,9 @@ class Front:
         """Answer what comes over a connection, until it ends."""
         browser = Wire(h11.SERVER, reader, writer)
         try:
-            while await self._next(browser) and browser.http.our_state is browser.http.their_state is h11.DONE:
+            while (
+                await self._next(browser) and browser.http.our_state is browser.http.their_state is h11.DONE
+            ):
                 browser.http.start_next_cycle()
         except h11.RemoteProtocolError as problem:
             with contextlib.suppress(Gone, h11.LocalProtocolError):
