@@ -63,9 +63,9 @@ def settings_with(limit: int, devices: int) -> Settings:
         concurrent_spawn_limit=limit,
         allow_named_servers=True,
         named_server_limit_per_user=1,
-        device_pools={"gpu": devices} if devices else {},
-        # There are no logs here, and no thread to look at them.
+        # Logs are files, and a thread bounds them: neither is simulated.
         server_log_size=0,
+        device_pools={"gpu": devices} if devices else {},
     )
 
 

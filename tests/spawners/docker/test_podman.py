@@ -1,7 +1,11 @@
-"""Podman by its Docker API: the rules for all drivers. Where Podman is not installed, they are skipped."""
+"""Podman by its Docker API: the rules for all drivers.
+
+They run where somebody has installed Podman; it is not to be installed beside Docker's engine for good.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +18,8 @@ from tests.rigs.docker_engine import Engine
 from tests.rigs.podman_engine import IMAGE, podman_engine
 from tests.spawners.docker.rig import configuration, shared, spawner_of
 
+if shutil.which("podman") is None:
+    pytest.skip("Podman is not installed", allow_module_level=True)
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 _MODES = {Case.HEALTHY: "serve", Case.DYING: "die"}
 

@@ -134,3 +134,7 @@ def _say(text: str) -> None:
 def _fail(text: str) -> NoReturn:
     _say(text)
     raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    main()
