@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -49,7 +49,9 @@ class School:
         command = [os.path.realpath(sys.executable), "-S", "-I", str(_STUB)]
         config = class_config(directory, command).replace("'--allow-root'", "")
         config += f"c.Spawner.environment = {{'CHAOS_DIARY': {str(self.diary)!r}}}\n"
-        self.hub = HubProcess(carrel(), directory, config + site.config(self.diary, _STUB))
+        system = carrel()
+        system = replace(system, environment={**system.environment, **site.environment})
+        self.hub = HubProcess(system, directory, config + site.config(self.diary, _STUB))
         self._site = site
         self.waits: list[float] = []
         """Seconds from each start of the hub to its first answer."""

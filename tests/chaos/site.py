@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.rigs import processes
@@ -37,5 +37,7 @@ class Site:
     """Returns more lines of configuration, from the paths of the diary and of the stub server."""
     live_runs: Callable[[HubProcess], Iterable[Run]] = runs_of_processes
     """Says which runs live, as who starts them knows."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the hub needs in its environment."""
     strike: Callable[[HubProcess], None] = _spared
     """Kills what may be killed besides, when hub and data plane are."""

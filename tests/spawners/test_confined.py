@@ -71,7 +71,10 @@ async def test_paths_are_for_each_user(far_rig: Rig) -> None:
     for directory in (mine, others):
         directory.mkdir()
         (directory / "file").touch()
-    settings: Any = {"read_only_paths": [f"{far_rig.place}/{{username}}"], "hidden_paths": [str(others)]}
+    settings: dict[str, Any] = {
+        "read_only_paths": [f"{far_rig.place}/{{username}}"],
+        "hidden_paths": [str(others)],
+    }
     driver = far_rig.spawner(LocalProcessSpawner, **settings)
     await driver.start()
     try:

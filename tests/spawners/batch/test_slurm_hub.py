@@ -102,7 +102,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, slurm: Slurm) -> Iterator[HubP
     # What an ordinary account can run everywhere: the environment of the tests may not be readable for it.
     for name, text in {
         "server": SERVER,
-        "start": f"#!/usr/bin/python3\n{inspect.getsource(batch_start)}\nmain()\n",
+        "start": f"#!/usr/bin/python3\n{inspect.getsource(batch_start)}",
     }.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)

@@ -84,5 +84,7 @@ def check_setting(name: str, text: str) -> None:
         return
     if _BREAKS.search(text):
         raise ValueError(f"req_{name} has more than one line, or control characters")
-    if name not in FREE and _SHELL.search(text):
-        raise ValueError(f"req_{name} has characters that mean something to a shell, or blanks")
+    if name not in FREE and (_SHELL.search(text) or text.startswith("-")):
+        raise ValueError(
+            f"req_{name} has characters that mean something to a shell, or blanks, or is an option"
+        )
