@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_the_server_runs_at_once_and_the_hub_is_told_until_it_has_heard(hub: Hub
     code = "import os, sys; print(os.environ['JUPYTERHUB_SERVICE_URL'], os.getpid(), flush=True)"
     code += "; sys.stdin.read()"
     words = [sys.executable, "-m", "carrel_client.batch", sys.executable, "-c", code]
-    ends = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    ends: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(words, env=_environ(hub.url), text=True, **ends) as server:
         assert server.stdout is not None
         url, pid = server.stdout.readline().split()

@@ -81,8 +81,10 @@ class Findings:
         """Put all of it right: `env` is the new environment, `values` what stands for each mark."""
         for copy in self.copies:
             copy.fill(env)
-        for place in (*self.places, *self.paths):
+        for place in self.places:
             place.fill(values)
+        for path in self.paths:
+            path.fill(values)
 
 
 def find_marks() -> Findings:
