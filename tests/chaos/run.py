@@ -99,6 +99,8 @@ class Chaos:
             self._school.kill_hub()
         if kill.target is not Target.HUB:
             self._school.kill_plane()
+        if kill.target is Target.BOTH:
+            self._school.strike()
         if kill.target is not Target.PLANE:
             self._school.launch()
 

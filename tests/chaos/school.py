@@ -97,6 +97,10 @@ class School:
     def kill_hub(self) -> None:
         self.hub.kill9()
 
+    def strike(self) -> None:
+        """Kill what else the site says may be."""
+        self._site.strike(self.hub)
+
     def kill_plane(self) -> int:
         """Kill every process of the data plane and return how many there were."""
         planes = [pid for pid in self.hub.belongings() if _PLANE in processes.command_line(pid)]

@@ -21,6 +21,10 @@ def runs_of_processes(hub: HubProcess) -> Iterator[Run]:
         yield int(environ["CARREL_SERVER_ID"]), int(environ["CARREL_GENERATION"])
 
 
+def _spared(hub: HubProcess) -> None:
+    return
+
+
 def _nothing(diary: Path, stub: Path) -> str:
     return ""
 
@@ -35,3 +39,5 @@ class Site:
     """Says which runs live, as who starts them knows."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the hub needs in its environment."""
+    strike: Callable[[HubProcess], None] = _spared
+    """Kills what may be killed besides, when hub and data plane are."""

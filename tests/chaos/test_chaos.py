@@ -10,6 +10,7 @@ from tests.chaos.containers import containers
 from tests.chaos.jobs import jobs
 from tests.chaos.plan import Plan, Target
 from tests.chaos.run import Chaos
+from tests.chaos.templates import templates
 
 SEED = 20
 KILLS = 60
@@ -28,6 +29,14 @@ def test_a_plan_is_told_by_its_seed() -> None:
 @pytest.mark.timeout(300)
 async def test_nothing_is_lost_doubled_or_orphaned(tmp_path: Path) -> None:
     verdict = await Chaos(Plan(KILLS, SEED), tmp_path).run()
+    print(verdict.table())
+    assert verdict.complaints() == []
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+async def test_nor_are_servers_of_a_template(tmp_path: Path) -> None:
+    verdict = await Chaos(Plan(20, SEED, users=20, sockets=10, keepers=3), tmp_path, templates()).run()
     print(verdict.table())
     assert verdict.complaints() == []
 

@@ -69,6 +69,18 @@ Settings (4)
     )
 
 
+def test_sections_that_are_always_read_have_an_effect(capsys: Output) -> None:
+    write(
+        GOOD
+        + "c.Profiles.profiles = [{'id': 'small', 'title': 'Small'}, {'id': 'large', 'title': 'Large'}]\n"
+        "c.Repositories.allowed = ['git.example.org']\n"
+    )
+    status, shown = check(capsys, "--strict")
+    assert status == 0
+    assert "no effect" not in shown
+    assert "People choose among 2 kinds of servers." in shown
+
+
 def test_mistakes_come_first_and_doubts_after(capsys: Output) -> None:
     write(
         GOOD + "c.JupyterHub.base_uri = '/x'\n"

@@ -6,6 +6,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,10 @@ async def test_paths_are_for_each_user(far_rig: Rig) -> None:
     for directory in (mine, others):
         directory.mkdir()
         (directory / "file").touch()
-    settings = {"read_only_paths": [f"{far_rig.place}/{{username}}"], "hidden_paths": [str(others)]}
+    settings: dict[str, Any] = {
+        "read_only_paths": [f"{far_rig.place}/{{username}}"],
+        "hidden_paths": [str(others)],
+    }
     driver = far_rig.spawner(LocalProcessSpawner, **settings)
     await driver.start()
     try:

@@ -87,7 +87,7 @@ class TestWarm(_Processes):
 
     def make(self, case: Case = Case.HEALTHY, state: Mapping[str, Any] | None = None) -> Spawner:
         command = ["no-such-program"] if case is Case.BROKEN else [self.rig.script(), _MODES[case]]
-        settings = {"cmd": command, "warm_starts": self.warm_starts} | self.settings()
+        settings: dict[str, Any] = {"cmd": command, "warm_starts": self.warm_starts} | self.settings()
         return self.rig.spawner(self.spawner_class, "", state, **settings)
 
     async def test_it_is_no_child_of_ours(self) -> None:

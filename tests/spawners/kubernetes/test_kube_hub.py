@@ -168,7 +168,7 @@ def test_an_api_server_that_is_gone_for_a_while_ends_nothing(hub: HubProcess, cl
     token = ask(hub, "emil")
     hub.wait_server("emil", token)
     asked = cluster.asked("GET", "watch=true")
-    cluster.fail("GET", "pods", 500, count=5)
+    cluster.fail("GET", "watch", 500, count=5)
     cluster.break_watches()
     until(lambda: cluster.asked("GET", "watch=true") > asked + 2, "the watch to be tried again")
     hub.wait_server("emil", token)

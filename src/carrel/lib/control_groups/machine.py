@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,34 +150,30 @@ def _made(
     unified = [controller for controller, home in homes.items() if home.version == 2]
     if unified:
         limit = limits.controllers[unified[0]]
-        yield UNIFIED, _new(limit, lambda: _unified_parent(homes[unified[0]], unified, limits) / name)
-    for controller in dict.fromkeys((*homes, *(() if unified else version1.COUNTED))):
-        home = homes.get(controller) or _home(machine, controller)
-        own = home.own_directory if home is not None and home.version == 1 else None
-        if own is None:
-            if controller in homes and controller not in unified:
-                raise CannotLimit(limits.controllers[controller], "the hub cannot see its own control group")
-            continue
-        parent = own / PARENT
-        if controller in homes:
-            yield controller, _new(limits.controllers[controller], lambda parent=parent: parent / name)  # type: ignore[misc]
-        else:
+        yield UNIFIED, _new(limit, _unified_parent(homes[unified[0]], unified, limits) / name)
+    for controller, home in homes.items():
+        if home.version == 1:
+            limit = limits.controllers[controller]
+            if home.own_directory is None:
+                raise CannotLimit(limit, "the hub cannot see its own control group")
+            yield controller, _new(limit, home.own_directory / PARENT / name)
+    for controller in () if unified else version1.COUNTED:
+        counting = None if controller in homes else _home(machine, controller)
+        if counting is not None and counting.version == 1 and counting.own_directory is not None:
             with contextlib.suppress(CannotLimit):
-                yield controller, _new("", lambda parent=parent: parent / name)  # type: ignore[misc]
+                yield controller, _new("", counting.own_directory / PARENT / name)
 
 
-def _new(limit: str, place: Callable[[], Path]) -> Path:
-    directory: Path | None = None
+def _new(limit: str, directory: Path) -> Path:
     try:
-        directory = place()
         for old in _earlier(directory):
             left = Group({UNIFIED if (old / "cgroup.controllers").exists() else "": old})
             left.end()
             left.remove()
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        where = f" {directory}" if directory is not None else ""
-        raise CannotLimit(limit, f"the control group{where} cannot be made: {error.strerror}") from error
+        reason = f"the control group {directory} cannot be made: {error.strerror}"
+        raise CannotLimit(limit, reason) from error
     return directory
 
 
@@ -194,7 +190,7 @@ def _earlier(directory: Path) -> list[Path]:
 
 def _unified_parent(hierarchy: Hierarchy, wanted: list[str], limits: Limits) -> Path:
     """Return the directory for our groups of version 2, with the controllers handed down to them."""
-    refusal: OSError | None = None
+    reason = "no group of ours has all of them"
     for base in _bases(hierarchy):
         if not set(wanted) <= version2.offered(base):
             continue
@@ -207,8 +203,11 @@ def _unified_parent(hierarchy: Hierarchy, wanted: list[str], limits: Limits) -> 
                 _protect(parent, hierarchy.mount, limits.memory_guarantee)
             return parent
         except OSError as error:
-            refusal = error
-    raise refusal or OSError(0, f"no group of ours has the controllers {', '.join(wanted)}")
+            reason = str(error)
+    controllers = ", ".join(wanted)
+    raise CannotLimit(
+        limits.controllers[wanted[0]], f"the controllers {controllers} are not to be had: {reason}"
+    )
 
 
 def _protect(parent: Path, mount: Path, wanted: int) -> None:

@@ -157,7 +157,10 @@ class KubeSpawner(KubeMaker, Spawner):
         if not seen.status.pod_ip:
             raise StartError("; ".join(seen.account()) or f"The pod {self.pod_name} has ended.")
         self._place(seen)
-        return str(self.get_pod_url(self, body)) if self.get_pod_url is not None else self.server.host
+        if self.get_pod_url is None:
+            return str(self.server.host)
+        # The watch keeps a part of it alone.
+        return str(self.get_pod_url(self, await self._pod().read() or body))
 
     def _place(self, seen: Sighting) -> None:
         host = seen.status.pod_ip
@@ -237,8 +240,9 @@ class KubeSpawner(KubeMaker, Spawner):
 
     async def rename(self, old_name: str, new_name: str) -> None:
         """Refuse to rename a server whose files are in a claim that is named for it; raises ValueError."""
-        if self.storage_pvc_ensure and "server" in self.pvc_name_template:
-            raise ValueError(f"Its files are in the volume claim {self.pvc_name}, which cannot be renamed.")
+        old, new = (fill(self.pvc_name_template, self._names(server=name)) for name in (old_name, new_name))
+        if self.storage_pvc_ensure and old != new:
+            raise ValueError(f"Its files are in the volume claim {old}, which cannot be renamed.")
 
     # What Carrel adds
 
@@ -246,7 +250,10 @@ class KubeSpawner(KubeMaker, Spawner):
         """Return the last lines of the server, and after them why its pod does not run."""
         if not self._known:
             return ""
-        body = await self._pod().read()
+        try:
+            body = await self._pod().read()
+        except (Refused, Unreachable):
+            body = None
         if body is None:
             return self._last_account
         seen = sight(body)
@@ -271,7 +278,8 @@ class KubeSpawner(KubeMaker, Spawner):
         """Return that the pod waits for a machine, None when it does not."""
         if not self._known:
             return None
-        body = await self._pod().see()
+        # The hub asks every second: what the watch has not told is not asked for.
+        body = self._pod().glance()
         if body is None or not sight(body).unscheduled:
             return None
         return Waiting(reason="No machine of the cluster has room for it yet.")
@@ -332,9 +340,11 @@ def _orphan(body: Json) -> Orphan:
 
 def _explained(error: Exception) -> StartError:
     if isinstance(error, Refused):
-        hint = "The administrator has to see whether the hub's service account may do it."
-        if error.status != 403:
-            hint = "The administrator has to correct the setting that this is about."
+        hint = "The administrator has to correct the setting that this is about."
+        if error.may_pass:
+            hint = "Try again in some minutes."
+        elif error.status in (401, 403):
+            hint = "The administrator has to see whether the hub's service account may do it."
         return StartError(f"Kubernetes does not take the server: {error}", hint=hint)
     if isinstance(error, Unreachable):
         return StartError(f"Kubernetes does not answer: {error}", hint="Try again in some minutes.")
