@@ -103,7 +103,7 @@ def _measure(hub: HubProcess, token: str, amounts: Amounts) -> Result:
         if number in amounts.watched:
             _settle(hub)
             memory[number] = statistics.mean(processes.pss(pid) for pid in _leaders(hub)) / 1e6
-    shared = sum(map(processes.pss, _templates(hub))) / 1e6
+    shared = sum(map(processes.pss, hub.templates())) / 1e6
     _stop_all(hub, token, names[1:])
     crowd = [f"crowd{number}" for number in range(amounts.crowd)]
     _make_users(hub, token, crowd)
@@ -174,11 +174,6 @@ def _leads(pid: int) -> bool:
 def _settle(hub: HubProcess) -> None:
     """Return when no server has helpers running, which they do at their start."""
     until(lambda: len(hub.servers()) == len(_leaders(hub)), "helpers of servers to end", every=0.2)
-
-
-def _templates(hub: HubProcess) -> list[int]:
-    place = str(hub.directory)
-    return processes.find(lambda pid: f"carrel-warmstart {place}" in processes.command_line(pid))
 
 
 def _stop_all(hub: HubProcess, token: str, names: Sequence[str]) -> None:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.chaos.site import Site
-from tests.rigs import processes
 from tests.rigs.accounts import PYTHON
 from tests.rigs.hub import HubProcess
 
@@ -24,12 +23,6 @@ def templates() -> Site:
     return Site(config=_config, strike=_strike)
 
 
-def templates_of(hub: HubProcess) -> list[int]:
-    """Return the templates of a hub."""
-    title = f"carrel-warmstart {hub.directory}"
-    return processes.find(lambda pid: title in processes.command_line(pid))
-
-
 def _config(diary: Path, stub: Path) -> str:
     script = diary.parent / "stub-server"
     script.parent.mkdir(parents=True, exist_ok=True)
@@ -39,6 +32,6 @@ def _config(diary: Path, stub: Path) -> str:
 
 
 def _strike(hub: HubProcess) -> None:
-    for pid in templates_of(hub):
+    for pid in hub.templates():
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -94,6 +94,10 @@ async def test_a_kept_container_is_started_again_with_its_token(engine: Engine, 
     assert engine.run("exec", NAME, "cat", "/tmp/kept") == "mine"
     # The run that has it now is tracked, under another generation than the container's own.
     assert await again.find_orphans([(7, 3)]) == []
+    # A hub that is killed now leaves a start to the next one, which does not know the token.
+    heir = driver_with(engine, held, changes={"generation": 3, "state": again.get_state(), "api_token": ""})
+    assert await heir.resume_start() == (again.server.ip, again.server.port)
+    assert heir.api_token == "the-first-token"
 
 
 async def test_one_that_never_ran_is_made_anew(engine: Engine, held: Shared) -> None:
@@ -175,6 +179,8 @@ async def test_a_start_that_was_cut_off_goes_on(engine: Engine, held: Shared) ->
     heir = driver_with(engine, held, changes={"state": cut.get_state()})
     assert await heir.poll() == 0
     assert await heir.resume_start() == (heir.server.ip, heir.server.port)
+    # Its own token is the one that the hub knows.
+    assert heir.api_token == "a-token"
     assert await heir.poll() is None
     await heir.stop(now=True)
     assert await heir.resume_start() is None

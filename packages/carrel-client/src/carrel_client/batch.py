@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import ssl
 import sys
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     missing = [name for name in ("JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN") if not os.environ.get(name)]
     if missing:
         _fail(f"{missing[0]} is not set: the hub sets it in the job that it submits")
+    if shutil.which(words[0]) is None:
+        _fail(f"{words[0]} cannot be run: it is not on the PATH, or not executable")
     port = place(os.environ)
     _tell_beside(port)
     try:
@@ -118,12 +121,10 @@ def _tell_until_heard(server: int, port: int) -> None:
 
 def _lives(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _say(text: str) -> None:

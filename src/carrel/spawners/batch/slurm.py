@@ -202,11 +202,10 @@ def _status(word: str) -> int | None:
 
 def _ending(job_id: str, text: str) -> Job | None:
     """Return how a job has ended, from the words of scontrol or sacct; None while it has not."""
-    word = re.search(r"\bJobState=(\w+)|^(\w+)", text)
-    code = re.search(r"\bExitCode=(\d+):(\d+)|\|(\d+):(\d+)", text)
-    name = (word[1] or word[2]) if word else ""
-    if not name or _state(name) is not JobState.ENDED:
+    word = re.search(r"\bJobState=(\w+)", text) or re.match(r"([A-Z_]+)\b[^|\n]*\|", text)
+    code = re.search(r"(?:\bExitCode=|\|)(\d+):(\d+)", text)
+    if word is None or _state(word[1]) is not JobState.ENDED:
         return None
-    numbers = [int(number) for number in code.groups() if number is not None] if code else [0, 0]
-    status = -numbers[1] if numbers[1] else numbers[0]
-    return Job(job_id, JobState.ENDED, name, status=status if status or name == "COMPLETED" else 1)
+    status, number = (int(code[1]), int(code[2])) if code else (0, 0)
+    ended = -number if number else status
+    return Job(job_id, JobState.ENDED, word[1], status=ended if ended or word[1] == "COMPLETED" else 1)
