@@ -208,6 +208,11 @@ def test_our_own_list_wins_over_the_others(tmp_path: Path) -> None:
     assert told.message == "it has no effect beside c.Profiles.profiles"
 
 
+def test_forms_of_the_deployers_are_said_to_be_unseen(tmp_path: Path) -> None:
+    _, problems = classes_of(tmp_path, FULL + "c.Spawner.options_form = '<input name=x>'\n")
+    assert [(problem.setting, problem.kind) for problem in problems] == [("Spawner.options_form", "unused")]
+
+
 def test_further_spawners_are_named_for_functions_and_for_servers_of_old(tmp_path: Path) -> None:
     text = "c.Profiles.profiles = lambda user: []\nc.Profiles.spawners = ['localprocess', 'nowhere.At']\n"
     classes, problems = classes_of(tmp_path, text)

@@ -56,7 +56,7 @@ LIMITS = (1, 2, 100)
 
 
 def settings_with(limit: int, devices: int) -> Settings:
-    """Return the settings of all hubs of a run; with `devices` every server needs one, and there are so many."""
+    """Return the settings of all hubs of a run; with `devices` every server needs one of so many."""
     times = TIMES["Spawner"] | ({"devices": {"gpu": 1}} if devices else {})
     return some_settings(
         {"Spawner": times},
