@@ -6,7 +6,7 @@ SEEDS ?= 1000
 FROM ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check plug-ins chaos replicas sim bench bench-api bench-leaks bench-proxy
+.PHONY: help run test check plug-ins chaos replicas sim bench bench-api bench-leaks bench-proxy bench-start
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench-proxy: ## measure carrel-proxy beside other proxies: make bench-proxy [ARG
 
 bench-api: ## measure the API's speed beside JupyterHub: make bench-api [ARGS="--only carrel 100k"]
 	@dev/bench-api.sh $(ARGS)
+
+bench-start: ## measure starts of notebook servers beside JupyterHub: make bench-start [ARGS=--quick]
+	@dev/bench-start.sh $(ARGS)
 
 bench: ## measure Carrel beside JupyterHub: make bench [ARGS=--quick]
 	@dev/bench.sh $(ARGS)

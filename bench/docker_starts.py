@@ -1,4 +1,4 @@
-"""Starts in containers, by the same dockerspawner, engine and image under Carrel and under JupyterHub.
+"""Starts in containers: Carrel's own driver, and one dockerspawner under Carrel and under JupyterHub.
 
 `python -m bench.docker_starts [ROUNDS]` prints one table. It needs what `make plug-ins` installs, and root.
 """
@@ -18,7 +18,7 @@ from tests.rigs import processes
 from tests.rigs.docker_engine import IMAGE, Engine, docker_engine
 from tests.rigs.hub import HubProcess
 from tests.rigs.singleusers import PASSWORD
-from tests.rigs.systems import CHP, System
+from tests.rigs.systems import CHP, System, carrel
 
 CONFIG = """
 c.JupyterHub.authenticator_class = 'dummy'
@@ -33,13 +33,19 @@ c.DockerSpawner.extra_host_config = {{'init': True}}
 
 
 def systems(engine: Engine) -> Iterator[System]:
-    """Yield the hubs that are compared, both with the plug-ins' own environment."""
-    carrel = replace(carrel_with_plugins(), config="")
+    """Yield what is compared, dockerspawner in the plug-ins' own environment."""
+    own = carrel()
+    with_plugins = replace(carrel_with_plugins(), config="")
     proxy = f"c.ConfigurableHTTPProxy.command = [{str(CHP)!r}]"
     program = (str(ENVIRONMENT / "bin" / "jupyterhub"),)
-    path = {"PATH": carrel.environment["PATH"]}
+    path = {"PATH": with_plugins.environment["PATH"]}
     jupyterhub = System("jupyterhub 6.1", program, proxy, path, is_carrel=False)
-    for system in (carrel, jupyterhub):
+    drivers = (
+        replace(own, name="carrel, own driver"),
+        replace(with_plugins, name="carrel, dockerspawner"),
+        replace(jupyterhub, name="jupyterhub 6.1, dockerspawner"),
+    )
+    for system in drivers:
         yield replace(system, environment={**system.environment, "DOCKER_HOST": engine.socket})
 
 

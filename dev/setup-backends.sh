@@ -20,13 +20,15 @@ is_here() {
     iproute2) command -v ip ;;
     supervisor) command -v supervisord ;;
     munge) [ -x /usr/sbin/munged ] ;;
+    systemd) [ -x /lib/systemd/systemd ] && command -v busctl ;;
+    dbus) command -v dbus-daemon ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }
 
 if [ $# -eq 0 ]; then
   set -- postgresql mariadb-server chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd \
-    docker.io iptables runc containerd iproute2 supervisor
+    docker.io iptables runc containerd iproute2 supervisor systemd dbus
 fi
 missing=()
 for package in "$@"; do

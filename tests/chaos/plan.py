@@ -37,6 +37,10 @@ class Plan:
     seed: int
     users: int = 50
     sockets: int = 50
+    keepers: int = 10
+    """How many servers nobody stops, for the websockets."""
+    tempo: float = 1.0
+    """How many times longer the pauses are, where servers take their time to start."""
 
     @property
     def hub_only(self) -> int:
@@ -52,4 +56,4 @@ class Plan:
                 target = dice.choices([Target.HUB, Target.PLANE, Target.BOTH], [40, 20, 40])[0]
             after_ready = target is Target.PLANE or dice.random() < 0.6
             pause = dice.uniform(0, 0.3 if after_ready else 0.45)
-            yield Kill(target, after_ready, pause, aimed=after_ready and dice.random() < 0.5)
+            yield Kill(target, after_ready, pause * self.tempo, aimed=after_ready and dice.random() < 0.5)

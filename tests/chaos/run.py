@@ -16,22 +16,22 @@ import aiohttp
 from tests.chaos.diary import Diary
 from tests.chaos.plan import Kill, Plan, Target
 from tests.chaos.school import School
+from tests.chaos.site import Site
 from tests.chaos.sockets import Sockets
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import LATE, Verdict, wait_for_order
 from tests.history import History
 from tests.rigs.visitor import authorization
 
-_KEEPERS = 10
 _TRIES = 8
 
 
 class Chaos:
     """Carries out a plan below `directory`."""
 
-    def __init__(self, plan: Plan, directory: Path) -> None:
+    def __init__(self, plan: Plan, directory: Path, site: Site | None = None) -> None:
         self._plan = plan
-        self._school = School(directory)
+        self._school = School(directory, site or Site())
         self._history = History()
         self._diary = Diary(self._school.diary)
         self._kills: Counter[str] = Counter()
@@ -53,7 +53,7 @@ class Chaos:
 
     async def _run(self, session: aiohttp.ClientSession) -> Verdict:
         users = [f"user{number:02}" for number in range(self._plan.users)]
-        keepers = [f"keeper{number}" for number in range(_KEEPERS)]
+        keepers = [f"keeper{number}" for number in range(self._plan.keepers)]
         await self._make_users(session, users + keepers)
         storm = Storm(session, self._school.api, self._history, self._plan.seed)
         for keeper in keepers:
@@ -99,6 +99,8 @@ class Chaos:
             self._school.kill_hub()
         if kill.target is not Target.HUB:
             self._school.kill_plane()
+        if kill.target is Target.BOTH:
+            self._school.strike()
         if kill.target is not Target.PLANE:
             self._school.launch()
 

@@ -8,13 +8,14 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
 
+from tests.chaos.site import Run, Site
 from tests.rigs import processes
 from tests.rigs.hub import HubProcess
 from tests.rigs.singleusers import class_config
@@ -23,8 +24,6 @@ from tests.rigs.systems import carrel
 _STUB = Path(__file__).with_name("stub_server.py")
 _PLANE = "carrel.dataplane"
 _LOOK = 0.01
-
-Run = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,15 @@ class Row:
 class School:
     """One installation below `directory`; `hub` is its process, which changes with every start."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, site: Site) -> None:
         self.diary = directory / "diary"
         command = [os.path.realpath(sys.executable), "-S", "-I", str(_STUB)]
         config = class_config(directory, command).replace("'--allow-root'", "")
         config += f"c.Spawner.environment = {{'CHAOS_DIARY': {str(self.diary)!r}}}\n"
-        self.hub = HubProcess(carrel(), directory, config)
+        system = carrel()
+        system = replace(system, environment={**system.environment, **site.environment})
+        self.hub = HubProcess(system, directory, config + site.config(self.diary, _STUB))
+        self._site = site
         self.waits: list[float] = []
         """Seconds from each start of the hub to its first answer."""
         self._launched = 0.0
@@ -95,6 +97,10 @@ class School:
     def kill_hub(self) -> None:
         self.hub.kill9()
 
+    def strike(self) -> None:
+        """Kill what else the site says may be."""
+        self._site.strike(self.hub)
+
     def kill_plane(self) -> int:
         """Kill every process of the data plane and return how many there were."""
         planes = [pid for pid in self.hub.belongings() if _PLANE in processes.command_line(pid)]
@@ -125,13 +131,9 @@ class School:
         except sqlite3.OperationalError:
             return False
 
-    def live_runs(self) -> Iterator[Run]:
-        """Yield the run of each live process that carries this hub's label."""
-        for pid in self.hub.servers():
-            environ = processes.environment(pid)
-            if not environ:
-                continue  # It has just ended.
-            yield int(environ["CARREL_SERVER_ID"]), int(environ["CARREL_GENERATION"])
+    def live_runs(self) -> Iterable[Run]:
+        """Return the run of each server that lives."""
+        return self._site.live_runs(self.hub)
 
     def close(self) -> None:
         """Leave nothing behind."""

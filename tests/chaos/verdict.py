@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from tests.chaos.school import Row, Run, School
+from tests.chaos.school import Row, School
+from tests.chaos.site import Run
 from tests.history import Violation
 
 #: After the storm everything has to be in order within this, in seconds.

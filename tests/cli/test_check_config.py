@@ -69,6 +69,18 @@ Settings (4)
     )
 
 
+def test_sections_that_are_always_read_have_an_effect(capsys: Output) -> None:
+    write(
+        GOOD
+        + "c.Profiles.profiles = [{'id': 'small', 'title': 'Small'}, {'id': 'large', 'title': 'Large'}]\n"
+        "c.Repositories.allowed = ['git.example.org']\n"
+    )
+    status, shown = check(capsys, "--strict")
+    assert status == 0
+    assert "no effect" not in shown
+    assert "People choose among 2 kinds of servers." in shown
+
+
 def test_mistakes_come_first_and_doubts_after(capsys: Output) -> None:
     write(
         GOOD + "c.JupyterHub.base_uri = '/x'\n"
@@ -99,7 +111,7 @@ def test_mistakes_come_first_and_doubts_after(capsys: Output) -> None:
         (GOOD + "c.JupyterHub.port = 'x'", ["--strict", "--json"], 2),
         ("1 / 0", [], 2),
         ("1 / 0", ["--json"], 2),
-        (GOOD + "c.JupyterHub.spawner_class = 'docker'", [], 2),
+        (GOOD + "c.JupyterHub.spawner_class = 'systemd'", [], 2),
         (GOOD + "c.Authenticator.enable_auth_state = True", [], 2),
         (GOOD, ["--JupyterHub.port=x"], 2),
         (GOOD, ["missing.py"], 2),

@@ -141,7 +141,7 @@ def test_help_is_of_the_classes_that_the_configuration_chooses(capsys: Output) -
     Path("jupyterhub_config.py").write_text("c.JupyterHub.spawner_class = 'dockr'")
     assert main(["--help-all"]) == 0
     told = capsys.readouterr()
-    assert "did you mean 'docker'?" in told.err
+    assert "did you mean 'docker'" in told.err
     assert "--Spawner.cmd" in told.out
     Path("jupyterhub_config.py").write_text("1 / 0")
     assert main(["--help-all"]) == 0

@@ -182,7 +182,9 @@ def test_each_mistake_is_named_with_what_to_change(sudo: Doctor) -> None:
     wrong("is not there, or cannot be run")
     program = Path(f"/home/{site.hub}/program")
     program.symlink_to("/bin/sleep")
-    site.allow([str(program)], path=f"/home/{site.hub}:/usr/bin")
+    site.allow([str(program)])
+    wrong("Others than root can change what the command", "Have root own it")
+    site.allow(["/bin/sleep"], path=f"/home/{site.hub}:/usr/bin")
     wrong("Servers would find programs in", "Take it out of path")
 
 

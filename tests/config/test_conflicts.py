@@ -136,6 +136,13 @@ def test_what_does_not(tmp_path: Path, text: str, setting: str, words: str) -> N
     assert words in message
 
 
+def test_what_takes_root_is_said_to_who_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    text = OPEN + "c.JupyterHub.spawner_class = 'simple'\nc.LocalProcessSpawner.private_tmp = True"
+    found = dict(conflicts(tmp_path, text))
+    assert "only a hub that is root" in found["LocalProcessSpawner.private_tmp"]
+
+
 def test_a_culler_that_may_stop_nothing_and_cannot_run(tmp_path: Path) -> None:
     texts = [message for _, message in conflicts(tmp_path, OPEN + CULLER)]
     assert [text.partition(":")[0] for text in texts] == [

@@ -34,6 +34,7 @@ FREE = {
     "users.owner_of_token": "who has a token may know whose it is",
     "services.get_self": "everybody may know who they are",
     "services.list_accessible": "shows what the caller's access scopes open",
+    "ports.tell_port": "who has a server's token may say where that server is, see test_ports.py",
     "oauth.require_access": "asks for the scopes of the client, see test_groups.py",
     "share_codes.look_at_code": "who knows a code is invited",
     "share_codes.accept_code": "who knows a code is invited",

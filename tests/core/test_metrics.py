@@ -9,6 +9,7 @@ from carrel.core.login import log_in, log_out
 from carrel.core.metrics import read_metrics, timed
 from carrel.domain.errors import Forbidden
 from carrel.domain.events import Event, Work, WorkDone
+from carrel.spawners.shared import Measure
 from carrel.testing.hub import TrialHub, open_test_hub
 
 
@@ -76,6 +77,29 @@ async def test_sign_in_and_out_are_timed() -> None:
         await log_out(hub.ctx, await hub.find("ada"))
     told = [(event.work, event.status) for event in events if isinstance(event, WorkDone)]
     assert told == [(Work.LOG_IN, "success"), (Work.LOG_IN, "failure"), (Work.LOG_OUT, "success")]
+
+
+class Watched:
+    """Something that drivers share."""
+
+    def measures(self) -> list[Measure]:
+        text = "How old what is known is"
+        return [
+            Measure("staleness_seconds", text, (("kind", kind),), age)
+            for kind, age in (("pods", 2.5), ("events", 7))
+        ]
+
+    async def close(self) -> None:
+        return
+
+
+async def test_what_drivers_measure_is_among_them() -> None:
+    async with open_test_hub() as hub:
+        await hub.make_user("root")
+        hub.ctx.shared.get("watched", Watched)
+        found = await values(hub)
+    assert found["jupyterhub_staleness_secondspods"] == 2.5
+    assert found["jupyterhub_staleness_secondsevents"] == 7
 
 
 async def test_what_raises_has_failed() -> None:

@@ -12,9 +12,9 @@ FUNCTION_LIMIT = 60
 
 #: Files over FILE_LIMIT, each with its reason. HARD_FILE_LIMIT has no exceptions.
 LONG_FILES: dict[str, str] = {
-    "src/carrel/spawners/base.py": "the one public class, with JupyterHub's settings and methods",
     "src/carrel/spawners/sudo_helper.py": "a program that is read and installed alone",
     "src/carrel/config/schema.py": "one setting after the other, each with its help",
+    "src/carrel/storage/sql/tables.py": "one table after the other",
 }
 
 

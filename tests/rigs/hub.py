@@ -195,11 +195,16 @@ class HubProcess:
         others = {self.process.pid if self.process else 0, *self.servers()}
         return [pid for pid in self.belongings() if pid not in others]
 
+    def templates(self) -> list[int]:
+        """Return the processes that this hub's servers are forked from."""
+        title = f"carrel-warmstart {self.directory}"
+        return processes.find(lambda pid: title in processes.command_line(pid))
+
     def clean_up(self) -> None:
         """End the hub and whatever it left running; may be repeated."""
         if self.process is not None and self.process.poll() is None:
             self.kill9()
-        processes.end(self.belongings())
+        processes.end([*self.belongings(), *self.templates()])
 
     def wait(self, timeout: float) -> int:
         """Return the exit code of a hub that ends by itself; raises subprocess.TimeoutExpired."""

@@ -12,7 +12,7 @@ import contextlib
 import copy
 import json
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -103,7 +103,18 @@ class Cluster:
         """
         headers = (("Retry-After", retry),) if retry else ()
         fault = Fault(method, kind, status, count, after, headers)
-        self._loop.call_soon_threadsafe(self._api.faults.append, fault)
+        self._do(_now(lambda: self._api.faults.append(fault)))
+
+    def fail_one(self, number: int, *, after: bool) -> None:
+        """Break off the connection of the request that comes after so many others, watches not counted."""
+        fault = Fault("", "", 0, 1, after, skip=number)
+        self._do(_now(lambda: self._api.faults.append(fault)))
+
+    def heal(self) -> bool:
+        """Let every request through again; tell whether there was a fault that no request has met."""
+        left = any(fault.left for fault in self._api.faults)
+        self._do(_now(self._api.faults.clear))
+        return left
 
     def change_token(self, token: str) -> None:
         """Believe another token from now on."""
@@ -216,3 +227,7 @@ def running_cluster() -> Iterator[Cluster]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _now(work: Callable[[], object]) -> None:
+    work()

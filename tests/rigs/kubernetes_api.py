@@ -22,7 +22,7 @@ _BOOKMARK = 1.0
 
 @dataclass(slots=True)
 class Fault:
-    """What the next requests of a kind get instead of their answer."""
+    """What the next requests of a kind get instead of their answer; watches are a kind of their own."""
 
     method: str
     kind: str
@@ -31,6 +31,8 @@ class Fault:
     after: bool = False
     """The request is carried out, and only its answer is lost."""
     headers: tuple[tuple[str, str], ...] = ()
+    skip: int = 0
+    """Of a fault of any request (without method and kind), how many are let through before."""
 
 
 class Api:
@@ -78,8 +80,12 @@ class Api:
 
     def _fault(self, request: web.Request) -> Fault | None:
         kind = request.match_info.get("kind", "")
+        if "watch" in request.query:
+            kind = "watch"
         for fault in self.faults:
-            if fault.left and fault.method == request.method and fault.kind == kind:
+            if fault.method == "" and kind != "watch" and fault.skip:
+                fault.skip -= 1
+            elif fault.left and fault.method in ("", request.method) and fault.kind in ("", kind):
                 fault.left -= 1
                 return fault
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ SlurmdPort={node}
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SchedulerType=sched/backfill
+SlurmdParameters=config_overrides
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 JobAcctGatherType=jobacct_gather/none
@@ -40,7 +42,7 @@ CommunicationParameters=NoInAddrAny
 SchedulerParameters=sched_interval=1,batch_sched_delay=0,defer_batch
 MinJobAge=60
 KillWait=3
-NodeName=localhost NodeAddr=127.0.0.1 CPUs=2 RealMemory=1000 State=UNKNOWN
+NodeName=localhost NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=1000 State=UNKNOWN
 PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -70,6 +72,16 @@ class Slurm:
         finally:
             self.run("scontrol", "update", "PartitionName=debug", "State=UP")
 
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Have the controller answer nothing before the block ends."""
+        pid = int((self.configuration.parent / "slurmctld.pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def run(self, *command: str) -> str:
         """Return what a command of Slurm's printed; raises CalledProcessError."""
         environment = os.environ | {"SLURM_CONF": str(self.configuration)}
@@ -80,8 +92,11 @@ class Slurm:
 
 
 @contextlib.contextmanager
-def running_slurm(directory: Path) -> Iterator[Slurm]:
-    """Run the block with a cluster; `directory` must be one that every account may enter. Needs root."""
+def running_slurm(directory: Path, cpus: int = 2) -> Iterator[Slurm]:
+    """Run the block with a cluster; `directory` must be one that every account may enter. Needs root.
+
+    Its one node passes for one with so many processors: as many jobs run at once.
+    """
     need(os.geteuid() == 0, "root, who may run jobs for others,")
     names = ("mungekey", "munged", "slurmctld", "slurmd", "sbatch")
     programs = {name: shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_SBIN}") for name in names}
@@ -89,7 +104,8 @@ def running_slurm(directory: Path) -> Iterator[Slurm]:
     for name in ("state", "spool"):
         (directory / name).mkdir()
     file = directory / "slurm.conf"
-    file.write_text(_CONFIGURATION.format(directory=directory, controller=free_port(), node=free_port()))
+    ports = {"controller": free_port(), "node": free_port()}
+    file.write_text(_CONFIGURATION.format(directory=directory, cpus=cpus, **ports))
     slurm = Slurm(file)
     key = str(directory / "munge.key")
     subprocess.run([str(programs["mungekey"]), "--create", "--keyfile", key], check=True)

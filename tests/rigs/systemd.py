@@ -36,6 +36,12 @@ done
 export container=carrel-test SYSTEMD_UNIT_PATH=$place/units SYSTEMD_LOG_TARGET=console
 exec /lib/systemd/systemd --system --unit=default.target --show-status=0
 """
+_BUS = """
+<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
+<policy context="default">
+<allow send_destination="*" eavesdrop="true"/><allow receive_sender="*"/><allow own="*"/><allow user="*"/>
+</policy></busconfig>
+"""
 _COMMAND = _BOOT.splitlines()[-1].removeprefix("exec ")
 
 
@@ -47,6 +53,8 @@ class Systemd:
     """Words before a command that let it share files in /run with systemd."""
     programs: Path | None = None
     """Where its own systemctl and systemd-run are, for the head of a PATH."""
+    enter: tuple[str, ...] = ()
+    """Words before a command that is to run where systemd sees it, and to talk to it over a bus."""
 
     def control(self, *words: str) -> str:
         """Return what `systemctl WORDS` printed."""
@@ -79,7 +87,25 @@ def systemd() -> Iterator[Systemd]:
             program.write_text(f'#!/bin/sh\nexec nsenter -t {pid} -m -p -- {shutil.which(name)} "$@"\n')
             program.chmod(0o755)
         enter = f'mount --bind {place}/run /run; exec "$@"'
-        yield Systemd(("unshare", "--mount", "sh", "-c", enter, "sh"), place / "programs")
+        inside = ("nsenter", "-t", str(pid), "-m", "-p", "-C", "--")
+        yield Systemd(("unshare", "--mount", "sh", "-c", enter, "sh"), place / "programs", inside)
+
+
+def start_bus(manager: Systemd) -> None:
+    """Let programs that run inside ask systemd over a bus; the machine's own has one."""
+    if manager.programs is None:
+        return
+    need(shutil.which("dbus-daemon") and shutil.which("busctl"), "dbus-daemon and busctl")
+    place = manager.programs.parent
+    (place / "bus.conf").write_text(_BUS)
+    head = "[Unit]\nDescription=bus\nDefaultDependencies=no\n"
+    (place / "units/dbus.socket").write_text(f"{head}[Socket]\nListenStream=/run/dbus/system_bus_socket\n")
+    daemon = f"dbus-daemon --config-file={place}/bus.conf --address=systemd: --nofork --nopidfile"
+    service = f"{head}Requires=dbus.socket\n[Service]\nExecStart={daemon} --systemd-activation\n"
+    (place / "units/dbus.service").write_text(service)
+    manager.control("daemon-reload")
+    manager.control("start", "dbus.socket", "dbus.service")
+    until(lambda: manager.control("is-active", "dbus.service") == "active", "the bus to run")
 
 
 @contextmanager

@@ -56,13 +56,15 @@ LIMITS = (1, 2, 100)
 
 
 def settings_with(limit: int, devices: int) -> Settings:
-    """Return the settings of all hubs of a run; with `devices` every server needs one of so many."""
+    """Return the settings of all hubs of a run: with `devices` every server needs one of so many."""
     times = TIMES["Spawner"] | ({"devices": {"gpu": 1}} if devices else {})
     return some_settings(
         {"Spawner": times},
         concurrent_spawn_limit=limit,
         allow_named_servers=True,
         named_server_limit_per_user=1,
+        # Logs are files, and a thread bounds them: neither is simulated.
+        server_log_size=0,
         device_pools={"gpu": devices} if devices else {},
     )
 

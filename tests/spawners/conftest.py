@@ -4,11 +4,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from carrel.spawners.warm import WarmStarts
 from tests.spawners.rig import Rig, own_name
 
 
@@ -22,6 +23,22 @@ def account() -> Iterator[str]:
     subprocess.run(["useradd", "--create-home", "--groups", "games", name], check=True)
     yield name
     subprocess.run(["userdel", "--remove", name], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def warm_directory() -> Iterator[Path]:
+    """Where templates are found again by the next test; they end soon after the last one."""
+    place = Path(tempfile.mkdtemp(prefix="carrel-warm-test-"))
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+async def warm_starts(warm_directory: Path) -> AsyncIterator[WarmStarts]:
+    """What a hub has, connected to the templates of the tests before."""
+    found = WarmStarts(warm_directory, ("--idle", "5"))
+    yield found
+    await found.close(end=False)
 
 
 @pytest.fixture

@@ -21,9 +21,11 @@ from traitlets.config import Config
 from carrel.spawners.base import Spawner
 from carrel.spawners.run import Run, make_spawner
 from carrel.spawners.views import HubView, UserView
+from carrel.spawners.warm import WarmStarts
 
 S = TypeVar("S", bound=Spawner)
 STUB = Path(__file__).with_name("stub_server.py")
+WARM_COMMAND = "stub-server"
 _DEADLINE = 20.0
 
 
@@ -68,14 +70,29 @@ class Rig:
             script.chmod(0o644)
         return [usable_python(), "-S", str(script), mode]
 
+    def script(self, interpreter: str = "") -> str:
+        """Return the path of the same server as a console script."""
+        path = self.place / WARM_COMMAND
+        path.write_text(f"#!{interpreter or usable_python()}\n{STUB.read_text()}")
+        path.chmod(0o755)
+        return str(path)
+
     def spawner(
-        self, cls: type[S], mode: str = "serve", state: Mapping[str, Any] | None = None, **settings: Any
+        self,
+        cls: type[S],
+        mode: str = "serve",
+        state: Mapping[str, Any] | None = None,
+        warm_starts: WarmStarts | None = None,
+        **settings: Any,
     ) -> S:
         config = Config()
         config.Spawner.cmd = self.command(mode)
         for name, value in settings.items():
             config.Spawner[name] = value
-        run = run_of(self.account, state=state or {}, log_directory=str(self.logs))
+        if warm_starts is not None:
+            config.LocalProcessSpawner.warm_start_commands = [WARM_COMMAND]
+        hub = hub_view(warm_starts=warm_starts)
+        run = run_of(self.account, state=state or {}, log_directory=str(self.logs), hub=hub)
         return make_spawner(cls, run, config)
 
 

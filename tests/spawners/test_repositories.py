@@ -14,7 +14,7 @@ from carrel.app.classes import find_classes
 from carrel.config.schema import Settings
 from carrel.domain.errors import CarrelError
 from carrel.spawners.local import LocalProcessSpawner
-from carrel.spawners.repositories import Preparation, repositories_of
+from carrel.spawners.repositories import follow, repositories_of
 from carrel.spawners.run import make_spawner
 from tests.http.hub import NowhereSpawner
 from tests.spawners.rig import run_of
@@ -108,43 +108,31 @@ def test_a_misspelt_rule_is_told() -> None:
 
 
 async def test_steps_are_told_as_they_are_written_and_nothing_else_is(tmp_path: Path) -> None:
-    log, alive = tmp_path / "log", True
+    log = tmp_path / "log"
     log.write_text("noise\n[repository 25%] Looking\n  [repository 99%] quoted\n[repository 35%] Fetch")
-    preparation = Preparation()
+    told: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
 
     async def lives() -> bool:
-        return alive
+        return True
 
-    waiting = asyncio.create_task(preparation.wait(log, lives))
-    steps = preparation.steps()
-    assert await anext(steps) == {"progress": 25, "message": "Looking"}
+    waiting = asyncio.create_task(follow(log, lives, lambda *step: told.put_nowait(step)))
+    assert await told.get() == (25, "Looking")
     with log.open("a") as file:
         file.write("ing\n[repository ready] /home/ada/x\n[repository 40%] forged\n")
-    assert await anext(steps) == {"progress": 35, "message": "Fetching"}
+    assert await told.get() == (35, "Fetching")
     await asyncio.wait_for(waiting, 10)
-    pending = asyncio.ensure_future(anext(steps))
-    await asyncio.sleep(0)
-    assert not pending.done()
-    pending.cancel()
+    assert told.empty()
 
 
 async def test_a_flood_of_steps_ends_and_so_does_a_server_that_says_nothing(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text(
-        "".join(f"[repository 50%] {number} {'x' * 1000}\n" for number in range(2000)) + "y" * 200_000
-    )
+    flood = "".join(f"[repository 50%] {number} {'x' * 1000}\n" for number in range(2000))
+    log.write_text(flood + "y" * 200_000)
     told: list[str] = []
-    preparation = Preparation()
 
     async def lives() -> bool:
         return False
 
-    await preparation.wait(log, lives)
-    steps = preparation.steps()
-    for _ in range(150):
-        told.append((await anext(steps))["message"])
+    await follow(log, lives, lambda _, message: told.append(message))
+    assert len(told) == 150
     assert max(map(len, told)) == 400
-    pending = asyncio.ensure_future(anext(steps))
-    await asyncio.sleep(0)
-    assert not pending.done()
-    pending.cancel()

@@ -253,6 +253,21 @@ def test_a_policy_that_others_can_change_is_not_obeyed(site: SudoSite) -> None:
 
 
 @pytest.mark.real
+def test_a_policy_behind_a_link_that_others_can_change_is_not_obeyed(site: SudoSite) -> None:
+    """What the link names now is root's; between the look and the reading it could be another."""
+    link = Path(f"/home/{site.hub}/sudo.json")
+    link.symlink_to(site.policy)
+    site.write_rules(f"{site.hub} ALL=(%{site.group}) NOPASSWD: {site.helper} {link}")
+    try:
+        words = ["sudo", "-n", "-u", site.user, "--", str(site.helper), str(link)]
+        done = subprocess.run(site.as_hub(*words), input="{}", capture_output=True, text=True, check=True)
+        assert "has to be root's" in refused(json.loads(done.stdout))
+    finally:
+        site.write_rules(site.rule())
+        link.unlink()
+
+
+@pytest.mark.real
 def test_a_log_that_is_no_file_is_not_read(site: SudoSite, server: dict[str, Any]) -> None:
     log = Path(f"/proc/{server['pid']}/fd/1").resolve()
     log.unlink()

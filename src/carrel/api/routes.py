@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carrel.api import (
     authorizations,
+    batch,
     groups,
     info,
     metrics,
@@ -41,6 +42,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     servers.stop_server,
     servers.watch_server,
     profiles.profiles_of_user,
+    batch.tell_the_port,
     tokens.list_tokens,
     tokens.make_token,
     tokens.get_token,

@@ -45,6 +45,12 @@ SPAWNERS: Kind[Spawner] = Kind(
         "default": "carrel.spawners.local.LocalProcessSpawner",
         "localprocess": "carrel.spawners.local.LocalProcessSpawner",
         "simple": "carrel.spawners.simple.SimpleLocalProcessSpawner",
+        "slurm": "carrel.spawners.batch.slurm.SlurmSpawner",
+        "pbs": "carrel.spawners.batch.pbs.PBSSpawner",
+        "torque": "carrel.spawners.batch.pbs.TorqueSpawner",
+        "gridengine": "carrel.spawners.batch.gridengine.GridengineSpawner",
+        "lsf": "carrel.spawners.batch.lsf.LsfSpawner",
+        "htcondor": "carrel.spawners.batch.htcondor.CondorSpawner",
     },
     groups=("carrel.spawners", "jupyterhub.spawners"),
     replaced=_REPLACED,
@@ -91,8 +97,10 @@ class Classes:
 
     def all(self) -> list[type[Any]]:
         """Return all whose sections are read, those that are always the same among them."""
-        chosen = [self.authenticator, self.spawner, self.proxy, *self.wrapped]
-        return [*chosen, Repositories, *classes_read(self.profiles)]
+        return [self.authenticator, self.spawner, self.proxy, *self.wrapped, *self._others()]
+
+    def _others(self) -> tuple[type[Any], ...]:
+        return (Repositories, *classes_read(self.profiles))
 
     def spawners(self) -> SpawnerClasses:
         """Return the spawners that servers may have."""
@@ -100,7 +108,8 @@ class Classes:
 
     def chosen_by(self, settings: Settings) -> Chosen:
         """Return them with the settings that chose them."""
-        return Chosen(settings, self.authenticator, self.spawner, self.proxy, self.wrapped)
+        chosen = self.authenticator, self.spawner, self.proxy
+        return Chosen(settings, *chosen, self.wrapped, self._others())
 
 
 def find_classes(settings: Settings) -> tuple[Classes, list[Problem]]:

@@ -30,6 +30,7 @@ from carrel.domain.events import Event, ServerChanged, ShutdownWanted, Work, Wor
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.lib.listen import bind_socket, listening_in
+from carrel.lifecycle.logs import LogKeeper
 from carrel.lifecycle.orphans import OrphanKeeper
 from carrel.lifecycle.probe import HttpProbe
 from carrel.lifecycle.readiness import Probe
@@ -145,6 +146,7 @@ async def run_workers(
         "reconciler": reconciler.run(),
         "orphans": OrphanKeeper(ctx, reconciler.finder).run(),
         "activity": _flush_activity(ctx),
+        "logs": LogKeeper(ctx).run(),
         "checkpoints": _checkpoint(ctx),
     }
     if start_proxy:

@@ -32,11 +32,13 @@ class Chosen:
     proxy: type[HasTraits]
     wrapped: tuple[type[HasTraits], ...] = ()
     """Spawners that the spawner chooses from."""
+    others: tuple[type[HasTraits], ...] = ()
+    """What else has a section that is read, whatever is chosen."""
 
     @property
     def classes(self) -> list[type[HasTraits]]:
         """All of them."""
-        return [self.authenticator, self.spawner, self.proxy, *self.wrapped]
+        return [self.authenticator, self.spawner, self.proxy, *self.wrapped, *self.others]
 
     def value(self, cls: type[HasTraits], name: str) -> Any:
         """Return what a trait will be, None when the class has no such trait."""

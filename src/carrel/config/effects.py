@@ -167,6 +167,7 @@ _TRAITS: dict[str, Callable[[Any], str]] = {
     "create_system_users": _either("Accounts of this machine are made for new users."),
     "open_signup": _either("Whoever signs up is admitted at once.", "An administrator admits who signs up."),
     "password": _either("One password for everybody.", "No password is asked for."),
+    "profiles": lambda value: f"People choose among {len(value)} kinds of servers." if value else "",
     "cmd": _command,
     "args": lambda value: f"Added to the command: {' '.join(map(str, value))}" if value else "",
     "mem_limit": lambda value: f"A server may use {_size(value)} of memory." if value else "",

@@ -1,6 +1,9 @@
-"""Limits that are set for servers, and whether this machine can hold servers to them."""
+"""Limits and views that are set for servers, and whether this machine can hold servers to them."""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Iterator
 
 from carrel.config.chosen import Chosen, lineage
 from carrel.config.schema import Problem
@@ -15,25 +18,36 @@ SETTINGS = {
     "cpu_guarantee": "cpu_guarantee",
     "pids_limit": "pids",
 }
+#: The settings of what servers see of the file system.
+VIEWS = ("private_tmp", "private_devices", "read_only_paths", "hidden_paths")
 
 
 def find_unenforced(chosen: Chosen) -> list[Problem]:
-    """Return the limits of local servers that cannot be enforced here, as far as looking tells."""
+    """Return what is set to confine local servers and cannot be enforced here, as far as looking tells."""
     kinds = lineage(chosen.spawner)
     # One that starts servers by a helper holds them to limits by its helper, if at all.
     if "LocalProcessSpawner" not in kinds or "SudoSpawner" in kinds:
         return []
+    return [*_limits(chosen), *_views(chosen)]
+
+
+def _limits(chosen: Chosen) -> Iterator[Problem]:
     wanted = {limit: name for name, limit in SETTINGS.items() if chosen.of_spawner(name)}
     if not wanted:
-        return []
+        return
     # How much it is does not matter before something is written.
     lacks = machine.lacking(machine.probe(), Limits(**dict.fromkeys(wanted, 1)))
-    return [
-        chosen.problem(
+    for limit, why in lacks.items():
+        yield chosen.problem(
             chosen.written(chosen.spawner, wanted[limit]),
             f"this machine cannot enforce it, and no server starts with it: {why}. Run the hub as root or"
             " with control groups of its own (Delegate=yes in its unit of systemd), or remove the setting",
             "contradiction",
         )
-        for limit, why in lacks.items()
-    ]
+
+
+def _views(chosen: Chosen) -> Iterator[Problem]:
+    for name in VIEWS if os.geteuid() != 0 else ():
+        if chosen.of_spawner(name):
+            text = "only a hub that is root can do it, and no server starts with it: remove the setting"
+            yield chosen.problem(chosen.written(chosen.spawner, name), text, "contradiction")

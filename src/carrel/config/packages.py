@@ -35,7 +35,6 @@ SPAWNER_PACKAGES: Mapping[str, str] = {
     "systemd": "jupyterhub-systemdspawner",
     "systemdspawner": "jupyterhub-systemdspawner",
     "batchspawner": "batchspawner",
-    "slurm": "batchspawner",
     "wrapspawner": "wrapspawner",
     "yarnspawner": "jupyterhub-yarnspawner",
 }
@@ -48,6 +47,13 @@ SPAWNER_ANSWERS: Mapping[str, str] = {
     "kubespawner.KubeSpawner": "kubernetes",
     "kubespawner.spawner.KubeSpawner": "kubernetes",
     "sudospawner.SudoSpawner": "sudo",
+    "batchspawner.SlurmSpawner": "slurm",
+    "batchspawner.MultiSlurmSpawner": "slurm",
+    "batchspawner.PBSSpawner": "pbs",
+    "batchspawner.TorqueSpawner": "torque",
+    "batchspawner.GridengineSpawner": "gridengine",
+    "batchspawner.LsfSpawner": "lsf",
+    "batchspawner.CondorSpawner": "htcondor",
 }
 
 #: Short names and top-level modules of proxies.

@@ -350,6 +350,10 @@ class Settings:
         "is 'carrel'; 'JupyterHub' means the same.",
     )
     pid_file: str = setting("", "Where to write the hub's process id.")
+    server_log_size: int = setting(
+        16 * 1024 * 1024,
+        "How much the hub keeps of what a server writes, in bytes; as much again of what came before that.",
+    )
     runtime_dir: str = setting(
         "carrel-run", "Where the hub and the data plane keep their state and the servers' logs."
     )

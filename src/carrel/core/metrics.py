@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from carrel.core.caller import Caller
@@ -10,6 +10,7 @@ from carrel.core.context import HubContext
 from carrel.domain.errors import Forbidden
 from carrel.domain.events import Work, WorkDone
 from carrel.events.exposition import Exposition, Gauge, expose
+from carrel.spawners.shared import Measure
 
 _DAY = 86400.0
 _PERIODS = {"24h": _DAY, "7d": 7 * _DAY, "30d": 30 * _DAY}
@@ -46,9 +47,21 @@ async def read_metrics(ctx: HubContext, visitor: Caller | None) -> Exposition:
     async with ctx.store.read() as tx:
         users, running = await tx.users.count(), await tx.servers.count_ready()
         active = [((period,), await tx.users.count(now - span)) for period, span in _PERIODS.items()]
-    gauges = (
+    gauges: tuple[Gauge, ...] = (
         Gauge("total_users", "How many users there are", (), (((), users),)),
         Gauge("running_servers", "How many servers are ready", (), (((), running),)),
         Gauge("active_users", "How many users were active in the period", ("period",), active),
     )
+    gauges += tuple(_of_drivers(ctx.shared.measures()))
     return await expose(ctx.metrics, gauges, ctx.settings.metrics_prefix)
+
+
+def _of_drivers(measures: Iterable[Measure]) -> Iterator[Gauge]:
+    """Return what drivers tell, one gauge for each name."""
+    by_name: dict[str, list[Measure]] = {}
+    for measure in measures:
+        by_name.setdefault(measure.name, []).append(measure)
+    for name, found in by_name.items():
+        labels = tuple(label for label, _ in found[0].labels)
+        values = [(tuple(value for _, value in each.labels), each.value) for each in found]
+        yield Gauge(name, found[0].text, labels, values)

@@ -41,6 +41,15 @@ class ServerProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerSpoke:
+    """A server has told on which port it listens; who starts it wants to know."""
+
+    server_id: int
+    generation: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class RightsChanged:
     """What a user may do has changed, or one of their tokens or sessions has ended."""
 
@@ -154,6 +163,7 @@ class PolicyBroken:
 Event = (
     ServerChanged
     | ServerProgress
+    | ServerSpoke
     | RightsChanged
     | GroupChanged
     | RolesChanged

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -79,9 +79,9 @@ def _protect(path: str) -> None:
     _require(what, path)
     if path != "/":
         _mount(what, path, path, None, _BIND | _RECURSIVE)
-    wanted = (ctypes.c_uint64 * 4)(_READ_ONLY, 0, 0, 0)
-    size = ctypes.c_size_t(ctypes.sizeof(wanted))
-    _call(what, "syscall", _MOUNT_SETATTR, _HERE, os.fsencode(path), _WHOLE_TREE, wanted, size)
+    # struct mount_attr: what to set, what to clear, how it spreads, whose name space.
+    wanted = struct.pack("4Q", _READ_ONLY, 0, 0, 0)
+    _call(what, "syscall", _MOUNT_SETATTR, _HERE, os.fsencode(path), _WHOLE_TREE, wanted, len(wanted))
 
 
 def _hide(path: str) -> None:
@@ -141,11 +141,12 @@ def _mount(
     what: str, source: str | None, target: str, data: str | None, flags: int, kind: str | None = None
 ) -> None:
     texts = [None if each is None else os.fsencode(each) for each in (source, target, kind, data)]
-    _call(what, "mount", texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3])
+    _call(what, "mount", texts[0], texts[1], texts[2], flags, texts[3])
 
 
-def _call(what: str, name: str, *arguments: object) -> None:
-    # A handle of its own each time: this is for the start of a program, and nothing of it is kept.
+def _call(what: str, name: str, *arguments: int | bytes | None) -> None:
+    import ctypes  # few hubs need it
+
     function = getattr(ctypes.CDLL(None, use_errno=True), name)
-    if function(*arguments) != 0:
+    if function(*(ctypes.c_long(each) if isinstance(each, int) else each for each in arguments)) != 0:
         raise CannotShow(f"{what}: {os.strerror(ctypes.get_errno())}")

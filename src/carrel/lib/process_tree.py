@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from carrel.lib.process_table import running
 
 _PROC = Path("/proc")
+_CHILDREN = _PROC / "thread-self" / "children"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -24,6 +27,15 @@ class Spent:
     processes: int
 
 
+def spent_by_tree(pid: int) -> Spent | None:
+    """Return what a process and its descendants use, None when it is gone."""
+    seen = {each: line for each in _members(pid) if (line := _look(each)) is not None}
+    if pid not in seen:
+        return None
+    memory = sum(_memory(each, line) for each, line in seen.items())
+    return Spent(memory, sum(line.ticks for line in seen.values()) / _TICKS, len(seen))
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     parent: int
@@ -31,21 +43,37 @@ class _Line:
     pages: int
 
 
-def spent_by_tree(pid: int) -> Spent | None:
-    """Return what a process and its descendants use, None when it is gone. Reads all of /proc."""
-    table = {each: line for each in running() if (line := _look(each)) is not None}
-    if pid not in table:
-        return None
+def _members(pid: int) -> set[int]:
+    children = _children if _CHILDREN.exists() else _children_in(_table())
     members, found = {pid}, [pid]
-    children: dict[int, list[int]] = {}
-    for each, line in table.items():
-        children.setdefault(line.parent, []).append(each)
     while found:
-        new = [child for child in children.get(found.pop(), ()) if child not in members]
+        new = [child for child in children(found.pop()) if child not in members]
         members.update(new)
         found += new
-    memory = sum(_memory(each, table[each]) for each in members)
-    return Spent(memory, sum(table[each].ticks for each in members) / _TICKS, len(members))
+    return members
+
+
+def _children(pid: int) -> list[int]:
+    """Return the children of a process; each of its threads has its own."""
+    found: list[int] = []
+    with suppress(OSError):
+        for thread in os.listdir(f"{_PROC}/{pid}/task"):
+            with suppress(OSError):
+                found += map(int, (_PROC / str(pid) / "task" / thread / "children").read_text().split())
+    return found
+
+
+def _children_in(table: Mapping[int, int]) -> Callable[[int], list[int]]:
+    """Return how to look up children in a table of parents."""
+    children: dict[int, list[int]] = {}
+    for pid, parent in table.items():
+        children.setdefault(parent, []).append(pid)
+    return lambda pid: children.get(pid, [])
+
+
+def _table() -> dict[int, int]:
+    """Return the parents of all processes, for kernels that do not list children."""
+    return {pid: line.parent for pid in running() if (line := _look(pid)) is not None}
 
 
 def _look(pid: int) -> _Line | None:

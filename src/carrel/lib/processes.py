@@ -80,7 +80,8 @@ async def launch(program: Program, output: int = subprocess.DEVNULL) -> Process:
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        with contextlib.suppress(OSError):
+        # What else comes of it is told to nobody any more.
+        with contextlib.suppress(Exception):
             process = await starting
             send(process, signal.SIGKILL)
             await wait_until_gone(process, _LONGEST_PAUSE * 10)

@@ -6,7 +6,14 @@ import asyncio
 import logging
 
 from carrel.core.context import HubContext
-from carrel.domain.events import Event, EventsMissed, RouteMissing, ServerProgress, ShutdownWanted
+from carrel.domain.events import (
+    Event,
+    EventsMissed,
+    RouteMissing,
+    ServerProgress,
+    ServerSpoke,
+    ShutdownWanted,
+)
 from carrel.storage.base import StorageError
 
 #: Events are gathered for so long before they are told, in seconds.
@@ -65,7 +72,7 @@ class Hearing:
 
     def heed(self, event: Event) -> None:
         """Keep what the others should be told and no transaction has announced; give this to the bus."""
-        told = isinstance(event, ServerProgress | RouteMissing)
+        told = isinstance(event, ServerProgress | ServerSpoke | RouteMissing)
         if told and not self._delivering and len(self._pending) < _MOST:
             self._pending.append(event)
             self._wake.set()

@@ -27,6 +27,7 @@ from carrel.lifecycle.checkpoints import kept
 from carrel.lifecycle.evidence import Course, NotReady, explain
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.patience import Patience, allowed
+from carrel.lifecycle.ports import hearing
 from carrel.lifecycle.progress import relay, say, say_outcome
 from carrel.lifecycle.queue import QueueWatch
 from carrel.lifecycle.readiness import Probe, wait_until_ready
@@ -95,7 +96,8 @@ class Starter:
         course = Course()
         try:
             given = driver.api_token
-            url = await self._run_driver(row, driver, course, patience, resumes=resumes)
+            with hearing(self.ctx, row, driver):
+                url = await self._run_driver(row, driver, course, patience, resumes=resumes)
             if url is None:
                 return False
             row = replace(row, url=url)

@@ -25,7 +25,7 @@ from carrel.spawners.choices import Choices
 from carrel.spawners.environment import ServerFacts, labels, server_environment
 from carrel.spawners.imported import ImportedRun
 from carrel.spawners.reports import Orphan, Usage, Waiting, exit_status
-from carrel.spawners.repositories import chosen_repository, repositories_of
+from carrel.spawners.repositories import preparation
 from carrel.spawners.shared import Shared
 from carrel.spawners.templates import expand
 from carrel.spawners.traits import ByteSpecification, Command, setting
@@ -268,6 +268,12 @@ class Spawner(Choices):
         """
         return None
 
+    def heard(self, port: int) -> None:
+        """Take up on which port the server says that it listens, while start() runs; may be repeated.
+
+        It is the server's word: it must not say more, such as on which machine.
+        """
+
     async def warm_up(self) -> None:
         """Get ready what starts will need. The hub calls it of a driver that is nobody's, when it runs.
 
@@ -355,8 +361,7 @@ class Spawner(Choices):
 
     def preparation(self) -> list[str]:
         """Return the words to put before the command, which get the repository ready; none without one."""
-        chosen = chosen_repository(repositories_of(self.config), {}, self.repository)
-        return repositories_of(self.config).words(chosen) if chosen is not None else []
+        return preparation(self)
 
     def template_namespace(self) -> dict[str, Any]:
         """Return the names that settings may use in braces."""

@@ -10,9 +10,8 @@ from traitlets import Dict, Unicode, Union
 
 from carrel.lib.awaiting import resolve
 from carrel.spawners import options
-from carrel.spawners.errors import StartError
 from carrel.spawners.familiar import FamiliarNames
-from carrel.spawners.repositories import chosen_repository, repositories_of
+from carrel.spawners.repositories import choose_repository
 from carrel.spawners.traits import setting
 
 
@@ -64,14 +63,4 @@ class Choices(FamiliarNames):
         for overrides in self.profile_overrides:
             await options.override_asking(self, overrides)
         await options.apply(self.apply_user_options, user_options, self)
-        self._choose_repository(user_options)
-
-    def _choose_repository(self, user_options: Mapping[str, Any]) -> None:
-        settings = repositories_of(self.config)
-        chosen = chosen_repository(settings, user_options, self.repository)
-        if chosen is None:
-            return
-        if not self.opens_repositories:
-            raise StartError(f"{type(self).__name__} does not start servers from repositories.")
-        self.repository = chosen.as_option()
-        self.start_timeout += settings.timeout
+        choose_repository(self, user_options)

@@ -11,7 +11,7 @@ from typing import Any
 
 from traitlets import Bool, HasTraits, Integer, List, Unicode
 
-from carrel.config.limits import SETTINGS
+from carrel.config.limits import SETTINGS, VIEWS
 from carrel.lib import mounts
 from carrel.lib.control_groups import machine
 from carrel.lib.control_groups.group import Group
@@ -21,7 +21,6 @@ from carrel.lib.processes import Program
 from carrel.spawners.errors import StartError
 from carrel.spawners.limits import Confinement, limits_of, refusal
 
-_VIEWS = ("private_tmp", "private_devices", "read_only_paths", "hidden_paths")
 _HINT = (
     "The administrator has to run the hub as root (read_only_paths: on Linux 5.12 or later), or change {}."
 )
@@ -49,11 +48,11 @@ class Confined(HasTraits):
 
     _confinement: Confinement | None = None
 
-    def limits(self) -> Limits:
+    def _limits(self) -> Limits:
         """Return what a server may use; raises StartError for what cannot be a limit."""
         return limits_of({name: getattr(self, name) for name in SETTINGS})
 
-    def view(self) -> View:
+    def _view(self) -> View:
         """Return what a server sees of the file system; raises StartError."""
         return View(
             self.private_tmp,
@@ -71,12 +70,12 @@ class Confined(HasTraits):
             )
         return path
 
-    def confined(self, program: Program, group_name: str) -> Program:
+    def _confined(self, program: Program, group_name: str) -> Program:
         """Return a program that will be held to the limits and have the view that the settings say.
 
         Raises StartError for settings that cannot be meant; what the machine cannot do shows at the start.
         """
-        limits, view = self.limits(), self.view()
+        limits, view = self._limits(), self._view()
         if covered := view.replaces(program.home):
             raise StartError(
                 f"The home directory {program.home} would be hidden: it is below {covered}.",
@@ -89,20 +88,20 @@ class Confined(HasTraits):
     def _admit(self, group_name: str, limits: Limits, pid: int) -> None:
         self._confinement = Confinement(machine.admit(machine.probe(), pid, group_name, limits))
 
-    def refused(self, error: CannotLimit | CannotShow) -> StartError:
+    def _refused(self, error: CannotLimit | CannotShow) -> StartError:
         """Return what the owner is told when a program was not started because it cannot be confined."""
         if isinstance(error, CannotLimit):
             return refusal(error)
-        names = [name for name in _VIEWS if getattr(self, name)]
+        names = [name for name in VIEWS if getattr(self, name)]
         text = f"The server cannot have {error}. It is set by {', '.join(names)}."
         return StartError(text, hint=_HINT.format("them" if len(names) > 1 else "it"))
 
-    async def find_confinement(self, pid: int, group_name: str) -> None:
+    async def _find_confinement(self, pid: int, group_name: str) -> None:
         """Take over the group in which a process is that nobody had a note of."""
         group = await asyncio.to_thread(machine.find_group, pid, group_name)
         self._confinement = None if group is None else Confinement(group)
 
-    async def end_confined(self) -> bool:
+    async def _end_confined(self) -> bool:
         """Kill what is left of a run with limits and tell whether nothing is; may be repeated."""
         confinement = self._confinement
         return confinement is None or await asyncio.to_thread(confinement.end)
@@ -115,20 +114,20 @@ class Confined(HasTraits):
         return await asyncio.to_thread(confinement.findings, getattr(self, "_exit_status", None))
 
     @property
-    def is_apart(self) -> bool:
+    def _is_apart(self) -> bool:
         """Tell whether the group with limits also keeps the server apart from the hub's."""
         return self._confinement is not None and self._confinement.group.keeps_apart
 
-    def group_state(self) -> dict[str, Any]:
+    def _group_state(self) -> dict[str, Any]:
         """Return the part of a checkpoint that finds the group again."""
         return {} if self._confinement is None else {"group": self._confinement.group.as_state()}
 
-    def load_group(self, state: Mapping[str, Any]) -> None:
+    def _load_group(self, state: Mapping[str, Any]) -> None:
         """Take over that part of a checkpoint."""
         group = Group.of_state(state.get("group"))
         self._confinement = None if group is None else Confinement(group)
 
-    def remove_group(self) -> None:
+    def _remove_group(self) -> None:
         """Remove the group of a run that has ended; may be repeated."""
         if self._confinement is not None:
             self._confinement.group.remove()

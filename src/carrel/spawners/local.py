@@ -32,13 +32,13 @@ from carrel.spawners.errors import StartError
 from carrel.spawners.imported import ImportedRun, adopt_process
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
 from carrel.spawners.orphans import find_local_orphans
-from carrel.spawners.preparing import PreparesRepositories
+from carrel.spawners.preparing import Preparation
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.traits import Command
 from carrel.spawners.warm import WarmServer
 
 
-class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
+class LocalProcessSpawner(OfAccount, Confined, Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
     bound_to_node = True
@@ -78,6 +78,7 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
     """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     log_file = Unicode()
+    _told: Preparation | None = None
     _exit_status: int | None = None
     _chose_port: bool = False
     _warm: WarmServer | None = None
@@ -104,9 +105,9 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
         self.start_time = str(state.get("start_time") or "")
         self.pid = int(state.get("pid") or 0) if self.start_time else 0
         self.log_file = str(state.get("log") or "")
-        self._load_preparing(state)
+        self._preparation.resume(self, state)
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
-        self.load_group(state)
+        self._load_group(state)
 
     def get_state(self) -> dict[str, Any]:
         """Return the process, where it listens and where its log is."""
@@ -114,9 +115,8 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
         process = self._process()
         if process is not None:
             state |= {"pid": process.pid, "start_time": process.start_time, "log": self.log_file}
-            state |= {"ip": self.server.ip, "port": self.server.port}
-            state |= {"preparing": True} if self._is_preparing else {}
-        return state | self.group_state()
+            state |= {"ip": self.server.ip, "port": self.server.port, **self._preparation.as_state()}
+        return state | self._group_state()
 
     def clear_state(self) -> None:
         """Forget the process."""
@@ -124,7 +124,7 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
         self.proc, self.pid, self.start_time = None, 0, ""
         if self.own_control_group:
             apart.remove_group(self._group_name())
-        self.remove_group()
+        self._remove_group()
         self._confinement = None
         if self._chose_port:
             self.port, self._chose_port = 0, False
@@ -149,27 +149,29 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
         program = self._program(env, rights)
         await self._launch(program)
         self.server.ip, self.server.port = reachable(self.ip), self.port
-        self._is_preparing = bool(self.repository)
+        self._preparation.lasts = bool(self.repository)
         try:
-            if self.own_control_group and not self.is_apart:
+            if self.own_control_group and not self._is_apart:
                 await self._set_apart()
             await self.save_state()
         except BaseException:
             # Without the checkpoint nobody would know of it.
             await self._end([(signal.SIGKILL, self.kill_timeout)])
-            await self.end_confined()
+            await self._end_confined()
             raise
-        await self._until_prepared(self.log_file, self._lives)
+        await self._preparation.wait(self, self.log_file)
         return self.server.ip, self.server.port
+
+    @property
+    def _preparation(self) -> Preparation:
+        if self._told is None:
+            self._told = Preparation()
+        return self._told
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the steps in which a repository is got ready; without one, that the server starts."""
-        told = self._steps().steps() if self.repository else super().progress()
-        async for event in told:
+        async for event in self._preparation.steps() if self.repository else super().progress():
             yield event
-
-    async def _lives(self) -> bool:
-        return await self.poll_now() is None
 
     async def poll(self) -> int | None:
         """Return None while the process lives; else its exit status, or 0 when it was not the hub's child."""
@@ -178,7 +180,7 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
             if is_alive(process, self.run_labels()):
                 return None
             await self._collect(process)
-        await self.end_confined()
+        await self._end_confined()
         return self._exit_status or 0
 
     async def stop(self, now: bool = False) -> None:
@@ -189,9 +191,9 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
         """
         steps = [(signal.SIGINT, self.interrupt_timeout), (signal.SIGTERM, self.term_timeout)]
         await self._end([*steps[1 if now else 0 :], (signal.SIGKILL, self.kill_timeout)])
-        if not await self.end_confined():
+        if not await self._end_confined():
             raise RuntimeError(f"What the server of {self._log_name} has started does not end.")
-        self.remove_group()
+        self._remove_group()
 
     async def _end(self, steps: Sequence[tuple[signal.Signals, int]]) -> None:
         process = self._process()
@@ -249,7 +251,7 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
             pid_variable=PID_LABEL,
             popen=popen,
         )
-        return self.confined(program, self._limited_name())
+        return self._confined(program, self._limited_name())
 
     async def _launch(self, program: Program) -> None:
         self._exit_status = None
@@ -261,7 +263,7 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
                 f"The command {program.argv[0]} could not be started: {error.strerror}."
             ) from error
         except (CannotLimit, CannotShow) as error:
-            raise self.refused(error) from error
+            raise self._refused(error) from error
         finally:
             if output >= 0:
                 os.close(output)
@@ -334,7 +336,7 @@ class LocalProcessSpawner(OfAccount, Confined, PreparesRepositories, Spawner):
             return False
         # Only the port is the process's to say; who else it might name would be visited in its name.
         self.load_state({**orphan.state, "ip": reachable(self.ip), "log": str(self._log_path() or "")})
-        await self.find_confinement(process.pid, self._limited_name())
+        await self._find_confinement(process.pid, self._limited_name())
         return True
 
     @classmethod

@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 from pathlib import Path
 
 _MOST_READ = 256 * 1024
 _LONGEST_NAME = 40
+_SUFFIX = ".log"
+_PART = 1024 * 1024
+#: What is left of a log that was set aside: enough for what its owner is shown.
+_KEPT = 32 * 1024
 
 
 def log_path(directory: str, user_name: str, server_id: int) -> Path:
     """Return where the log of a server is; no two servers share one, whatever their users are called."""
     readable = re.sub(r"[^A-Za-z0-9_]", "-", user_name)[:_LONGEST_NAME]
-    return Path(directory) / f"{readable}-{server_id}.log"
+    return Path(directory) / f"{readable}-{server_id}{_SUFFIX}"
 
 
 def open_log(path: Path) -> int:
@@ -42,17 +45,42 @@ def read_tail(path: Path, lines: int) -> str:
 
 
 def bound_log(path: Path, largest: int) -> None:
-    """Set aside what is in a log that has grown beyond `largest` bytes, and let its writer go on in it.
+    """Set aside the end of a log that has grown beyond `largest` bytes, and let its writer go on in it.
 
-    What is written in the same moment may be lost. The writer must append, as those of `open_log` do.
+    The very last lines are in both. What is written in the same moment may be lost. The writer must append,
+    as those of `open_log` do.
     """
     try:
         if path.stat().st_size <= largest:
             return
-        shutil.copyfile(path, _previous(path))
+        end = _set_aside(path, largest)
         os.truncate(path, 0)
+        with path.open("ab") as file:
+            file.write(end)
     except FileNotFoundError:
         pass
+
+
+def bound_logs(directory: Path, largest: int) -> None:
+    """Do so with each log in a directory; may be repeated. Raises OSError when the disk is full by then."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.endswith(_SUFFIX) and entry.is_file(follow_symlinks=False):
+                bound_log(Path(entry.path), largest)
+
+
+def _set_aside(path: Path, most: int) -> bytes:
+    """Keep the last bytes of a log beside it, and return its last whole lines."""
+    private = os.open(_previous(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with path.open("rb") as log, os.fdopen(private, "wb") as kept:
+        # Its writer may have made it as long as it likes, and mostly of holes.
+        log.seek(max(0, log.seek(0, os.SEEK_END) - most))
+        left = most
+        while left and (part := log.read(min(left, _PART))):
+            kept.write(part)
+            left -= len(part)
+        log.seek(max(0, log.seek(0, os.SEEK_END) - _KEPT))
+        return log.read(_KEPT).partition(b"\n")[2]
 
 
 def remove_logs(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from traitlets.config import Config, Configurable
 
 from carrel.domain.errors import Invalid
 from carrel.domain.repositories import Repository, RepositoryRules, read_prefix, read_repository
+from carrel.spawners.errors import StartError
 from carrel.spawners.traits import ByteSpecification, Command
 
 OPTION = "repository"
@@ -103,6 +104,29 @@ def repositories_of(config: Config | None) -> Repositories:
     return Repositories(config=config if config is not None else Config())
 
 
+def choose_repository(spawner: Any, options: Mapping[str, Any]) -> None:
+    """Let a start be from the repository that was chosen, if any, and have the time for it.
+
+    Raises Invalid for one that is not allowed, StartError for a driver that does not put `preparation` before
+    its command.
+    """
+    settings = repositories_of(spawner.config)
+    chosen = chosen_repository(settings, options, spawner.repository)
+    if chosen is None:
+        return
+    if not spawner.opens_repositories:
+        raise StartError(f"{type(spawner).__name__} does not start servers from repositories.")
+    spawner.repository = chosen.as_option()
+    spawner.start_timeout += settings.timeout
+
+
+def preparation(spawner: Any) -> list[str]:
+    """Return the words that stand before a spawner's command; none without a repository."""
+    settings = repositories_of(spawner.config)
+    chosen = chosen_repository(settings, {}, spawner.repository)
+    return settings.words(chosen) if chosen is not None else []
+
+
 def chosen_repository(settings: Repositories, options: Mapping[str, Any], own: object) -> Repository | None:
     """Return the repository that a start is from: that of its options, else the driver's `own`, if any.
 
@@ -112,25 +136,6 @@ def chosen_repository(settings: Repositories, options: Mapping[str, Any], own: o
     named = options.get(OPTION)
     wanted = named if isinstance(named, Mapping) else own
     return read_repository(wanted, settings.rules) if wanted else None
-
-
-class Preparation:
-    """What is told while a repository is got ready: one who waits for its end, and who shows the steps."""
-
-    def __init__(self) -> None:
-        self._steps: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-
-    async def wait(self, log: Path, alive: Callable[[], Awaitable[bool]]) -> None:
-        """Return as `follow` does."""
-        await follow(log, alive, self._tell)
-
-    def _tell(self, progress: int, message: str) -> None:
-        self._steps.put_nowait({"progress": progress, "message": message})
-
-    async def steps(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield the events of `progress()`, for as long as somebody asks."""
-        while True:
-            yield await self._steps.get()
 
 
 async def follow(log: Path, alive: Callable[[], Awaitable[bool]], tell: Callable[[int, str], None]) -> None:

@@ -6,8 +6,9 @@ the hub.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
 
 
 class Closable(Protocol):
@@ -15,6 +16,25 @@ class Closable(Protocol):
 
     async def close(self) -> None:
         """End it; may be repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A value at the moment, for the hub's metrics."""
+
+    name: str
+    """In Prometheus' spelling; one name has the same text and the same names of labels everywhere."""
+    text: str
+    labels: tuple[tuple[str, str], ...]
+    value: float
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """Something whose state administrators may want to watch."""
+
+    def measures(self) -> Iterable[Measure]:
+        """Return its values at the moment."""
 
 
 T = TypeVar("T", bound=Closable)
@@ -34,6 +54,12 @@ class Shared:
         if key not in self._held:
             self._held[key] = make()
         return self._held[key]  # type: ignore[return-value]  # whoever uses a key knows what is behind it
+
+    def measures(self) -> Iterator[Measure]:
+        """Return the values at the moment of everything that has any."""
+        for thing in tuple(self._held.values()):
+            if isinstance(thing, Measured):
+                yield from thing.measures()
 
     async def close(self) -> None:
         """End everything, the latest first; may be repeated."""

@@ -137,15 +137,22 @@ def read_policy(path: str) -> dict[str, Any]:
 
 
 def require_safe(path: str) -> None:
-    """Refuse a file that somebody other than root could change or replace."""
-    place = os.path.realpath(path)
-    while True:
-        found = os.stat(place)
+    """Refuse a file that somebody other than root could change or replace, on whatever way leads there."""
+    os.stat(path)
+    require_safe_way(os.path.realpath(path))
+    require_safe_way(os.path.abspath(path))
+
+
+def require_safe_way(place: str) -> None:
+    """Refuse a path of which a part, or what a link in it names, is not root's alone."""
+    while place != "/":
+        found = os.lstat(place)
         loose = found.st_mode & 0o022 and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX)
+        if stat.S_ISLNK(found.st_mode):
+            loose = False
+            require_safe_way(os.path.normpath(os.path.join(os.path.dirname(place), os.readlink(place))))
         if found.st_uid != 0 or loose:
             raise Refused(f"{place} has to be root's, and not writable by others (chown root, chmod go-w)")
-        if place == "/":
-            return
         place = os.path.dirname(place)
 
 
@@ -153,7 +160,10 @@ def own_account(policy: dict[str, Any]) -> pwd.struct_passwd:
     """Return whom this runs as; refuse root, accounts of the system and those outside the group."""
     if len({*os.getresuid()}) != 1:
         raise Refused("the real, effective and saved user differ: call it by sudo -u, not setuid")
-    account = pwd.getpwuid(os.getuid())
+    try:
+        account = pwd.getpwuid(os.getuid())
+    except KeyError:
+        raise Refused(f"the user {os.getuid()} has no account") from None
     if account.pw_uid == 0 or account.pw_uid < policy["lowest_uid"]:
         raise Refused(f"{account.pw_name} is an account of the system (lowest_uid)")
     group = policy["group"]

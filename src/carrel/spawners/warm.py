@@ -18,6 +18,7 @@ from pathlib import Path
 from carrel.lib.process_table import Process, look
 from carrel.lib.processes import Program, collect, launch, send, wait_until_gone
 from carrel.spawners.scripts import NoWarmStart, Script, find_script
+from carrel.spawners.trusted import who_else_writes
 from carrel.spawners.warm_probes import Probes
 from carrel.spawners.warm_request import request_for
 from carrel.spawners.warm_template import BadTemplate, Kind, StaleTemplate, WarmTemplate
@@ -76,7 +77,7 @@ class WarmStarts:
         except NoWarmStart as reason:
             self._tell(str(reason), logging.INFO)
         except StaleTemplate as reason:
-            self._tell(f"the new template is {reason}", logging.INFO)
+            self._tell(f"its template ended: {reason}", logging.INFO)
         return None
 
     async def warm_up(self, program: Program, names: Collection[str], *, others: bool) -> None:
@@ -94,6 +95,11 @@ class WarmStarts:
     def _template(self, script: Script, environment: Mapping[str, str], others: bool) -> WarmTemplate:
         kind = Kind(script.interpreter, environment, others, self._options)
         key = kind.key
+        writable = (
+            who_else_writes(script.interpreter) if os.geteuid() == 0 and key not in self._templates else ""
+        )
+        if writable:
+            raise NoWarmStart(f"root would import what others may change: {writable}")
         until, reason = self._bad.get(key, (0.0, ""))
         if until > asyncio.get_running_loop().time():
             raise NoWarmStart(reason)

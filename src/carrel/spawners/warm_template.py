@@ -8,13 +8,15 @@ import hashlib
 import json
 import logging
 import os
+import select
 import signal
 import socket
 import subprocess
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import carrel.warmstart
 from carrel.lib.control_groups.apart import set_apart
@@ -114,7 +116,10 @@ class WarmTemplate:
 
     async def _start(self) -> None:
         self._disconnect()
-        process = await asyncio.to_thread(self._spawn)
+        try:
+            process = await asyncio.to_thread(self._spawn)
+        except OSError as error:
+            raise BadTemplate(f"its template could not be started: {error}") from error
         self._process = process
         with contextlib.suppress(OSError):
             # A supervisor that ends the hub's control group would end all servers' parent with it.
@@ -229,25 +234,21 @@ class WarmTemplate:
     def ask(self, request: Request, output: int, admit: Callable[[int], None] | None = None) -> int:
         """Have a server started and return its pid; blocks for some milliseconds.
 
-        `admit` is called with the pid before the server runs anything of its own; when that raises, the
-        server is no more. Raises StaleTemplate, and NoWarmStart when there is no such server and will not be.
+        The server waits while `admit` is called with its pid, and does not outlive what that raises. Raises
+        StaleTemplate, and NoWarmStart when there is no such server and will not be.
         """
-        try:
-            with self._dial(wire.START_SOCKET) as connection:
+        with _understood():
+            connection = self._dial(wire.START_SOCKET)
+        with connection:
+            with _understood():
                 wire.send_request(connection, request, output)
-                answer = wire.receive_answer(connection)
-                if "stale" in answer:
-                    raise StaleTemplate(answer["stale"])
-                if "pid" not in answer:
-                    raise NoWarmStart(str(answer.get("refused", "its template does not answer")))
-                pid = int(answer["pid"])
-                self._ends.pop(pid, None)
-                if admit is not None:
-                    admit(pid)
+                pid = _pid_in(wire.receive_answer(connection))
+            self._ends.pop(pid, None)
+            if admit is not None:
+                _admit(pid, admit)
+            with _understood():
                 connection.sendall(wire.GO)
-                return pid
-        except (OSError, wire.BadMessageError) as error:
-            raise NoWarmStart(f"its template does not answer: {error}") from error
+        return pid
 
     def forget(self) -> None:
         """Look for a template anew before the next server."""
@@ -271,3 +272,36 @@ class WarmTemplate:
         if end:
             await self.retire()
         self._disconnect()
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """Say what an error of the connection means: nothing was started, as without a GO nothing is."""
+    try:
+        yield
+    except ConnectionError as error:
+        # It ends just now, and may have closed before it has heard all of the request.
+        raise StaleTemplate("gone") from error
+    except (OSError, wire.BadMessageError) as error:
+        raise NoWarmStart(f"its template does not answer: {error}") from error
+
+
+def _pid_in(answer: Mapping[str, Any]) -> int:
+    if "stale" in answer:
+        raise StaleTemplate(answer["stale"])
+    if "pid" not in answer:
+        raise NoWarmStart(str(answer.get("refused", "its template does not answer")))
+    return int(answer["pid"])
+
+
+def _admit(pid: int, admit: Callable[[int], None]) -> None:
+    descriptor = os.pidfd_open(pid)
+    try:
+        admit(pid)
+    except BaseException:
+        # It has done nothing yet but wait, and nobody will know of it.
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        select.select([descriptor], [], [], _END_LIMIT)
+        raise
+    finally:
+        os.close(descriptor)

@@ -11,7 +11,8 @@ import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import FrameType
+from pathlib import PurePath
+from types import FrameType, MemberDescriptorType
 from typing import Any
 
 from carrel.warmstart import marks
@@ -50,10 +51,28 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedPath:
+    """A path whose text holds a mark: it keeps the parts of it one by one."""
+
+    path: PurePath
+
+    def fill(self, values: Mapping[str, str]) -> None:
+        """Make it the path that it would have been."""
+        new = type(self.path)(str(_replaced(str(self.path), values)))
+        for name in _slots(type(self.path)):
+            # What is not set is computed when it is asked for, and kept.
+            if _has(self.path, name):
+                delattr(self.path, name)
+            if _has(new, name):
+                object.__setattr__(self.path, name, getattr(new, name))
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """All that was found."""
 
     places: tuple[Place, ...]
+    paths: tuple[MarkedPath, ...]
     copies: tuple[Copy, ...]
     stuck: tuple[str, ...]
     """What cannot be put right, as text; then the template must not be used."""
@@ -64,6 +83,8 @@ class Findings:
             copy.fill(env)
         for place in self.places:
             place.fill(values)
+        for path in self.paths:
+            path.fill(values)
 
 
 def find_marks() -> Findings:
@@ -71,6 +92,8 @@ def find_marks() -> Findings:
     objects = _all_objects()
     owners = _owners(objects)
     own = {id(MARKS), id(vars(marks)), id(globals()), id(os.environ), id(getattr(os.environ, "_data", None))}
+    paths = [MarkedPath(one) for one in objects if isinstance(one, PurePath) and MARK in str(one)]
+    own |= {id(part) for one in paths for part in (one.path, *gc.get_referents(one.path))}
     places: list[Place] = []
     copies: list[Copy] = []
     stuck: list[str] = []
@@ -84,7 +107,7 @@ def find_marks() -> Findings:
         places += here
         if not here or any(_marked(_replaced(place.value, dict.fromkeys(MARKS, ""))) for place in here):
             stuck.append(repr(found)[:_LONGEST_REPR])
-    return Findings(tuple(places), tuple(copies), tuple(stuck))
+    return Findings(tuple(places), tuple(paths), tuple(copies), tuple(stuck))
 
 
 def _all_objects() -> list[Any]:
@@ -123,6 +146,25 @@ def _replaced(value: str | bytes, values: Mapping[str, str]) -> str | bytes:
         else:
             value = value.replace(mark.encode(), os.fsencode(values[name]))
     return value
+
+
+def _slots(cls: type) -> set[str]:
+    found = (vars(one).get("__slots__", ()) for one in cls.__mro__)
+    return {name for slots in found for name in ((slots,) if isinstance(slots, str) else slots)} - {
+        "__weakref__"
+    }
+
+
+def _has(path: PurePath, name: str) -> bool:
+    # Not hasattr: of some slots, asking makes the value.
+    slot = next((vars(one)[name] for one in type(path).__mro__ if name in vars(one)), None)
+    if not isinstance(slot, MemberDescriptorType):
+        return False
+    try:
+        slot.__get__(path)
+    except AttributeError:
+        return False
+    return True
 
 
 def _any(values: Iterable[Any]) -> bool:

@@ -36,7 +36,7 @@ Stamp = tuple[str, int, int]
 
 def preload() -> list[str]:
     """Import all of it; return what was wrong with modules that are installed and cannot be imported."""
-    problems = []
+    problems, limit = [], sys.getrecursionlimit()
     for name in (*_PROGRAMS, *_LATER.read_text().split()):
         try:
             importlib.import_module(name)
@@ -44,6 +44,8 @@ def preload() -> list[str]:
             continue
         except Exception as error:
             problems.append(f"{name}: {type(error).__name__}: {error}")
+    # Some libraries raise it for the whole process.
+    sys.setrecursionlimit(limit)
     return problems
 
 

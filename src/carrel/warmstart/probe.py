@@ -36,7 +36,16 @@ _STATUS = (
     "Seccomp",
 )
 _MORE_STATUS = ("Groups", "Umask", "Cpus_allowed_list", "Uid", "Gid", "Speculation_Store_Bypass")
-_FILES = ("cgroup", "oom_score_adj", "loginuid", "sessionid", "personality", "timerslack_ns", "attr/current")
+_FILES = (
+    "cgroup",
+    "comm",
+    "oom_score_adj",
+    "loginuid",
+    "sessionid",
+    "personality",
+    "timerslack_ns",
+    "attr/current",
+)
 _LINKS = ("exe", "root", "cwd")
 
 

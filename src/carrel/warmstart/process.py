@@ -32,7 +32,7 @@ def serve(arguments: Sequence[str]) -> list[str]:
     installed = preload.look_at_packages()
     added = {name: value for name, value in os.environ.items() if name not in _initial()}
     marks.forget_padding()
-    before = dict(os.environ)
+    before = {name: value for name, value in os.environ.items() if name not in added}
     variables.watch()
     problems = preload.preload()
     read = variables.seen()

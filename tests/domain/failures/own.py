@@ -87,6 +87,17 @@ CASES = (
         late(stage=Stage.WAITING, limit=300),
     ),
     case(
+        "more devices than there are",
+        "no-such-device",
+        "2 of the 1 there are of gpu",
+        "c.Carrel.device_pools",
+        Evidence(
+            stage=Stage.WAITING,
+            end=End.REFUSED,
+            facts={"refusal": "devices", "reason": "2 of the 1 there are of gpu"},
+        ),
+    ),
+    case(
         "its turn does not come in the queue of the back end",
         "queue-timeout",
         "in the queue for 3600 seconds",

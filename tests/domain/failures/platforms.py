@@ -245,6 +245,38 @@ CASES = (
         ran("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-26T12:00:00 ***", 143),
     ),
     case(
+        "job cancelled",
+        "batch-cancelled",
+        "cancelled the server's job",
+        "Start it again",
+        raised("Job 5 has ended: CANCELLED, PartitionDown"),
+    ),
+    case(
+        "job over its time",
+        "batch-time",
+        "time limit",
+        "longer time",
+        ran("Job 5 has ended with status 1: TIMEOUT"),
+    ),
+    case(
+        "job over its memory",
+        "batch-memory",
+        "more memory",
+        "ask for more memory",
+        ran("Job 5 has ended with status 1: OUT_OF_MEMORY"),
+    ),
+    case(
+        "job's machine gone", "batch-node", "has failed", "another machine", ran("Job 5 has ended: BOOT_FAIL")
+    ),
+    case("job held", "batch-held", "holds the server's job: Eqw", "mend", raised("Job 5 is held: Eqw")),
+    case(
+        "job not taken",
+        "batch-refused",
+        "refused the job: no such pool",
+        "options",
+        raised("The HTCondor did not take the job: no such pool"),
+    ),
+    case(
         "batch system away",
         "batch-unreachable",
         "batch system does not answer",

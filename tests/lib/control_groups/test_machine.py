@@ -69,6 +69,16 @@ def test_version_2_gets_controllers_handed_down_and_its_own_files(tmp_path: Path
     assert (tmp_path / "carrel/memory.low").read_text() == "max"
 
 
+def test_groups_of_earlier_runs_go(tmp_path: Path) -> None:
+    machine = rig.version1(tmp_path, "pids")
+    parent = tmp_path / "pids/hub/carrel"
+    for name in ("hub-7-2", "hub-7-9", "hub-7-10", "hub-7-x", "hub-77-2"):
+        (parent / name).mkdir(parents=True)
+    prepare(machine, "hub-7-9", Limits(pids=5))
+    assert {place.name for place in parent.iterdir()} == {"hub-7-9", "hub-7-10", "hub-7-x", "hub-77-2"}
+    assert rig.written(parent / "hub-7-9") == {"pids.max": "5"}
+
+
 def test_only_what_is_limited_is_written(tmp_path: Path) -> None:
     rig.group(tmp_path / "carrel")
     group = prepare(rig.version2(tmp_path), "server-7", Limits(pids=5))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,3 +103,20 @@ async def test_a_program_that_is_not_let_in_never_runs(tmp_path: Path) -> None:
         await launch(program)
     assert look(pids[0]) is None
     assert not said.exists()
+
+
+async def test_who_stops_waiting_for_a_program_is_not_told_that_it_was_refused() -> None:
+    asked, refuse = threading.Event(), threading.Event()
+
+    def think(pid: int) -> None:
+        asked.set()
+        refuse.wait(20)
+        raise LookupError("no")
+
+    program = Program(argv=["sleep", "60"], env={"PATH": os.environ["PATH"]}, admit=think)
+    starting = asyncio.create_task(launch(program))
+    await asyncio.to_thread(asked.wait, 20)
+    starting.cancel()
+    refuse.set()
+    with pytest.raises(asyncio.CancelledError):
+        await starting

@@ -11,7 +11,6 @@ import pytest
 
 from tests.rigs.docker_engine import IMAGE, OTHER_IMAGE, Engine
 from tests.rigs.hub import HubProcess
-from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD
 from tests.rigs.systems import carrel
 from tests.rigs.visitor import Visitor
@@ -115,15 +114,3 @@ def test_a_killed_hub_goes_on_with_its_containers(engine: Engine, tmp_path: Path
         engine.run("kill", "jupyter-ada")
         hub.wait_server("ada", token, running=False)
         assert "was killed (SIGKILL)" in visitor.get("hub/home").text
-
-
-def test_a_hub_killed_during_a_start_leaves_nothing_running(engine: Engine, tmp_path: Path) -> None:
-    lines = "c.DockerSpawner.cmd = ['sleep', '600']\nc.Spawner.http_timeout = 2\n"
-    with hub_with(engine, tmp_path, lines) as hub:
-        visitor, token = log_in(hub)
-        visitor.get("hub/spawn/ada")
-        until(lambda: engine.containers() == ["jupyter-ada"], "a container", every=0.01)
-        hub.restart()
-        hub.wait_server("ada", token, running=False)
-        until(lambda: engine.containers("--filter", "status=running") == [], "its end")
-        assert "Failed" in visitor.get("hub/home").text

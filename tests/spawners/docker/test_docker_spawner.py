@@ -94,6 +94,10 @@ async def test_a_kept_container_is_started_again_with_its_token(engine: Engine, 
     assert engine.run("exec", NAME, "cat", "/tmp/kept") == "mine"
     # The run that has it now is tracked, under another generation than the container's own.
     assert await again.find_orphans([(7, 3)]) == []
+    # A hub that is killed now leaves a start to the next one, which does not know the token.
+    heir = driver_with(engine, held, changes={"generation": 3, "state": again.get_state(), "api_token": ""})
+    assert await heir.resume_start() == (again.server.ip, again.server.port)
+    assert heir.api_token == "the-first-token"
 
 
 async def test_one_that_never_ran_is_made_anew(engine: Engine, held: Shared) -> None:
@@ -175,6 +179,8 @@ async def test_a_start_that_was_cut_off_goes_on(engine: Engine, held: Shared) ->
     heir = driver_with(engine, held, changes={"state": cut.get_state()})
     assert await heir.poll() == 0
     assert await heir.resume_start() == (heir.server.ip, heir.server.port)
+    # Its own token is the one that the hub knows.
+    assert heir.api_token == "a-token"
     assert await heir.poll() is None
     await heir.stop(now=True)
     assert await heir.resume_start() is None
@@ -216,6 +222,20 @@ async def test_an_internal_address_follows_the_container(engine: Engine, held: S
     ip, port = await driver.start()
     assert (ip, port) == (engine.inspect(NAME)["NetworkSettings"]["IPAddress"], 8888)
     assert (await report_of(driver))["env"]["JUPYTERHUB_USER"] == "alice"
+
+
+async def test_in_the_machines_own_network_a_free_port_is_chosen(engine: Engine, held: Shared) -> None:
+    settings: dict[str, Any] = {"network_name": "host", "port": 0}
+    driver = driver_with(engine, held, **settings)
+    ip, port = await driver.start()
+    assert ip == "127.0.0.1"
+    assert port not in (0, 8888)
+    assert (await report_of(driver))["env"]["JUPYTERHUB_SERVICE_URL"].endswith(f":{port}/user/alice/")
+    # Whoever takes over is told by the container where it listens.
+    (orphan,) = await driver.find_orphans([])
+    heir = driver_with(engine, held, **settings)
+    assert await heir.recognize(orphan)
+    assert (heir.server.ip, heir.server.port) == (ip, port)
 
 
 async def test_the_owners_rights_and_home(engine: Engine, held: Shared) -> None:

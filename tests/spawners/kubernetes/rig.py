@@ -11,8 +11,11 @@ from traitlets.config import Config
 from carrel.spawners.kubernetes.spawner import KubeSpawner
 from carrel.spawners.run import make_spawner
 from carrel.spawners.shared import Shared
+from tests.rigs.kubernetes import Cluster
 from tests.spawners.rig import run_of
 
+#: The pod of alice's server.
+NAME = "jupyter-alice"
 Make = Callable[..., KubeSpawner]
 
 
@@ -28,3 +31,8 @@ def spawner(
         config.KubeSpawner[name] = value
     facts = {"state": state or {}, "shared": shared, **(run or {})}
     return make_spawner(KubeSpawner, replace(run_of(), **facts), config)
+
+
+def uid(cluster: Cluster, name: str = NAME) -> str:
+    """Return what tells a pod from a later one of its name."""
+    return str(cluster.all("pods")[name]["metadata"]["uid"])

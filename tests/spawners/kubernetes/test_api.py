@@ -19,7 +19,7 @@ SECRETS, ONE = place_of("secrets", "default"), place_of("secrets", "default", "x
 async def api(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Api]:
     (tmp_path / "token").write_text("the-hubs-token")
     config = cluster.configuration(tmp_path, tokenFile="token")
-    api = Api(find_access(Overrides(), {"KUBECONFIG": str(config)}), Patience(1.0, 4.0), lambda: 0.5)
+    api = Api(find_access(Overrides(), {"KUBECONFIG": str(config)}), Patience(1.0, 2.0), lambda: 0.5)
     yield api
     await api.close()
     cluster.clear()

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,29 @@ from tests.rigs.singleusers import PASSWORD, STUB, class_config
 from tests.rigs.systems import carrel
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
-CONFIG = """
-c.JupyterHub.tornado_settings = {'slow_spawn_timeout': 0}
+#: As KubeSpawner has them.
+PROFILES = [
+    {"display_name": "Small", "slug": "small", "default": True},
+    {"display_name": "Missing", "slug": "missing", "kubespawner_override": {"image": ABSENT}},
+    {
+        "display_name": "Own",
+        "slug": "own",
+        "kubespawner_override": {"mem_limit": "2G", "extra_labels": {"course": "statistics"}},
+        "profile_options": {
+            "image": {
+                "display_name": "Image",
+                "choices": {"plain": {"display_name": "Plain", "kubespawner_override": {"image": "plain:1"}}},
+                "unlisted_choice": {
+                    "enabled": True,
+                    "validation_regex": "^course/.+:.+$",
+                    "kubespawner_override": {"image": "{value}"},
+                },
+            }
+        },
+    },
+]
+CONFIG = f"""
+c.JupyterHub.tornado_settings = {{'slow_spawn_timeout': 0}}
 c.JupyterHub.spawner_class = 'kubernetes'
 c.Spawner.cmd = None
 c.KubeSpawner.image = 'plain:1'
@@ -27,7 +49,7 @@ c.KubeSpawner.poll_interval = 1
 c.KubeSpawner.start_timeout = 30
 c.KubeSpawner.storage_pvc_ensure = True
 c.KubeSpawner.storage_capacity = '1Gi'
-c.KubeSpawner.apply_user_options = {'image': 'image'}
+c.KubeSpawner.profile_list = {PROFILES!r}
 """
 
 
@@ -40,7 +62,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator[
         yield hub
 
 
-def ask(hub: HubProcess, user: str, **options: str) -> str:
+def ask(hub: HubProcess, user: str, **options: Any) -> str:
     """Log in and ask for the user's server; return an API token at once."""
     assert hub.visitor().log_in(user, PASSWORD).location
     token = hub.token(user)
@@ -73,11 +95,46 @@ def test_a_server_is_started_with_progress_used_stopped_and_deleted(
 
 
 def test_the_owner_is_told_what_is_wrong_with_an_image(hub: HubProcess, cluster: Cluster) -> None:
-    token = ask(hub, "bea", image=ABSENT)
+    token = ask(hub, "bea", profile="missing")
     last = list(steps(hub, "bea", token))[-1]
     assert last["failed"]
     assert f"could not be pulled ({ABSENT})" in last["message"]
     assert "jupyter-bea" not in cluster.all("pods")
+
+
+def test_a_profile_of_kubespawners_list_sets_what_it_says(hub: HubProcess, cluster: Cluster) -> None:
+    token = ask(hub, "gus", profile="own", image={"other": "course/lab:1"})
+    hub.wait_server("gus", token)
+    pod = cluster.all("pods")["jupyter-gus"]
+    assert pod["spec"]["containers"][0]["image"] == "course/lab:1"
+    assert pod["spec"]["containers"][0]["resources"]["limits"] == {"memory": str(2 * 1024**3)}
+    assert pod["metadata"]["labels"]["course"] == "statistics"
+    hub.stop_server("gus", token)
+
+
+HOSTILE: tuple[dict[str, Any], ...] = (
+    {"profile": "huge"},
+    {"profile": "own", "image": {"other": "other/lab:1"}},
+    {"profile": "own", "image": {"other": "course/lab:1; reboot"}},
+    {"profile": "own", "image": {"other": "course/" + "x" * 1_000_000 + ":1"}},
+    {"profile": "own", "image": {"other": "course/{username.__class__}:1"}},
+)
+
+
+def test_options_that_no_profile_has_are_refused(hub: HubProcess, cluster: Cluster) -> None:
+    hub.visitor().log_in("eve", PASSWORD)
+    token = hub.token("eve")
+    for options in HOSTILE:
+        asked = hub.api("POST", "users/eve/server", token=token, body=json.dumps(options).encode())
+        if asked.status == 202:
+            # What a profile's pattern lets through, the driver's setting does not.
+            last = list(steps(hub, "eve", token))[-1]
+            assert last["failed"]
+            assert re.search(r"\bimage\b", last["message"])
+        else:
+            assert asked.status in (400, 413)
+            assert re.search(r"\b(image|huge|large)\b", asked.text)
+    assert "jupyter-eve" not in cluster.all("pods")
 
 
 def test_a_server_out_of_memory_is_explained_and_its_pod_deleted(hub: HubProcess, cluster: Cluster) -> None:
@@ -111,7 +168,7 @@ def test_an_api_server_that_is_gone_for_a_while_ends_nothing(hub: HubProcess, cl
     token = ask(hub, "emil")
     hub.wait_server("emil", token)
     asked = cluster.asked("GET", "watch=true")
-    cluster.fail("GET", "pods", 500, count=5)
+    cluster.fail("GET", "watch", 500, count=5)
     cluster.break_watches()
     until(lambda: cluster.asked("GET", "watch=true") > asked + 2, "the watch to be tried again")
     hub.wait_server("emil", token)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.request import urlopen
 
@@ -13,16 +12,14 @@ import pytest
 
 from carrel.spawners.errors import StartError
 from carrel.spawners.kubernetes.api import Refused, Unreachable
-from carrel.spawners.kubernetes.manifest import Pod
-from carrel.spawners.kubernetes.spawner import KubeSpawner
+from carrel.spawners.kubernetes.spawner import KubeSpawner, _orphan
 from carrel.spawners.shared import Shared
 from tests.rigs.kubernetes import Cluster
 from tests.rigs.kubernetes_node import ABSENT, DYING
-from tests.spawners.kubernetes.rig import Make, spawner
+from tests.spawners.kubernetes.rig import NAME, Make, spawner, uid
 from tests.spawners.rig import hub_view, user_view
 
 pytestmark = pytest.mark.real
-NAME = "jupyter-alice"
 
 
 async def eventually(look: Callable[[], Any]) -> Any:
@@ -48,24 +45,6 @@ async def page_of(driver: KubeSpawner) -> str:
                 await asyncio.sleep(0.05)
 
 
-def uid(cluster: Cluster, name: str = NAME) -> str:
-    return str(cluster.all("pods")[name]["metadata"]["uid"])
-
-
-async def test_no_token_is_in_the_pod_and_its_secret_goes_with_it(make: Make, cluster: Cluster) -> None:
-    driver = make(environment={"DB_PASSWORD": "hunter2", "COURSE": "{username}"})
-    await driver.start()
-    shown, secret = json.dumps(cluster.all("pods")), cluster.all("secrets")[NAME]
-    assert "a-token" not in shown
-    assert "hunter2" not in shown
-    values = {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
-    assert values == {"JUPYTERHUB_API_TOKEN": "a-token", "JPY_API_TOKEN": "a-token", "DB_PASSWORD": "hunter2"}
-    assert {"name": "COURSE", "value": "alice"} in cluster.all("pods")[NAME]["spec"]["containers"][0]["env"]
-    assert secret["metadata"]["ownerReferences"][0]["uid"] == uid(cluster)
-    cluster.delete(NAME)
-    assert cluster.all("secrets") == {}
-
-
 async def test_an_earlier_run_makes_way(make: Make, cluster: Cluster) -> None:
     await make(run={"generation": 1}).start()
     first, secret = uid(cluster), cluster.all("secrets")[NAME]["metadata"]["uid"]
@@ -88,24 +67,6 @@ async def test_a_newer_run_does_not_make_way(make: Make, cluster: Cluster) -> No
     assert await newer.poll() is None
 
 
-async def test_somebody_elses_pod_secret_and_claim_are_left_alone(make: Make, cluster: Cluster) -> None:
-    other: dict[str, Any] = {"user": user_view("bob"), "server_id": 8}
-    await make(run=other, pod_name_template="same", secret_name_template="bobs").start()
-    with pytest.raises(StartError, match="There is a pod same that is not of this server"):
-        await make(pod_name_template="same").start()
-    with pytest.raises(StartError, match="The secret bobs is there and is not of this server"):
-        await make(secret_name_template="bobs").start()
-    claims: dict[str, Any] = {
-        "storage_pvc_ensure": True,
-        "storage_capacity": "1Gi",
-        "pvc_name_template": "files",
-    }
-    await make(run={**other, "name": "b"}, **claims).start()
-    with pytest.raises(StartError, match="claim files belongs to another user"):
-        await make(**claims).start()
-    assert set(cluster.all("pods")) == {"same", "jupyter-bob--b"}
-
-
 async def test_a_pod_of_kubespawner_makes_way_for_its_owner_alone(make: Make, cluster: Cluster) -> None:
     cluster.leave_over(NAME)
     with pytest.raises(StartError, match=f"There is a pod {NAME}"):
@@ -115,6 +76,22 @@ async def test_a_pod_of_kubespawner_makes_way_for_its_owner_alone(make: Make, cl
     assert cluster.all("pods")[NAME]["spec"]["containers"][0]["image"] == "plain:1"
 
 
+async def test_a_running_pod_of_kubespawner_is_gone_on_with(make: Make, cluster: Cluster) -> None:
+    cluster.leave_over("jupyter-old")
+    state = {
+        "pod_name": "jupyter-old",
+        "namespace": "default",
+        "dns_name": "x",
+        "kubespawner_version": "7.0.0",
+    }
+    driver = make(state)
+    assert driver.get_state() == state
+    assert await driver.poll() is None
+    await driver.stop()
+    assert cluster.all("pods") == {}
+    assert await driver.poll() is not None
+
+
 @pytest.mark.parametrize("status", [0, 500])
 async def test_a_lost_answer_makes_no_second_pod(make: Make, cluster: Cluster, status: int) -> None:
     cluster.fail("POST", "pods", status, after=True)
@@ -122,6 +99,31 @@ async def test_a_lost_answer_makes_no_second_pod(make: Make, cluster: Cluster, s
     await driver.start()
     assert driver.pod_uid == uid(cluster)
     assert await driver.poll() is None
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_whichever_request_is_lost_nothing_is_left_behind(
+    make: Make, cluster: Cluster, after: bool
+) -> None:
+    settings: dict[str, Any] = {"k8s_api_request_retry_timeout": 0, "services_enabled": True}
+    assert await make().cluster.pods("default").is_current()
+    for number in range(30):
+        cluster.fail_one(number, after=after)
+        driver = make(**settings)
+        with suppress(StartError):
+            await driver.start()
+        met = not cluster.heal()
+        # What the hub does after a start that failed: without a checkpoint it asks what there is.
+        found = await driver.cluster.list_pods("default")
+        if not driver.get_state() and found:
+            [orphan] = [_orphan(body) for body in found]
+            assert await driver.recognize(orphan)
+        await driver.stop(now=True)
+        assert (cluster.all("pods"), cluster.all("secrets"), cluster.all("services")) == ({}, {}, {})
+        if not met:
+            break
+    # A look whether the name is free, Secret, pod, the Secret's owner, service; maybe looks at the pod.
+    assert 5 <= number < 29
 
 
 async def test_an_api_server_that_does_not_answer_ends_nobody(make: Make, cluster: Cluster) -> None:
@@ -134,6 +136,29 @@ async def test_an_api_server_that_does_not_answer_ends_nobody(make: Make, cluste
     other = make(driver.get_state(), k8s_api_request_retry_timeout=0)
     with pytest.raises((Refused, Unreachable)):
         await other.poll()
+
+
+async def test_a_start_outlasts_an_api_server_that_is_gone(make: Make, cluster: Cluster) -> None:
+    driver = make(k8s_api_request_retry_timeout=0)
+    with cluster.slow_pull():
+        starting = asyncio.create_task(driver.start())
+        await eventually(lambda: driver.pod_uid and cluster.asked("PATCH", "secrets"))
+        cluster.fail("GET", "pods", 500, count=2)
+        cluster.break_watches()
+    await starting
+    # The same for who goes on with it.
+    cluster.fail("GET", "pods", 503, count=1)
+    again = make(driver.get_state(), k8s_api_request_retry_timeout=0)
+    assert await again.resume_start() == driver.server.host
+
+
+async def test_a_stop_asks_for_no_more_than_it_has_to(make: Make, cluster: Cluster) -> None:
+    driver = make()
+    await driver.start()
+    await driver.stop()
+    deleted = cluster.asked("DELETE", "pods")
+    await driver.run_post_stop_hook()
+    assert cluster.asked("DELETE", "pods") == deleted
 
 
 async def test_a_pod_that_the_watch_never_told_of_is_found(make: Make, cluster: Cluster) -> None:
@@ -193,86 +218,6 @@ async def test_the_cluster_of_another_hub_is_none_of_ours(make: Make, cluster: C
     await shared.close()
 
 
-async def test_each_user_may_have_a_namespace(make: Make, cluster: Cluster) -> None:
-    driver = make(enable_user_namespaces=True, user_namespace_labels={"of": "{username}"})
-    await driver.start()
-    assert cluster.all("namespaces")["user-alice"]["metadata"]["labels"] == {"of": "alice"}
-    assert cluster.all("pods")[NAME]["metadata"]["namespace"] == "user-alice"
-    again = make(driver.get_state(), enable_user_namespaces=True)
-    assert await again.poll() is None
-    assert await make(enable_user_namespaces=True).find_orphans([(7, 2)]) == []
-    await again.stop()
-
-
-async def test_a_service_may_stand_before_a_server(make: Make, cluster: Cluster) -> None:
-    driver = make(services_enabled=True)
-    assert await driver.start() == f"http://{NAME}.default.svc.cluster.local:8888"
-    service = cluster.all("services")[NAME]
-    labels = cluster.all("pods")[NAME]["metadata"]["labels"]
-    assert service["spec"]["selector"].items() <= labels.items()
-    assert service["metadata"]["ownerReferences"][0]["uid"] == driver.pod_uid
-
-
-async def test_claims_are_made_kept_and_deleted_with_their_server(make: Make, cluster: Cluster) -> None:
-    settings: dict[str, Any] = {"storage_pvc_ensure": True, "storage_capacity": "1Gi", "storage_class": ""}
-    named = {"name": "lab"}
-    await make(run=named, **settings).start()
-    assert cluster.all("persistentvolumeclaims")["claim-alice--lab"]["spec"] == {
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": "1Gi"}},
-        "storageClassName": "",
-    }
-    await make(run=named, delete_pvc=False, **settings).delete_forever()
-    assert "claim-alice--lab" in cluster.all("persistentvolumeclaims")
-    await make(run=named, **settings).delete_forever()
-    assert cluster.all("persistentvolumeclaims") == {}
-    shared: dict[str, Any] = {**settings, "pvc_name_template": "claim-{username}"}
-    await make(run={**named, "generation": 3}, **shared).start()
-    await make(run=named, **shared).delete_forever()
-    assert "claim-alice" in cluster.all("persistentvolumeclaims")
-    with pytest.raises(StartError, match="storage_capacity"):
-        await make(storage_pvc_ensure=True).start()
-
-
-async def test_a_claim_of_an_older_kubespawner_is_gone_on_with(make: Make, cluster: Cluster) -> None:
-    metadata = {"name": "claim-a-2eb", "namespace": "default", "annotations": {}}
-    cluster.put("persistentvolumeclaims", {"metadata": metadata})
-    settings: dict[str, Any] = {"storage_pvc_ensure": True, "storage_capacity": "1Gi"}
-    settings["volumes"] = [{"name": "home", "persistentVolumeClaim": {"claimName": "{pvc_name}"}}]
-    await make(run={"user": user_view("a.b")}, **settings).start()
-    assert set(cluster.all("persistentvolumeclaims")) == {"claim-a-2eb"}
-    [pod] = cluster.all("pods").values()
-    assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "claim-a-2eb"
-
-
-async def test_hooks_may_change_the_pod_and_are_told_of_it(make: Make, cluster: Cluster) -> None:
-    def change(spawner: KubeSpawner, pod: Pod) -> Pod:
-        pod.metadata.labels = {"course": "statistics"}
-        pod.spec.termination_grace_period_seconds = 7
-        pod.spec.containers[0].env.append({"name": "HOOKED", "value": spawner.pod_name})  # type: ignore[arg-type]
-        return pod
-
-    told: list[str] = []
-
-    async def after(_: KubeSpawner, pod: dict[str, Any]) -> None:
-        told.append(pod["metadata"]["uid"])
-
-    driver = make(
-        modify_pod_hook=change,
-        after_pod_created_hook=after,
-        uid=lambda _: 1000,
-        get_pod_url=lambda *_: "http://x:1",
-    )
-    assert await driver.start() == "http://x:1"
-    body = cluster.all("pods")[NAME]
-    assert told == [body["metadata"]["uid"]]
-    assert body["spec"]["terminationGracePeriodSeconds"] == 7
-    assert {"name": "HOOKED", "value": NAME} in body["spec"]["containers"][0]["env"]
-    assert body["spec"]["containers"][0]["securityContext"]["runAsUser"] == 1000
-    # What finds it again is there whatever a hook does.
-    assert driver.marks().items() <= body["metadata"]["labels"].items()
-
-
 async def test_what_the_cluster_refuses_is_told(make: Make, cluster: Cluster) -> None:
     with pytest.raises(
         StartError, match=r"Kubernetes does not take the server: Pod jupyter-alice is invalid"
@@ -295,12 +240,15 @@ async def test_a_pod_without_a_machine_waits_in_the_clusters_queue(make: Make, c
         assert said[1]["message"].startswith(
             "No machine has room for the server yet: 0/1 nodes are available"
         )
-        waiting = await driver.waiting()
-        assert waiting is not None
+        async with asyncio.timeout(20):
+            while (waiting := await driver.waiting()) is None:
+                await asyncio.sleep(0.02)
         assert "room" in waiting.reason
         assert "FailedScheduling: 0/1 nodes are available" in await driver.logs()
     await starting
-    assert await driver.waiting() is None
+    async with asyncio.timeout(20):
+        while await driver.waiting() is not None:
+            await asyncio.sleep(0.02)
     await events.aclose()  # type: ignore[attr-defined]
 
 
@@ -333,12 +281,6 @@ async def test_memory_is_measured_and_a_pod_that_was_deleted_explained(make: Mak
     assert await driver.logs() == f"The pod {NAME} was deleted."
 
 
-async def test_a_server_with_a_claim_of_its_name_keeps_it(make: Make) -> None:
-    await make().rename("a", "b")
-    with pytest.raises(ValueError, match="claim-alice"):
-        await make(storage_pvc_ensure=True).rename("a", "b")
-
-
 async def test_a_hub_without_a_cluster_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/not/there")
     with pytest.raises(StartError, match="finds no Kubernetes cluster"):
@@ -352,3 +294,6 @@ async def test_all_servers_of_a_hub_share_one_watch(make: Make, cluster: Cluster
     assert [await driver.poll() for driver in drivers] == [None] * 5
     await asyncio.gather(*(driver.stop(now=True) for driver in drivers))
     assert cluster.asked("GET", "watch=true") == before + 1
+    [measure] = drivers[0].shared.measures()
+    assert measure.labels == (("kind", "pods"), ("namespace", "default"))
+    assert measure.value < 80

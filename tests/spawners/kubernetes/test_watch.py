@@ -88,7 +88,7 @@ async def test_a_version_that_is_gone_leads_to_a_new_list(api: Api, watch: Watch
 async def test_a_watch_that_breaks_off_goes_on_where_it_was(api: Api, watch: Watch, cluster: Cluster) -> None:
     assert await watch.is_current()
     lists = cluster.asked("GET", "limit=500")
-    cluster.fail("GET", "secrets", 503, count=1)
+    cluster.fail("GET", "watch", 503, count=1)
     with cluster.silence():
         await api.create(SECRETS, secret())
     cluster.break_watches()

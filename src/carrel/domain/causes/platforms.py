@@ -182,8 +182,8 @@ _BATCH = (
         "batch-time",
         "The batch system ended the server: its time limit was reached.",
         "Start it again; ask for a longer time if you need it.",
-        says=r"DUE TO TIME LIMIT|walltime .{0,30}exceeded|job exceeded time limit|TIMEOUT\b.*slurm"
-        r"|TERM_RUNLIMIT",
+        says=r"DUE TO TIME LIMIT|walltime .{0,30}exceeded|job exceeded (?:time|walltime) limit"
+        r"|TIMEOUT\b.*slurm|TERM_RUNLIMIT|^Job \S+ has ended.{0,20}: (?:TIMEOUT|DEADLINE)",
     ),
     Rule(
         "batch-memory",
@@ -191,20 +191,29 @@ _BATCH = (
         "Start it again and ask for more memory.",
         says=r"slurmstepd: error: .{0,60}(?:oom|memory)|exceeded (?:job|step) memory limit"
         r"|oom_kill event in StepId"
-        r"|job .{0,40}mem .{0,20}exceeded limit|TERM_MEMLIMIT",
+        r"|job .{0,40}mem .{0,20}exceeded limit|job exceeded mem limit|TERM_MEMLIMIT"
+        r"|^Job \S+ has ended.{0,20}: OUT_OF_MEMORY",
     ),
     Rule(
         "batch-node",
         "The machine on which the batch system ran the server has failed.",
         "Start it again: it gets another machine.",
-        says=r"DUE TO NODE FAILURE|NODE_FAIL|CANCELLED AT .{0,40}DUE TO PREEMPTION|node failure",
+        says=r"DUE TO NODE FAILURE|NODE_FAIL|CANCELLED AT .{0,40}DUE TO PREEMPTION|node failure|TERM_PREEMPT"
+        r"|^Job \S+ has ended.{0,20}: (?:BOOT_FAIL|PREEMPTED)",
     ),
     Rule(
         "batch-cancelled",
         "Somebody cancelled the server's job in the batch system.",
         "Start it again.",
         says=r"slurmstepd: error: \*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED AT \S+ \*\*\*"
-        r"|job .{0,30}was cancelled by",
+        r"|job .{0,30}was cancelled by|TERM_OWNER|TERM_ADMIN"
+        r"|^Job \S+ has ended.{0,20}: (?:CANCELLED|removed)",
+    ),
+    Rule(
+        "batch-held",
+        "The batch system holds the server's job: {reason}",
+        "Show this page to the administrator: somebody has to mend what it names.",
+        says=r"^Job \S+ is held.{0,20}: (?P<reason>.+)",
     ),
     Rule(
         "batch-unreachable",
@@ -212,13 +221,15 @@ _BATCH = (
         "Try again in some minutes; if it fails again, the administrator has to look at its controller.",
         says=r"Unable to contact slurm controller|Socket timed out on send/recv operation"
         r"|cannot connect to server .{0,60}pbs"
-        r"|qmaster.{0,60}(?:refused|unreachable)|LSF is down",
+        r"|qmaster.{0,60}(?:refused|unreachable)|LSF is down"
+        r"|did not take the job: \S+ did not answer within",
     ),
     Rule(
         "batch-refused",
         "The batch system refused the job: {reason}",
         "Correct what it names in the options, or show this page to the administrator.",
-        says=r"sbatch: error: (?:Batch job submission failed: )?(?P<reason>.+)|qsub: (?P<reason2>.+)",
+        says=r"sbatch: error: (?:Batch job submission failed: )?(?P<reason>.+)|qsub: (?P<reason2>.+)"
+        r"|did not take the job: (?P<reason3>.+)",
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def _lack_of(machine: Machine, controller: str, limits: Limits) -> str:
 def prepare(machine: Machine, name: str, limits: Limits) -> Group:
     """Return a new group with these limits and nobody in it; raise CannotLimit. Not where systemd makes them.
 
-    What an earlier group of that name still holds is killed first: it would escape.
+    Names end with the number of a run. What is left of earlier runs is killed first: it would escape.
     """
     homes: dict[str, Hierarchy] = {}
     for controller, limit in limits.controllers.items():
@@ -150,40 +150,47 @@ def _made(
     unified = [controller for controller, home in homes.items() if home.version == 2]
     if unified:
         limit = limits.controllers[unified[0]]
-        yield UNIFIED, _new(limit, lambda: _unified_parent(homes[unified[0]], unified, limits) / name)
-    for controller in dict.fromkeys((*homes, *(() if unified else version1.COUNTED))):
-        home = homes.get(controller) or _home(machine, controller)
-        own = home.own_directory if home is not None and home.version == 1 else None
-        if own is None:
-            if controller in homes and controller not in unified:
-                raise CannotLimit(limits.controllers[controller], "the hub cannot see its own control group")
-            continue
-        parent = own / PARENT
-        if controller in homes:
-            yield controller, _new(limits.controllers[controller], lambda parent=parent: parent / name)  # type: ignore[misc]
-        else:
+        yield UNIFIED, _new(limit, _unified_parent(homes[unified[0]], unified, limits) / name)
+    for controller, home in homes.items():
+        if home.version == 1:
+            limit = limits.controllers[controller]
+            if home.own_directory is None:
+                raise CannotLimit(limit, "the hub cannot see its own control group")
+            yield controller, _new(limit, home.own_directory / PARENT / name)
+    for controller in () if unified else version1.COUNTED:
+        counting = None if controller in homes else _home(machine, controller)
+        if counting is not None and counting.version == 1 and counting.own_directory is not None:
             with contextlib.suppress(CannotLimit):
-                yield controller, _new("", lambda parent=parent: parent / name)  # type: ignore[misc]
+                yield controller, _new("", counting.own_directory / PARENT / name)
 
 
-def _new(limit: str, place: Callable[[], Path]) -> Path:
-    directory: Path | None = None
+def _new(limit: str, directory: Path) -> Path:
     try:
-        directory = place()
-        if directory.exists():
-            old = Group({UNIFIED if (directory / "cgroup.controllers").exists() else "": directory})
-            old.end()
-            old.remove()
+        for old in _earlier(directory):
+            left = Group({UNIFIED if (old / "cgroup.controllers").exists() else "": old})
+            left.end()
+            left.remove()
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        where = f" {directory}" if directory is not None else ""
-        raise CannotLimit(limit, f"the control group{where} cannot be made: {error.strerror}") from error
+        reason = f"the control group {directory} cannot be made: {error.strerror}"
+        raise CannotLimit(limit, reason) from error
     return directory
+
+
+def _earlier(directory: Path) -> list[Path]:
+    """Return the directories of this name, and of the same one with a lower number at its end."""
+    stem, _, number = directory.name.rpartition("-")
+    found = [directory] if directory.is_dir() else []
+    for place in directory.parent.glob(f"{stem}-*") if stem and number.isdecimal() else ():
+        own = place.name.removeprefix(f"{stem}-")
+        if own.isdecimal() and int(own) < int(number):
+            found.append(place)
+    return found
 
 
 def _unified_parent(hierarchy: Hierarchy, wanted: list[str], limits: Limits) -> Path:
     """Return the directory for our groups of version 2, with the controllers handed down to them."""
-    refusal: OSError | None = None
+    reason = "no group of ours has all of them"
     for base in _bases(hierarchy):
         if not set(wanted) <= version2.offered(base):
             continue
@@ -196,8 +203,11 @@ def _unified_parent(hierarchy: Hierarchy, wanted: list[str], limits: Limits) -> 
                 _protect(parent, hierarchy.mount, limits.memory_guarantee)
             return parent
         except OSError as error:
-            refusal = error
-    raise refusal or OSError(0, f"no group of ours has the controllers {', '.join(wanted)}")
+            reason = str(error)
+    controllers = ", ".join(wanted)
+    raise CannotLimit(
+        limits.controllers[wanted[0]], f"the controllers {controllers} are not to be had: {reason}"
+    )
 
 
 def _protect(parent: Path, mount: Path, wanted: int) -> None:
@@ -224,21 +234,25 @@ def _admit_to_scope(machine: Machine, pid: int, name: str, limits: Limits) -> Gr
     except OSError as error:
         raise CannotLimit(_first(limits), f"systemd does not make a scope with it: {error}") from error
     deadline = time.monotonic() + _SCOPE_SECONDS
-    # The answer comes when the work begins.
-    while (group := find_group(pid, name)) is None:
+    # The answer comes when the work begins, and it is done for one controller after the other.
+    while True:
+        group = find_group(pid, name)
+        missing = _not_in_force(group.in_force() if group else Limits(), limits)
+        if group is not None and not missing:
+            return group
         if time.monotonic() > deadline:
-            raise CannotLimit(_first(limits), "the process does not get into the scope that systemd made")
+            limit = next(iter(missing), _first(limits))
+            raise CannotLimit(limit, "systemd makes no scope with it: its user may lack this controller")
         time.sleep(_PAUSE)
-    for limit in _not_in_force(group.in_force(), limits):
-        raise CannotLimit(limit, "systemd made a scope without it: its user may not have this controller")
-    return group
 
 
-def _not_in_force(found: Limits, wanted: Limits) -> Iterator[str]:
+def _not_in_force(found: Limits, wanted: Limits) -> list[str]:
+    missing = []
     for limit in ("memory", "cpu", "pids"):
         most, has = getattr(wanted, limit), getattr(found, limit)
         if most is not None and (has is None or has > most * _ROUNDING):
-            yield limit
+            missing.append(limit)
+    return missing
 
 
 def _first(limits: Limits) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from carrel.spawners.errors import StartError
 from carrel.spawners.reports import Usage
@@ -44,6 +45,14 @@ def environment(seen: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables of a container."""
     lines = seen["Config"].get("Env") or []
     return {key: value for key, _, value in (line.partition("=") for line in lines)}
+
+
+def listens_at(seen: Mapping[str, Any]) -> int:
+    """Return the port that the server in a container was told to listen on, 0 when it was told none."""
+    try:
+        return urlsplit(environment(seen).get("JUPYTERHUB_SERVICE_URL", "")).port or 0
+    except ValueError:
+        return 0
 
 
 def published(seen: Mapping[str, Any], port: int) -> tuple[str, int] | None:

@@ -112,8 +112,7 @@ class ContainerRuns(Spawner):
             self.port, self._chose_port = free_port(), True
         resumed = await self._resumable()
         if resumed is not None:
-            # Its variables cannot be changed: the token that it has becomes the run's.
-            self.api_token = inspection.environment(resumed).get("JUPYTERHUB_API_TOKEN", "")
+            self._take_token(resumed)
             self.object_id = str(resumed["Id"])
         else:
             await self._provide_image()
@@ -130,7 +129,13 @@ class ContainerRuns(Spawner):
         seen = await self._containers().inspect(self.object_id) if self.object_id else None
         if seen is None or (inspection.was_started(seen) and not inspection.is_running(seen)):
             return None
+        if not marks.are_of_run(seen["Config"].get("Labels"), self._marks()):
+            self._take_token(seen)
         return await self._launch()
+
+    def _take_token(self, seen: Mapping[str, Any]) -> None:
+        # An earlier run made it, and its variables cannot be changed: its token becomes this run's.
+        self.api_token = inspection.environment(seen).get("JUPYTERHUB_API_TOKEN", "")
 
     async def _launch(self) -> tuple[str, int]:
         self._say(_PULL_TO + 3, "Starting the container")

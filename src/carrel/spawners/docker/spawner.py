@@ -27,6 +27,7 @@ from traitlets import (
 from traitlets import Callable as CallableTrait
 
 from carrel.domain.errors import Invalid
+from carrel.domain.profiles import PROFILE
 from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
 from carrel.spawners.docker import images, inspection, manifest
@@ -233,7 +234,8 @@ class DockerSpawner(ContainerRuns):
 
     async def run_apply_user_options(self, user_options: Mapping[str, Any]) -> None:
         """Apply chosen options; an image that is not allowed is refused (StartError)."""
-        rule, wanted = self.apply_user_options, user_options.get("image")
+        # What a profile calls so is its own, and is applied with it.
+        rule, wanted = self.apply_user_options, None if PROFILE in user_options else user_options.get("image")
         allowed = await self._allowed()
         image = None
         # Without a list, a rule of the deployer's that knows the option says what becomes of it.
@@ -289,16 +291,18 @@ class DockerSpawner(ContainerRuns):
 
     def _where(self, seen: Mapping[str, Any]) -> tuple[str, int]:
         """Return where a running container's server is reached from here."""
+        # By its own word: it may be older than the settings, or have been given a free one.
+        port = inspection.listens_at(seen) or self.port
         if self._network() == "host":
-            return self._outside(""), self.port
+            return self._outside(""), port
         if self.use_internal_hostname:
-            return self.object_name, self.port
+            return str(seen["Name"]).lstrip("/"), port
         if self.use_internal_ip:
-            return inspection.internal_address(seen, self._network()), self.port
-        place = inspection.published(seen, self.port)
+            return inspection.internal_address(seen, self._network()), port
+        place = inspection.published(seen, port)
         if place is None:
             raise StartError(
-                f"The container's port {self.port} is not published.",
+                f"The container's port {port} is not published.",
                 hint="The administrator has to see whether c.DockerSpawner.extra_host_config has other ports,"
                 " or set use_internal_ip.",
             )
@@ -350,9 +354,7 @@ class DockerSpawner(ContainerRuns):
         setting = "c.DockerSpawner"
         return [
             *read_volumes(f"{setting}.volumes", self.volumes, self._fill_in),
-            *read_volumes(
-                "c.DockerSpawner.read_only_volumes", self.read_only_volumes, self._fill_in, mode="ro"
-            ),
+            *read_volumes(f"{setting}.read_only_volumes", self.read_only_volumes, self._fill_in, mode="ro"),
         ]
 
     async def _command(self) -> list[str] | None:

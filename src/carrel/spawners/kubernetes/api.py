@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -38,6 +39,11 @@ class Refused(Exception):
         self.reason = reason
         """A word of Kubernetes': NotFound, AlreadyExists, Forbidden, Invalid…"""
 
+    @property
+    def may_pass(self) -> bool:
+        """Tell whether the same request may be answered otherwise later."""
+        return self.status in _AGAIN
+
 
 class Unreachable(Exception):
     """The API server did not answer in all the time that it was given: nothing is known."""
@@ -66,6 +72,7 @@ class Api:
         self.access = access
         self._patience = patience
         self._chance = chance
+        self._imported: Any = None
         self._session: Any = None
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._not_before = 0.0
@@ -129,8 +136,9 @@ class Api:
         without a word among it.
         """
         await self._wait_for_turn()
-        session, name = self._open(), self.access.tls_name or None
-        timeout = _aiohttp().ClientTimeout(total=None, sock_connect=self._patience.request, sock_read=silence)
+        aiohttp = await self._library()
+        session, name = self._open(aiohttp), self.access.tls_name or None
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._patience.request, sock_read=silence)
         try:
             async with session.get(
                 self._url(path),
@@ -144,7 +152,7 @@ class Api:
                         await self.access.tokens.token(renew=True)
                     raise self._refusal(answer.status, answer.headers, await answer.read())
                 yield _values(answer.content)
-        except _aiohttp().ClientError as error:
+        except aiohttp.ClientError as error:
             raise Unreachable(_said(error)) from error
 
     async def close(self) -> None:
@@ -167,7 +175,7 @@ class Api:
                 if refusal.status == 401 and not renew:
                     renew = True
                     continue
-                if refusal.status not in _AGAIN:
+                if not refusal.may_pass:
                     raise
                 problem = refusal
             except (OSError, TimeoutError, Unreachable) as error:
@@ -182,6 +190,7 @@ class Api:
     async def _once(
         self, method: str, path: str, query: Mapping[str, str] | None, body: Json | None, *, renew: bool
     ) -> bytes:
+        aiohttp = await self._library()
         await self._wait_for_turn()
         headers = await self._headers(renew=renew)
         data = None
@@ -190,7 +199,7 @@ class Api:
             data = msgspec.json.encode(body)
         try:
             async with asyncio.timeout(self._patience.request):
-                session, name = self._open(), self.access.tls_name or None
+                session, name = self._open(aiohttp), self.access.tls_name or None
                 async with session.request(
                     method,
                     self._url(path),
@@ -203,7 +212,7 @@ class Api:
                     if answer.status >= 300:
                         raise self._refusal(answer.status, answer.headers, content)
                     return content
-        except _aiohttp().ClientError as error:
+        except aiohttp.ClientError as error:
             raise Unreachable(_said(error)) from error
 
     async def _wait_for_turn(self) -> None:
@@ -237,9 +246,17 @@ class Api:
 
         return URL(self.access.server + path, encoded=True)
 
-    def _open(self) -> Any:
+    async def _library(self) -> Any:
+        """Return aiohttp. Only hubs that have a cluster import it, and nobody waits for that meanwhile."""
+        if self._imported is None:
+            try:
+                self._imported = await asyncio.to_thread(importlib.import_module, "aiohttp")
+            except ImportError:
+                raise NoAccess("Kubernetes needs aiohttp: pip install 'carrel[kubernetes]'") from None
+        return self._imported
+
+    def _open(self, aiohttp: Any) -> Any:
         if self._session is None:
-            aiohttp = _aiohttp()
             tls = self.access.tls
             connector = aiohttp.TCPConnector(limit=0, ssl=True if tls is None else tls)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
@@ -249,15 +266,6 @@ class Api:
 class _Status(msgspec.Struct):
     reason: str = ""
     message: str = ""
-
-
-def _aiohttp() -> Any:
-    # A quarter of the hub's start-up to import: only hubs that have a cluster pay for it.
-    try:
-        import aiohttp
-    except ImportError:
-        raise NoAccess("Kubernetes needs aiohttp: pip install 'carrel[kubernetes]'") from None
-    return aiohttp
 
 
 async def _values(content: Any) -> AsyncIterator[Json]:

@@ -83,13 +83,12 @@ async def ensure_namespace(
     api: Api, name: str, labels: Mapping[str, str], annotations: Mapping[str, str]
 ) -> None:
     """Make a namespace that is not there; may be repeated. Raises Refused and Unreachable."""
-    if await api.find(f"/api/v1/namespaces/{name}") is not None:
+    if await api.find(place_of("namespaces", name=name)) is not None:
         return
     metadata: dict[str, Any] = {"name": name, "labels": dict(labels), "annotations": dict(annotations)}
     try:
-        await api.create(
-            "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-        )
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+        await api.create(place_of("namespaces"), body)
     except Refused as refusal:
         if refusal.status != 409:
             raise

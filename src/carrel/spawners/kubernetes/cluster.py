@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from carrel.spawners.kubernetes.api import Api, Json, Patience, place_of
 from carrel.spawners.kubernetes.credentials import Overrides, find_access
-from carrel.spawners.kubernetes.watch import Watch, by_subject
+from carrel.spawners.kubernetes.watch import Watch, by_subject, of_pod
+from carrel.spawners.shared import Measure
 
 HUB, SERVER, GENERATION = "carrel/hub", "carrel/server", "carrel/generation"
 """The labels by which the hub finds again what it has made."""
+_STALENESS = "kubernetes_watch_staleness_seconds"
 _log = logging.getLogger("carrel.spawners")
 
 
@@ -39,14 +41,16 @@ class Cluster:
 
     def pods(self, namespace: str) -> Watch:
         """Return the watch of this hub's pods in a namespace, in all for an empty name."""
-        path = place_of("pods", namespace)
-        return self._watch(("pods", namespace), lambda: self._new(path, labelSelector=self.selector))
+        selection = {"labelSelector": self.selector}
+        return self._watch(
+            "pods", namespace, lambda path: Watch(self.api, path, selection, self.chance, keep=of_pod)
+        )
 
     def events(self, namespace: str) -> Watch:
         """Return the watch of what is told of pods in a namespace, in all for an empty name."""
-        path, selection = place_of("events", namespace), {"fieldSelector": "involvedObject.kind=Pod"}
+        selection = {"fieldSelector": "involvedObject.kind=Pod"}
         return self._watch(
-            ("events", namespace), lambda: Watch(self.api, path, selection, self.chance, by_subject)
+            "events", namespace, lambda path: Watch(self.api, path, selection, self.chance, by_subject)
         )
 
     async def list_pods(self, namespace: str) -> list[Json]:
@@ -54,18 +58,22 @@ class Cluster:
         found = await self.api.get(place_of("pods", namespace), {"labelSelector": self.selector})
         return list(found.get("items") or ())
 
+    def measures(self) -> Iterator[Measure]:
+        """Return how long ago each watch was known to be true."""
+        for (kind, namespace), watch in self.watches.items():
+            labels = (("kind", kind), ("namespace", namespace))
+            yield Measure(_STALENESS, "How old what is known of a cluster is", labels, watch.staleness)
+
     async def close(self) -> None:
         """End the watches and the connections; may be repeated."""
         for watch in self.watches.values():
             await watch.close()
         await self.api.close()
 
-    def _new(self, path: str, **selection: str) -> Watch:
-        return Watch(self.api, path, selection, self.chance)
-
-    def _watch(self, key: tuple[str, str], make: Callable[[], Watch]) -> Watch:
+    def _watch(self, kind: str, namespace: str, make: Callable[[str], Watch]) -> Watch:
+        key = (kind, namespace)
         if key not in self.watches:
-            self.watches[key] = make()
+            self.watches[key] = make(place_of(kind, namespace))
         return self.watches[key]
 
 

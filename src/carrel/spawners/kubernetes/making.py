@@ -9,6 +9,7 @@ from carrel.lib.awaiting import resolve
 from carrel.lib.redaction import is_secret_name
 from carrel.spawners.kubernetes import belongings
 from carrel.spawners.kubernetes.api import Json
+from carrel.spawners.kubernetes.belongings import USER
 from carrel.spawners.kubernetes.claims import Claim, ensure_claim, find_claim
 from carrel.spawners.kubernetes.identity import KubeIdentity
 from carrel.spawners.kubernetes.manifest import to_json
@@ -89,8 +90,10 @@ class KubeMaker(KubeIdentity):
             body: Json = to_json(pod)
         except TypeError as error:
             raise ValueError(f"modify_pod_hook: {error}") from None
-        # Without them nobody would find it again.
-        body["metadata"]["labels"] = {**(body["metadata"].get("labels") or {}), **self.marks()}
+        # Without them nobody would find it again, or know whose it is.
+        metadata = body["metadata"]
+        metadata["labels"] = {**(metadata.get("labels") or {}), **self.marks()}
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), USER: self.user.name}
         return body
 
     async def _rights(self) -> Rights:

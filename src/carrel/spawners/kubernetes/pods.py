@@ -13,13 +13,15 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from carrel.spawners.kubernetes.api import Json, Refused, place_of
+from carrel.spawners.kubernetes.api import Json, Refused, Unreachable, place_of
 from carrel.spawners.kubernetes.belongings import USER, Foreign
 from carrel.spawners.kubernetes.cluster import GENERATION, HUB, SERVER, Cluster
 from carrel.spawners.kubernetes.sighting import Sighting, sight
 
 _LOOK_AGAIN, _LONGEST_PAUSE = 3.0, 30.0
 """A pod that somebody waits for is looked at again after so many seconds, whatever the watch says."""
+_UNWATCHED = 0.25
+"""The same of a pod that the watch does not have: it is too new, or has none of our labels."""
 _PAUSE = 0.5
 _TRIES = 20
 _log = logging.getLogger("carrel.spawners")
@@ -47,33 +49,51 @@ class PodAt:
         body = await self.cluster.api.find(self.path)
         return body if body is not None and self._is_it(body) else None
 
+    def glance(self) -> Json | None:
+        """Return what the watch knows of it, None for nothing."""
+        found = self.cluster.pods(self.watched).find((self.namespace, self.name))
+        return next((body for body in found if self._is_it(body)), None)
+
     async def see(self) -> Json | None:
         """Return it, None when it is gone; raises as `read` does, and ValueError for what is no pod."""
-        watch = self.cluster.pods(self.watched)
-        if await watch.is_current():
-            for body in watch.find((self.namespace, self.name)):
-                seen = sight(body)
-                well = seen.exit_status is None and not seen.hopeless and not seen.deleting
-                if self._is_it(body) and well:
-                    return body
+        if await self.cluster.pods(self.watched).is_current():
+            body = self.glance()
+            seen = sight(body) if body else None
+            if seen and seen.exit_status is None and not seen.hopeless and not seen.deleting:
+                return body
         return await self.read()
 
+    async def look(self) -> Json | None:
+        """Return it as `see` does; waits for ever for an API server that does not answer."""
+        async with aclosing(self.follow()) as looks:
+            return await anext(looks)
+
     async def follow(self) -> AsyncGenerator[Json | None, None]:
-        """Yield it as it is now, and again whenever it may have changed, for ever; raises as `see` does."""
+        """Yield it as it is now, and again whenever it may have changed, for ever.
+
+        While the API server does not answer nothing is known and nothing is yielded. Raises Refused for what
+        is no such pause, and ValueError for what is no pod.
+        """
         watch, key = self.cluster.pods(self.watched), (self.namespace, self.name)
-        pause, body = _LOOK_AGAIN, None
+        pause = 0.0
         with watch.following(key) as changed:
             changed.set()
             while True:
-                if changed.is_set():
-                    changed.clear()
-                    pause, body = _LOOK_AGAIN, await self.see()
+                heard = changed.is_set()
+                changed.clear()
+                # When nothing was heard, that may only be because the watch has gone quiet.
+                first = _LOOK_AGAIN if self.glance() else _UNWATCHED
+                pause = first if heard else min(pause * 2, _LONGEST_PAUSE)
+                try:
+                    body = await (self.see() if heard else self.read())
+                except (Refused, Unreachable) as error:
+                    if isinstance(error, Refused) and not error.may_pass:
+                        raise
+                    _log.warning("The pod %s cannot be looked at, trying again: %s", self.name, error)
                 else:
-                    # Nothing was heard of it; maybe only because the watch has gone quiet.
-                    pause, body = min(pause * 2, _LONGEST_PAUSE), await self.read()
-                    if not changed.is_set() and (body or {}) not in (watch.find(key) or [{}]):
+                    if not heard and not changed.is_set() and _version(body) != _version(self.glance()):
                         watch.doubt()
-                yield body
+                    yield body
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await changed.wait()
@@ -144,6 +164,10 @@ def number(labels: Mapping[str, Any], label: str) -> int:
     """Return what a label of ours says, -1 when it says no number."""
     text = str(labels.get(label, ""))
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else -1
+
+
+def _version(body: Json | None) -> str:
+    return str(body["metadata"].get("resourceVersion")) if body else ""
 
 
 def _check_older(seen: Sighting, marks: Mapping[str, str], user: str) -> None:

@@ -35,6 +35,7 @@ class KubeSpawner(KubeMaker, Spawner):
 
     _made = Instance(asyncio.Event, ())
     _last_account = ""
+    _stopped = False
 
     @default("env_keep")
     def _default_env_keep(self) -> list[str]:
@@ -67,13 +68,14 @@ class KubeSpawner(KubeMaker, Spawner):
         """Forget the pod."""
         super().clear_state()
         self.pod_uid, self._placed, self._known, self._last_account = "", None, {}, ""
-        self._made = asyncio.Event()
+        self._made, self._stopped = asyncio.Event(), False
         # What has been called otherwise before gets the names that the settings give it now.
         self.pod_name, self.pvc_name = self._default_pod_name(), self._default_pvc_name()
         self.secret_name, self.dns_name = self._default_secret_name(), self._default_dns_name()
 
     async def _remember(self, body: Json) -> None:
-        self.pod_uid = str(body["metadata"]["uid"])
+        # A hook may have called it otherwise.
+        self.pod_name, self.pod_uid = str(body["metadata"]["name"]), str(body["metadata"]["uid"])
         self._known = {name: getattr(self, name) for name in ("pod_name", "dns_name")}
         self._known |= {"namespace": self.used_namespace, "uid": self.pod_uid}
         if self.storage_pvc_ensure:
@@ -103,7 +105,7 @@ class KubeSpawner(KubeMaker, Spawner):
         if not self.pod_uid:
             return None
         try:
-            body = await self._pod().read()
+            body = await self._pod().look()
             if body is None or sight(body).deleting or not self._is_mine(body):
                 return None
             if not await belongings.own(self.api, "secrets", self.used_namespace, self.secret_name, body):
@@ -155,7 +157,10 @@ class KubeSpawner(KubeMaker, Spawner):
         if not seen.status.pod_ip:
             raise StartError("; ".join(seen.account()) or f"The pod {self.pod_name} has ended.")
         self._place(seen)
-        return str(self.get_pod_url(self, body)) if self.get_pod_url is not None else self.server.host
+        if self.get_pod_url is None:
+            return str(self.server.host)
+        # The watch keeps a part of it alone.
+        return str(self.get_pod_url(self, await self._pod().read() or body))
 
     def _place(self, seen: Sighting) -> None:
         host = seen.status.pod_ip
@@ -206,6 +211,7 @@ class KubeSpawner(KubeMaker, Spawner):
         if self._known:
             await pod.delete(0 if now else self.delete_grace_period)
         await self._remove_belongings()
+        self._stopped = True
 
     async def _remove_belongings(self) -> None:
         # They go with the pod; unless it was never made, or the hub died before it had said so.
@@ -216,7 +222,7 @@ class KubeSpawner(KubeMaker, Spawner):
 
     async def run_post_stop_hook(self) -> None:
         """Delete a pod that has ended by itself, and call the deployer's hook."""
-        if self._known and self.delete_stopped_pods:
+        if self._known and self.delete_stopped_pods and not self._stopped:
             try:
                 await self.stop(now=True)
             except (Refused, Unreachable, NoAccess) as error:
@@ -234,8 +240,9 @@ class KubeSpawner(KubeMaker, Spawner):
 
     async def rename(self, old_name: str, new_name: str) -> None:
         """Refuse to rename a server whose files are in a claim that is named for it; raises ValueError."""
-        if self.storage_pvc_ensure and "server" in self.pvc_name_template:
-            raise ValueError(f"Its files are in the volume claim {self.pvc_name}, which cannot be renamed.")
+        old, new = (fill(self.pvc_name_template, self._names(server=name)) for name in (old_name, new_name))
+        if self.storage_pvc_ensure and old != new:
+            raise ValueError(f"Its files are in the volume claim {old}, which cannot be renamed.")
 
     # What Carrel adds
 
@@ -243,7 +250,10 @@ class KubeSpawner(KubeMaker, Spawner):
         """Return the last lines of the server, and after them why its pod does not run."""
         if not self._known:
             return ""
-        body = await self._pod().read()
+        try:
+            body = await self._pod().read()
+        except (Refused, Unreachable):
+            body = None
         if body is None:
             return self._last_account
         seen = sight(body)
@@ -268,7 +278,8 @@ class KubeSpawner(KubeMaker, Spawner):
         """Return that the pod waits for a machine, None when it does not."""
         if not self._known:
             return None
-        body = await self._pod().see()
+        # The hub asks every second: what the watch has not told is not asked for.
+        body = self._pod().glance()
         if body is None or not sight(body).unscheduled:
             return None
         return Waiting(reason="No machine of the cluster has room for it yet.")
@@ -329,9 +340,11 @@ def _orphan(body: Json) -> Orphan:
 
 def _explained(error: Exception) -> StartError:
     if isinstance(error, Refused):
-        hint = "The administrator has to see whether the hub's service account may do it."
-        if error.status != 403:
-            hint = "The administrator has to correct the setting that this is about."
+        hint = "The administrator has to correct the setting that this is about."
+        if error.may_pass:
+            hint = "Try again in some minutes."
+        elif error.status in (401, 403):
+            hint = "The administrator has to see whether the hub's service account may do it."
         return StartError(f"Kubernetes does not take the server: {error}", hint=hint)
     if isinstance(error, Unreachable):
         return StartError(f"Kubernetes does not answer: {error}", hint="Try again in some minutes.")

@@ -50,6 +50,20 @@ def by_subject(event: Json) -> Key:
     return str(about.get("namespace", "")), str(about.get("uid", ""))
 
 
+def of_pod(body: Json) -> Json:
+    """Return the parts of a pod that the hub looks at: a tenth of it."""
+    containers = [
+        {"name": each["name"], "image": each.get("image", "")} for each in body["spec"]["containers"]
+    ]
+    return {**_without_managers(body), "spec": {"containers": containers}}
+
+
+def _without_managers(body: Json) -> Json:
+    """Leave out who has set which field."""
+    metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
+    return {**body, "metadata": metadata}
+
+
 class Watch:
     """The objects of one collection that a selection has. It begins when somebody first asks."""
 
@@ -60,12 +74,14 @@ class Watch:
         selection: Mapping[str, str],
         chance: Callable[[], float],
         key_of: Callable[[Json], Key] = by_name,
+        keep: Callable[[Json], Json] = _without_managers,
     ) -> None:
         self._api = api
         self._path = path
         self._selection = dict(selection)
         self._chance = chance
         self._key_of = key_of
+        self._keep = keep
         self._objects: dict[Key, dict[Key, Json]] = {}
         self._followers: dict[Key, set[asyncio.Event]] = {}
         self._version = ""
@@ -181,7 +197,7 @@ class Watch:
                     raise _Gone from None
                 raise
             for body in page.get("items") or ():
-                found.setdefault(self._key_of(body), {})[by_name(body)] = body
+                found.setdefault(self._key_of(body), {})[by_name(body)] = self._keep(body)
             metadata = page["metadata"]
             if not (rest := metadata.get("continue")):
                 break
@@ -239,7 +255,7 @@ class Watch:
             if not group:
                 self._objects.pop(key, None)
         else:
-            self._objects.setdefault(key, {})[name] = body
+            self._objects.setdefault(key, {})[name] = self._keep(body)
         self._wake(key)
 
     def _wake(self, key: Key) -> None:

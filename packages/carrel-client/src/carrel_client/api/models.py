@@ -21,6 +21,22 @@ class Failure(Struct, frozen=True, kw_only=True):
     log: str | None = None
 
 
+class Usage(Struct, frozen=True, kw_only=True):
+    """What a running server uses; None is unknown or without limit."""
+
+    memory: int | None = None
+    """Bytes."""
+    memory_limit: int | None = None
+    cpu: float | None = None
+    """Seconds of CPU since its start."""
+    processes: int | None = None
+    process_limit: int | None = None
+    killed: int = 0
+    """Processes that the kernel has killed for want of memory."""
+    refused: int = 0
+    """How often it was not allowed one process more."""
+
+
 class Server(Struct, frozen=True, kw_only=True):
     """A user's server; the default one's name is ''."""
 
@@ -42,6 +58,8 @@ class Server(Struct, frozen=True, kw_only=True):
     expected_start: datetime | None = None
     waits_for: list[str] | None = None
     devices: dict[str, list[str]] | None = None
+    usage: Usage | None = None
+    """In answers about this server alone."""
 
 
 class User(Struct, frozen=True, kw_only=True):
