@@ -364,3 +364,27 @@ async def test_a_server_that_is_not_admitted_is_gone(rig: Rig, warm_starts: Warm
 async def test_a_server_with_name_spaces_is_started_the_usual_way(rig: Rig, warm_starts: WarmStarts) -> None:
     wanted = replace(program(rig, lambda pid: None), surround=lambda: None)
     assert await warm_starts.launch(wanted, subprocess.DEVNULL, [WARM_COMMAND]) is None
+
+
+async def test_a_directory_that_cannot_be_made_is_told_and_no_obstacle(
+    rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "warm").write_text("in the way")
+    async with templates(tmp_path / "warm") as starts, server(rig, warm_starts=starts) as driver:
+        assert template_of(driver) == 0
+    assert "could not be made" in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to lose")
+async def test_root_imports_only_what_is_roots(
+    rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = rig.script(wrapper(rig, "true"))
+    (rig.place / "python-odd").chmod(0o757)
+    async with (
+        templates(tmp_path / "warm") as starts,
+        server(rig, warm_starts=starts, cmd=[script, "serve"]) as driver,
+    ):
+        assert template_of(driver) == 0
+    assert "python-odd" in caplog.text
+    assert "others may change" in caplog.text

@@ -46,6 +46,9 @@ def preload() -> list[str]:
             problems.append(f"{name}: {type(error).__name__}: {error}")
     # Some libraries raise it for the whole process.
     sys.setrecursionlimit(limit)
+    if "ssl" in sys.modules:
+        # What OpenSSL makes once in a process need not be made in each server: three megabytes.
+        sys.modules["ssl"].create_default_context()
     return problems
 
 
