@@ -16,6 +16,9 @@ is_here() {
     util-linux) command -v runuser && command -v taskset ;;
     passwd) command -v useradd ;;
     slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch ;;
+    gridengine-master) [ -x /usr/lib/gridengine/sge_qmaster ] ;;
+    gridengine-exec) [ -x /usr/lib/gridengine/sge_execd ] ;;
+    gridengine-client) command -v qconf && command -v qacct ;;
     docker.io) command -v dockerd && command -v docker ;;
     iproute2) command -v ip ;;
     supervisor) command -v supervisord ;;
@@ -28,7 +31,8 @@ is_here() {
 
 if [ $# -eq 0 ]; then
   set -- postgresql mariadb-server chromium login haproxy nginx-light curl openssl util-linux passwd wrk git redis-server slurm-wlm munge sudo slapd \
-    docker.io iptables runc containerd iproute2 supervisor systemd dbus
+    docker.io iptables runc containerd iproute2 supervisor systemd dbus \
+    gridengine-master gridengine-exec gridengine-client
 fi
 missing=()
 for package in "$@"; do

@@ -94,8 +94,9 @@ def test_the_server_runs_at_once_and_the_hub_is_told_until_it_has_heard(hub: Hub
     code = "import os, sys; print(os.environ['JUPYTERHUB_SERVICE_URL'], os.getpid(), flush=True)"
     code += "; sys.stdin.read()"
     words = [sys.executable, "-m", "carrel_client.batch", sys.executable, "-c", code]
-    ends = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen(words, env=_environ(hub.url), text=True, **ends) as server:
+    pipe = subprocess.PIPE
+    environ = _environ(hub.url)
+    with subprocess.Popen(words, env=environ, text=True, stdin=pipe, stdout=pipe, stderr=pipe) as server:
         assert server.stdout is not None
         url, pid = server.stdout.readline().split()
         assert int(pid) == server.pid
