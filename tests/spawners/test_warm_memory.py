@@ -32,7 +32,7 @@ def memory_holds(pid: int, secret: bytes) -> int:
             if not access.startswith("r") or line.endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
                 continue
             start, end = (int(bound, 16) for bound in bounds.split("-"))
-            # The kernel lets nobody read what belongs to a device; the search for one's own shows that it works.
+            # What belongs to a device nobody reads; that the own token is found shows that the search works.
             with contextlib.suppress(OSError):
                 memory.seek(start)
                 count += memory.read(end - start).count(secret)
