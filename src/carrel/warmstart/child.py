@@ -87,7 +87,9 @@ def _become(request: Request, output: int, connection: int, ready: Ready) -> Non
     if request.pid_variable:
         env[request.pid_variable] = str(os.getpid())
     argv = [sys.executable, *request.argv]
-    _check(request, ready)
+    why = reason_for_exec(request.env, ready.environment, ready.read)
+    if why:
+        raise NeedsExecError(why)
     os.setsid()
     _settle(request.surroundings)
     _keep_only(output, connection)
@@ -107,14 +109,6 @@ def _become(request: Request, output: int, connection: int, ready: Ready) -> Non
     os.environ.update({**env, **ready.added})
     _refresh(request, ready)
     _set_command_line(request)
-
-
-def _check(request: Request, ready: Ready) -> None:
-    why = reason_for_exec(request.env, ready.environment, ready.read)
-    if why:
-        raise NeedsExecError(why)
-    if request.rights is not None and request.rights.uid == 0 != os.geteuid():
-        raise NeedsExecError("it is root's")
 
 
 def _settle(surroundings: Surroundings) -> None:
