@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.rigs import processes
 from tests.rigs.accounts import PYTHON, SERVER
 from tests.rigs.hub import HubProcess
-from tests.rigs.poll import until
 from tests.rigs.singleusers import CARREL, class_config
 from tests.rigs.systems import carrel
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+
+#: Servers of one user cannot be forked: Python reads such variables when it starts.
+_SOME_ARE_STARTED = """
+def hook(spawner):
+    if spawner.user.name == 'started-one':
+        spawner.environment = {'PYTHON_COLD': '1'}
+c.Spawner.pre_spawn_hook = hook
+c.Spawner.start_timeout = c.Spawner.http_timeout = 100
+"""
+_TELLING = """
+import json, logging, os, site, sys, sysconfig
+from pathlib import Path
+from jupyter_client.session import Session
+from jupyter_core.paths import jupyter_config_path, jupyter_path
+from jupyterlab.labapp import LabApp
+from wsgiref.handlers import BaseHandler
+OWN = ('CARREL', 'JUPYTERHUB', 'JPY', 'PYTHON_')
+alike = lambda env: {name: value for name, value in env.items() if not name.startswith(OWN)}
+facts = {
+    'environment': alike(os.environ),
+    'copy of it': alike(BaseHandler.os_environ),
+    'argv': [sys.argv[1:], sys.orig_argv[:2], sys.executable],
+    'path': sys.path,
+    'directories': [LabApp.user_settings_dir.default_value, LabApp.workspaces_dir.default_value],
+    'session': Session.username.default_value,
+    'search': [jupyter_path(), jupyter_config_path()],
+    'users packages': [site.USER_BASE, site.USER_SITE, sysconfig.get_config_var('userbase')],
+    'logging': [str(handler) for handler in logging.root.handlers] + [logging.root.level],
+    'where': [os.getcwd(), str(Path.home()), os.path.expanduser('~')],
+    'of the hub': sorted(name for name in sys.modules if name.partition('.')[0] == 'carrel'),
+    'limit': sys.getrecursionlimit(),
+}
+Path.home().joinpath('facts.json').write_text(json.dumps(facts))
+"""
 
 
 def stub_script(place: Path) -> str:
@@ -47,7 +82,7 @@ def start(hub: HubProcess, user: str, token: str) -> int:
     before = set(hub.servers())
     assert hub.api("POST", f"users/{user}", token=token).status == 201
     assert hub.api("POST", f"users/{user}/server", token=token).status in (201, 202)
-    hub.wait_server(user, token)
+    hub.wait_server(user, token, timeout=100)
     (pid,) = {pid for pid in set(hub.servers()) - before if os.getpgid(pid) == pid}
     return pid
 
@@ -79,14 +114,33 @@ def test_a_person_who_ends_the_hub_ends_all_of_it(hub: HubProcess) -> None:
     assert not processes.is_alive(template)
 
 
-def test_jupyterlab_is_served_by_a_fork(tmp_path: Path) -> None:
-    with HubProcess(carrel(), tmp_path, class_config(tmp_path, CARREL.command())) as hub:
+def write_user_config(home: Path) -> None:
+    """Let a user's configuration tell what JupyterLab has in memory while it is configured."""
+    (home / ".jupyter").mkdir(parents=True)
+    (home / ".jupyter" / "jupyter_server_config.py").write_text(_TELLING)
+
+
+def told_by(home: Path, user: str) -> dict[str, Any]:
+    """Return what a server's process said of itself, without its user's name."""
+    text = (home / "facts.json").read_text().replace(user, "USER")
+    return dict(json.loads(text))
+
+
+def test_jupyterlab_is_served_by_a_fork_that_is_what_a_start_would_be(tmp_path: Path) -> None:
+    config = class_config(tmp_path, CARREL.command()) + _SOME_ARE_STARTED
+    for user in ("forked-one", "started-one"):
+        write_user_config(tmp_path / "home" / user)
+    with HubProcess(carrel(), tmp_path, config) as hub:
         token = hub.token("admin")
-        pid = start(hub, "ada", token)
+        pid = start(hub, "forked-one", token)
         template = template_of(pid)
-        until(lambda: "carrel-singleuser" in processes.command_line(pid), "the server to have its name")
-        assert hub.visitor().get("user/ada/api").status == 200
-        hub.stop_server("ada", token)
-        assert processes.is_alive(template)
+        assert "carrel-singleuser" in processes.command_line(pid)
+        assert hub.visitor().get("user/forked-one/api").status == 200
+        hub.stop_server("forked-one", token)
+        assert hub.templates() == [template]
+        started = start(hub, "started-one", token)
+        assert Path(f"/proc/{started}/stat").read_text().split()[3] == str(hub.pid)
+        told = {user: told_by(tmp_path / "home" / user, user) for user in ("forked-one", "started-one")}
+        assert told["forked-one"] == told["started-one"]
         hub.interrupt()
-        assert not processes.is_alive(template)
+        assert hub.templates() == []

@@ -36,7 +36,7 @@ async def test_nothing_is_lost_doubled_or_orphaned(tmp_path: Path) -> None:
 @pytest.mark.real
 @pytest.mark.timeout(300)
 async def test_nor_are_servers_of_a_template(tmp_path: Path) -> None:
-    verdict = await Chaos(Plan(20, SEED, users=20, sockets=10, keepers=3), tmp_path, templates()).run()
+    verdict = await Chaos(Plan(12, SEED, users=20, sockets=10, keepers=3), tmp_path, templates()).run()
     print(verdict.table())
     assert verdict.complaints() == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from carrel.domain.profiles import Profile, select
 from carrel.lib.registry import name_of
 from carrel.spawners.local import LocalProcessSpawner
 from carrel.spawners.simple import SimpleLocalProcessSpawner
+from tests.rigs.places import ROOT
 
+PAGE = ROOT / "docs" / "how-to" / "profiles.md"
 HEAD = "c.JupyterHub.spawner_class = 'simple'\n"
 FULL = """
 c.Profiles.profiles = [
@@ -158,6 +161,24 @@ c.Profiles.profiles = [
     ]
 
 
+@pytest.mark.parametrize("text", re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
+def test_the_manuals_examples_are_right(tmp_path: Path, text: str) -> None:
+    classes, problems = classes_of(tmp_path, text)
+    assert [str(each) for each in problems if each.setting.startswith("Profiles.")] == []
+    assert classes.profiles.fixed
+
+
+def test_a_setting_that_wants_a_text_gets_numbers_as_one(tmp_path: Path) -> None:
+    text = """
+c.Profiles.profiles = [{"id": "x", "options": {
+    "n": {"type": "number", "min": 1, "max": 4, "sets": "default_url"},
+    "m": {"type": "number", "min": 1, "max": 4, "sets": {"cpu_limit": "{value}"}},
+}}]
+"""
+    chosen = select(read(tmp_path, text), {"n": 2, "m": 2})
+    assert chosen.overrides == ({"default_url": "2"}, {"cpu_limit": 2})
+
+
 def test_kubespawners_list_is_read_for_the_spawner_in_use(tmp_path: Path) -> None:
     large, small = read(tmp_path, KUBE)
     assert (large.id, large.title, small.id, small.default) == ("gpu-large", "GPU (large)", "s", True)
@@ -206,6 +227,11 @@ def test_our_own_list_wins_over_the_others(tmp_path: Path) -> None:
     assert classes.profiles.setting == "Profiles.profiles"
     (told,) = [problem for problem in problems if problem.setting == "KubeSpawner.profile_list"]
     assert told.message == "it has no effect beside c.Profiles.profiles"
+
+
+def test_forms_of_the_deployers_are_said_to_be_unseen(tmp_path: Path) -> None:
+    _, problems = classes_of(tmp_path, FULL + "c.Spawner.options_form = '<input name=x>'\n")
+    assert [(problem.setting, problem.kind) for problem in problems] == [("Spawner.options_form", "unused")]
 
 
 def test_further_spawners_are_named_for_functions_and_for_servers_of_old(tmp_path: Path) -> None:

@@ -195,6 +195,21 @@ async def test_a_function_makes_profiles_for_a_user_and_settings_for_a_spawner()
             await hub.ask_start("ada", {"profile": "broken"})
 
 
+async def test_a_function_for_kubespawner_is_given_a_spawner() -> None:
+    def profile_list(spawner: Any) -> list[dict[str, Any]]:
+        groups = [group.name for group in spawner.user.groups]
+        place = {"environment": {"PLACE": f"{spawner.user.name} of {groups}"}}
+        return [{"display_name": "For you", "kubespawner_override": place}]
+
+    async with open_test_hub(plugins={"KubeSpawner": {"profile_list": profile_list}}) as hub:
+        await hub.make_user("ada")
+        await hub.make_group("class", "ada")
+        row = await hub.start()
+        assert (row.profile, row.ready) == ("for-you", True)
+        (server,) = hub.world.servers.values()
+        assert server.env["PLACE"] == "ada of ['class']"
+
+
 async def test_a_profile_whose_settings_are_gone_keeps_its_servers(tents: Tents) -> None:
     async with open_test_hub(plugins=tents.sections) as hub:
         await hub.make_user("ada")

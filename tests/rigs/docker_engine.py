@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -79,7 +80,7 @@ def docker_engine() -> Iterator[Engine]:
         stack.callback(_remove, place)
         # In memory: images are many small files, which a busy disk takes long to remove.
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2g", "carrel-test", place], check=True)
-        bridge = f"cdk{os.getpid()}"
+        bridge = f"cdk{secrets.token_hex(5)}"
         address = stack.enter_context(_bridge(bridge))
         engine = Engine(f"unix://{place}/docker.sock", address, bridge)
         stack.enter_context(_dockerd(engine, place, bridge))

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.rigs import processes
+from tests.rigs.groups import groups_of, remove_groups
 from tests.rigs.poll import until
 from tests.rigs.systems import Ports, System
 from tests.rigs.visitor import Reply, Visitor, authorization
@@ -204,7 +205,10 @@ class HubProcess:
         """End the hub and whatever it left running; may be repeated."""
         if self.process is not None and self.process.poll() is None:
             self.kill9()
-        processes.end([*self.belongings(), *self.templates()])
+        belongings = self.belongings()
+        groups = groups_of(belongings)
+        processes.end([*belongings, *self.templates()])
+        remove_groups(groups)
 
     def wait(self, timeout: float) -> int:
         """Return the exit code of a hub that ends by itself; raises subprocess.TimeoutExpired."""

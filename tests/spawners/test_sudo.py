@@ -29,6 +29,8 @@ from tests.rigs.sudo import SudoSite, put_hub_before_sudo, sudo_site
 from tests.spawners.rig import STUB, hub_view, report_of, run_of
 
 pytestmark = pytest.mark.real
+#: Stands in for what gets a repository ready.
+PREPARE = '#!/bin/sh\nwhile [ "$1" != -- ]; do echo "$1"; shift; done; shift; exec "$@"\n'
 MODES = {Case.HEALTHY: "serve", Case.BROKEN: "nowhere", Case.DYING: "die"}
 
 
@@ -38,7 +40,12 @@ def site() -> Iterator[SudoSite]:
         script = site.place / STUB.name
         script.write_text(STUB.read_text())
         program = ["/usr/bin/python3", "-S", str(script)]
-        site.allow(program, ["/nowhere/at/all"], arguments=["serve", "die", "parent", "stubborn"])
+        prepare = site.place / "prepare"
+        prepare.write_text(PREPARE)
+        prepare.chmod(0o755)
+        names = ("repo", "ref", "path", "directory", "seconds", "largest", "keep-days", "package")
+        words = ["serve", "die", "parent", "stubborn", *(f"--{name}=*" for name in names), "--", *program]
+        site.allow(program, ["/nowhere/at/all"], [str(prepare)], arguments=words)
         yield site
 
 
@@ -225,3 +232,22 @@ async def test_a_pid_alone_is_nobody(site: SudoSite, tmp_path: Path) -> None:
         assert processes.is_alive(driver.pid)
     finally:
         os.kill(driver.pid, signal.SIGKILL)
+
+
+async def test_a_repository_is_got_ready_before_the_command(site: SudoSite, tmp_path: Path) -> None:
+    repository = {"repo": "https://git.example/x", "ref": "", "path": ""}
+    driver = make(site, tmp_path, repository=repository)
+    driver.config.Repositories.allowed = ["git.example"]
+    driver.config.Repositories.command = [str(site.place / "prepare")]
+    await driver.run_apply_user_options({})
+    before = driver.http_timeout
+    await driver.start()
+    try:
+        await report_of(driver)
+        assert "--repo=https://git.example/x" in await driver.logs()
+        assert driver.get_state()["preparing"]
+        assert driver.http_timeout == before + 600
+        later = make(site, tmp_path, state=driver.get_state())
+        assert later.http_timeout == before + 600
+    finally:
+        await driver.stop(now=True)

@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
@@ -309,12 +310,26 @@ async def test_32_at_once(rig: Rig, warm_starts: WarmStarts) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-async def test_nobody_else_may_ask_a_template(rig: Rig, tmp_path: Path, warm_starts: WarmStarts) -> None:
-    async with server(rig, warm_starts=warm_starts) as driver:
-        template = template_of(driver)
-        place = Path(f"/proc/{template}/cmdline").read_text().split("\0")[2]
-        assert os.stat(place).st_mode & 0o777 == 0o700
-        assert {os.stat(Path(place) / name).st_mode & 0o777 for name in ("start", "hub")} == {0o600}
+async def test_nobody_else_may_ask_a_template(rig: Rig) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        async with templates(Path(name) / "w") as starts, server(rig, warm_starts=starts) as driver:
+            place = Path(Path(f"/proc/{template_of(driver)}/cmdline").read_text().split("\0")[2])
+            assert os.stat(place).st_mode & 0o777 == 0o700
+            sockets = [place / "start", place / "hub"]
+            assert {os.stat(path).st_mode & 0o777 for path in sockets} == {0o600}
+            # Even where the modes are not what they are, it looks at who asks.
+            for path in (Path(name), place.parent, place, *sockets):
+                path.chmod(0o777)
+            for path in sockets:
+                assert await asyncio.to_thread(answer_to, rig.account, path) == "b''"
+
+
+def answer_to(account: str, path: Path) -> str:
+    """Return what another account hears on a socket."""
+    code = "import socket, sys; s = socket.socket(1); s.connect(sys.argv[1]); print(s.recv(1))"
+    uid = pwd.getpwnam(account).pw_uid
+    command = [usable_python(), "-c", code, str(path)]
+    return subprocess.check_output(command, user=uid, text=True).strip()
 
 
 async def test_a_bad_template_is_not_tried_again_at_once(rig: Rig, tmp_path: Path) -> None:
@@ -364,3 +379,27 @@ async def test_a_server_that_is_not_admitted_is_gone(rig: Rig, warm_starts: Warm
 async def test_a_server_with_name_spaces_is_started_the_usual_way(rig: Rig, warm_starts: WarmStarts) -> None:
     wanted = replace(program(rig, lambda pid: None), surround=lambda: None)
     assert await warm_starts.launch(wanted, subprocess.DEVNULL, [WARM_COMMAND]) is None
+
+
+async def test_a_directory_that_cannot_be_made_is_told_and_no_obstacle(
+    rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "warm").write_text("in the way")
+    async with templates(tmp_path / "warm") as starts, server(rig, warm_starts=starts) as driver:
+        assert template_of(driver) == 0
+    assert "could not be made" in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to lose")
+async def test_root_imports_only_what_is_roots(
+    rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = rig.script(wrapper(rig, "true"))
+    (rig.place / "python-odd").chmod(0o757)
+    async with (
+        templates(tmp_path / "warm") as starts,
+        server(rig, warm_starts=starts, cmd=[script, "serve"]) as driver,
+    ):
+        assert template_of(driver) == 0
+    assert "python-odd" in caplog.text
+    assert "others may change" in caplog.text

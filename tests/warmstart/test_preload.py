@@ -28,6 +28,12 @@ def test_an_installed_package_is_a_change(packages: Path) -> None:
     assert before.has_changed()
 
 
+def test_what_is_compiled_is_no_change(packages: Path) -> None:
+    before = preload.look_at_packages()
+    (packages / "__pycache__").mkdir()
+    assert not before.has_changed()
+
+
 def test_an_edited_module_is_a_change(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(packages)
     __import__("thing")

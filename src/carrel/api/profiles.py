@@ -27,7 +27,7 @@ class OptionModel(Struct):
 
     name: str
     type: str
-    """`choice`, `image`, `number`, `text` or `switch`."""
+    """`choice`, `image`, `number`, `text`, `switch` or `repository`."""
     title: str
     description: str
     default: Any

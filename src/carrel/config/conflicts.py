@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,11 @@ def _nobody(chosen: Chosen) -> Iterator[Problem]:
 
 
 def _reach(chosen: Chosen) -> Iterator[Problem]:
+    for cls in (chosen.spawner, *chosen.wrapped):
+        yield from _reach_of(replace(chosen, spawner=cls))
+
+
+def _reach_of(chosen: Chosen) -> Iterator[Problem]:
     settings = chosen.settings
     connect = settings.hub_connect_ip or settings.hub_connect_url or chosen.of_spawner("hub_connect_url")
     names = _ELSEWHERE & set(lineage(chosen.spawner))

@@ -37,6 +37,10 @@ class Overriding:
                 entry.fault(f"{key}.{name}", trouble)
         return good
 
+    def takes(self, overrides: Mapping[str, Any]) -> bool:
+        """Tell whether the class has and takes all of them."""
+        return self.check(Entry({}, "", []), "", overrides) == overrides
+
     def names(self, entry: Entry, key: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Return those that the class has; note the others. For templates, whose values come later."""
         traits = self.cls.class_traits(config=True)

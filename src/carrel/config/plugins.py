@@ -122,7 +122,7 @@ def _unknown(
     access: bool,
 ) -> Problem:
     """Return what is wrong with a name that no class in use has; `found` says where it stands."""
-    who = " and ".join(cls.__name__ for cls in owners)
+    who = " and ".join(dict.fromkeys(cls.__name__ for cls in owners))
     if name in PLUGIN_RENAMED:
         text = f"deprecated, and {who} does not know it: use {PLUGIN_RENAMED[name]}"
         return replace(found, message=text, fatal=False, kind="deprecated")

@@ -25,6 +25,7 @@ from carrel.domain.profile_options import (
     Unfit,
     Unlisted,
     fill_all,
+    plain,
 )
 from carrel.domain.repositories import RepositoryRules, read_prefix
 
@@ -170,7 +171,8 @@ def _number(entry: Entry, takes: Overriding) -> Rule | None:
         entry.fault("step", "it must be more than 0")
         return None
     sets = takes.names(entry, "sets", _sets(entry, {}))
-    if takes.check(entry, "sets", fill_all(sets, least)) == fill_all(sets, least):
+    as_text = not takes.takes(fill_all(sets, least)) and takes.takes(fill_all(sets, plain(least)))
+    if not as_text and takes.check(entry, "sets", fill_all(sets, least)) == fill_all(sets, least):
         takes.check(entry, "sets", fill_all(sets, most))
     default = entry.number("default", least)
     return NumberRule(
@@ -180,6 +182,7 @@ def _number(entry: Entry, takes: Overriding) -> Rule | None:
         step=step,
         unit=entry.text("unit"),
         sets=sets,
+        as_text=as_text,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,11 +142,24 @@ def read_source(settings: Settings, chosen: Chosen, find: Find) -> tuple[Profile
     def read(entries: object) -> tuple[tuple[Profile, ...], list[Fault]]:
         return read_profiles(entries, dialect, find)
 
+    problems += _forms(settings, chosen, dialect)
     if callable(value):
         return ProfileSource(dialect.setting, (), value, dialect is KUBESPAWNER, read), problems
     profiles, faults = read(value)
     problems += [_problem(settings, dialect, text, fatal=fatal) for text, fatal in faults]
     return ProfileSource(dialect.setting, profiles, read=read), problems
+
+
+def _forms(settings: Settings, chosen: Chosen, dialect: Dialect) -> Iterator[Problem]:
+    """Yield forms of the deployer's that nobody sees, for with profiles nothing else can be chosen."""
+    sections = dict.fromkeys(name for cls in (chosen.spawner, *chosen.wrapped) for name in lineage(cls))
+    for section in sections:
+        for name in ("options_form", "options_from_form"):
+            if was_set(settings.plugins.get(section, {}).get(name, LazyConfigValue())):
+                setting = f"{section}.{name}"
+                place = settings.locations.get(setting, "")
+                text = f"it has no effect beside c.{dialect.setting}, which makes the form"
+                yield Problem(setting, text, place, fatal=False, kind="unused")
 
 
 def classes_read(source: ProfileSource) -> list[type[HasTraits]]:

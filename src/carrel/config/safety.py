@@ -51,7 +51,8 @@ def _dummy(chosen: Chosen) -> Iterator[Problem]:
 
 
 def _shared_account(chosen: Chosen) -> Iterator[Problem]:
-    if "SimpleLocalProcessSpawner" in lineage(chosen.spawner) and is_public(chosen):
+    names = {name for cls in (chosen.spawner, *chosen.wrapped) for name in lineage(cls)}
+    if "SimpleLocalProcessSpawner" in names and is_public(chosen):
         text = (
             "all servers run with the hub's own account: each user reads the others' files, the hub's "
             "database and its secrets. For trials only; 'localprocess' gives each user their own account"
@@ -89,7 +90,9 @@ def _everybody(chosen: Chosen) -> Iterator[Problem]:
 
 
 def _hub_everywhere(chosen: Chosen) -> Iterator[Problem]:
-    if chosen.settings.hub_ip in EVERYWHERE and "LocalProcessSpawner" in lineage(chosen.spawner):
+    spawners = (chosen.spawner, *chosen.wrapped)
+    local = all("LocalProcessSpawner" in lineage(cls) for cls in spawners)
+    if chosen.settings.hub_ip in EVERYWHERE and local:
         text = (
             "other machines reach the hub past the proxy, and nobody needs that with servers on this one: "
             "leave it at 127.0.0.1"

@@ -64,14 +64,15 @@ def build_driver(
 
 
 async def warm_up(ctx: HubContext) -> None:
-    """Let the spawner get ready what starts will need; what goes wrong is logged."""
-    if ctx.spawner_class.warm_up is Spawner.warm_up:
-        return
-    try:
-        run = Run(user=UserView(0, "", ctx.settings.base_url), hub=ctx.hub, server_id=0, generation=0)
-        await make_spawner(ctx.spawner_class, run, ctx.settings.plugins).warm_up()
-    except Exception:
-        _log.exception("The spawner's warm_up failed")
+    """Let the spawners get ready what starts will need; what goes wrong is logged."""
+    for cls in ctx.spawners.all():
+        if cls.warm_up is Spawner.warm_up:
+            continue
+        try:
+            run = Run(user=UserView(0, "", ctx.settings.base_url), hub=ctx.hub, server_id=0, generation=0)
+            await make_spawner(cls, run, ctx.settings.plugins).warm_up()
+        except Exception:
+            _log.exception("warm_up of %s failed", cls.__name__)
 
 
 def user_view(ctx: HubContext, user: User, groups: Iterable[str]) -> UserView:

@@ -151,6 +151,8 @@ class NumberRule:
     step: float | None = None
     unit: str = ""
     sets: Overrides = field(default_factory=dict)
+    as_text: bool = False
+    """The driver's settings want it as a text."""
     kind: ClassVar[str] = "number"
 
     @property
@@ -183,7 +185,7 @@ class NumberRule:
 
     def overrides(self, value: Any) -> Overrides:
         """Return what the number is put into."""
-        return fill_all(self.sets, value)
+        return fill_all(self.sets, plain(value) if self.as_text else value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

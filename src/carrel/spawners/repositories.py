@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -147,6 +148,8 @@ async def follow(log: Path, alive: Callable[[], Awaitable[bool]], tell: Callable
     while True:
         last = not await alive()
         with log.open("rb") as file:
+            # A log that has grown too long begins anew.
+            place = place if place <= file.seek(0, os.SEEK_END) else 0
             file.seek(place)
             data = file.read(_AT_ONCE)
         place += len(data)

@@ -20,6 +20,7 @@ from carrel.lib.process_table import Process, is_alive, look
 from carrel.spawners.base import Spawner
 from carrel.spawners.begun import Begun, BegunRuns
 from carrel.spawners.errors import StartError
+from carrel.spawners.preparing import Preparation
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.sudo_helper_call import Helper, HelperRefused, NoAnswer
 
@@ -33,6 +34,7 @@ class SudoSpawner(Spawner):
     """Starts each server as a process of its owner, through sudo and carrel-sudo-helper, without root."""
 
     bound_to_node = True
+    opens_repositories = True
     death_interval = 0.2
 
     helper_path = Unicode(HELPER_PATH, help="Where carrel-sudo-helper is.").tag(config=True)
@@ -59,6 +61,7 @@ class SudoSpawner(Spawner):
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     clock: Any = AnyTrait()
     _chose_port: bool = False
+    _told: Preparation | None = None
 
     @default("env_keep")
     def _default_env_keep(self) -> list[str]:
@@ -76,6 +79,7 @@ class SudoSpawner(Spawner):
         super().load_state(state)
         self.start_time = str(state.get("start_time") or "")
         self.pid = int(state.get("pid") or 0) if self.start_time else 0
+        self._preparation.resume(self, state)
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
 
     def get_state(self) -> dict[str, Any]:
@@ -84,6 +88,7 @@ class SudoSpawner(Spawner):
         if self._process() is not None:
             state |= {"pid": self.pid, "start_time": self.start_time}
             state |= {"ip": self.server.ip, "port": self.server.port}
+            state |= self._preparation.as_state()
         return state
 
     def clear_state(self) -> None:
@@ -93,6 +98,12 @@ class SudoSpawner(Spawner):
         if self._chose_port:
             self.port, self._chose_port = 0, False
         self._begun_runs().remove(self.server_id, self.generation)
+
+    @property
+    def _preparation(self) -> Preparation:
+        if self._told is None:
+            self._told = Preparation()
+        return self._told
 
     def _process(self) -> Process | None:
         return Process(self.pid, self.start_time) if self.pid and self.start_time else None
@@ -116,6 +127,7 @@ class SudoSpawner(Spawner):
             runs.remove(self.server_id, self.generation)
             raise
         self.server.ip, self.server.port = reachable(self.ip), self.port
+        self._preparation.lasts = bool(self.repository)
         try:
             # A look at the same moment may have found nothing yet.
             runs.add(self.server_id, self.generation, account)
@@ -124,12 +136,14 @@ class SudoSpawner(Spawner):
             # Without the checkpoint nobody would know of it.
             await self._end([(signal.SIGKILL, self.kill_timeout)])
             raise
+        # To ask sudo for the log again and again would be dear: whoever waits sees when it answers.
+        await self._preparation.wait(self, "")
         return self.server.ip, self.server.port
 
     async def _start(self, account: str) -> None:
         labels = self.run_labels()
         env = {name: value for name, value in self.get_env().items() if name not in labels}
-        command = [*(self.cmd or []), *self.get_argv()]
+        command = [*self.preparation(), *(self.cmd or []), *self.get_argv()]
         starting = asyncio.ensure_future(
             self.helper().ask(account, "start", command=command, environment=env, **self._run())
         )

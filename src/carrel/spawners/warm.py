@@ -18,14 +18,13 @@ from pathlib import Path
 from carrel.lib.process_table import Process, look
 from carrel.lib.processes import Program, collect, launch, send, wait_until_gone
 from carrel.spawners.scripts import NoWarmStart, Script, find_script
-from carrel.spawners.trusted import who_else_writes
 from carrel.spawners.warm_probes import Probes
 from carrel.spawners.warm_request import request_for
 from carrel.spawners.warm_template import BadTemplate, Kind, StaleTemplate, WarmTemplate
 from carrel.warmstart.variables import shared
 
 _END_LIMIT = 2.0
-_PROBE_LIMIT = 20.0
+_PROBE_LIMIT = 60.0
 #: How long a start waits for a template that is being made.
 _PATIENCE = 20.0
 #: For how long a template that is not good is not tried again.
@@ -73,7 +72,12 @@ class WarmStarts:
             script = find_script(program.argv, program.env, names)
             template = self._template(script, shared(program.env), program.account is not None)
             await self._prepared(template)
-            return await _launch(template, program, script, output)
+            try:
+                return await start_in(template, program, script, output)
+            except StaleTemplate:
+                template.forget()
+                await self._prepared(template)
+                return await start_in(template, program, script, output)
         except NoWarmStart as reason:
             self._tell(str(reason), logging.INFO)
         except StaleTemplate as reason:
@@ -95,11 +99,6 @@ class WarmStarts:
     def _template(self, script: Script, environment: Mapping[str, str], others: bool) -> WarmTemplate:
         kind = Kind(script.interpreter, environment, others, self._options)
         key = kind.key
-        writable = (
-            who_else_writes(script.interpreter) if os.geteuid() == 0 and key not in self._templates else ""
-        )
-        if writable:
-            raise NoWarmStart(f"root would import what others may change: {writable}")
         until, reason = self._bad.get(key, (0.0, ""))
         if until > asyncio.get_running_loop().time():
             raise NoWarmStart(reason)
@@ -127,15 +126,6 @@ class WarmStarts:
             _log.log(level, "No warm start: %s", reason)
 
 
-async def _launch(template: WarmTemplate, program: Program, script: Script, output: int) -> WarmServer:
-    try:
-        return await start_in(template, program, script, output)
-    except StaleTemplate:
-        template.forget()
-        await template.prepare()
-        return await start_in(template, program, script, output)
-
-
 async def start_in(template: WarmTemplate, program: Program, script: Script, output: int) -> WarmServer:
     """Start a server from a template that is there. Raises NoWarmStart and StaleTemplate."""
     starting = asyncio.ensure_future(asyncio.to_thread(_start, template, program, script, output))
@@ -151,7 +141,10 @@ async def start_in(template: WarmTemplate, program: Program, script: Script, out
 
 
 def _start(template: WarmTemplate, program: Program, script: Script, output: int) -> Process:
-    request = request_for(program, script)
+    try:
+        request = request_for(program, script)
+    except OSError as error:
+        raise NoWarmStart(f"what it would have of the hub cannot be seen: {error}") from error
     with open(os.devnull, "wb") as null:
         pid = template.ask(request, null.fileno() if output == subprocess.DEVNULL else output, program.admit)
     seen = look(pid)

@@ -8,10 +8,10 @@ import hashlib
 import json
 import logging
 import os
-import select
 import signal
 import socket
 import subprocess
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,20 +20,21 @@ from typing import Any
 
 import carrel.warmstart
 from carrel.lib.control_groups.apart import set_apart
-from carrel.lib.process_table import find
-from carrel.lib.processes import wait_until_gone
+from carrel.lib.process_table import find, is_alive
+from carrel.lib.processes import send, wait_until_gone
 from carrel.spawners.scripts import NoWarmStart
+from carrel.spawners.trusted import who_else_writes
 from carrel.warmstart import wire
 from carrel.warmstart.marks import MARKS, padding
 from carrel.warmstart.wire import Request
 
 _PROGRAM = Path(carrel.warmstart.__file__).with_name("__main__.py")
-#: Importing everything takes about as long as one ordinary start does.
-_START_LIMIT = 30.0
+#: Importing everything takes about as long as one ordinary start does, on a machine that may be busy.
+_START_LIMIT = 120.0
 _LOOK = 0.05
 #: Modules that look for programs when they are imported find none: they would be run with the hub's rights.
 _NO_PATH = "/nonexistent"
-_ANSWER_LIMIT = 5.0
+_ANSWER_LIMIT = 15.0
 _END_LIMIT = 1.0
 _MOST_ENDS = 4096
 _log = logging.getLogger("carrel.spawners")
@@ -90,7 +91,7 @@ class WarmTemplate:
         if self._connection is not None and self._preparing is None:
             return
         if self._preparing is None:
-            self._preparing = asyncio.create_task(self._prepare(), name="warm start")
+            self._preparing = asyncio.create_task(self._prepare_or_tell(), name="warm start")
             self._preparing.add_done_callback(self._prepared)
         await asyncio.shield(self._preparing)
 
@@ -98,6 +99,17 @@ class WarmTemplate:
         self._preparing = None
         if not task.cancelled() and task.exception() is not None:
             self._disconnect()
+
+    async def _prepare_or_tell(self) -> None:
+        try:
+            await self._prepare()
+        except NoWarmStart:
+            raise
+        except StaleTemplate as reason:
+            raise NoWarmStart(f"its template is old already: {reason}") from reason
+        except Exception as error:
+            _log.exception("A template could not be made")
+            raise BadTemplate(f"its template could not be made: {error}") from error
 
     async def _prepare(self) -> None:
         await asyncio.to_thread(self._directory.mkdir, mode=0o700, parents=True, exist_ok=True)
@@ -116,6 +128,9 @@ class WarmTemplate:
 
     async def _start(self) -> None:
         self._disconnect()
+        if self._process is not None:
+            # It has ended; asking takes it out of the process table.
+            self._process.poll()
         try:
             process = await asyncio.to_thread(self._spawn)
         except OSError as error:
@@ -139,6 +154,9 @@ class WarmTemplate:
                 process.kill()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
+        writable = who_else_writes(self.kind.interpreter) if os.geteuid() == 0 else ""
+        if writable:
+            raise BadTemplate(f"root would import what others may change: {writable}")
         arguments, room = padding()
         with open(
             os.open(self._directory / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
@@ -295,13 +313,15 @@ def _pid_in(answer: Mapping[str, Any]) -> int:
 
 
 def _admit(pid: int, admit: Callable[[int], None]) -> None:
-    descriptor = os.pidfd_open(pid)
+    process = find(pid)
+    if process is None:
+        raise NoWarmStart("its process has ended before it was admitted")
     try:
         admit(pid)
     except BaseException:
         # It has done nothing yet but wait, and nobody will know of it.
-        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        select.select([descriptor], [], [], _END_LIMIT)
+        send(process, signal.SIGKILL)
+        deadline = time.monotonic() + _END_LIMIT
+        while is_alive(process) and time.monotonic() < deadline:
+            time.sleep(_LOOK)
         raise
-    finally:
-        os.close(descriptor)

@@ -28,7 +28,7 @@ from carrel.warmstart.variables import reason_for_exec
 from carrel.warmstart.wire import Request, Rights, Surroundings
 
 _PR_SET_DUMPABLE = 4
-_PATIENCE = 10.0
+_PATIENCE = 30.0
 #: What Python itself sets when it starts.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 _OWN_PACKAGE = "carrel"

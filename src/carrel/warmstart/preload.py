@@ -29,6 +29,8 @@ _PROGRAMS = (
 )
 #: What those import once they run and are used, as far as it is safe to: one name a line.
 _LATER = Path(__file__).with_name("modules.txt")
+#: Made by the first who imports something, which may be the template.
+_COMPILED = "__pycache__"
 _MARKERS = (".dist-info", ".egg-info", ".egg-link", ".pth")
 
 Stamp = tuple[str, int, int]
@@ -46,6 +48,9 @@ def preload() -> list[str]:
             problems.append(f"{name}: {type(error).__name__}: {error}")
     # Some libraries raise it for the whole process.
     sys.setrecursionlimit(limit)
+    if "ssl" in sys.modules:
+        # What OpenSSL makes once in a process need not be made in each server: three megabytes.
+        sys.modules["ssl"].create_default_context()
     return problems
 
 
@@ -121,12 +126,16 @@ def look_at_packages() -> Installed:
 
 def _directories(places: Iterable[str]) -> Iterator[Stamp]:
     for place in places:
-        yield _stamp(place)
         try:
             names = sorted(os.listdir(place))
         except OSError:
             continue
-        yield from (_stamp(os.path.join(place, name)) for name in names if name.endswith(_MARKERS))
+        for name in names:
+            path = os.path.join(place, name)
+            if name.endswith(_MARKERS):
+                yield _stamp(path)
+            elif name != _COMPILED:
+                yield path, 0, 0
 
 
 def _stamp(path: str) -> Stamp:

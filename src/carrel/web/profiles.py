@@ -74,10 +74,9 @@ class ProfilesForm:
         """There are several profiles, or options."""
         return len(self._profiles) > 1 or any(profile.options for profile in self._profiles)
 
-    @property
-    def unasked(self) -> Mapping[str, Any]:
-        """The only profile there is."""
-        return {}
+    async def of_nothing(self) -> Mapping[str, Any]:
+        """Return the only profile there is; raise Invalid when there is none."""
+        return select(self._profiles, {}).user_options
 
     async def of_link(self, fields: Fields) -> Mapping[str, Any]:
         """Return what `profile` and `opt-NAME` of a link mean."""
@@ -97,8 +96,8 @@ class ProfilesForm:
 
     async def of_form(self, fields: Fields) -> Mapping[str, Any]:
         """Return what a form means; a box of the chosen profile that was not sent is off."""
-        known = {PROFILE: None} | {
-            name: profile.id
+        known = {PROFILE} | {
+            name
             for profile in self._profiles
             for option in profile.options
             for name in (field_name(profile, option), field_name(profile, option) + _END)
@@ -128,8 +127,19 @@ class ProfilesForm:
         """Return the cards; the chosen one is that of the fields, of the last time, or the default."""
         names = self._pages.variables(self._request, "spawn.html")
         template = self._pages.environment.get_template("templates/_profiles.html")
-        cards = self._cards(fields or {}, complete=complete, problem=problem)
+        given = fields or {}
+        if not complete:
+            given = {self._form_name(name, given): values for name, values in given.items()}
+        cards = self._cards(given, complete=complete, problem=problem)
         return template.render(names, cards=cards, owner=self._owner)
+
+    def _form_name(self, name: str, fields: Fields) -> str:
+        """Return what a link's field is called in the form."""
+        profile = self._profile_of(fields)
+        option = profile.option(name.removesuffix(_END)) if profile and name != PROFILE else None
+        if profile is None or option is None:
+            return name
+        return field_name(profile, option) + (_END if name.endswith(_END) else "")
 
     def told(self, problem: CarrelError | None) -> str:
         """Return what is wrong, with the field's title where it has one."""
@@ -178,15 +188,12 @@ class ProfilesForm:
         self, name: str, profile: Profile, option: Option, fields: Fields, complete: bool
     ) -> tuple[Any, str]:
         """Return what stands in a field, and in the text beside its choices."""
-        # A link has the option's own name, a form that of the page.
-        sent = fields.get(name) or fields.get(option.name)
-        other = fields.get(name + _END) or fields.get(option.name + _END) or [""]
-        if option.rule.kind == "switch" and fields and complete:
-            return bool(sent), ""
-        if sent or other[0]:
-            text = str(sent[0])[:LONGEST] if sent else UNLISTED
-            on = option.rule.kind == "switch" and option.rule.parse(text) is True
-            return (on if option.rule.kind == "switch" else text), str(other[0])[:LONGEST]
+        sent = [str(text)[:LONGEST] for text in fields.get(name, ())]
+        other = [str(text)[:LONGEST] for text in fields.get(name + _END, ())]
+        if option.rule.kind == "switch" and fields and (sent or complete):
+            return bool(sent) and option.rule.parse(sent[0]) is True, ""
+        if sent or any(other):
+            return (sent or [UNLISTED])[0], (other or [""])[0]
         value = self._remembered(profile, option)
         if isinstance(value, Mapping):
             return UNLISTED, str(value.get(OTHER, ""))

@@ -222,6 +222,10 @@ async def test_an_internal_address_follows_the_container(engine: Engine, held: S
     ip, port = await driver.start()
     assert (ip, port) == (engine.inspect(NAME)["NetworkSettings"]["IPAddress"], 8888)
     assert (await report_of(driver))["env"]["JUPYTERHUB_USER"] == "alice"
+    # After a restart of the hub nobody knows that a hook had set it.
+    heir = driver_with(engine, held, changes={"state": driver.get_state()})
+    assert await heir.poll() is None
+    assert heir.server.ip == ip
 
 
 async def test_in_the_machines_own_network_a_free_port_is_chosen(engine: Engine, held: Shared) -> None:

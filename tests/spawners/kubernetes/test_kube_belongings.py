@@ -1,4 +1,4 @@
-"""What is made for a server on a cluster: Secret, service, claim, namespace, a pod that hooks may change."""
+"""What is made for a server on a cluster: Secret, service, claim, namespace, and what hooks make of a pod."""
 
 from __future__ import annotations
 

@@ -39,6 +39,8 @@ class ContainerRuns(Spawner):
 
     object_id = Unicode()
     """The container's id."""
+    _way: str = ""
+    """How its server is reached. Hooks and options may have changed settings at the start alone."""
     _news: asyncio.Queue[dict[str, Any] | None] | None = None
     _chose_port: bool = False
 
@@ -59,6 +61,9 @@ class ContainerRuns(Spawner):
     def _network(self) -> str:
         raise NotImplementedError
 
+    def _chosen_way(self) -> str:
+        raise NotImplementedError
+
     def _where(self, seen: Mapping[str, Any]) -> tuple[str, int]:
         """Return where a running container's server is reached from here."""
         raise NotImplementedError
@@ -72,7 +77,7 @@ class ContainerRuns(Spawner):
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over a checkpoint, dockerspawner's included."""
         super().load_state(state)
-        self.object_id = str(state.get("object_id") or "")
+        self.object_id, self._way = str(state.get("object_id") or ""), str(state.get("way") or "")
         if state.get("port"):
             self.server.ip, self.server.port = str(state.get("ip") or ""), int(state["port"])
 
@@ -81,13 +86,13 @@ class ContainerRuns(Spawner):
         state = super().get_state()
         if self.object_id:
             state |= {"object_id": self.object_id, "object_name": self.object_name}
-            state |= {"ip": self.server.ip, "port": self.server.port}
+            state |= {"ip": self.server.ip, "port": self.server.port, "way": self._way}
         return state
 
     def clear_state(self) -> None:
         """Forget the container."""
         super().clear_state()
-        self.object_id = ""
+        self.object_id = self._way = ""
         if self._chose_port:
             self.port, self._chose_port = 0, False
 
@@ -110,6 +115,7 @@ class ContainerRuns(Spawner):
         """
         if self._network() == "host" and not self.port:
             self.port, self._chose_port = free_port(), True
+        self._way = self._chosen_way()
         resumed = await self._resumable()
         if resumed is not None:
             self._take_token(resumed)
@@ -282,6 +288,7 @@ class ContainerRuns(Spawner):
         if seen is None or not marks.are_of_run(seen["Config"].get("Labels"), self._marks()):
             return False
         self.load_state(orphan.state)
+        self._way = self._chosen_way()
         if inspection.is_running(seen):
             self.server.ip, self.server.port = self._where(seen)
         return True

@@ -289,16 +289,24 @@ class DockerSpawner(ContainerRuns):
         address = self._address()
         return Containers(self.shared.get((Engine, address), lambda: Engine(address)))
 
+    def _chosen_way(self) -> str:
+        """Return how servers are reached, by the settings."""
+        if self._network() == "host":
+            return "host"
+        if self.use_internal_hostname:
+            return "name"
+        return "internal" if self.use_internal_ip else "published"
+
     def _where(self, seen: Mapping[str, Any]) -> tuple[str, int]:
         """Return where a running container's server is reached from here."""
         # By its own word: it may be older than the settings, or have been given a free one.
-        port = inspection.listens_at(seen) or self.port
-        if self._network() == "host":
+        port, way = inspection.listens_at(seen) or self.port, self._way or self._chosen_way()
+        if way == "host":
             return self._outside(""), port
-        if self.use_internal_hostname:
+        if way == "name":
             return str(seen["Name"]).lstrip("/"), port
-        if self.use_internal_ip:
-            return inspection.internal_address(seen, self._network()), port
+        if way == "internal":
+            return inspection.internal_address(seen, str(seen["HostConfig"].get("NetworkMode"))), port
         place = inspection.published(seen, port)
         if place is None:
             raise StartError(

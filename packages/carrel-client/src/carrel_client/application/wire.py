@@ -26,6 +26,11 @@ class Wire:
         self._reader = reader
         self._writer = writer
 
+    @property
+    def may_go_on(self) -> bool:
+        """Tell whether both sides have said all of this exchange, and neither wants it to be the last one."""
+        return self.http.our_state is h11.DONE and self.http.their_state is h11.DONE
+
     async def event(self) -> object:
         """Return the next event. Raises Gone when none will come, RemoteProtocolError for what is no HTTP."""
         while (event := self.http.next_event()) is h11.NEED_DATA:

@@ -20,6 +20,8 @@ class Cache:
 
     directory: Path
     keep_days: float
+    lock: Callable[[int], None]
+    """Waits until an open file is locked; may raise."""
 
     def get(self, key: str, build: Callable[[Path], None]) -> Path:
         """Return the environment called `key`, after `build` has filled its directory if it is not there.
@@ -29,18 +31,13 @@ class Cache:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         lock = os.open(self.directory / f"{key}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        with suppress(OSError):
-            # Some network file systems know no locks: there, two may build the same.
-            fcntl.flock(lock, fcntl.LOCK_EX)
         place = self.directory / key
         done = place / _DONE
         try:
+            self.lock(lock)
             if not done.exists():
-                shutil.rmtree(place, ignore_errors=True)
-                build(place)
-                done.touch()
+                _fill(place, done, build)
         except BaseException:
-            shutil.rmtree(place, ignore_errors=True)
             os.close(lock)
             raise
         os.utime(done)
@@ -59,6 +56,16 @@ class Cache:
         mark = self.directory / ".now"
         mark.touch()
         return mark.stat().st_mtime - self.keep_days * _DAY
+
+
+def _fill(place: Path, done: Path, build: Callable[[Path], None]) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        build(place)
+        done.touch()
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
 
 
 def _remove(lock: Path, oldest: float) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from carrel_client.repository.locks import lock
 from carrel_client.repository.programs import ProgramFailed, Programs
 from carrel_client.repository.report import Failed, Report
 
@@ -66,7 +66,7 @@ class Checkout:
         on to it when nothing in it was changed; else there will be one more beside it. Raises Failed.
         """
         self.base.mkdir(parents=True, exist_ok=True)
-        with _locked(self.base):
+        with self._locked():
             name, commit = self._resolve()
             for directory in self._candidates(commit):
                 found = self._use(directory, name, commit)
@@ -76,6 +76,17 @@ class Checkout:
             f"There are too many working copies of {self.source.name} in {self.base}.",
             "Remove those that you do not need any more.",
         )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let one process at a time work on the working copies of a directory."""
+        flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
+        descriptor = os.open(self.base / ".carrel-lock", flags, 0o600)
+        try:
+            lock(descriptor, self.programs.limits, self.report)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _candidates(self, commit: str) -> Iterator[Path]:
         yield self.base / self.source.name
@@ -252,19 +263,6 @@ def _explained(source: Source, output: str) -> Failed:
             return Failed(message.format(repo=source.repo, ref=source.ref), hint)
     last = next((line for line in reversed(output.splitlines()) if line.strip()), "git does not say why")
     return Failed(f"The repository could not be fetched: {last}")
-
-
-@contextmanager
-def _locked(base: Path) -> Iterator[None]:
-    """Let one process at a time work on the working copies of a directory."""
-    descriptor = os.open(base / ".carrel-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        # Some network file systems know no locks; renaming keeps what is there whole all the same.
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _umask() -> int:

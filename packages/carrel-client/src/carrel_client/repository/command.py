@@ -9,12 +9,14 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from carrel_client.repository.cache import Cache
 from carrel_client.repository.checkout import Checkout, Source
 from carrel_client.repository.environment import Builder
+from carrel_client.repository.locks import lock
 from carrel_client.repository.plan import find_plan
 from carrel_client.repository.programs import Limits, ProgramFailed, Programs
 from carrel_client.repository.report import Failed, Report
@@ -72,7 +74,8 @@ def prepare(options: argparse.Namespace, environment: Mapping[str, str], report:
     if plan is None:
         report.step("The repository asks for no packages", 90)
         return Prepared(copy.directory, None)
-    cache = Cache(_cache_directory(home, environment), options.keep_days)
+    locked = partial(lock, limits=programs.limits, report=report)
+    cache = Cache(_cache_directory(home, environment), options.keep_days, locked)
     cache.clean()
     built = Builder(copy, programs, report, options.package).environment(plan, cache)
     return Prepared(copy.directory, built)

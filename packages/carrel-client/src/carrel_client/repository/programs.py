@@ -44,6 +44,14 @@ class Limits:
         """Return limits of which the time begins now."""
         return cls(seconds, time.monotonic() + seconds, largest)
 
+    def check(self) -> None:
+        """Raise Failed when the time is over."""
+        if time.monotonic() > self.until:
+            raise Failed(
+                f"Getting the repository ready took longer than {self.seconds:.0f} seconds.",
+                "Ask for fewer packages, or ask the administrator for more time.",
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Programs:
@@ -96,11 +104,7 @@ class Programs:
                     heard(line.decode(errors="replace").strip())
                 rest = rest[-_KEPT:]
             now = time.monotonic()
-            if now > self.limits.until:
-                raise Failed(
-                    f"Getting the repository ready took longer than {self.limits.seconds:.0f} seconds.",
-                    "Ask for fewer packages, or ask the administrator for more time.",
-                )
+            self.limits.check()
             if grows is not None and now >= look_again:
                 self.check_size(grows)
                 # Looking through many files takes its time, too.

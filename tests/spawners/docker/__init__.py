@@ -1,0 +1,1 @@
+"""Containers: one engine for all of these tests, which ends with them."""
