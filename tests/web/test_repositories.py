@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,10 +15,11 @@ from urllib.parse import urlencode
 import pytest
 
 from carrel.config.profiles import ProfileSource
-from carrel.core.servers import find_server
+from carrel.core.servers import announce_change, find_server
 from carrel.domain.profile_options import Option, RepositoryRule, TextRule
 from carrel.domain.profiles import Profile
 from carrel.domain.repositories import RepositoryRules
+from carrel.domain.servers import Actual
 from tests.http.hub import Browser, Hub, NowhereSpawner, open_hub
 from tests.web.test_server_pages import RUNNING, STOPPING
 
@@ -74,13 +77,28 @@ async def test_what_is_open_is_led_to_and_what_is_busy_is_left_alone(tmp_path: P
         assert reply.headers["location"] == "/user/ada/lab/tree/"
         for asked in (link(repo=REPO), link(repo=f"{REPO}2", ref="v1")):
             page = await browser.get(asked)
-            assert "is running something else" in page.text
-            assert 'id="launch"' not in page.text
+            assert "Stop my server and open it" in page.text
         token = await browser.xsrf("/hub/token")
         refused = await browser.post("/hub/launch", data={"repo": REPO, "_xsrf": token})
         assert refused.status_code == 409
+        assert (await hub.server("ada")).ready
         await hub.server("ada", **STOPPING, **OPTIONS)
         assert "is running something else" in (await browser.get(link(repo=REPO, ref="v1"))).text
+
+
+async def test_what_runs_is_stopped_first_when_its_owner_says_so(tmp_path: Path) -> None:
+    async with ada_at(tmp_path) as (hub, browser):
+        await hub.server("ada", **RUNNING)
+        sending = asyncio.create_task(browser.send_form(link(repo=REPO), repo=REPO, stop="first"))
+        while (server := await find_server(hub.ctx, "ada")) is None or server.pending != "stop":
+            assert not sending.done()
+            await asyncio.sleep(0.01)
+        async with hub.ctx.store.write() as tx:
+            row = await tx.servers.save(replace(server, actual=Actual.STOPPED))
+            assert row is not None
+            announce_change(tx, row)
+        assert (await sending).headers["location"] == "/hub/spawn-pending/ada?next=/user/ada/lab/tree/"
+        assert (await hub.server("ada")).waiting
 
 
 async def test_where_there_are_named_servers_each_repository_has_one(tmp_path: Path) -> None:

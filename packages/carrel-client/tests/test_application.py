@@ -3,94 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
-import socket
-import sys
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from application_rig import APP, NAVIGATE, App, get_json, logged_in, raw
 from singleuser_fakehub import FakeHub
-from singleuser_process import PREFIX, bare_environment, free_port, hub_environment
-from yarl import URL
+from singleuser_process import PREFIX
 
-from carrel_client.application.backend import is_foreign
 from carrel_client.application.identity import read_identity
 
 pytestmark = pytest.mark.real
-APP = [sys.executable, str(Path(__file__).with_name("application_app.py"))]
-NAVIGATE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}
-
-
-class App:
-    """One `carrel-app` as its own process, and a browser."""
-
-    def __init__(self, process: asyncio.subprocess.Process, port: int, log: Path) -> None:
-        self.process = process
-        self.port = port
-        self.origin = f"http://127.0.0.1:{port}"
-        self.url = f"{self.origin}{PREFIX}"
-        self.page = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Referer": self.url}
-        """What a script of the application's own pages sends."""
-        self.log_file = log
-
-    @classmethod
-    async def start(cls, hub: FakeHub, home: Path, *words: str, **more: str) -> App:
-        port, log = free_port(), home / "app.log"
-        hub.public_server = f"http://127.0.0.1:{port}"
-        with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "carrel_client.application",
-                *words,
-                env={**bare_environment(), "HOME": str(home), **hub_environment(hub, port, **more)},
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        return cls(process, port, log)
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text()
-
-    async def until_served(self) -> None:
-        deadline = time.monotonic() + 30
-        async with aiohttp.ClientSession() as session:
-            while True:
-                assert self.process.returncode is None, self.log
-                assert time.monotonic() < deadline, self.log
-                try:
-                    # As a hub looks: once for each connection.
-                    closing = {"Connection": "close"}
-                    async with session.get(f"{self.url}api", allow_redirects=False, headers=closing) as reply:
-                        if reply.status == 302:
-                            assert reply.headers["X-JupyterHub-Version"] == "6.1.1"
-                            return
-                except aiohttp.ClientConnectionError:
-                    pass
-                await asyncio.sleep(0.05)
-
-    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        if self.process.returncode is None:
-            self.process.send_signal(number)
-        return await asyncio.wait_for(self.process.wait(), 20)
-
-
-async def logged_in(app: App) -> aiohttp.ClientSession:
-    browser = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
-    async with browser.get(f"{app.url}hello", headers=NAVIGATE) as reply:
-        assert reply.status == 200, await reply.text()
-        assert str(reply.url) == f"{app.url}hello"
-    return browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -118,17 +45,6 @@ async def browser(app: App) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 module_loop = pytest.mark.asyncio(loop_scope="module")
-
-
-def raw(url: str) -> URL:
-    """Return an address that is sent as it stands."""
-    return URL(url, encoded=True)
-
-
-async def get_json(browser: aiohttp.ClientSession, url: str | URL, **more: Any) -> dict[str, Any]:
-    async with browser.get(url, **more) as reply:
-        assert reply.status == 200, await reply.text()
-        return dict(await reply.json())
 
 
 @module_loop
@@ -323,93 +239,3 @@ async def test_activity_is_told_to_the_hub(app: App, hub: FakeHub, browser: aioh
         await get_json(browser, f"{app.url}hello", headers=NAVIGATE)
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
-
-
-@pytest.mark.parametrize("words", [["--unix", "--strip-prefix"], ["--strip-prefix"]])
-async def test_an_application_at_the_top_of_its_host(tmp_path: Path, words: list[str]) -> None:
-    hub = FakeHub()
-    await hub.start()
-    where = "{socket}" if "--unix" in words else "{port}"
-    app = await App.start(
-        hub, tmp_path, *words, "--identity-header", "X-Who", "--pass-token", "--", *APP, where, "/"
-    )
-    try:
-        await app.until_served()
-        async with await logged_in(app) as browser:
-            seen = await get_json(browser, raw(f"{app.url}a//b?c"), headers=NAVIGATE)
-            assert seen["path"] == "/a//b?c"
-            assert seen["token"]
-            headers = dict(seen["headers"])
-            assert (headers["X-Who"], headers["X-Forwarded-Prefix"]) == ("alice", PREFIX[:-1])
-            params = {"h": "Location: /sub", "status": "302"}
-            async with browser.get(
-                f"{app.url}answer", params=params, headers=app.page, allow_redirects=False
-            ) as reply:
-                assert reply.headers["Location"] == f"{PREFIX}sub"
-            async with browser.ws_connect(f"{app.url}ws", headers={"Origin": app.origin}) as channel:
-                await channel.send_str("x")
-                assert (await channel.receive(10)).data == "echo x"
-            with contextlib.suppress(aiohttp.ClientError):
-                await browser.get(f"{app.url}end", headers=app.page)
-        assert await asyncio.wait_for(app.process.wait(), 20) == 7, "it ends with its application"
-    finally:
-        await app.stop(signal.SIGKILL)
-        await hub.stop()
-
-
-async def test_a_slow_application_has_a_page_meanwhile_and_a_stop_ends_it(tmp_path: Path) -> None:
-    hub = FakeHub()
-    await hub.start()
-    there = tmp_path / "there"
-    app = await App.start(hub, tmp_path, "--patience", "0", "--", *APP, "{port}", "{base_url}", str(there))
-    try:
-        await app.until_served()
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
-            async with browser.get(app.url, headers=NAVIGATE) as reply:
-                assert (reply.status, "is starting" in await reply.text()) == (503, True)
-            there.touch()
-            deadline, status = time.monotonic() + 20, 503
-            while status == 503:
-                assert time.monotonic() < deadline, app.log
-                async with browser.get(app.url, headers=NAVIGATE) as reply:
-                    status = reply.status
-                await asyncio.sleep(0.05)
-            assert status == 200
-        children = Path(f"/proc/{app.process.pid}/task/{app.process.pid}/children").read_text().split()
-        assert await app.stop(signal.SIGINT) == 0
-        assert children
-        assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
-    finally:
-        await app.stop(signal.SIGKILL)
-        await hub.stop()
-
-
-@pytest.mark.parametrize(
-    ("command", "status", "said"),
-    [
-        (["sh", "-c", "echo no licence >&2; exit 3"], 3, "no licence"),
-        (["/no/such/program"], 1, "carrel-app: The application cannot be served"),
-    ],
-)
-async def test_a_command_that_fails_at_once_is_never_served(
-    tmp_path: Path, command: list[str], status: int, said: str
-) -> None:
-    app = await App.start(FakeHub(port=1), tmp_path, "--", *command)
-    assert await asyncio.wait_for(app.process.wait(), 20) == status
-    assert said in app.log
-    assert "Traceback" not in app.log
-    assert "Serving" not in app.log
-
-
-def test_a_port_that_another_account_has_taken_is_not_the_applications(tmp_path: Path) -> None:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        port = listening.getsockname()[1]
-        assert not is_foreign(port)
-        lines = Path("/proc/net/tcp").read_text().splitlines()
-        own = next(line for line in lines if f"0100007F:{port:04X}" in line)
-        fields = own.split()
-        fields[7] = str(os.geteuid() + 1)
-        (tmp_path / "tcp").write_text(f"{lines[0]}\n  {' '.join(fields)}\n")
-        assert is_foreign(port, tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.profiles import list_profiles
-from carrel.core.servers import ask_to_start, find_servers
+from carrel.core.servers import ask_to_start, ask_to_stop, find_servers, wait_until_settled
 from carrel.domain.errors import Conflict, Invalid
 from carrel.domain.names import full_name, server_prefix, server_slug
 from carrel.domain.profile_options import RepositoryRule
@@ -17,6 +17,9 @@ from carrel.domain.profiles import OPTIONS, PROFILE, select
 from carrel.domain.repositories import Repository, read_repository, split_text
 from carrel.domain.servers import Server
 from carrel.spawners.repositories import OPTION, repositories_of
+
+#: How long somebody waits for their server to stop before they are asked to come again, in seconds.
+_STOP_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +66,25 @@ async def look_at_launch(ctx: HubContext, caller: Caller, asked: Mapping[str, ob
     return Launch(repository, options, name, server, prefix + settings.page_of(repository))
 
 
-async def launch(ctx: HubContext, caller: Caller, asked: Mapping[str, object]) -> tuple[Launch, Server]:
+async def launch(
+    ctx: HubContext, caller: Caller, asked: Mapping[str, object], *, stop_first: bool = False
+) -> tuple[Launch, Server]:
     """Record that the caller wants a server from a repository; return what it comes to, and its row.
 
     May be repeated: what is open or on its way already is returned as it is. Raises what `look_at_launch` and
-    `ask_to_start` raise, and Conflict when the server that it would be for does something else.
+    `ask_to_start` raise, and Conflict when the server that it would be for does something else, or is still
+    stopping when it was to `stop_first`.
     """
     found = await look_at_launch(ctx, caller, asked)
     if found.is_open and found.server is not None:
         return found, found.server
     if found.is_busy:
-        raise Conflict("Your server is running something else. Stop it first.")
+        if not stop_first or found.server is None:
+            raise Conflict("Your server is running something else.")
+        await ask_to_stop(ctx, caller, caller.user.name, found.server_name)
+        at_rest = await wait_until_settled(ctx, found.server, _STOP_SECONDS)
+        if at_rest is not None and at_rest.active:
+            raise Conflict("Your server is still stopping. Try again in a moment.")
     shown = found.repository.name if found.server_name else ""
     server = await ask_to_start(
         ctx, caller, caller.user.name, found.server_name, found.options, display_name=shown

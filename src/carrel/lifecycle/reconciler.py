@@ -35,6 +35,7 @@ from carrel.lifecycle.start import Starter
 from carrel.lifecycle.stop import Stopper
 from carrel.lifecycle.sweep import Sweep
 from carrel.lifecycle.turns import Turns
+from carrel.lifecycle.undo import Undoer
 from carrel.spawners.classes import UnknownSpawner
 from carrel.storage.base import StorageUnavailable
 
@@ -66,8 +67,17 @@ class Reconciler:
         self._leases = Leases(ctx, owner)
         self.finder = Finder(ctx)
         self._stopper = Stopper(ctx, routes, self._leases, self.finder)
+        self._undoer = Undoer(ctx)
         self._starter = Starter(
-            ctx, routes, probe, self._leases, self._stopper, Breaker(ctx.clock), give_up, self._step_aside
+            ctx,
+            routes,
+            probe,
+            self._leases,
+            self._stopper,
+            Breaker(ctx.clock),
+            give_up,
+            self._step_aside,
+            self._undoer,
         )
         self._poller = Poller(ctx, self._starter, self._leases, self.finder)
         self._queue: WorkQueue[int] = WorkQueue()
@@ -99,7 +109,7 @@ class Reconciler:
                 # A long queue must not keep the rest of the hub from its turn.
                 await asyncio.sleep(0)
         finally:
-            for task in (*helpers, *self._starter.undoing):
+            for task in (*helpers, *self._undoer.tasks):
                 task.cancel()
             await self._desk.clear()
             await asyncio.gather(*helpers, return_exceptions=True)

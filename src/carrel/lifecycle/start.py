@@ -6,14 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from carrel.core.context import HubContext
 from carrel.core.profiles import with_choice
 from carrel.core.runs import build_driver, owner_in
-from carrel.core.servers import announce_change, server_path, wait_until_settled
+from carrel.core.servers import announce_change, server_path
 from carrel.domain.causes.rule import Stage
 from carrel.domain.errors import NotFound
 from carrel.domain.failures import Evidence, diagnose
@@ -33,7 +33,8 @@ from carrel.lifecycle.queue import QueueWatch
 from carrel.lifecycle.readiness import Probe, wait_until_ready
 from carrel.lifecycle.routes import RouteKeeper
 from carrel.lifecycle.server_scopes import Grants, asked_scopes, grants_of
-from carrel.lifecycle.stop import CALL_LIMIT, DEADLINE, Stopper, ended
+from carrel.lifecycle.stop import DEADLINE, Stopper, ended
+from carrel.lifecycle.undo import Undoer
 from carrel.spawners.base import Spawner
 from carrel.storage.base import StorageUnavailable, Transaction
 
@@ -41,8 +42,6 @@ from carrel.storage.base import StorageUnavailable, Transaction
 PROBE_LIMIT = 10.0
 #: How long a server is given to answer before its address is written down first, in seconds.
 _AT_ONCE = 1.0
-#: How often undoing a start that came too late is tried, in seconds.
-_UNDO_EVERY = 15.0
 _log = logging.getLogger("carrel.lifecycle")
 
 
@@ -60,7 +59,7 @@ class Starter:
     """Called when more starts have failed in a row than the deployer allows."""
     step_aside: Callable[[int], None]
     """Called with a server's id when its start waits elsewhere: others need not wait for it."""
-    undoing: set[asyncio.Task[None]] = field(default_factory=set)
+    undoer: Undoer
 
     async def start(self, server: Server) -> None:
         """Start a server whose row asks for it; the outcome is in the row.
@@ -118,7 +117,7 @@ class Starter:
             raise
         except LeaseLost:
             self.ctx.live.forget(row.id, row.generation)
-            self._undo_later(row, driver)
+            self.undoer.later(row, driver)
             raise
         except Exception as error:
             await self.fail(row, driver, self._evidence(row, error, course), kind)
@@ -168,7 +167,7 @@ class Starter:
             row = await self.leases.write(row, end)
             self.ctx.live.keep(row, driver)
         except Exception:
-            self._undo_later(row, driver)
+            self.undoer.later(row, driver)
             raise
         await self.clear_away(row, driver, seen, kind)
 
@@ -299,7 +298,7 @@ class Starter:
             await self.leases.write(row, lambda current: replace(current, deadline=until))
 
         watch = QueueWatch(self.ctx, row, driver, patience, save, self.step_aside)
-        late = partial(self._undo_later, row, driver)
+        late = partial(self.undoer.later, row, driver)
         async with kept(driver, self.ctx.clock, watch.look), relay(self.ctx, row, driver) as begun:
             if resumes:
                 begun.set()
@@ -353,45 +352,6 @@ class Starter:
 
     def _api_of(self, row: Server) -> str:
         return f"{row.url}{server_path(self.ctx, row)}api"
-
-    def _undo_later(self, row: Server, driver: Spawner) -> None:
-        """End what a start made after its row had gone on without it; whoever adopted it keeps it."""
-        task = asyncio.create_task(self._undo(row, driver), name=f"undoing a start of server {row.id}")
-        self.undoing.add(task)
-        task.add_done_callback(self.undoing.discard)
-
-    async def _undo(self, row: Server, driver: Spawner) -> None:
-        while True:
-            try:
-                current = await wait_until_settled(self.ctx, row, DEADLINE)
-                if _is_under_way(row, current):
-                    continue
-                if _is_kept(row, driver, current):
-                    return
-                await drive.stop(driver, now=True, limit=CALL_LIMIT)
-                _log.warning("A start of %s that came too late was undone", server_path(self.ctx, row))
-                return
-            except Exception:
-                path = server_path(self.ctx, row)
-                _log.exception("A start of %s came too late and cannot be undone yet", path)
-                await asyncio.sleep(_UNDO_EVERY)
-
-
-def _is_under_way(row: Server, current: Server | None) -> bool:
-    """Tell whether somebody else goes on with the start of `row`: it may wait in a queue for days."""
-    return current is not None and current.generation == row.generation and current.actual is Actual.STARTING
-
-
-def _is_kept(row: Server, driver: Spawner, current: Server | None) -> bool:
-    """Tell whether what the start of `row` made belongs to the row as it is now.
-
-    It was adopted; or a newer run has what this one's driver knows it by, as where drivers go by names.
-    """
-    if current is None:
-        return False
-    if current.generation == row.generation:
-        return current.actual is Actual.RUNNING
-    return current.active and drive.state_of(driver, {}) in ({}, current.state)
 
 
 def _answered(server: Server) -> Server:

@@ -26,9 +26,11 @@ class OptionsForm(Protocol):
     def asks(self) -> bool:
         """There is something to choose, so that nothing starts before it was seen."""
 
-    @property
-    def unasked(self) -> Mapping[str, Any] | None:
-        """What a start gets that nobody was asked about; None means what it had the last time."""
+    async def of_nothing(self) -> Mapping[str, Any] | None:
+        """Return the options of a start that nobody is asked about; None means those of the last time.
+
+        Raises Invalid when nothing can be chosen.
+        """
 
     async def of_link(self, fields: Fields) -> Mapping[str, Any]:
         """Return the options that a link means; raise Invalid."""
@@ -49,8 +51,6 @@ class OptionsForm(Protocol):
 class DeployersForm:
     """The `options_form` of the spawner, in the deployer's words."""
 
-    unasked = None
-
     def __init__(self, hub: HubContext, owner: User, server_name: str, html: str) -> None:
         self._hub, self._owner, self._name, self._html = hub, owner, server_name, html
 
@@ -58,6 +58,10 @@ class DeployersForm:
     def asks(self) -> bool:
         """There is a form."""
         return bool(self._html)
+
+    async def of_nothing(self) -> None:
+        """Say nothing: what was chosen the last time goes on."""
+        return
 
     async def of_link(self, fields: Fields) -> Mapping[str, Any]:
         """Return what the deployer's function makes of a link."""

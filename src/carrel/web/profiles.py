@@ -74,10 +74,9 @@ class ProfilesForm:
         """There are several profiles, or options."""
         return len(self._profiles) > 1 or any(profile.options for profile in self._profiles)
 
-    @property
-    def unasked(self) -> Mapping[str, Any]:
-        """The only profile there is."""
-        return {}
+    async def of_nothing(self) -> Mapping[str, Any]:
+        """Return the only profile there is; raise Invalid when there is none."""
+        return select(self._profiles, {}).user_options
 
     async def of_link(self, fields: Fields) -> Mapping[str, Any]:
         """Return what `profile` and `opt-NAME` of a link mean."""

@@ -50,7 +50,8 @@ async def send_launch(hub: HubContext, visitor: Caller | None, pages: Pages, req
     try:
         found = await look_at_launch(hub, visitor, asked)
         if problem is None:
-            return _lead_on(hub, *await launch(hub, visitor, asked))
+            stop_first = text(form, "stop") == "first"
+            return _lead_on(hub, *await launch(hub, visitor, asked, stop_first=stop_first))
     except CarrelError as wrong:
         problem = wrong
     return _page(pages, request, asked, found, problem)

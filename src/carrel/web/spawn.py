@@ -54,10 +54,10 @@ async def visit_spawn(
     if is_foreign(request) or (form.asks and not query):
         return visit.page(form, query or None)
     try:
-        options = await form.of_link(query) if query else form.unasked
-        return await visit.start(caller, options)
+        options = await (form.of_link(query) if query else form.of_nothing())
     except Invalid as wrong:
         return visit.page(form, query, problem=wrong)
+    return await visit.start(caller, options)
 
 
 @post("/hub/spawn", "/hub/spawn/{name:str}", "/hub/spawn/{name:str}/{server_name:str}")
@@ -78,10 +78,11 @@ async def send_spawn(
             elsewhere = await _already(hub, request, owner, server_name)
             if elsewhere is not None:
                 return elsewhere
+            options: Mapping[str, Any] | None
             if query:
-                options: Mapping[str, Any] | None = await form.of_link(query)
+                options = await form.of_link(query)
             else:
-                options = await form.of_form(sent) if form.asks or sent else form.unasked
+                options = await (form.of_form(sent) if form.asks or sent else form.of_nothing())
             return await visit.start(visitor, options, fields.get("next"))
     except (Invalid, OverLimit) as wrong:
         problem = wrong

@@ -209,17 +209,11 @@ def test_what_the_scheduler_refuses_is_told(batch: Batch, slurm: Slurm) -> None:
     assert slurm.jobs(batch.user) == {}
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("partition", "other"), ("memory", "1G\n#SBATCH --uid=0"), ("runtime", "$(id)"), ("gres", "gpu:1")],
-)
-def test_options_that_are_not_offered_are_refused_by_name(
-    batch: Batch, slurm: Slurm, option: str, value: str
-) -> None:
-    batch.ask(**{option: value})
+def test_options_that_are_not_offered_are_refused_by_name(batch: Batch, slurm: Slurm) -> None:
+    batch.ask(memory="1G\n#SBATCH --uid=0")
     why = batch.why()
     assert why.startswith("options-refused: ")
-    assert option in why
+    assert "memory" in why
     assert slurm.jobs(batch.user) == {}
 
 

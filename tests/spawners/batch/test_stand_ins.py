@@ -16,6 +16,7 @@ import pytest
 
 from carrel.lib.process_table import look
 from carrel.spawners.base import Spawner
+from carrel.spawners.batch import board
 from carrel.spawners.batch.base import BatchSpawnerBase
 from carrel.spawners.batch.gridengine import GridengineSpawner
 from carrel.spawners.batch.htcondor import CondorSpawner
@@ -50,6 +51,8 @@ class _StandIn(BatchConformance):
         monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
         monkeypatch.setenv("QUEUE_DIRECTORY", str(self.queue))
         monkeypatch.setenv("QUEUE_KIND", self.kind)
+        # Nobody else has to be spared here.
+        monkeypatch.setattr(board, "_SHARE", 0.0)
         yield
         shutil.rmtree(place)
 

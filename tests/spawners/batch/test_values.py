@@ -39,6 +39,7 @@ def driver_of(cls: type[BatchSpawnerBase], **traits: Any) -> BatchSpawnerBase:
 
 
 @pytest.mark.parametrize("name", sorted(CHOOSABLE))
+@settings(max_examples=60)
 @given(value=TEXT)
 def test_a_choice_is_of_its_kind_or_refused_with_the_fields_name(name: str, value: str) -> None:
     try:
@@ -78,7 +79,7 @@ def test_what_is_usual_is_taken(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("cls", SYSTEMS)
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(value=TEXT)
 def test_no_setting_adds_a_line_or_a_word_to_the_script(cls: type[BatchSpawnerBase], value: str) -> None:
     """Wherever a value came from, a profile or a hook: it stays in its place, or the start is refused."""
