@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -31,8 +32,10 @@ def memory_holds(pid: int, secret: bytes) -> int:
             if not access.startswith("r") or line.endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
                 continue
             start, end = (int(bound, 16) for bound in bounds.split("-"))
-            memory.seek(start)
-            count += memory.read(end - start).count(secret)
+            # What belongs to a device nobody reads; that the own token is found shows that the search works.
+            with contextlib.suppress(OSError):
+                memory.seek(start)
+                count += memory.read(end - start).count(secret)
     return count
 
 
