@@ -68,6 +68,7 @@ class BatchSpawnerBase(Submission, Spawner):
         """Forget the job."""
         super().clear_state()
         self.job_id, self._job = "", None
+        self._spoke.clear()
         if self._chose_port:
             self.port, self._chose_port = 0, False
 
