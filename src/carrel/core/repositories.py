@@ -118,7 +118,7 @@ def _server_name(ctx: HubContext, servers: list[Server], repository: Repository)
     """Return which server it is for: one that was started from there before, else a new or the only one."""
     if not ctx.settings.allow_named_servers:
         return ""
-    same = [each for each in servers if (repository.repo) in {repo for repo, _ in _chosen(each)}]
+    same = [each for each in servers if repository.repo in {repo for repo, _ in _chosen(each)}]
     exact = [each for each in same if _is_from(each, repository)]
     for each in (*exact, *(each for each in same if not each.active)):
         return each.name
