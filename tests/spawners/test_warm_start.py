@@ -12,19 +12,17 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from carrel.lib.process_table import find, is_alive, look, running
-from carrel.lib.processes import Program, send, wait_until_gone
+from carrel.lib.processes import wait_until_gone
 from carrel.spawners.local import LocalProcessSpawner
 from carrel.spawners.warm import WarmStarts, check
 from carrel.spawners.warm_template import BadTemplate, Kind, WarmTemplate
-from carrel.warmstart.marks import CONTRACT
-from tests.spawners.rig import WARM_COMMAND, Rig, report_of, usable_python
+from tests.spawners.rig import Rig, report_of, usable_python
 
 pytestmark = pytest.mark.real
 
@@ -344,41 +342,6 @@ async def test_a_process_is_known_by_its_start(rig: Rig, warm_starts: WarmStarts
         assert found is not None
         assert found.start_time == driver.start_time
         assert is_alive(found, driver.run_labels())
-
-
-def program(rig: Rig, admit: Callable[[int], None]) -> Program:
-    env = {**dict.fromkeys(CONTRACT, "/"), "JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:1/"}
-    return Program(argv=[rig.script(), "parent"], env=env, admit=admit)
-
-
-async def test_a_server_waits_until_it_is_admitted(rig: Rig, warm_starts: WarmStarts) -> None:
-    seen: list[tuple[int, str]] = []
-
-    def admit(pid: int) -> None:
-        seen.append((pid, Path(f"/proc/{pid}/comm").read_text().strip()))
-
-    made = await warm_starts.launch(program(rig, admit), subprocess.DEVNULL, [WARM_COMMAND])
-    assert made is not None
-    assert seen == [(made.process.pid, WARM_COMMAND)]
-    send(made.process, signal.SIGKILL)
-    assert await made.exit_status() in (-signal.SIGKILL, 1)
-
-
-async def test_a_server_that_is_not_admitted_is_gone(rig: Rig, warm_starts: WarmStarts) -> None:
-    seen: list[int] = []
-
-    def admit(pid: int) -> None:
-        seen.append(pid)
-        raise PermissionError("no group for it")
-
-    with pytest.raises(PermissionError, match="no group"):
-        await warm_starts.launch(program(rig, admit), subprocess.DEVNULL, [WARM_COMMAND])
-    assert [pid for pid in seen if (found := look(pid)) is not None and found.state != "Z"] == []
-
-
-async def test_a_server_with_name_spaces_is_started_the_usual_way(rig: Rig, warm_starts: WarmStarts) -> None:
-    wanted = replace(program(rig, lambda pid: None), surround=lambda: None)
-    assert await warm_starts.launch(wanted, subprocess.DEVNULL, [WARM_COMMAND]) is None
 
 
 async def test_a_directory_that_cannot_be_made_is_told_and_no_obstacle(
