@@ -274,7 +274,9 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
         """Start the program from a template; None when that cannot be, and it is started as any other."""
         self._warm = None
         if self.warm_start and self.hub.warm_starts is not None:
-            self._warm = await self.hub.warm_starts.launch(program, output, self.warm_start_commands)
+            # What is left has to be enough for a start of the usual way.
+            patience, names = self.start_timeout / 3, self.warm_start_commands
+            self._warm = await self.hub.warm_starts.launch(program, output, names, patience)
         return self._warm.process if self._warm is not None else None
 
     async def warm_up(self) -> None:
