@@ -20,7 +20,7 @@ def classes_of(settings: Settings) -> list[type]:
     for problem in problems:
         if problem.setting.endswith("_class"):
             print(f"carrel: {problem}", file=sys.stderr)
-    return classes.all()
+    return [*classes.chosen(), *classes.others()]
 
 
 def report_on(settings: Settings, problems: Sequence[Problem]) -> Report:

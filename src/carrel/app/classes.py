@@ -95,11 +95,12 @@ class Classes:
     """Spawners that profiles choose from, or a spawner such as WrapSpawner."""
     profiles: ProfileSource = field(default_factory=ProfileSource)
 
-    def all(self) -> list[type[Any]]:
-        """Return all whose sections are read, those that are always the same among them."""
-        return [self.authenticator, self.spawner, self.proxy, *self.wrapped, *self._others()]
+    def chosen(self) -> list[type[Any]]:
+        """Return those that the configuration chooses."""
+        return [self.authenticator, self.spawner, self.proxy, *self.wrapped]
 
-    def _others(self) -> tuple[type[Any], ...]:
+    def others(self) -> tuple[type[Any], ...]:
+        """Return those whose sections are read whatever is chosen."""
         return (Repositories, *classes_read(self.profiles))
 
     def spawners(self) -> SpawnerClasses:
@@ -109,7 +110,7 @@ class Classes:
     def chosen_by(self, settings: Settings) -> Chosen:
         """Return them with the settings that chose them."""
         chosen = self.authenticator, self.spawner, self.proxy
-        return Chosen(settings, *chosen, self.wrapped, self._others())
+        return Chosen(settings, *chosen, self.wrapped, self.others())
 
 
 def find_classes(settings: Settings) -> tuple[Classes, list[Problem]]:
@@ -125,7 +126,7 @@ def find_classes(settings: Settings) -> tuple[Classes, list[Problem]]:
         return classes, problems
     classes = replace(classes, wrapped=_wrapped(settings, classes))
     classes, wrong = _with_profiles(settings, classes)
-    return classes, [*check_plugins(settings, classes.all()), *wrong]
+    return classes, [*check_plugins(settings, classes.chosen(), classes.others()), *wrong]
 
 
 def _with_profiles(settings: Settings, classes: Classes) -> tuple[Classes, list[Problem]]:
@@ -161,7 +162,7 @@ def _wrapped(settings: Settings, classes: Classes) -> tuple[type[Spawner], ...]:
     for wanted in named:
         with contextlib.suppress(UnknownClass):
             found.append(find_class(wanted, SPAWNERS))
-    return tuple(cls for cls in dict.fromkeys(found) if cls not in classes.all())
+    return tuple(cls for cls in dict.fromkeys(found) if cls not in classes.chosen())
 
 
 def resolve_classes(settings: Settings) -> Classes:

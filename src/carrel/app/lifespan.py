@@ -46,6 +46,8 @@ _STOP_LIMIT = 90.0
 _LAST_ANSWER = 0.2
 _LAST_WORDS = 2.0
 _PROXY_ATTEMPTS = 3
+#: The first seconds are for those who have waited for the hub to be back.
+_WARM_UP_AFTER = 3.0
 _log = logging.getLogger("carrel.app")
 
 
@@ -82,7 +84,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         _log.info("Carrel is at %s", ctx.proxy.public_url)
         if on_ready is not None:
             on_ready()
-        warming = asyncio.create_task(warm_up(ctx), name="warm-up")
+        warming = asyncio.create_task(_warm_up(ctx), name="warm-up")
         warming.add_done_callback(_complain)
         stack.callback(warming.cancel)
         await stopping.wait()
@@ -341,6 +343,11 @@ async def _purge(ctx: HubContext) -> None:
         except Exception:
             _log.exception("Expired rows could not be removed; trying again later")
         await asyncio.sleep(_PURGE_INTERVAL)
+
+
+async def _warm_up(ctx: HubContext) -> None:
+    await asyncio.sleep(_WARM_UP_AFTER)
+    await warm_up(ctx)
 
 
 def _complain(task: asyncio.Task[None]) -> None:

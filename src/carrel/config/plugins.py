@@ -34,13 +34,15 @@ _CLOSE_CLASS = 0.85
 _DEPRECATED = re.compile(r"\s*deprecated\b[\s.,:;-]*([^.\n]*(?:\.\w[^.\n]*)*)", re.IGNORECASE)
 
 
-def check_plugins(settings: Settings, classes: Sequence[type[HasTraits]]) -> list[Problem]:
+def check_plugins(
+    settings: Settings, classes: Sequence[type[HasTraits]], others: Sequence[type[HasTraits]] = ()
+) -> list[Problem]:
     """Return what is wrong with the sections of `classes` and of classes that nobody uses.
 
-    `classes` are those that the hub has chosen: authenticator, spawner, proxy and whatever else reads
-    the configuration. Nothing is instantiated.
+    `classes` are those that the configuration has chosen: authenticator, spawner, proxy; `others` read it
+    whatever is chosen. Nothing is instantiated.
     """
-    sections = {name: _classes_of(name, classes) for name in settings.plugins}
+    sections = {name: _classes_of(name, (*classes, *others)) for name in settings.plugins}
     findings: list[Problem] = []
     for section, owners in sections.items():
         values = settings.plugins[section]

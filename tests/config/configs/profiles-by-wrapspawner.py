@@ -9,3 +9,4 @@ c.JupyterHub.authenticator_class = 'dummy'
 c.JupyterHub.ip = '127.0.0.1'
 #: needs = plug-ins
 #: login = ada:x
+#: check = contradiction JupyterHub.hub_ip
