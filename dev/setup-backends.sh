@@ -48,4 +48,13 @@ fi
 echo "== Installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+known=()
+for package in "${missing[@]}"; do
+  # One that this release does not have must not keep all the others from being installed.
+  if apt-cache show "$package" >/dev/null 2>&1; then
+    known+=("$package")
+  else
+    echo "== $package is not to be had here; what needs it is left out"
+  fi
+done
+[ ${#known[@]} -eq 0 ] || apt-get install -y -qq --no-install-recommends "${known[@]}" </dev/null >/dev/null

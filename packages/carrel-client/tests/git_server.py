@@ -1,4 +1,4 @@
-"""Repositories behind git's own HTTP server, by default on loopback, and a small index of packages beside them."""
+"""Repositories behind git's own HTTP server, by default on loopback, and a small index of packages there."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from carrel.lib.awaiting import resolve
 from carrel.lib.control_groups import apart
 from carrel.lib.control_groups.limits import CannotLimit
 from carrel.lib.mounts import CannotShow
-from carrel.lib.net import free_port, reachable
+from carrel.lib.net import reachable
 from carrel.lib.process_table import Process, find, is_alive, look
 from carrel.lib.process_tree import spent_by_tree
 from carrel.lib.processes import Account, Program
@@ -32,6 +32,7 @@ from carrel.spawners.errors import StartError
 from carrel.spawners.imported import ImportedRun, adopt_process
 from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs, written
 from carrel.spawners.orphans import find_local_orphans
+from carrel.spawners.ports import Ports
 from carrel.spawners.preparing import Prepares
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.traits import Command
@@ -142,7 +143,7 @@ class LocalProcessSpawner(OfAccount, Confined, Prepares, Spawner):
         """Start the process and return where it will listen; raises StartError when it cannot be."""
         rights = await asyncio.to_thread(self._rights)
         if not self.port:
-            self.port, self._chose_port = free_port(self.ip), True
+            self.port, self._chose_port = self.shared.get((Ports,), Ports).take(self.ip), True
         env = self.get_env() | self.run_labels()
         program = self._program(env, rights)
         await self._launch(program)
@@ -271,7 +272,9 @@ class LocalProcessSpawner(OfAccount, Confined, Prepares, Spawner):
         """Start the program from a template; None when that cannot be, and it is started as any other."""
         self._warm = None
         if self.warm_start and self.hub.warm_starts is not None:
-            self._warm = await self.hub.warm_starts.launch(program, output, self.warm_start_commands)
+            # What is left has to be enough for a start of the usual way.
+            patience, names = self.start_timeout / 3, self.warm_start_commands
+            self._warm = await self.hub.warm_starts.launch(program, output, names, patience)
         return self._warm.process if self._warm is not None else None
 
     async def warm_up(self) -> None:

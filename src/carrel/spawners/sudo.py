@@ -15,11 +15,12 @@ from traitlets import Integer, List, Unicode, default
 
 from carrel.lib import processes
 from carrel.lib.clock import SystemClock
-from carrel.lib.net import free_port, reachable
+from carrel.lib.net import reachable
 from carrel.lib.process_table import Process, is_alive, look
 from carrel.spawners.base import Spawner
 from carrel.spawners.begun import Begun, BegunRuns
 from carrel.spawners.errors import StartError
+from carrel.spawners.ports import Ports
 from carrel.spawners.preparing import Prepares
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.sudo_helper_call import Helper, HelperRefused, NoAnswer
@@ -107,7 +108,7 @@ class SudoSpawner(Prepares, Spawner):
         self._refuse_limits()
         account = await self._account()
         if not self.port:
-            self.port, self._chose_port = free_port(self.ip), True
+            self.port, self._chose_port = self.shared.get((Ports,), Ports).take(self.ip), True
         runs = self._begun_runs()
         runs.add(self.server_id, self.generation, account)
         try:

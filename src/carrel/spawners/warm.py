@@ -63,20 +63,23 @@ class WarmStarts:
         self._bad: dict[str, tuple[float, str]] = {}
         self._told: set[str] = set()
 
-    async def launch(self, program: Program, output: int, names: Collection[str]) -> WarmServer | None:
+    async def launch(
+        self, program: Program, output: int, names: Collection[str], patience: float = _PATIENCE
+    ) -> WarmServer | None:
         """Start `program` from a template, if its command is one of `names`; None when that cannot be.
 
-        `output` is as for `processes.launch`. When cancelled, kills what was started first.
+        `output` is as for `processes.launch`. Waits up to `patience` seconds, or 20, for a template that is
+        being made. When cancelled, kills what was started first.
         """
         try:
             script = find_script(program.argv, program.env, names)
             template = self._template(script, shared(program.env), program.account is not None)
-            await self._prepared(template)
+            await self._prepared(template, patience)
             try:
                 return await start_in(template, program, script, output)
             except StaleTemplate:
                 template.forget()
-                await self._prepared(template)
+                await self._prepared(template, patience)
                 return await start_in(template, program, script, output)
         except NoWarmStart as reason:
             self._tell(str(reason), logging.INFO)
@@ -108,9 +111,9 @@ class WarmStarts:
             self._templates[key] = WarmTemplate(self._directory / key, kind, check)
         return self._templates[key]
 
-    async def _prepared(self, template: WarmTemplate) -> None:
+    async def _prepared(self, template: WarmTemplate, patience: float = _PATIENCE) -> None:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(min(patience, _PATIENCE)):
                 await template.prepare()
         except TimeoutError:
             raise NoWarmStart("its template is not ready yet") from None

@@ -1,0 +1,40 @@
+"""Ports for servers of this machine, such as nobody else takes before the server listens."""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+
+from carrel.lib.net import free_port, is_free, unlent_ports
+
+_TRIES = 100
+_MEMORY = 4096
+
+
+class Ports:
+    """What the servers of one hub process get, which may be seconds away from listening.
+
+    A port that was given is not given again soon, and the kernel lends it to no connection meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._given: OrderedDict[int, None] = OrderedDict()
+
+    def take(self, ip: str) -> int:
+        """Return a port that can be listened on at `ip`; raises OSError when that is not this machine's."""
+        wide = unlent_ports()
+        for _ in range(_TRIES if wide else 0):
+            port = wide[secrets.randbelow(len(wide))]
+            if port not in self._given and is_free(ip, port):
+                self._remember(port, most=min(_MEMORY, len(wide) // 2))
+                return port
+        return free_port(ip)
+
+    def _remember(self, port: int, *, most: int) -> None:
+        self._given[port] = None
+        while len(self._given) > most:
+            self._given.popitem(last=False)
+
+    async def close(self) -> None:
+        """Forget all; may be repeated."""
+        self._given.clear()
