@@ -14,6 +14,7 @@ from carrel.app.classes import find_classes
 from carrel.config.schema import Settings
 from carrel.domain.errors import CarrelError
 from carrel.spawners.local import LocalProcessSpawner
+from carrel.spawners.logfiles import written
 from carrel.spawners.repositories import follow, repositories_of
 from carrel.spawners.run import make_spawner
 from tests.http.hub import NowhereSpawner
@@ -109,13 +110,14 @@ def test_a_misspelt_rule_is_told() -> None:
 
 async def test_steps_are_told_as_they_are_written_and_nothing_else_is(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text("noise\n[repository 25%] Looking\n  [repository 99%] quoted\n[repository 35%] Fetch")
+    begun = "noise\n[repository 25%] Looking\n  [repository 99%] quoted\n[repository failed] before\n"
+    log.write_text(f"{begun}[repository 35%] Fetch")
     told: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
 
     async def lives() -> bool:
         return True
 
-    waiting = asyncio.create_task(follow(log, lives, lambda *step: told.put_nowait(step)))
+    waiting = asyncio.create_task(follow(written(log, lives), lambda *step: told.put_nowait(step)))
     assert await told.get() == (25, "Looking")
     with log.open("a") as file:
         file.write("ing\n[repository ready] /home/ada/x\n[repository 40%] forged\n")
@@ -133,6 +135,6 @@ async def test_a_flood_of_steps_ends_and_so_does_a_server_that_says_nothing(tmp_
     async def lives() -> bool:
         return False
 
-    await follow(log, lives, lambda _, message: told.append(message))
+    await follow(written(log, lives), lambda _, message: told.append(message))
     assert len(told) == 150
     assert max(map(len, told)) == 400

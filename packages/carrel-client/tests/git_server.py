@@ -1,4 +1,4 @@
-"""Repositories behind git's own HTTP server on loopback, and a small index of packages beside them."""
+"""Repositories behind git's own HTTP server, by default on loopback, and a small index of packages there."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def git(place: Path, *words: str) -> str:
 class GitServer:
     """A directory of repositories, served over HTTP."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, host: str = "127.0.0.1") -> None:
         self.root = root
         self.asked: list[str] = []
         """What was asked for, method and path."""
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"git": self}))
+        self._http = ThreadingHTTPServer((host, 0), type("Handler", (_Handler,), {"git": self}))
         self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self.url = f"http://{host}:{self._http.server_address[1]}"
 
     def commit(self, name: str, files: Mapping[str, str], branch: str = "main") -> str:
         """Add or replace files in a repository, which is made when there is none; return the commit."""

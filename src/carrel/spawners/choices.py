@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from traitlets import Callable as CallableTrait
@@ -22,6 +23,8 @@ class Choices(FamiliarNames):
     """What the chosen profile makes of settings: mappings, in order. The hub sets it."""
     opens_repositories: ClassVar[bool] = False
     """True of a driver that puts `preparation()` before the command, so that a repository is got ready."""
+    repository_program: ClassVar[Sequence[str]] = (sys.executable, "-P", "-m", "carrel_client.repository")
+    """What gets it ready where this driver's servers run, unless `c.Repositories.command` says so."""
     start_timeout: Any
 
     options_form: Any = setting(

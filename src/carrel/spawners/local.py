@@ -30,20 +30,19 @@ from carrel.spawners.confined import Confined
 from carrel.spawners.environment import PID_LABEL
 from carrel.spawners.errors import StartError
 from carrel.spawners.imported import ImportedRun, adopt_process
-from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs
+from carrel.spawners.logfiles import log_path, open_log, read_tail, remove_logs, written
 from carrel.spawners.orphans import find_local_orphans
 from carrel.spawners.ports import Ports
-from carrel.spawners.preparing import Preparation
+from carrel.spawners.preparing import Prepares
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.traits import Command
 from carrel.spawners.warm import WarmServer
 
 
-class LocalProcessSpawner(OfAccount, Confined, Spawner):
+class LocalProcessSpawner(OfAccount, Confined, Prepares, Spawner):
     """Starts each server as a process of its owner. For other users than its own, the hub must be root."""
 
     bound_to_node = True
-    opens_repositories = True
 
     interrupt_timeout = Integer(30, help="How long a server may take to end after SIGINT, in seconds.").tag(
         config=True
@@ -79,7 +78,6 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
     """What was started, something with a `pid`. A subclass that starts in its own way sets it or `pid`."""
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     log_file = Unicode()
-    _told: Preparation | None = None
     _exit_status: int | None = None
     _chose_port: bool = False
     _warm: WarmServer | None = None
@@ -160,14 +158,14 @@ class LocalProcessSpawner(OfAccount, Confined, Spawner):
             await self._end([(signal.SIGKILL, self.kill_timeout)])
             await self._end_confined()
             raise
-        await self._preparation.wait(self, self.log_file)
+        await self._preparation.wait(self, self._written() if self.log_file else None)
         return self.server.ip, self.server.port
 
-    @property
-    def _preparation(self) -> Preparation:
-        if self._told is None:
-            self._told = Preparation()
-        return self._told
+    def _written(self) -> AsyncIterator[bytes]:
+        async def lives() -> bool:
+            return await self.poll_now() is None
+
+        return written(Path(self.log_file), lives)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the steps in which a repository is got ready; without one, that the server starts."""

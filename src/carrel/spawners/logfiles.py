@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 _MOST_READ = 256 * 1024
@@ -13,6 +15,8 @@ _SUFFIX = ".log"
 _PART = 1024 * 1024
 #: What is left of a log that was set aside: enough for what its owner is shown.
 _KEPT = 32 * 1024
+_AT_ONCE = 64 * 1024
+_LOOK = 0.2
 
 
 def log_path(directory: str, user_name: str, server_id: int) -> Path:
@@ -42,6 +46,25 @@ def read_tail(path: Path, lines: int) -> str:
     # The first line is half a line then, and a secret in it may not be known as one.
     whole = found[1:] if begin and len(found) > 1 else found
     return "\n".join(whole[-lines:]) if lines > 0 else ""
+
+
+async def written(path: Path, alive: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+    """Yield what is in a log and what is added to it, until its writer is not alive."""
+    place = 0
+    while True:
+        last = not await alive()
+        with path.open("rb") as file:
+            # A log that has grown too long begins anew.
+            place = place if place <= file.seek(0, os.SEEK_END) else 0
+            file.seek(place)
+            data = file.read(_AT_ONCE)
+        place += len(data)
+        if data:
+            yield data
+        if len(data) < _AT_ONCE:
+            if last:
+                return
+            await asyncio.sleep(_LOOK)
 
 
 def bound_log(path: Path, largest: int) -> None:

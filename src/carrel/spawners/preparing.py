@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, ClassVar
 
 from carrel.spawners.base import Spawner
 from carrel.spawners.repositories import follow, repositories_of
+
+
+class OutputLost(Exception):
+    """What a server writes cannot be read, or not any more; it says nothing about the server."""
 
 
 class Preparation:
@@ -19,20 +22,28 @@ class Preparation:
         self.lasts = False
         """It has begun, and nobody has seen its end."""
 
-    async def wait(self, spawner: Spawner, log: str) -> None:
-        """Return when the repository is ready or cannot be, or when its server has ended."""
+    async def wait(
+        self,
+        spawner: Spawner,
+        output: AsyncIterator[bytes] | None,
+        tell: Callable[[int, str], None] | None = None,
+    ) -> None:
+        """Return when the repository is ready or cannot be, which ends its server.
 
-        async def lives() -> bool:
-            return await spawner.poll_now() is None
-
+        `output` is what the server writes until it has ended, and may raise OutputLost; None where nobody can
+        read it. Then the server has more time to answer.
+        """
         if not self.lasts:
             return
-        if not log:
+        try:
+            if output is None:
+                raise OutputLost
+            await follow(output, tell or self._tell)
+        except OutputLost:
             # Nothing tells how far it is: the server will answer when it is ready.
             self._have_patience(spawner)
-            return
-        await follow(Path(log), lives, self._tell)
-        self.lasts = False
+        else:
+            self.lasts = False
 
     def resume(self, spawner: Spawner, state: Mapping[str, Any]) -> None:
         """Have patience with a server whose checkpoint says that the hub which waited for it is gone."""
@@ -53,3 +64,16 @@ class Preparation:
         """Yield the events of `progress()`, for as long as somebody asks."""
         while True:
             yield await self._steps.get()
+
+
+class Prepares:
+    """The part of a driver that puts `preparation()` before its servers' commands, and waits for it."""
+
+    opens_repositories: ClassVar[bool] = True
+    _told: Preparation | None = None
+
+    @property
+    def _preparation(self) -> Preparation:
+        if self._told is None:
+            self._told = Preparation()
+        return self._told

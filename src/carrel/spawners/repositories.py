@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import sys
-from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from traitlets import Bool, Float, Integer, List, TraitError, Unicode
@@ -20,9 +16,8 @@ from carrel.spawners.traits import ByteSpecification, Command
 
 OPTION = "repository"
 """Where the options of a server keep the repository that a link has named."""
-_LINE = re.compile(r"\[repository (?:(?P<progress>\d{1,2})%|(?P<end>ready|failed))\] (?P<message>.{1,400})")
-_LOOK = 0.2
-_AT_ONCE = 64 * 1024
+_LINE = re.compile(r"\[repository (?:(?P<progress>\d{1,2})%|(?P<ready>ready))\] (?P<message>.{1,400})")
+_LONGEST_LINE = 64 * 1024
 _MOST_STEPS = 150
 
 
@@ -71,8 +66,10 @@ class Repositories(Configurable):
         help="The page of the server that shows a path of the repository; {path} is expanded.",
     ).tag(config=True)
     command: Any = Command(
-        [sys.executable, "-P", "-m", "carrel_client.repository"],
-        help="The program that gets a repository ready where the server runs; it belongs to carrel-client.",
+        None,
+        allow_none=True,
+        help="The program that gets a repository ready where the server runs; it belongs to carrel-client."
+        " None is the hub's own Python's, and carrel-repository in containers.",
     ).tag(config=True)
 
     @property
@@ -84,8 +81,11 @@ class Repositories(Configurable):
         """Return the page that shows what a repository was opened for, below the server's own address."""
         return self.page.replace("{path}", repository.quoted_path)
 
-    def words(self, repository: Repository) -> list[str]:
-        """Return the command line that gets a repository ready and then runs what follows it."""
+    def words(self, repository: Repository, program: Sequence[str]) -> list[str]:
+        """Return the command line that gets a repository ready and then runs what follows it.
+
+        `program` is what does so where the settings name none.
+        """
         options = {
             "repo": repository.repo,
             "ref": repository.ref,
@@ -97,7 +97,7 @@ class Repositories(Configurable):
         }
         words = [f"--{name}={value}" for name, value in options.items()]
         words += [f"--package={each}" for each in self.packages]
-        return [*self.command, *words, *(["--submodules"] if self.submodules else []), "--"]
+        return [*(self.command or program), *words, *(["--submodules"] if self.submodules else []), "--"]
 
 
 def repositories_of(config: Config | None) -> Repositories:
@@ -125,7 +125,7 @@ def preparation(spawner: Any) -> list[str]:
     """Return the words that stand before a spawner's command; none without a repository."""
     settings = repositories_of(spawner.config)
     chosen = chosen_repository(settings, {}, spawner.repository)
-    return settings.words(chosen) if chosen is not None else []
+    return settings.words(chosen, spawner.repository_program) if chosen is not None else []
 
 
 def chosen_repository(settings: Repositories, options: Mapping[str, Any], own: object) -> Repository | None:
@@ -139,29 +139,18 @@ def chosen_repository(settings: Repositories, options: Mapping[str, Any], own: o
     return read_repository(wanted, settings.rules) if wanted else None
 
 
-async def follow(log: Path, alive: Callable[[], Awaitable[bool]], tell: Callable[[int, str], None]) -> None:
-    """Return when a log says that a repository is ready or that it cannot be, or its server has ended.
+async def follow(output: AsyncIterator[bytes], tell: Callable[[int, str], None]) -> None:
+    """Return when a server's output says that its repository is ready, or when the output ends.
 
-    `tell` is given each step meanwhile, in percent and words. What stands in the log is the user's to write.
+    `tell` is given each step meanwhile, in percent and words. What stands there is the user's to write.
     """
-    place, rest, told = 0, b"", 0
-    while True:
-        last = not await alive()
-        with log.open("rb") as file:
-            # A log that has grown too long begins anew.
-            place = place if place <= file.seek(0, os.SEEK_END) else 0
-            file.seek(place)
-            data = file.read(_AT_ONCE)
-        place += len(data)
-        *lines, rest = (rest[-_AT_ONCE:] + data).split(b"\n")
+    rest, told = b"", 0
+    async for data in output:
+        *lines, rest = (rest[-_LONGEST_LINE:] + data).split(b"\n")
         for line in lines:
             match = _LINE.match(line.decode(errors="replace"))
-            if match is not None and match["end"]:
+            if match is not None and match["ready"]:
                 return
             if match is not None and told < _MOST_STEPS:
                 told += 1
-                tell(int(match["progress"]), match["message"])
-        if len(data) < _AT_ONCE:
-            if last:
-                return
-            await asyncio.sleep(_LOOK)
+                tell(int(match["progress"]), match["message"].rstrip())

@@ -21,7 +21,7 @@ from carrel.spawners.base import Spawner
 from carrel.spawners.begun import Begun, BegunRuns
 from carrel.spawners.errors import StartError
 from carrel.spawners.ports import Ports
-from carrel.spawners.preparing import Preparation
+from carrel.spawners.preparing import Prepares
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.sudo_helper_call import Helper, HelperRefused, NoAnswer
 
@@ -31,11 +31,10 @@ POLICY_FILE = "/etc/carrel/sudo.json"
 _GRACE = 60.0
 
 
-class SudoSpawner(Spawner):
+class SudoSpawner(Prepares, Spawner):
     """Starts each server as a process of its owner, through sudo and carrel-sudo-helper, without root."""
 
     bound_to_node = True
-    opens_repositories = True
     death_interval = 0.2
 
     helper_path = Unicode(HELPER_PATH, help="Where carrel-sudo-helper is.").tag(config=True)
@@ -62,7 +61,6 @@ class SudoSpawner(Spawner):
     start_time = Unicode(help="What tells the process from a later one with the same pid.")
     clock: Any = AnyTrait()
     _chose_port: bool = False
-    _told: Preparation | None = None
 
     @default("env_keep")
     def _default_env_keep(self) -> list[str]:
@@ -100,12 +98,6 @@ class SudoSpawner(Spawner):
             self.port, self._chose_port = 0, False
         self._begun_runs().remove(self.server_id, self.generation)
 
-    @property
-    def _preparation(self) -> Preparation:
-        if self._told is None:
-            self._told = Preparation()
-        return self._told
-
     def _process(self) -> Process | None:
         return Process(self.pid, self.start_time) if self.pid and self.start_time else None
 
@@ -138,7 +130,7 @@ class SudoSpawner(Spawner):
             await self._end([(signal.SIGKILL, self.kill_timeout)])
             raise
         # To ask sudo for the log again and again would be dear: whoever waits sees when it answers.
-        await self._preparation.wait(self, "")
+        await self._preparation.wait(self, None)
         return self.server.ip, self.server.port
 
     async def _start(self, account: str) -> None:

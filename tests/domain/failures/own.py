@@ -327,4 +327,17 @@ CASES = (
         ended("/usr/bin/python3: No module named carrel_client.repository"),
         ended("/bin/sh: 1: exec: carrel-repository: not found", 127),
     ),
+    case(
+        "an image without what gets repositories ready",
+        "repository-program-missing",
+        "The image has no program that gets repositories ready.",
+        "pip install 'carrel-client[repositories]'",
+        ended("[FATAL tini (7)] exec carrel-repository failed: No such file or directory", 127),
+        raised(
+            "failed to create task for container: OCI runtime create failed: unable to start container"
+            ' process: exec: "carrel-repository": executable file not found in $PATH: unknown',
+            "EngineError",
+        ),
+        raised("crun: executable file `carrel-repository` not found in $PATH: No such file", "EngineError"),
+    ),
 )

@@ -16,6 +16,7 @@ from tests.rigs.docker_engine import Engine
 from tests.spawners.docker.rig import configuration, shared, spawner_of
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120), pytest.mark.usefixtures("clean")]
+REPOSITORY = {"repo": "https://git.example/x"}
 
 
 @pytest.fixture
@@ -52,6 +53,17 @@ async def failure_of(driver: DockerSpawner) -> tuple[str, str]:
         ({"image": "none/absent:1", "pull_policy": "never"}, "image-missing", "none/absent:1"),
         ({"image": "Not An Image"}, "start-error", "image: 'Not An Image'"),
         ({"cmd": ["no-such-program"]}, "container-command", "no-such-program"),
+        ({"repository": REPOSITORY}, "repository-program-missing", "The image has no program"),
+        (
+            {"repository": REPOSITORY, "extra_host_config": {}},
+            "repository-program-missing",
+            "The image has no program",
+        ),
+        (
+            {"repository": REPOSITORY, "cmd": None, "extra_create_kwargs": {"entrypoint": ["sh"]}},
+            "start-error",
+            "c.DockerSpawner.cmd",
+        ),
         ({"network_name": "nowhere"}, "network-missing", "nowhere"),
         ({"extra_host_config": {"shm": 1}}, "start-error", "c.DockerSpawner.extra_host_config has no 'shm'"),
         ({"extra_host_config": {"shm_size": "lots"}}, "start-error", "extra_host_config['shm_size']"),
@@ -74,7 +86,9 @@ async def failure_of(driver: DockerSpawner) -> tuple[str, str]:
 async def test_it_is_told(
     engine: Engine, held: Shared, settings: dict[str, Any], code: str, words: str
 ) -> None:
-    driver = spawner_of(DockerSpawner, configuration(engine, **settings), held)
+    config = configuration(engine, **settings)
+    config.Repositories.allowed = ["git.example"]
+    driver = spawner_of(DockerSpawner, config, held)
     try:
         told = await failure_of(driver)
         assert words in told[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -261,3 +262,62 @@ async def test_the_owners_rights_and_home(engine: Engine, held: Shared) -> None:
     stranger = spawner_of(SystemUserSpawner, configuration(engine), held, "nobody-of-that-name")
     with pytest.raises(StartError, match="no account called nobody-of-that-name"):
         await stranger.start()
+
+
+#: Stands in for what gets a repository ready, until somebody says so.
+PREPARE = """
+while [ "$1" != -- ]; do shift; done; shift
+echo "[repository 50%] Building"
+while [ ! -e /tmp/go ]; do sleep 0.05; done
+echo "[repository ready] /tmp"
+exec "$@"
+"""
+
+
+def preparing(engine: Engine, held: Shared, changes: dict[str, Any] | None = None, **settings: Any) -> Any:
+    config = configuration(engine, repository={"repo": "https://git.example/x"}, **settings)
+    config.Repositories.update(allowed=["git.example"], command=["sh", "-c", PREPARE], timeout=50)
+    return spawner_of(DockerSpawner, config, held, **(changes or {}))
+
+
+async def told(driver: Any, message: str) -> int:
+    """Return how far a start is when it says so."""
+    async for event in driver.progress():
+        if event["message"] == message:
+            return int(event["progress"])
+    raise AssertionError(f"nobody said {message}")
+
+
+async def test_a_hub_that_dies_while_a_repository_is_got_ready_has_an_heir(
+    engine: Engine, held: Shared
+) -> None:
+    cut = preparing(engine, held)
+    start = asyncio.create_task(cut.start())
+    assert await told(cut, "Building") == 79
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    state = cut.get_state()
+    heir = preparing(engine, held, changes={"state": state})
+    going_on = asyncio.create_task(heir.resume_start())
+    # What was said before is told again, and the end is still to come.
+    await told(heir, "Building")
+    assert not going_on.done()
+    engine.run("exec", NAME, "touch", "/tmp/go")
+    assert await going_on == (heir.server.ip, heir.server.port)
+    assert "preparing" not in heir.get_state()
+    assert (await report_of(heir))["argv"] == ["serve"]
+    # One that ended meanwhile is looked at, so that its log can say why.
+    engine.run("kill", NAME)
+    late = preparing(engine, held, changes={"state": state})
+    assert await late.resume_start() is not None
+    assert await late.poll() == 137
+
+
+async def test_without_a_log_there_is_patience(engine: Engine, held: Shared) -> None:
+    driver = preparing(engine, held, extra_host_config={"init": True, "log_config": {"type": "none"}})
+    before = driver.http_timeout
+    await driver.start()
+    assert driver.http_timeout == before + 50
+    engine.run("exec", NAME, "touch", "/tmp/go")
+    assert (await report_of(driver))["argv"] == ["serve"]

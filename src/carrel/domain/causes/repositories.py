@@ -32,4 +32,13 @@ RULES = (
         stages=BEFORE_ANSWER,
         ends=_ENDED,
     ),
+    Rule(
+        "repository-program-missing",
+        "The image has no program that gets repositories ready.",
+        "The administrator has to put it there: git, and pip install 'carrel-client[repositories]'.",
+        # What Docker says, what Podman says, and what the engine's init says.
+        says=r"exec: \\?[\"']?[^\s\"'\\]*carrel-repository\\?[\"']?: "
+        r"|executable file [\"'`]?[^\s\"'`]*carrel-repository\b|exec \S*carrel-repository failed",
+        stages=BEFORE_ANSWER,
+    ),
 )

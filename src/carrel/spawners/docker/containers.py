@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from carrel.spawners.docker import inspection
 from carrel.spawners.docker.engine import Engine, EngineError
+from carrel.spawners.docker.frames import Frames
 from carrel.spawners.docker.images import Pull, Reference
 from carrel.spawners.docker.registry import pull_headers
 from carrel.spawners.errors import StartError
@@ -88,6 +90,16 @@ class Containers:
         """Return the last lines that a container wrote."""
         query = {"stdout": True, "stderr": True, "tail": str(lines)}
         return inspection.log_text(await self.engine.read(f"containers/{name}/logs", query))
+
+    async def output(self, seen: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+        """Yield what a running container writes in this run, until it ends; `seen` is from `inspect`."""
+        query: dict[str, object] = {"stdout": True, "stderr": True, "follow": True}
+        if before := inspection.ended_before(seen):
+            query["since"] = before
+        frames = None if seen["Config"].get("Tty") else Frames()
+        async with aclosing(self.engine.stream(f"containers/{seen['Id']}/logs", query)) as pieces:
+            async for piece in pieces:
+                yield frames.feed(piece) if frames is not None else piece
 
     async def usage(self, name: str) -> Usage | None:
         """Return what a container uses, None when it does not run."""

@@ -5,7 +5,8 @@ https://docs.docker.com/reference/api/engine/ is what the paths and names come f
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -24,6 +25,8 @@ _OLDEST = (1, 24)
 _CONNECTIONS = 64
 #: What servers write is theirs to choose, and read into the hub's memory.
 _LARGEST = 4 * 1024 * 1024
+#: How much of a stream is read at once, in bytes, and how long it may rest then, in seconds.
+_PIECE, _PAUSE = 64 * 1024, 0.2
 Query = Mapping[str, object]
 
 
@@ -100,6 +103,20 @@ class Engine:
             if rest.strip():
                 yield msgspec.json.decode(rest)
 
+    async def stream(self, path: str, query: Query) -> AsyncGenerator[bytes, None]:
+        """Yield the answer to a GET in pieces, as it comes, for as long as it takes; raises as `call` does.
+
+        On a connection of its own, since many streams may last long.
+        """
+        async with (
+            self._connect(1) as session,
+            self._request("GET", path, query, None, None, session=session) as reply,
+        ):
+            while data := await reply.content.read(_PIECE):
+                yield data
+                # A flood must not keep the hub busy.
+                await asyncio.sleep(_PAUSE)
+
     async def close(self) -> None:
         """End the connections; may be repeated."""
         session, self._session = self._session, None
@@ -115,13 +132,14 @@ class Engine:
         body: object,
         seconds: float | None,
         headers: Mapping[str, str] | None = None,
+        session: aiohttp.ClientSession | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         # A seventh of the hub's start-up, which most hubs do not need.
         import aiohttp
 
         version = self._version or await self._agree()
         try:
-            async with self._open().request(
+            async with (session or self._open()).request(
                 method,
                 self._url(f"/{version}/{path}", query),
                 data=None if body is None else msgspec.json.encode(body),
@@ -166,17 +184,20 @@ class Engine:
         return EngineAway(self.address, f"no answer within {seconds or self.address.timeout:g} s")
 
     def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = self._connect(_CONNECTIONS)
+        return self._session
+
+    def _connect(self, limit: int) -> aiohttp.ClientSession:
         import aiohttp
 
-        if self._session is None:
-            tls, path = self.address.tls, self.address.socket
-            connector: aiohttp.BaseConnector
-            if path:
-                connector = aiohttp.UnixConnector(path, limit=_CONNECTIONS)
-            else:
-                connector = aiohttp.TCPConnector(ssl=tls.context() if tls else True, limit=_CONNECTIONS)
-            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True)
-        return self._session
+        tls, path = self.address.tls, self.address.socket
+        connector: aiohttp.BaseConnector
+        if path:
+            connector = aiohttp.UnixConnector(path, limit=limit)
+        else:
+            connector = aiohttp.TCPConnector(ssl=tls.context() if tls else True, limit=limit)
+        return aiohttp.ClientSession(connector=connector, auto_decompress=True)
 
     def _url(self, path: str, query: Query | None) -> Any:
         from yarl import URL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,20 @@ def is_running(seen: Mapping[str, Any]) -> bool:
 def was_started(seen: Mapping[str, Any]) -> bool:
     """Tell whether a container has ever been started."""
     return is_running(seen) or str(seen["State"].get("StartedAt") or _NEVER) != _NEVER
+
+
+def ended_before(seen: Mapping[str, Any]) -> str:
+    """Return when an earlier run of a container has ended, in seconds since 1970 as text; empty for never."""
+    text = str(seen["State"].get("FinishedAt") or _NEVER)
+    try:
+        ended = datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    if ended.year <= 1970:
+        return ""
+    # The engine counts nanoseconds, which a float cannot.
+    fraction = text.partition(".")[2].rstrip("Z").partition("+")[0].partition("-")[0]
+    return f"{int(ended.timestamp())}.{fraction or 0}"
 
 
 def exit_code(seen: Mapping[str, Any]) -> int:

@@ -17,6 +17,8 @@ GENERATION = "carrel.generation"
 USER = "carrel.user"
 REMOVE = "carrel.remove"
 """Whether it goes with its run."""
+REPOSITORY = "carrel.repository"
+"""From which Git repository it is started each time; empty for none."""
 
 
 def make(hub_id: str, run: tuple[int, int], user: str, *, remove: bool) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from traitlets import Unicode
@@ -15,19 +16,24 @@ from carrel.spawners.base import Spawner
 from carrel.spawners.docker import images, inspection, manifest, marks
 from carrel.spawners.docker.containers import Containers
 from carrel.spawners.docker.engine import EngineError
+from carrel.spawners.docker.repositories import label_of, put_before
 from carrel.spawners.errors import StartError
+from carrel.spawners.preparing import OutputLost, Prepares
 from carrel.spawners.reports import Orphan, Usage
 
 #: Statuses of a container in which nothing of value is: its command could not be run.
 _NEVER_RAN = (126, 127)
 #: Between which values a pull moves the bar of the pending page.
 _PULL_FROM, _PULL_TO = 20, 55
+_STARTED = _PULL_TO + 3
 #: Where no server is: the port that throws everything away, which nobody opens any more.
 _NOWHERE = ("127.0.0.1", 9)
 
 
-class ContainerRuns(Spawner):
+class ContainerRuns(Prepares, Spawner):
     """A driver of containers, but for its settings and what is made of them."""
+
+    repository_program = ("carrel-repository",)
 
     image: str
     remove: bool
@@ -78,6 +84,7 @@ class ContainerRuns(Spawner):
         """Take over a checkpoint, dockerspawner's included."""
         super().load_state(state)
         self.object_id, self._way = str(state.get("object_id") or ""), str(state.get("way") or "")
+        self._preparation.lasts = bool(state.get("preparing"))
         if state.get("port"):
             self.server.ip, self.server.port = str(state.get("ip") or ""), int(state["port"])
 
@@ -87,6 +94,7 @@ class ContainerRuns(Spawner):
         if self.object_id:
             state |= {"object_id": self.object_id, "object_name": self.object_name}
             state |= {"ip": self.server.ip, "port": self.server.port, "way": self._way}
+            state |= self._preparation.as_state()
         return state
 
     def clear_state(self) -> None:
@@ -124,17 +132,20 @@ class ContainerRuns(Spawner):
             await self._provide_image()
             self._say(_PULL_TO, "Creating the container")
             self.object_id = await self._create()
+        self._preparation.lasts = bool(self.repository)
         await self.save_state()
         return await self._launch()
 
     async def resume_start(self) -> tuple[str, int] | None:
         """Go on with a start that was cut off between the container's creation and its first answer.
 
-        None when there is no container, or it has ended.
+        None when there is no container, or it has ended, unless it ended while it got a repository ready.
         """
         seen = await self._containers().inspect(self.object_id) if self.object_id else None
-        if seen is None or (inspection.was_started(seen) and not inspection.is_running(seen)):
+        if seen is None:
             return None
+        if inspection.was_started(seen) and not inspection.is_running(seen):
+            return self._nowhere() if self._preparation.lasts else None
         if not marks.are_of_run(seen["Config"].get("Labels"), self._marks()):
             self._take_token(seen)
         return await self._launch()
@@ -144,12 +155,10 @@ class ContainerRuns(Spawner):
         self.api_token = inspection.environment(seen).get("JUPYTERHUB_API_TOKEN", "")
 
     async def _launch(self) -> tuple[str, int]:
-        self._say(_PULL_TO + 3, "Starting the container")
+        self._say(_STARTED, "Starting the container")
         seen = await self._containers().start(self.object_id)
         if seen is None or not inspection.is_running(seen):
-            # It has ended already, and has no address: the hub will look, and say why by its status and log.
-            self.server.ip, self.server.port = _NOWHERE
-            return _NOWHERE
+            return self._nowhere()
         self.server.ip, self.server.port = self._where(seen)
         command = self.post_start_cmd
         if command and command is not True:
@@ -158,7 +167,30 @@ class ContainerRuns(Spawner):
             if status:
                 name = self.object_name
                 self.log.warning("post_start_cmd ended with %s in %s: %s", status, name, said[-500:])
+        await self._await_repository(seen)
         return self.server.ip, self.server.port
+
+    def _nowhere(self) -> tuple[str, int]:
+        # It has ended already, and has no address: the hub will look, and say why by its status and log.
+        self.server.ip, self.server.port = _NOWHERE
+        return _NOWHERE
+
+    async def _await_repository(self, seen: Mapping[str, Any]) -> None:
+        def tell(percent: int, sentence: str) -> None:
+            self._say(_STARTED + percent * (100 - _STARTED) // 100, sentence)
+
+        async with aclosing(self._output(seen)) as output:
+            await self._preparation.wait(self, output, tell)
+
+    async def _output(self, seen: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+        try:
+            async with aclosing(self._containers().output(seen)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except EngineError as error:
+            # A logging driver may keep nothing that can be read here.
+            self.log.info("The log of %s cannot be followed: %s", self.object_name, error)
+            raise OutputLost from error
 
     async def _resumable(self) -> dict[str, Any] | None:
         """Return the container of an earlier run that is to be started again; one in the way is removed."""
@@ -173,12 +205,20 @@ class ContainerRuns(Spawner):
         if inspection.is_running(seen):
             await self._containers().end(name, self.stop_timeout)
         if seen["Config"].get("Image") not in (self.image, images.parse_image(self.image).text):
-            # What was written into it is its owner's: it is kept, out of the way.
-            aside = f"{self.object_name}-before-{name[:12]}"
-            await self._containers().set_aside(name, aside)
-            self.log.warning("%s was made of another image; it is kept as %s", self.object_name, aside)
+            await self._set_aside(name, "image")
+            return None
+        if (seen["Config"].get("Labels") or {}).get(marks.REPOSITORY, "") != label_of(self.repository):
+            # What it runs each time cannot be changed.
+            await self._set_aside(name, "repository")
             return None
         return seen
+
+    async def _set_aside(self, name: str, why: str) -> None:
+        """Make room for a container that is made of another image or repository."""
+        # What was written into it is its owner's: it is kept, out of the way.
+        aside = f"{self.object_name}-before-{name[:12]}"
+        await self._containers().set_aside(name, aside)
+        self.log.warning("%s was made of another %s; it is kept as %s", self.object_name, why, aside)
 
     def _check_owner(self, seen: Mapping[str, Any]) -> None:
         if not marks.belongs(seen, self._marks(), (self.user.name, self.name)):
@@ -196,7 +236,13 @@ class ContainerRuns(Spawner):
 
     async def _create(self) -> str:
         plan = await self._plan()
-        made, warnings = await self._containers().create(plan.name, manifest.container_body(plan))
+        body = manifest.container_body(plan)
+        if self.repository:
+            seen = await self._containers().image(images.parse_image(self.image).text)
+            body = put_before(body, self.preparation(), (seen or {}).get("Config") or {})
+        # Also when it is empty: an image may have labels.
+        body["Labels"][marks.REPOSITORY] = label_of(self.repository)
+        made, warnings = await self._containers().create(plan.name, body)
         for warning in warnings:
             self.log.warning("Docker says of %s: %s", plan.name, warning)
         return made

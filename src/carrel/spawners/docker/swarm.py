@@ -30,6 +30,8 @@ def _dictionary(text: str) -> Any:
 class SwarmSpawner(DockerSpawner):
     """Starts each server as a service of a swarm; the engine has to be one of its managers."""
 
+    opens_repositories = False
+
     network_name = Unicode(help="The network that servers are in, an overlay of the swarm.").tag(config=True)
     remove = Bool(True, help="A service is removed when its server has stopped, whatever this says.").tag(
         config=True
