@@ -237,7 +237,7 @@ def test_forms_of_the_deployers_are_said_to_be_unseen(tmp_path: Path) -> None:
 def test_further_spawners_are_named_for_functions_and_for_servers_of_old(tmp_path: Path) -> None:
     text = "c.Profiles.profiles = lambda user: []\nc.Profiles.spawners = ['localprocess', 'nowhere.At']\n"
     classes, problems = classes_of(tmp_path, text)
-    assert LocalProcessSpawner in classes.all()
+    assert LocalProcessSpawner in classes.chosen()
     assert [problem.setting for problem in problems] == ["Profiles.spawners"]
     assert classes.profiles.ask is not None
 

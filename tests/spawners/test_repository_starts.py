@@ -149,11 +149,13 @@ def test_a_hub_that_is_killed_meanwhile_goes_on_with_the_start(
 ) -> None:
     flag = tmp_path / "flag"
     git_server.commit("slow", {"pyproject.toml": PROJECT, "slow.py": BUILD.format(flag=str(flag))})
-    agree(hub, "dan", git_server.repo("slow"))
+    visitor = agree(hub, "dan", git_server.repo("slow"))
     until(lambda: "Building the env" in log_of(hub, "dan"), "the build")
     hub.kill9()
     hub.start()
     assert model(hub, token, "dan")["pending"] == "spawn"
+    said = "Waiting for the server to answer"
+    until(lambda: said in visitor.get("hub/spawn-pending/dan").text, "the new hub to take the start over")
     flag.touch()
     told = steps(hub, token, "dan")
     assert told[-1]["failure"]["code"] == "repository"
