@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, WebSocket, sync_playwright
+from playwright.sync_api import Locator, Page, WebSocket, expect, sync_playwright
 
 from tests.rigs.needs import need
 from tests.rigs.places import ROOT
@@ -25,6 +25,8 @@ FLAGS = [
     "--disable-sync",
 ]
 SCREENSHOTS = ROOT / "screenshots"
+#: How long a kernel, say, may take on a busy machine, in milliseconds.
+_PATIENCE = 30_000
 
 
 @contextlib.contextmanager
@@ -35,7 +37,8 @@ def open_page(*, javascript: bool = True) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=FLAGS)
         try:
             page = browser.new_page(viewport={"width": 1280, "height": 800}, java_script_enabled=javascript)
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(_PATIENCE)
+            expect.set_options(timeout=_PATIENCE)
             yield page
         finally:
             browser.close()

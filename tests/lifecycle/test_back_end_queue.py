@@ -165,7 +165,7 @@ async def test_a_driver_that_cannot_say_changes_nothing(patient: TrialHub) -> No
     await patient.ask_start()
     await patient.clock.advance(10)
     script.queue_error = RuntimeError("the controller is down")
-    await patient.clock.advance(LONG)
+    await patient.clock.advance(600)
     assert (await patient.server()).actual is Actual.STARTING
     script.queued = script.queue_error = None
     await patient.clock.advance(3)
