@@ -70,7 +70,7 @@ def test_a_notebook_in_a_container(engine: Engine, tmp_path: Path) -> None:
     lines = f"""
 c.DockerSpawner.remove = True
 c.DockerSpawner.allowed_images = {{'First': '{IMAGE}', 'Second': '{OTHER_IMAGE}'}}
-c.DockerSpawner.volumes = {{'{shelf}/{{username}}': '/home/jovyan/work'}}
+c.DockerSpawner.volumes = {{'{shelf}/{{username}}': '/home/jovyan/papers'}}
 c.DockerSpawner.mem_limit = '400M'
 c.DockerSpawner.cpu_limit = 1.5
 """
@@ -87,8 +87,8 @@ c.DockerSpawner.cpu_limit = 1.5
         seen = engine.inspect("jupyter-ada")
         assert seen["Config"]["Image"] == OTHER_IMAGE
         assert (seen["HostConfig"]["Memory"], seen["HostConfig"]["CpuQuota"]) == (400 * 2**20, 150_000)
-        visitor.follow("user/ada/files/work/notes.txt")
-        contents = visitor.get("user/ada/api/contents/work/notes.txt")
+        visitor.follow("user/ada/files/papers/notes.txt")
+        contents = visitor.get("user/ada/api/contents/papers/notes.txt")
         assert contents.json()["content"] == "kept outside"
         hub.stop_server("ada", token)
         assert engine.containers() == []
