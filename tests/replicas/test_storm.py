@@ -1,4 +1,4 @@
-"""Eighty seconds of `make replicas`."""
+"""Two minutes of `make replicas`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def test_three_hubs_in_a_storm_lose_double_and_orphan_nothing(tmp_path: Path) ->
     try:
         # Its own: others must not be cut off by its restarts.
         database.start()
-        found = storm(tmp_path, database, database.create_database(), seconds=80)
+        found = storm(tmp_path, database, database.create_database(), seconds=120)
     finally:
         database.stop()
     print(found)
-    assert found.kills >= 5
-    assert found.restarts >= 1
+    assert found.kills >= 8
+    assert found.restarts >= 2
     assert found.problems == []
