@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(b"")
 
-    do_HEAD = do_GET  # noqa: N815
+    do_HEAD = do_GET  # noqa: N815 - http.server looks for this name
 
     def do_POST(self) -> None:
         self._answer(self.rfile.read(int(self.headers["Content-Length"] or 0)))

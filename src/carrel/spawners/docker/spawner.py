@@ -40,7 +40,7 @@ from carrel.spawners.docker.volumes import Volume, read_mount, read_volumes
 from carrel.spawners.errors import StartError
 from carrel.spawners.options import FormData
 from carrel.spawners.templates import expand
-from carrel.spawners.traits import ByteSpecification, Command
+from carrel.spawners.traits import ByteSpecification, Command, setting
 
 _RENAMED = {
     "container_image": "image",
@@ -53,124 +53,119 @@ _RENAMED = {
 }
 
 
-def _setting(trait: Any, text: str) -> Any:
-    trait.help = text
-    return trait.tag(config=True)
-
-
 class DockerSpawner(ContainerRuns):
     """Starts each server in a container of its own, on an engine of Docker or Podman."""
 
-    image = _setting(Unicode("quay.io/jupyterhub/singleuser:6.1"), "The image of servers.")
-    allowed_images: Any = _setting(
+    image = setting(Unicode("quay.io/jupyterhub/singleuser:6.1"), "The image of servers.")
+    allowed_images: Any = setting(
         Union([List(Unicode()), Dict(Unicode()), CallableTrait(), Unicode()], default_value=[]),
         "The images that people choose from: a list, a dictionary of label to image, a callable (spawner) "
         "that returns either, or '*' for any image. Empty: nobody chooses.",
     )
-    pull_policy = _setting(
+    pull_policy = setting(
         CaselessStrEnum(["ifnotpresent", "always", "never", "skip"], default_value="ifnotpresent"),
         "When an image is pulled: ifnotpresent, always or never; skip does not look whether it is there.",
     )
-    cmd: Any = _setting(
+    cmd: Any = setting(
         Command(None, allow_none=True), "The command that starts a server; None is what the image says."
     )
-    ip = _setting(Unicode("0.0.0.0"), "The address that a server listens on, in its container.")  # noqa: S104
-    port = _setting(Integer(8888), "The port that a server listens on, in its container.")
-    env_keep: Any = _setting(List(Unicode()), "The hub's own variables that servers are given.")
-    host_ip = _setting(
+    ip = setting(Unicode("0.0.0.0"), "The address that a server listens on, in its container.")  # noqa: S104
+    port = setting(Integer(8888), "The port that a server listens on, in its container.")
+    env_keep: Any = setting(List(Unicode()), "The hub's own variables that servers are given.")
+    host_ip = setting(
         Unicode(), "The address of the engine's machine at which ports of containers are published."
     )
-    network_name = _setting(Unicode("bridge"), "The network that containers are in.")
-    use_internal_ip = _setting(
+    network_name = setting(Unicode("bridge"), "The network that containers are in.")
+    use_internal_ip = setting(
         Bool(), "Reach a server at its container's own address; so by default in a network other than bridge."
     )
-    use_internal_hostname = _setting(
+    use_internal_hostname = setting(
         Bool(False), "Reach a server by its container's name, which Docker's DNS knows."
     )
-    hub_ip_connect = _setting(Unicode(), "Deprecated: use c.JupyterHub.hub_connect_ip.")
-    links: Any = _setting(Dict(), "Containers that servers see under another name: {container: alias}.")
-    volumes: Any = _setting(
+    hub_ip_connect = setting(Unicode(), "Deprecated: use c.JupyterHub.hub_connect_ip.")
+    links: Any = setting(Dict(), "Containers that servers see under another name: {container: alias}.")
+    volumes: Any = setting(
         Dict(),
         "What containers see: {volume or directory: path in the container}, where the latter may be "
         "{'bind': path, 'mode': 'ro'}. Templates as in name_template are filled in.",
     )
-    read_only_volumes: Any = _setting(Dict(), "As volumes; servers cannot write there.")
-    mounts: Any = _setting(
+    read_only_volumes: Any = setting(Dict(), "As volumes; servers cannot write there.")
+    mounts: Any = setting(
         List(), "Mounts with the names of docker.types.Mount or the API; source and target are templates."
     )
-    format_volume_name: Any = _setting(
+    format_volume_name: Any = setting(
         AnyTrait(), "What fills in templates of volumes: a callable (template, spawner)."
     )
-    prefix = _setting(Unicode("jupyter"), "How names of containers begin.")
-    name_template = _setting(
+    prefix = setting(Unicode("jupyter"), "How names of containers begin.")
+    name_template = setting(
         Unicode(),
         "The name of a container: {prefix}, {username}, {servername}, both escaped, {raw_username}, "
         "{raw_servername} and {imagename} are filled in.",
     )
-    escape: Any = _setting(
+    escape: Any = setting(
         AnyTrait(), "What makes names safe: a callable (text), or 'legacy' for dockerspawner's of before 12."
     )
-    remove = _setting(
+    remove = setting(
         Bool(False), "Remove a container when its server has stopped; else it is started again the next time."
     )
-    stop_timeout = _setting(
+    stop_timeout = setting(
         Integer(10), "How long a container may take to end, in seconds; then it is killed."
     )
-    post_start_cmd: Any = _setting(
+    post_start_cmd: Any = setting(
         Union([Bool(), Unicode(), List(Unicode())], default_value=False),
         "A command to run in a started container.",
     )
-    mem_limit: Any = _setting(
+    mem_limit: Any = setting(
         Union([ByteSpecification(), CallableTrait()], default_value=None, allow_none=True),
         "The most memory that a server may use (1G), or a callable (spawner).",
     )
-    swap_limit: Any = _setting(
+    swap_limit: Any = setting(
         ByteSpecification(None, allow_none=True),
         "The swap that a server may use beyond mem_limit; None is as much again.",
     )
-    cpu_limit: Any = _setting(
+    cpu_limit: Any = setting(
         Union([Float(), CallableTrait()], default_value=None, allow_none=True),
         "The most CPUs that a server may use, or a callable (spawner).",
     )
-    pids_limit: Any = _setting(
+    pids_limit: Any = setting(
         Integer(None, allow_none=True), "The most processes and threads that a server may have."
     )
-    gpus: Any = _setting(
+    gpus: Any = setting(
         Union([Integer(), Unicode(), List(Unicode())], default_value=None, allow_none=True),
         "The graphics cards that a server gets: a number, 'all', or a list of ids.",
     )
-    extra_create_kwargs: Any = _setting(
+    extra_create_kwargs: Any = setting(
         Union([Dict(), CallableTrait()], default_value={}),
         "More about containers, or a callable (spawner): names of docker-py's create_container or the API's.",
     )
-    extra_host_config: Any = _setting(
+    extra_host_config: Any = setting(
         Union([Dict(), CallableTrait()], default_value={}),
         "More of the host configuration, or a callable (spawner): names of docker-py's or of the API.",
     )
-    use_docker_client_env = _setting(
+    use_docker_client_env = setting(
         Bool(True), "Obey DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH in the hub's environment."
     )
-    client_kwargs: Any = _setting(Dict(), "How the engine is reached: base_url, timeout, tls.")
-    tls_config: Any = _setting(
+    client_kwargs: Any = setting(Dict(), "How the engine is reached: base_url, timeout, tls.")
+    tls_config: Any = setting(
         Dict(),
         "Certificates for the engine: client_cert (file, key), ca_cert, verify, assert_hostname.",
     )
-    container_image = _setting(Unicode(), "Deprecated: use image.")
-    container_ip = _setting(Unicode(), "Deprecated: use host_ip.")
-    container_name_template = _setting(Unicode(), "Deprecated: use name_template.")
-    container_port = _setting(Integer(), "Deprecated: use port.")
-    container_prefix = _setting(Unicode(), "Deprecated: use prefix.")
-    image_whitelist: Any = _setting(
+    container_image = setting(Unicode(), "Deprecated: use image.")
+    container_ip = setting(Unicode(), "Deprecated: use host_ip.")
+    container_name_template = setting(Unicode(), "Deprecated: use name_template.")
+    container_port = setting(Integer(), "Deprecated: use port.")
+    container_prefix = setting(Unicode(), "Deprecated: use prefix.")
+    image_whitelist: Any = setting(
         Union([List(Unicode()), Dict(Unicode()), CallableTrait()], default_value=[]),
         "Deprecated: use allowed_images.",
     )
-    remove_containers = _setting(Bool(False), "Deprecated: use remove.")
-    tls: Any = _setting(AnyTrait(), "Deprecated: use tls_config.")
-    tls_ca: Any = _setting(AnyTrait(), "Deprecated: use tls_config['ca_cert'].")
-    tls_cert: Any = _setting(AnyTrait(), "Deprecated: use tls_config['client_cert'].")
-    tls_key: Any = _setting(AnyTrait(), "Deprecated: use tls_config['client_cert'].")
-    tls_verify: Any = _setting(AnyTrait(), "Deprecated: use tls_config['verify'].")
-    tls_assert_hostname: Any = _setting(AnyTrait(), "Deprecated: use tls_config['assert_hostname'].")
+    remove_containers = setting(Bool(False), "Deprecated: use remove.")
+    tls: Any = setting(AnyTrait(), "Deprecated: use tls_config.")
+    tls_ca: Any = setting(AnyTrait(), "Deprecated: use tls_config['ca_cert'].")
+    tls_cert: Any = setting(AnyTrait(), "Deprecated: use tls_config['client_cert'].")
+    tls_key: Any = setting(AnyTrait(), "Deprecated: use tls_config['client_cert'].")
+    tls_verify: Any = setting(AnyTrait(), "Deprecated: use tls_config['verify'].")
+    tls_assert_hostname: Any = setting(AnyTrait(), "Deprecated: use tls_config['assert_hostname'].")
 
     @default("options_form")
     def _default_options_form(self) -> Any:

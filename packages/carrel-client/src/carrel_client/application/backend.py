@@ -33,7 +33,8 @@ class Address:
         """Return the addresses by which the application may call itself."""
         if not self.port:
             return ()
-        return tuple(f"http://{host}:{self.port}" for host in ("127.0.0.1", "localhost", "0.0.0.0"))  # noqa: S104
+        hosts = "127.0.0.1", "localhost", "0.0.0.0"  # noqa: S104 - compared, not bound
+        return tuple(f"http://{host}:{self.port}" for host in hosts)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return a connection to the application. Raises Unreachable."""
