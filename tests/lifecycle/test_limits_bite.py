@@ -107,19 +107,14 @@ def test_who_takes_all_takes_it_from_nobody_else(course: Course) -> None:
     until(lambda: course.usage("mal")["refused"] and course.usage("mal")["killed"], "mal to have all he gets")
     began, before = time.monotonic(), course.usage("mal")["cpu"]
     waits = course.waits()
-    while time.monotonic() - began < 1.5:
+    # Over a second and a half he has been seen to use more, and it is not known why.
+    while time.monotonic() - began < 5:
         waits += course.waits()
+    after, ended = course.usage("mal"), time.monotonic()
     slow = statistics.quantiles(waits, n=10)[-1]
     assert slow < max(SOON, 10 * quiet), (slow, quiet)
-
-    def is_held_to_its_part() -> bool:
-        # The kernel counts in periods of a tenth of a second, and one on each processor may have begun.
-        used = course.usage("mal")["cpu"] - before
-        return bool(used < CPUS * (time.monotonic() - began + 0.1 * (os.cpu_count() or 1)))
-
-    # Over 1.5 seconds he has been seen to use more, and it is not known why: what is tried is the average.
-    until(is_held_to_its_part, "mal to have used no more than his part on average", timeout=15)
-    after = course.usage("mal")
+    # The kernel counts in periods of a tenth of a second, and one on each processor may have begun.
+    assert after["cpu"] - before < CPUS * (ended - began + 0.1 * (os.cpu_count() or 1))
     assert after["processes"] <= PROCESSES == after["process_limit"]
     assert after["memory"] <= MEMORY * 2**20 == after["memory_limit"]
     assert course.usage("ada")["killed"] == course.usage("ada")["refused"] == 0
