@@ -63,13 +63,14 @@ def test_who_waits_for_a_silent_server_is_told(tmp_path: Path) -> None:
         HubProcess(carrel_with_plugins(), tmp_path, ldap_config(port)) as hub,
         ThreadPoolExecutor(1) as aside,
     ):
-        waiting = aside.submit(hub.visitor().log_in, "ada", "secret")
+        # The hub gives a log-in half a minute, and who asks waits for longer: either might give up first.
+        waiting = aside.submit(hub.visitor().log_in, "ada", "secret", timeout=2 * LIMIT)
         assert came.acquire(timeout=LIMIT)
         # All of this while the log-in is under way, which only its own limit ends.
         for _ in range(5):
             assert hub.answers()
         assert not waiting.done()
-        told = waiting.result(timeout=60)
+        told = waiting.result(timeout=3 * LIMIT)
         assert (told.status, "took too long" in told.text) == (503, True)
         assert hub.answers()
 

@@ -112,16 +112,17 @@ class Visitor:
             reply = self.get(reply.location)
         raise AssertionError(f"more than {limit} redirects, the last to {reply.location}")
 
-    def post_form(self, path: str, fields: Mapping[str, str]) -> Reply:
+    def post_form(self, path: str, fields: Mapping[str, str], *, timeout: float = 30.0) -> Reply:
         """Return the reply to a form sent as application/x-www-form-urlencoded."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.request("POST", path, body=urlencode(fields).encode(), headers=headers)
+        return self.request("POST", path, body=urlencode(fields).encode(), headers=headers, timeout=timeout)
 
-    def log_in(self, name: str, password: str, next_url: str = "") -> Reply:
+    def log_in(self, name: str, password: str, next_url: str = "", *, timeout: float = 30.0) -> Reply:
         """Return the reply to the login form filled in with these; a redirect means that it was accepted."""
         path = "hub/login" + (f"?next={quote(next_url, safe='')}" if next_url else "")
         form = self.get(path)
-        return self.post_form(path, {"username": name, "password": password, "_xsrf": self.xsrf_token(form)})
+        fields = {"username": name, "password": password, "_xsrf": self.xsrf_token(form)}
+        return self.post_form(path, fields, timeout=timeout)
 
     def xsrf_token(self, form: Reply) -> str:
         """Return the form's hidden `_xsrf` value, or the hub's cookie of that name."""
