@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from carrel.domain.servers import Failure
 from carrel.lib.clock import Timestamp
@@ -160,6 +161,15 @@ class PolicyBroken:
     """A browser has reported that a page wanted what its policy forbids. It stays on this hub."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServerActed:
+    """A server was started or stopped, because somebody had asked for it. It stays on this hub."""
+
+    action: Literal["start", "stop"]
+    user_name: str
+    server_name: str
+
+
 Event = (
     ServerChanged
     | ServerProgress
@@ -177,4 +187,5 @@ Event = (
     | ShutdownWanted
     | WorkDone
     | PolicyBroken
+    | ServerActed
 )
