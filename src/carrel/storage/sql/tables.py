@@ -29,7 +29,7 @@ from sqlalchemy import (
 from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
-REVISION = "0011"
+REVISION = "0012"
 #: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
 #: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
 USABLE_SINCE = "0002"
@@ -72,6 +72,19 @@ users = Table(
     Index("ix_users_name_folded", "name", "folded"),
     sqlite_autoincrement=True,
 )
+
+#: Users by blocks of `BLOCK` ids, kept right by triggers on `users`: those are in the migrations, and for new
+#: SQLite databases in `storage/sql/user_blocks.py`. Rebuilding `users` there drops them: make them again.
+user_blocks = Table(
+    "user_blocks",
+    metadata,
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("people", Integer, nullable=False),
+    # Every folded name that somebody of the block has, or had, between line breaks.
+    Column("names", _NAME, nullable=False),
+)
+#: How many ids a block has: fewer would take longer to look through, more would find less exactly.
+BLOCK = 128
 
 servers = Table(
     "servers",
@@ -414,5 +427,7 @@ facts = Table(
     Column("value", Text, nullable=False),
 )
 
+#: Tables that triggers fill.
+DERIVED_TABLES = frozenset({user_blocks.name})
 #: Every table that is ours; others of a shared database are left alone.
 OWN_TABLES = frozenset({*metadata.tables, *FORMER_TABLES, "alembic_version"})
