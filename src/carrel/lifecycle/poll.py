@@ -37,7 +37,7 @@ DOUBT_EVERY = 15.0
 _BLIND_PAUSE = 30.0
 #: What a poll found, as the metrics call it.
 _FOUND = {Life.ALIVE: "running", Life.DEAD: "stopped"}
-#: Without a checkpoint nothing may have been started, and the log that a driver shows may be an earlier run's.
+#: Without a checkpoint nothing may have been started, and the log a driver shows may be an earlier run's.
 _LOST = Evidence(stage=Stage.START, end=End.LOST)
 
 
