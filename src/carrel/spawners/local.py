@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Integer, List, Unicode, default
@@ -36,7 +36,9 @@ from carrel.spawners.ports import Ports
 from carrel.spawners.preparing import Prepares
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.traits import Command
-from carrel.spawners.warm import WarmServer
+
+if TYPE_CHECKING:
+    from carrel.spawners.warm import WarmServer
 
 
 class LocalProcessSpawner(OfAccount, Confined, Prepares, Spawner):

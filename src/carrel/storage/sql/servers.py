@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.sqlite import insert
 
 from carrel.domain.errors import Conflict
 from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted

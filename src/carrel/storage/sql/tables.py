@@ -158,14 +158,15 @@ IN_FLIGHT = or_(
 LEASED = servers.c.lease_owner.is_not(None)
 ROUTED: ColumnElement[bool] = servers.c.url != literal_column("''")
 
-Index("ix_servers_active", servers.c.user_id, sqlite_where=ACTIVE, postgresql_where=ACTIVE)
-Index("ix_servers_unsettled", servers.c.id, sqlite_where=UNSETTLED, postgresql_where=UNSETTLED)
-Index("ix_servers_routed", servers.c.id, sqlite_where=ROUTED, postgresql_where=ROUTED)
-Index("ix_servers_in_flight", servers.c.id, sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT)
-Index("ix_servers_leased", servers.c.lease_owner, sqlite_where=LEASED, postgresql_where=LEASED)
-Index("ix_servers_due", servers.c.wished, servers.c.id, sqlite_where=START_DUE, postgresql_where=START_DUE)
+# On PostgreSQL they are partial by the migrations: to say so here would load its dialect at every start.
+Index("ix_servers_active", servers.c.user_id, sqlite_where=ACTIVE)
+Index("ix_servers_unsettled", servers.c.id, sqlite_where=UNSETTLED)
+Index("ix_servers_routed", servers.c.id, sqlite_where=ROUTED)
+Index("ix_servers_in_flight", servers.c.id, sqlite_where=IN_FLIGHT)
+Index("ix_servers_leased", servers.c.lease_owner, sqlite_where=LEASED)
+Index("ix_servers_due", servers.c.wished, servers.c.id, sqlite_where=START_DUE)
 
-Index("ix_users_admin", users.c.id, sqlite_where=text("admin = 1"), postgresql_where=text("admin"))
+Index("ix_users_admin", users.c.id, sqlite_where=text("admin = 1"))
 
 # A row counts while the server is in that run, or waits for that start: nothing has to be taken away.
 device_leases = Table(

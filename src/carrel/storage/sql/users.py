@@ -20,7 +20,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.sqlite import insert
 
 from carrel.domain.errors import Conflict, NotFound
 from carrel.domain.paging import Page, PageRequest
