@@ -24,7 +24,7 @@ from carrel.lib.ids import new_token
 from carrel.lifecycle import credentials, devices, drive
 from carrel.lifecycle.breaker import Breaker, kind_of
 from carrel.lifecycle.checkpoints import kept
-from carrel.lifecycle.evidence import Course, NotReady, explain
+from carrel.lifecycle.evidence import Course, NotReady, cut_off, explain
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.patience import Patience, allowed
 from carrel.lifecycle.ports import hearing
@@ -120,7 +120,8 @@ class Starter:
             self.undoer.later(row, driver)
             raise
         except Exception as error:
-            await self.fail(row, driver, self._evidence(row, error, course), kind)
+            seen = self._evidence(row, error, course)
+            await self.fail(row, driver, cut_off(seen) if resumes else seen, kind)
         return True
 
     async def finish(self, row: Server, driver: Spawner, *, ready: bool = False) -> None:
