@@ -129,6 +129,16 @@ async def test_the_next_hub_takes_the_data_plane_over(
     await following.close()
 
 
+async def test_whoever_stands_in_for_a_hub_changes_routes_without_a_start(
+    tmp_path: Path, ports: list[int], proxy: CarrelProxy
+) -> None:
+    await proxy.add_route("/user/ada/", TARGET, {})
+    stand_in = _driver(tmp_path, ports)
+    await stand_in.delete_route("/user/ada/")
+    assert await proxy.get_all_routes() == {}
+    await stand_in.close()
+
+
 async def test_other_settings_replace_it(tmp_path: Path, ports: list[int], proxy: CarrelProxy) -> None:
     pid = _pid(tmp_path)
     following = _driver(tmp_path, ports, hub_url="http://127.0.0.1:10", workers=3)
