@@ -326,7 +326,8 @@ def _require_own(pid: int, template: int, request: Request) -> None:
     seen = look(pid)
     uid = os.geteuid() if request.rights is None else request.rights.uid
     if seen is None or seen.parent != template or owner_of(pid) != uid:
-        raise NoWarmStart(f"its template names process {pid}, which is none of its own")
+        reason = f"its template names process {pid}, which is none of its own"
+        raise NoWarmStart(reason, Obstacle.TEMPLATE)
 
 
 def _admit(pid: int, admit: Callable[[int], None]) -> None:
