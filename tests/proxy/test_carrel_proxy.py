@@ -49,8 +49,7 @@ def _driver(directory: Path, ports: list[int], **values: Any) -> CarrelProxy:
 
 
 def _pid(directory: Path) -> int:
-    status = msgspec.json.decode((directory / "proxy.json").read_bytes(), type=dict[str, Any])
-    return int(status["pid"])
+    return int(msgspec.json.decode((directory / "proxy.json").read_bytes())["pid"])
 
 
 @asynccontextmanager

@@ -104,7 +104,7 @@ class Starter:
             if driver.api_token != given:
                 row = await self._adopt_token(row, driver)
             # When it answers already, one transaction says both where it is and that it runs.
-            ready = await self.answers(row, _AT_ONCE)
+            ready = await self.answers(row, _AT_ONCE) and await drive.is_reached(driver)
             if not ready:
                 until = patience.deadline
                 row = await self.checkpoint(row, driver, driver.get_state(), row.url, deadline=until)

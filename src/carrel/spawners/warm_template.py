@@ -20,7 +20,7 @@ from typing import Any
 
 import carrel.warmstart
 from carrel.lib.control_groups.apart import set_apart
-from carrel.lib.process_table import find, is_alive
+from carrel.lib.process_table import find, is_alive, look, owner_of
 from carrel.lib.processes import send, wait_until_gone
 from carrel.spawners.scripts import NoWarmStart, Obstacle
 from carrel.spawners.trusted import who_else_writes
@@ -264,6 +264,7 @@ class WarmTemplate:
             with _understood():
                 wire.send_request(connection, request, output)
                 pid = _pid_in(wire.receive_answer(connection))
+            _require_own(pid, wire.peer(connection)[0], request)
             self._ends.pop(pid, None)
             if admit is not None:
                 _admit(pid, admit)
@@ -315,6 +316,18 @@ def _pid_in(answer: Mapping[str, Any]) -> int:
     if "pid" not in answer:
         raise NoWarmStart("its template does not answer", Obstacle.NO_ANSWER)
     return int(answer["pid"])
+
+
+def _require_own(pid: int, template: int, request: Request) -> None:
+    """Raise NoWarmStart for a process that no template has started with these rights.
+
+    What answers has its user's rights by then, and what it names is signalled with the hub's.
+    """
+    seen = look(pid)
+    uid = os.geteuid() if request.rights is None else request.rights.uid
+    if seen is None or seen.parent != template or owner_of(pid) != uid:
+        reason = f"its template names process {pid}, which is none of its own"
+        raise NoWarmStart(reason, Obstacle.TEMPLATE)
 
 
 def _admit(pid: int, admit: Callable[[int], None]) -> None:
