@@ -35,7 +35,7 @@ from carrel.lib.net import EVERYWHERE, own_name
 from carrel.lib.sealing import Sealer
 from carrel.spawners.base import Spawner
 from carrel.spawners.views import HubView
-from carrel.spawners.warm import WarmStarts
+from carrel.spawners.warm_later import LaterWarmStarts
 from carrel.storage.sql.store import SqlStore, Tuning
 
 
@@ -70,7 +70,7 @@ async def open_hub(
         database = PluginDatabase(database_url(settings), settings.directory)
         authenticator = classes.authenticator(config=settings.plugins, db=database)
         hub = hub_view(settings, await load_hub_id(store), spawners.all())
-        hub.warm_starts = WarmStarts(runtime_directory(settings) / "warm") if claim else None
+        hub.warm_starts = LaterWarmStarts(runtime_directory(settings) / "warm") if claim else None
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         bus.listen(metrics.heed)

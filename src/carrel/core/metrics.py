@@ -52,7 +52,8 @@ async def read_metrics(ctx: HubContext, visitor: Caller | None) -> Exposition:
         Gauge("running_servers", "How many servers are ready", (), (((), running),)),
         Gauge("active_users", "How many users were active in the period", ("period",), active),
     )
-    gauges += tuple(_of_drivers(ctx.shared.measures()))
+    warm = ctx.hub.warm_starts.measures() if ctx.hub.warm_starts is not None else ()
+    gauges += tuple(_of_drivers([*ctx.shared.measures(), *warm]))
     return await expose(ctx.metrics, gauges, ctx.settings.metrics_prefix)
 
 
@@ -64,4 +65,4 @@ def _of_drivers(measures: Iterable[Measure]) -> Iterator[Gauge]:
     for name, found in by_name.items():
         labels = tuple(label for label, _ in found[0].labels)
         values = [(tuple(value for _, value in each.labels), each.value) for each in found]
-        yield Gauge(name, found[0].text, labels, values)
+        yield Gauge(name, found[0].text, labels, values, found[0].counts)

@@ -135,6 +135,7 @@ async def list_users(
         raise Forbidden("Action is not authorized with current scopes; requires any of [list:users]")
     if not grant.everything:
         which = replace(which, names=tuple(sorted(grant.users)), groups=tuple(sorted(grant.groups)))
+    await ctx.pages.take()
     async with ctx.store.read() as tx:
         found = await tx.users.page(which, page)
         items = await _complete(ctx, tx, found.items)

@@ -24,7 +24,7 @@ from carrel.lib.ids import new_token
 from carrel.lifecycle import credentials, devices, drive
 from carrel.lifecycle.breaker import Breaker, kind_of
 from carrel.lifecycle.checkpoints import kept
-from carrel.lifecycle.evidence import Course, NotReady, explain
+from carrel.lifecycle.evidence import Course, NotReady, cut_off, explain
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.patience import Patience, allowed
 from carrel.lifecycle.ports import hearing
@@ -104,7 +104,7 @@ class Starter:
             if driver.api_token != given:
                 row = await self._adopt_token(row, driver)
             # When it answers already, one transaction says both where it is and that it runs.
-            ready = await self.answers(row, _AT_ONCE)
+            ready = await self.answers(row, _AT_ONCE) and await drive.is_reached(driver)
             if not ready:
                 until = patience.deadline
                 row = await self.checkpoint(row, driver, driver.get_state(), row.url, deadline=until)
@@ -121,7 +121,8 @@ class Starter:
             self.undoer.later(row, driver)
             raise
         except Exception as error:
-            await self.fail(row, driver, self._evidence(row, error, course), kind)
+            seen = self._evidence(row, error, course)
+            await self.fail(row, driver, cut_off(seen) if resumes else seen, kind)
         return True
 
     async def finish(self, row: Server, driver: Spawner, *, ready: bool = False) -> None:

@@ -252,6 +252,16 @@ STATUS = (
         status={126},
     ),
     Rule(
+        "lost",
+        "The server ended before it answered, and the hub was restarted meanwhile{said}.",
+        # A process of an earlier hub's: only its parent would know whether it ended without an error.
+        "Start it again.",
+        ends=_ENDED,
+        stages=BEFORE_ANSWER,
+        status={0},
+        facts={"away": "yes"},
+    ),
+    Rule(
         "ended-early",
         "The command ended without an error before it answered: it is not one that serves notebooks, or it"
         " went to the"
