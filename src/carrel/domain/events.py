@@ -146,8 +146,7 @@ class PolicyBroken(Struct, frozen=True):
     """A browser has reported that a page wanted what its policy forbids. It stays on this hub."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerActed:
+class ServerActed(Struct, frozen=True):
     """A server was started or stopped, because somebody had asked for it. It stays on this hub."""
 
     action: Literal["start", "stop"]
