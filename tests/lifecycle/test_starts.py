@@ -52,6 +52,27 @@ async def test_the_checkpoint_is_in_the_row_while_the_driver_is_at_work(hub: Tri
     assert (await hub.server()).ready
 
 
+async def test_nobody_is_sent_to_what_answers_in_the_place_of_the_server(hub: TrialHub) -> None:
+    hub.world.script.reached = False
+    await hub.ask_start()
+    await hub.clock.advance(5)
+    server = await hub.server()
+    assert (server.actual, hub.proxy.specs(), bool(hub.probe.asked)) == (Actual.STARTING, set(), True)
+    hub.world.script.reached = True
+    await hub.clock.advance(1)
+    assert ((await hub.server()).ready, hub.proxy.specs()) == (True, {"/user/ada/"})
+
+
+async def test_its_owner_is_told_that_another_account_has_the_port(hub: TrialHub) -> None:
+    hub.world.script.reached = False
+    await hub.ask_start()
+    await hub.clock.advance(100)
+    failure = (await hub.server()).failure
+    assert failure is not None
+    assert (failure.code, "of another account" in failure.message) == ("port-taken", True)
+    assert hub.proxy.specs() == set()
+
+
 def _raise(hub: TrialHub) -> None:
     hub.world.script.start_error = RuntimeError("no room\nTraceback…")
 

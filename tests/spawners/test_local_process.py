@@ -6,6 +6,7 @@ import logging
 import os
 import pwd
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from carrel.lib.net import free_port
 from carrel.lib.process_table import environ_of, find, look, running
 from carrel.spawners.environment import HUB_LABEL
 from carrel.spawners.errors import StartError
@@ -59,6 +61,29 @@ async def test_the_process_has_the_rights_and_surroundings_of_its_owner(rig: Rig
         assert report["session"] == report["pid"] == driver.pid
         account = (report["env"]["USER"], report["env"]["HOME"], report["env"]["SHELL"])
         assert account == (rig.account, entry.pw_dir, entry.pw_shell)
+    finally:
+        await driver.stop(now=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a second account")
+async def test_an_account_that_was_quicker_to_take_the_port_is_not_the_server(rig: Rig) -> None:
+    port = free_port("127.0.0.1")
+    driver = rig.spawner(LocalProcessSpawner, port=port)
+    # Root's own listeners are trusted: what is handed to another account becomes that account's.
+    with socket.socket() as squatter:
+        nobody = pwd.getpwnam("nobody").pw_uid
+        os.fchown(squatter.fileno(), nobody, -1)
+        squatter.bind(("127.0.0.1", port))
+        squatter.listen()
+        await driver.start()
+        try:
+            assert not await driver.is_reached()
+        finally:
+            await driver.stop(now=True)
+    await driver.start()
+    try:
+        await report_of(driver)
+        assert await driver.is_reached()
     finally:
         await driver.stop(now=True)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pwd
 import signal
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,25 @@ async def test_a_server_runs_as_its_owner_and_tells_what_it_uses(site: SudoSite,
         assert usage is not None
         assert usage.memory
         assert usage.memory > 2**20
+    finally:
+        await driver.stop(now=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a third account")
+async def test_an_account_that_was_quicker_to_take_the_port_is_not_the_server(
+    site: SudoSite, tmp_path: Path
+) -> None:
+    driver = make(site, tmp_path / "logs")
+    with socket.socket() as squatter:
+        os.fchown(squatter.fileno(), pwd.getpwnam("nobody").pw_uid, -1)
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        driver.server.ip, driver.server.port = squatter.getsockname()
+        assert not await driver.is_reached()
+    await driver.start()
+    try:
+        await report_of(driver)
+        assert await driver.is_reached()
     finally:
         await driver.stop(now=True)
 

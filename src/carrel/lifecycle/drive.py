@@ -146,6 +146,11 @@ async def poll(driver: Spawner) -> tuple[Life, int | None]:
         return Life.UNKNOWN, None
 
 
+async def is_reached(driver: Spawner) -> bool:
+    """Ask the driver whether what answers can be its server; raises what it raises, TimeoutError."""
+    return bool(await call(driver, "is_reached", driver.is_reached, CALL_LIMIT))
+
+
 async def logs(driver: Spawner) -> str:
     """Return the end of what the server wrote, or nothing when the driver cannot say."""
     try:

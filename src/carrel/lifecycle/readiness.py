@@ -32,15 +32,20 @@ class Probe(Protocol):
         """
 
 
+async def is_ready(probe: Probe, driver: Spawner, url: str) -> bool:
+    """Tell whether the server itself answers at `url` with any status below 500; may raise NotReady."""
+    return await probe(url) and await drive.is_reached(driver)
+
+
 async def wait_until_ready(probe: Probe, driver: Spawner, url: str, timeout: float) -> None:
-    """Return once `url` answers with any status below 500.
+    """Return once the server itself answers at `url` with any status below 500.
 
     Raises NotReady after `timeout` seconds, or as soon as the driver says that the server has ended.
     """
     pause = _FIRST_PAUSE
     try:
         async with asyncio.timeout(timeout):
-            while not await probe(url):
+            while not await is_ready(probe, driver, url):
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
                 if pause >= _LONGEST_PAUSE / 4:
@@ -61,7 +66,8 @@ async def _check_alive(driver: Spawner) -> None:
 async def _examine(probe: Probe, url: str, driver: Spawner) -> Mapping[str, str]:
     try:
         async with asyncio.timeout(EXAMINATION):
-            return await probe.examine(url, driver.run_labels())
+            strange = {} if await drive.is_reached(driver) else {"other": "of another account"}
+            return {**strange, **await probe.examine(url, driver.run_labels())}
     except Exception:
         _log.exception("The server at %s cannot be examined", url)
         return {}

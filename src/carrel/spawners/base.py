@@ -248,6 +248,10 @@ class Spawner(Choices):
         """
         return {}
 
+    async def is_reached(self) -> bool:
+        """Tell whether it is this server that answers, and no other account, as far as the driver knows."""
+        return True
+
     async def queue_position(self) -> int | None:
         """Return how many wait before this server in the back end's own queue, None when it does not wait."""
         return None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import secrets
 from collections import OrderedDict
 
+from carrel.lib.listening import owners_at
 from carrel.lib.net import free_port, is_free, unlent_ports
 
 _TRIES = 100
@@ -38,3 +41,13 @@ class Ports:
     async def close(self) -> None:
         """Forget all; may be repeated."""
         self._given.clear()
+
+
+async def is_taken_by_others(ip: str, port: int, uid: int) -> bool:
+    """Tell whether accounts other than `uid`, ours and root take connections to a port, where that is seen.
+
+    A port is free when it is chosen, and any account of this machine may be quicker than the server. Visitors
+    would send it what lets them in.
+    """
+    owners = await asyncio.to_thread(owners_at, ip, port)
+    return bool(owners - {uid, os.geteuid(), 0})

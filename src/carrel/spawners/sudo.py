@@ -20,7 +20,7 @@ from carrel.lib.process_table import Process, is_alive, look
 from carrel.spawners.base import Spawner
 from carrel.spawners.begun import Begun, BegunRuns
 from carrel.spawners.errors import StartError
-from carrel.spawners.ports import Ports
+from carrel.spawners.ports import Ports, is_taken_by_others
 from carrel.spawners.preparing import Prepares
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.sudo_helper_call import Helper, HelperRefused, NoAnswer
@@ -260,6 +260,11 @@ class SudoSpawner(Prepares, Spawner):
         # Only the port is the process's to say; who else it might name would be visited in its name.
         self.load_state({**state, "ip": reachable(self.ip)})
         return True
+
+    async def is_reached(self) -> bool:
+        """Tell whether no other account listens where the server should."""
+        account = await asyncio.to_thread(processes.find_account, await self._account())
+        return not await is_taken_by_others(self.server.ip, self.server.port, account.uid)
 
     async def delete_forever(self) -> None:
         """Remove the server's logs."""

@@ -54,6 +54,8 @@ class Script:
     resumes: bool = False
     """Starts that were cut off are gone on with, and leave their server for that."""
     address: tuple[str, int] = ("127.0.0.1", 1)
+    reached: bool = True
+    """It is the server that answers there."""
 
 
 @dataclass(slots=True)
@@ -198,6 +200,10 @@ class FakeSpawner(Spawner):
     @property
     def _script(self) -> Script:
         return self.world.scripts.get(self.user.name, self.world.script)
+
+    async def is_reached(self) -> bool:
+        """Tell what the script says."""
+        return self._script.reached
 
     async def _wait(self, seconds: float) -> None:
         clock = self.world.clock

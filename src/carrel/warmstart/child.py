@@ -72,6 +72,9 @@ def become_server(connection: socket.socket, ready: Ready) -> Request:
     except BaseException as error:
         _refuse(connection, repr(error))
     connection.close()
+    # Off after a change of the user, and so /proc/self is root's. Not on before: whoever has the same rights
+    # could take the connection out of this process and answer the hub in its place.
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     return request
 
 
@@ -96,8 +99,6 @@ def _become(request: Request, output: int, connection: int, ready: Ready) -> Non
     _reset_signals(request.surroundings)
     if request.rights is not None:
         _take_rights(request.rights)
-    # Off after a change of the user, so that /proc/self were root's.
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     os.umask(request.surroundings.umask)
     env.update(_enter(request.home))
     if not ready.room.fits(argv, env):
