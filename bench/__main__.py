@@ -79,9 +79,9 @@ def equip(system: System, port: int) -> System:
     path = os.pathsep.join(
         [str(PLUGINS), *(str(Path(entry).resolve()) for part in own for entry in part.split(os.pathsep))]
     )
-    return replace(
-        system, environment={**system.environment, "PYTHONPATH": path, "BENCH_STUB_PORT": str(port)}
-    )
+    # What people install is compiled; a checkout is from its first start on, unless that is forbidden.
+    ours = {"PYTHONPATH": path, "BENCH_STUB_PORT": str(port), "PYTHONDONTWRITEBYTECODE": ""}
+    return replace(system, environment={**system.environment, **ours})
 
 
 def measure(system: System, amounts: measures.Amounts | None, number: int) -> measures.Figures:

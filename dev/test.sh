@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Usage: dev/test.sh [PYTEST ARGUMENT ...]
-# Prepares everything that the whole suite needs, then runs it and says what was skipped and why. Without arguments in two
-# lanes beside each other: tests that only calculate, and those that start processes and wait for them.
+# Prepares everything that the whole suite needs, then runs it and says what was skipped and why.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,13 +29,4 @@ dev/cache-chp.sh || echo "== carrel-proxy is not compared with configurable-http
 export PATH="$PWD/.venv/bin:$PATH"
 [ $# -eq 0 ] || exec .venv/bin/python -m pytest -ra "$@"
 
-quick=$(mktemp)
-.venv/bin/python -m pytest -ra --durations=10 -m "not real and not e2e" >"$quick" 2>&1 &
-calculating=$!
-trap 'kill "$calculating" 2>/dev/null; rm -f "$quick"' EXIT
-failed=0
-.venv/bin/python -m pytest -ra --durations=40 -m "real or e2e" || failed=1
-wait "$calculating" || failed=1
-echo "== Tests that start no process"
-cat "$quick"
-exit $failed
+dev/lanes.sh

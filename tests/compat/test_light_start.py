@@ -22,6 +22,7 @@ async def main():
         build_web_app(ctx)
 asyncio.run(main())
 heavy = {"tornado", "sqlalchemy.orm", "carrel.compat.orm", "carrel.compat.templates"}
+heavy |= {"sqlalchemy.dialects.postgresql", "carrel.spawners.warm"}
 print(sorted(heavy & set(sys.modules)))
 """
 HANDLERS = """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from subprocess import DEVNULL
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -9,7 +12,10 @@ from carrel.core.login import log_in, log_out
 from carrel.core.metrics import read_metrics, timed
 from carrel.domain.errors import Forbidden
 from carrel.domain.events import Event, Work, WorkDone
+from carrel.lib.processes import Program
+from carrel.spawners.scripts import Obstacle
 from carrel.spawners.shared import Measure
+from carrel.spawners.warm import WarmStarts
 from carrel.testing.hub import TrialHub, open_test_hub
 
 
@@ -100,6 +106,19 @@ async def test_what_drivers_measure_is_among_them() -> None:
         found = await values(hub)
     assert found["jupyterhub_staleness_secondspods"] == 2.5
     assert found["jupyterhub_staleness_secondsevents"] == 7
+
+
+async def test_why_servers_are_not_started_from_templates_is_among_them(tmp_path: Path) -> None:
+    starts = WarmStarts(tmp_path)
+    assert await starts.launch(Program(argv=["true"], env={}), DEVNULL, ["carrel-singleuser"]) is None
+    async with open_test_hub() as hub:
+        await hub.make_user("root")
+        assert not [name for name in await values(hub) if "warm" in name]
+        hub.ctx.hub.warm_starts = starts
+        found = await values(hub)
+    warm = {name.removeprefix("jupyterhub_warm_"): found[name] for name in found if "_warm_" in name}
+    reasons = {f"start_fallbacks_total{obstacle}": 0.0 for obstacle in Obstacle}
+    assert warm == {**reasons, "start_fallbacks_totalcommand": 1, "starts_total": 0, "templates": 0}
 
 
 async def test_what_raises_has_failed() -> None:

@@ -15,6 +15,7 @@ from carrel.domain.devices import (
     pools_of,
     serve,
     standing_of,
+    title_of,
     why_never,
 )
 
@@ -28,6 +29,14 @@ def waits(*needs: Need) -> list[DeviceWait]:
 
 def taken(*devices: tuple[str, str]) -> list[DeviceLease]:
     return [DeviceLease(kind, device, 99, 1) for kind, device in devices]
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [("gpu", "GPU"), ("nvidia.com/gpu", "GPU"), ("matlab", "matlab"), ("Lab bench", "Lab bench")],
+)
+def test_a_kind_has_one_name_for_people(kind: str, title: str) -> None:
+    assert title_of(kind) == title
 
 
 def test_pools_are_lists_of_names_or_numbers() -> None:

@@ -204,7 +204,7 @@ def test_the_stop_command_leaves_servers_running(school: Class) -> None:
 @only_carrel
 def test_stop_all_ends_everything(school: Class) -> None:
     stopped = school.hub.run("stop", "--all")
-    assert stopped.returncode == 0, stopped.stderr
+    assert (stopped.returncode, stopped.stderr) == (0, "")
     until(lambda: not school.hub.belongings(), "everything to end", timeout=15)
 
 

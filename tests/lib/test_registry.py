@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from carrel.lib import registry
 from carrel.lib.registry import Kind, UnknownClass, find_class, known_names
 
 KIND: Kind[dict[str, str]] = Kind(
@@ -43,6 +44,23 @@ def test_a_class_is_found_by_each_of_its_names(wanted: object) -> None:
 def test_an_installed_plugin_is_found_by_its_name_in_any_case() -> None:
     assert find_class("default-TABLE", KIND).__name__ == "defaultdict"
     assert known_names(KIND) == ["broken", "counter", "default-table", "ordered", "user"]
+
+
+def test_a_dotted_name_is_imported_without_a_look_at_all_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[str] = []
+
+    def look(group: str) -> list[str]:
+        looked.append(group)
+        return []
+
+    monkeypatch.setattr(registry, "entry_points", look)
+    assert find_class(" collections.OrderedDict", KIND) is OrderedDict
+    assert looked == []
+    with pytest.raises(UnknownClass):
+        find_class("no_such_module.Table", KIND)
+    assert looked == ["test.tables"]
 
 
 @pytest.mark.usefixtures("installed")

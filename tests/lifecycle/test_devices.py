@@ -203,13 +203,13 @@ async def test_who_waits_is_told_for_what_and_how_many_are_ahead() -> None:
         await ask(hub, "first", gpu=1)
         row = await ask(hub, "second", gpu=1)
         told = [event async for event in _first_steps(hub, row)]
-        assert told == [("Waiting for gpu: 1 ahead", 1)]
+        assert told == [("Waiting for GPU: 1 ahead", 1)]
         place = await standing(hub.ctx, row)
         assert place is not None
         assert (place.ahead, list(place.waits_for)) == (1, ["gpu"])
         assert await device_notes(hub.ctx, [row, await hub.server("holder")]) == {
-            row.id: "Waiting for gpu: 1 ahead",
-            (await hub.server("holder")).id: "gpu: GPU-a, GPU-b",
+            row.id: "Waiting for GPU: 1 ahead",
+            (await hub.server("holder")).id: "GPU: GPU-a, GPU-b",
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,3 +124,65 @@ async def test_the_run_s_secrets_are_not_in_the_row() -> None:
         assert failure is not None
         assert failure.log == "*** in Physics by ***"
         assert token not in failure.message
+
+
+@pytest.mark.parametrize(
+    ("status", "log", "code"),
+    [
+        (1, "OSError: [Errno 98] Address already in use", "port-taken"),
+        # A process whose parent is gone: nobody knows its status, and its log is known all the same.
+        (0, "[repository failed] requirements.txt line 2: no such package x.", "repository"),
+        (3, "bye", "exit"),
+        (0, "bye", "lost"),
+        (137, "", "killed"),
+    ],
+)
+@pytest.mark.parametrize("answers_later", [False, True])
+async def test_why_a_start_ended_while_the_hub_was_away(
+    hub: TrialHub, status: int, log: str, code: str, answers_later: bool
+) -> None:
+    """Whether it had come to its address or not."""
+    hub.probe.answers = False
+    hub.world.script.start_delay = 0 if answers_later else 60
+    await hub.ask_start()
+    await hub.clock.advance(5)
+    assert bool((await hub.server()).url) is answers_later
+    await hub.shut_down(kill=True)
+    ended = hub.world.servers[1, 1]
+    ended.exit_status, ended.log = status, log
+    await hub.boot()
+    await hub.clock.advance(20)
+    failure = (await hub.server()).failure
+    assert failure is not None
+    assert (failure.code, failure.log) == (code, log)
+
+
+async def test_an_adopted_server_that_ends_is_not_said_to_have_ended_without_an_error(hub: TrialHub) -> None:
+    hub.probe.answers = False
+    await hub.ask_start()
+    await hub.clock.advance(5)
+    await hub.restart(kill=True)
+    await hub.clock.advance(2)
+    hub.world.servers[1, 1].exit_status = 0
+    await hub.clock.advance(20)
+    failure = (await hub.server()).failure
+    assert failure is not None
+    assert failure.code == "lost"
+
+
+async def test_nothing_is_said_of_a_log_when_nothing_is_known_to_have_begun(hub: TrialHub) -> None:
+    hub.world.script.start_delay = 60
+    await hub.ask_start()
+    await hub.clock.advance(5)
+    await hub.shut_down(kill=True)
+    ended = hub.world.servers[1, 1]
+    ended.exit_status, ended.log = 1, "OSError: [Errno 98] Address already in use"
+    await hub.boot(work=False)
+    row = await hub.server()
+    async with hub.ctx.store.write() as tx:
+        assert await tx.servers.save(replace(row, state={}))
+    await hub.restart()
+    await hub.clock.advance(20)
+    failure = (await hub.server()).failure
+    assert failure is not None
+    assert failure.message == "The hub was restarted while the server started."

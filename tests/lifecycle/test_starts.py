@@ -63,6 +63,16 @@ async def test_nobody_is_sent_to_what_answers_in_the_place_of_the_server(hub: Tr
     assert ((await hub.server()).ready, hub.proxy.specs()) == (True, {"/user/ada/"})
 
 
+async def test_its_owner_is_told_that_another_account_has_the_port(hub: TrialHub) -> None:
+    hub.world.script.reached = False
+    await hub.ask_start()
+    await hub.clock.advance(100)
+    failure = (await hub.server()).failure
+    assert failure is not None
+    assert (failure.code, "of another account" in failure.message) == ("port-taken", True)
+    assert hub.proxy.specs() == set()
+
+
 def _raise(hub: TrialHub) -> None:
     hub.world.script.start_error = RuntimeError("no room\nTraceback…")
 

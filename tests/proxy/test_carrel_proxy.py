@@ -49,8 +49,7 @@ def _driver(directory: Path, ports: list[int], **values: Any) -> CarrelProxy:
 
 
 def _pid(directory: Path) -> int:
-    status = msgspec.json.decode((directory / "proxy.json").read_bytes(), type=dict[str, Any])
-    return int(status["pid"])
+    return int(msgspec.json.decode((directory / "proxy.json").read_bytes())["pid"])
 
 
 @asynccontextmanager
@@ -127,6 +126,14 @@ async def test_the_next_hub_takes_the_data_plane_over(
     assert _pid(tmp_path) == pid
     assert await targets(following) == {"/user/ada/": TARGET}
     await following.close()
+
+
+async def test_a_stand_in_starts_nothing(tmp_path: Path, ports: list[int], proxy: CarrelProxy) -> None:
+    await proxy.add_route("/user/ada/", TARGET, {})
+    stand_in = _driver(tmp_path, ports)
+    await stand_in.delete_route("/user/ada/")
+    assert await proxy.get_all_routes() == {}
+    await stand_in.close()
 
 
 async def test_other_settings_replace_it(tmp_path: Path, ports: list[int], proxy: CarrelProxy) -> None:

@@ -92,6 +92,33 @@ async def test_a_driver_that_cannot_says_so() -> None:
         await driver.run_apply_user_options(driver.user_options)
 
 
+def resumed(log: Path) -> LocalProcessSpawner:
+    """A driver with the checkpoint of a start that an end of its hub has cut off; its process is gone."""
+    process = {"pid": 2**22, "start_time": "1", "ip": "127.0.0.1", "port": 1}
+    state = process | {"log": str(log), "preparing": True}
+    return make_spawner(LocalProcessSpawner, run_of(state=state), config())
+
+
+async def test_a_start_that_was_cut_off_is_waited_for_again_and_its_steps_are_told(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("[repository 25%] Fetching\n[repository failed] no\n")
+    driver = resumed(log)
+    assert driver.start_timeout == 60 + 100
+    assert driver.get_state()["preparing"]
+    steps = driver.progress()
+    told = asyncio.ensure_future(anext(steps))
+    await asyncio.sleep(0)
+    assert await driver.resume_start() == ("127.0.0.1", 1)
+    assert await told == {"progress": 25, "message": "Fetching"}
+    assert "preparing" not in driver.get_state()
+
+
+async def test_one_whose_log_is_gone_has_more_time_to_answer(tmp_path: Path) -> None:
+    driver = resumed(tmp_path / "log")
+    assert (driver.start_timeout, driver.http_timeout) == (60, 30 + 100)
+    assert await driver.resume_start() is None
+
+
 @pytest.mark.parametrize(
     "allowed", [["git://x.example"], ["https://a:b@x.example"], [""], ["https://x.example/../y"]]
 )

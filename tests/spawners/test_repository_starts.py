@@ -154,10 +154,11 @@ def test_a_hub_that_is_killed_meanwhile_goes_on_with_the_start(
     hub.kill9()
     hub.start()
     assert model(hub, token, "dan")["pending"] == "spawn"
-    said = "Waiting for the server to answer"
-    until(lambda: said in visitor.get("hub/spawn-pending/dan").text, "the new hub to take the start over")
+    said = "Building the environment"
+    until(lambda: said in visitor.get("hub/spawn-pending/dan").text, "the new hub to show the present step")
     flag.touch()
     told = steps(hub, token, "dan")
+    assert f"Fetching {git_server.repo('slow')}" in [step["message"] for step in told]
     assert told[-1]["failure"]["code"] == "repository"
     assert "own could not be built" in told[-1]["failure"]["message"]
 

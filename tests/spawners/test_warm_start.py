@@ -164,12 +164,20 @@ async def test_what_cannot_be_exact_is_started_the_usual_way_and_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "carrel.spawners")
+    before = sum(counted(warm_starts, "warm_start_fallbacks").values())
     for _ in range(2):
         async with server(rig, warm_starts=warm_starts, **settings) as driver:
             assert template_of(driver) == 0
             assert (await report_of(driver))["argv"] == ["serve"]
     said = [record.getMessage() for record in caplog.records if "warm start" in record.getMessage()]
     assert [reason in text for text in said] == [True]
+    assert sum(counted(warm_starts, "warm_start_fallbacks").values()) == before + 2
+
+
+def counted(starts: WarmStarts, name: str) -> dict[str, float]:
+    """Return the values of one metric by their label."""
+    found = [each for each in starts.measures() if each.name == name]
+    return {"".join(value for _, value in each.labels): each.value for each in found}
 
 
 def packages_of(interpreter: str) -> str:
@@ -188,8 +196,11 @@ async def test_packages_of_a_user_that_hide_others_are_found(
     place = home / packages_of(usable_python())
     place.mkdir(parents=True)
     (place / "harmless.py").write_text("")
+    before = counted(warm_starts, "warm_starts")[""]
     async with server(rig, warm_starts=warm_starts) as driver:
         assert template_of(driver) != 0
+    assert counted(warm_starts, "warm_starts")[""] == before + 1
+    assert counted(warm_starts, "warm_templates")[""] >= 1
     (place / "json").mkdir()
     try:
         async with server(rig, warm_starts=warm_starts) as driver:
@@ -212,6 +223,8 @@ async def test_a_template_that_is_not_good_is_told_of_and_not_used(
             async with server(rig, warm_starts=starts, cmd=[script, "serve"]) as driver:
                 assert template_of(driver) == 0
                 assert (await report_of(driver))["argv"] == ["serve"]
+        assert counted(starts, "warm_start_fallbacks")["template"] == 2
+        assert counted(starts, "warm_starts") == {"": 0}
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(said) == 1
     assert reason in said[0]

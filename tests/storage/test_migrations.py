@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from carrel.lib.clock import SystemClock
@@ -97,6 +97,18 @@ async def test_a_new_sqlite_database_is_what_the_migrations_make(tmp_path: Path)
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
 
 
+def described() -> MetaData:
+    """Return the tables with the conditions of their indexes, which are written down for SQLite alone."""
+    copy = MetaData(naming_convention=metadata.naming_convention)
+    for table in metadata.sorted_tables:
+        for index in table.to_metadata(copy).indexes:
+            where = index.dialect_options["sqlite"]["where"]
+            index.dialect_options["postgresql"]["where"] = (
+                text("admin") if str(where) == "admin = 1" else where
+            )
+    return copy
+
+
 @pytest.mark.real
 async def test_postgresql_gets_the_tables_as_described(postgres_url: str, tmp_path: Path) -> None:
     await fill(store_in(tmp_path, url=postgres_url))
@@ -104,7 +116,7 @@ async def test_postgresql_gets_the_tables_as_described(postgres_url: str, tmp_pa
     migrated = shape(url, POSTGRESQL_SHAPE)
     engine = create_engine(url, poolclass=NullPool)
     metadata.drop_all(engine)
-    metadata.create_all(engine)
+    described().create_all(engine)
     assert shape(url, POSTGRESQL_SHAPE) == migrated
     assert len(migrated) > 60
 

@@ -146,6 +146,6 @@ async def test_a_server_shows_its_devices_and_a_start_what_it_waits_for(tmp_path
         async with hub.browser() as browser:
             await browser.log_in()
             html = (await browser.get("/hub/home")).text
-            assert "gpu: &lt;a&gt;" in html
-            assert "Waiting for gpu: next in line" in html
-            assert "Waiting for gpu: next in line" in (await browser.get("/hub/spawn-pending/ada/lab")).text
+            assert "GPU: &lt;a&gt;" in html
+            assert "Waiting for GPU: next in line" in html
+            assert "Waiting for GPU: next in line" in (await browser.get("/hub/spawn-pending/ada/lab")).text

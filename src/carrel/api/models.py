@@ -168,13 +168,12 @@ def server_model(server: Server, hosts: Hosts, caller: Caller, waits: Standing |
     `waits` is where its start stands and what its run has, None when there is nothing to say.
     """
     full = full_name(server.user_name, server.name)
+    url = server_prefix(hosts.base_url, server.user_name, server.name)
     progress = progress_path(hosts.base_url, server.user_name, server.name)
-    state = caller.may("admin:server_state", server=full)
     pending = server.pending
     # A start counts as activity, and begins when it is asked for.
     started = server.wished or None if pending == "spawn" else server.started
-    failure = server.failure and failure_model(server.failure, caller, server.user_name, server.name)
-    return ServerModel(
+    model = ServerModel(
         name=server.name,
         full_name=full,
         display_name=server.display_name,
@@ -183,18 +182,31 @@ def server_model(server: Server, hosts: Hosts, caller: Caller, waits: Standing |
         pending=pending,
         ready=server.ready,
         stopped=not server.active,
-        url=server_prefix(hosts.base_url, server.user_name, server.name),
+        url=url,
         user_options=dict(server.user_options),
         progress_url=progress,
-        full_url=hosts.full_server_url(server.user_name, server.name),
-        full_progress_url=hosts.full(progress),
-        state=dict(server.state) if state else UNSET,
-        failure=failure or UNSET,
-        queue_position=UNSET if waits is None or waits.ahead is None else waits.ahead,
-        expected_start=(waits and moment(waits.expected)) or UNSET,
-        waits_for=(waits and list(waits.waits_for)) or UNSET,
-        devices=(waits and {kind: list(names) for kind, names in waits.devices.items()}) or UNSET,
     )
+    if hosts.origin:
+        model.full_url = hosts.full_server_url(server.user_name, server.name)
+        model.full_progress_url = hosts.full(progress)
+    if caller.may("admin:server_state", server=full):
+        model.state = dict(server.state)
+    if server.failure is not None:
+        model.failure = failure_model(server.failure, caller, server.user_name, server.name)
+    if waits is not None:
+        _add_standing(model, waits)
+    return model
+
+
+def _add_standing(model: ServerModel, waits: Standing) -> None:
+    if waits.ahead is not None:
+        model.queue_position = waits.ahead
+    if waits.expected is not None:
+        model.expected_start = isoformat(waits.expected)
+    if waits.waits_for:
+        model.waits_for = list(waits.waits_for)
+    if waits.devices:
+        model.devices = {kind: list(names) for kind, names in waits.devices.items()}
 
 
 def user_model(
@@ -231,11 +243,17 @@ def fill_user(
         model.auth_state = None if record.auth_state is None else dict(record.auth_state)
     if whole:
         model.created = isoformat(user.created)
-        default = next((server for server in record.servers if not server.name), None)
-        model.server = (
-            server_prefix(hosts.base_url, user.name) if default is not None and default.ready else None
-        )
+        default = _default(record.servers)
+        ready = default is not None and default.ready
+        model.server = server_prefix(hosts.base_url, user.name) if ready else None
         model.pending = None if default is None else default.pending
+
+
+def _default(servers: Sequence[Server]) -> Server | None:
+    for server in servers:
+        if not server.name:
+            return server
+    return None
 
 
 def identity_model(caller: Caller, record: UserWithServers, hosts: Hosts) -> IdentityModel:
@@ -284,6 +302,8 @@ def _servers(
         return UNSET
     shown: dict[str, ServerModel] = {}
     servers = record.servers
+    if not servers and not include_stopped and "read:servers" in caller.scopes.everywhere:
+        return shown
     if include_stopped and all(server.name for server in servers):
         servers = (never_started(record.user), *servers)
     for server in servers:

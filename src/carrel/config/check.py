@@ -33,7 +33,7 @@ _DATABASES = re.compile(r"(sqlite|postgresql|postgres)(\+\w+)?:")
 def check_settings(settings: Settings) -> list[Problem]:
     """Return all problems between settings, and of values that no type can rule out."""
     return [
-        Problem(f"JupyterHub.{name}", text, settings.place(name), fatal, "" if fatal else _kind(text))
+        Problem(settings.written_as(name), text, settings.place(name), fatal, "" if fatal else _kind(text))
         for check in _CHECKS
         for name, text, fatal in check(settings)
     ]
@@ -145,7 +145,12 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 def _spans(settings: Settings) -> Iterator[Finding]:
-    for name in ("cookie_max_age_days", "activity_resolution", "last_activity_interval"):
+    for name in (
+        "cookie_max_age_days",
+        "activity_resolution",
+        "last_activity_interval",
+        "active_user_window",
+    ):
         if getattr(settings, name) <= 0:
             yield name, f"it must be more than 0, not {getattr(settings, name):g}", True
     limits = ("concurrent_spawn_limit", "active_server_limit", "named_server_limit_per_user")

@@ -313,6 +313,9 @@ class Settings:
         True,
         "Show /hub/metrics only to who has the scope read:metrics. Off: to everybody who can ask.",
     )
+    active_user_window: int = setting(
+        1800, "Of how many seconds the metric recently_active_users tells who was active in them."
+    )
     metrics_prefix: str = setting(
         "jupyterhub",
         "What the names of metrics begin with. Unset: what the variable JUPYTERHUB_METRICS_PREFIX says.",
@@ -373,6 +376,11 @@ class Settings:
     def resolve(self, path: str) -> Path:
         """Return a path of the configuration as an absolute one."""
         return self.directory / Path(path).expanduser()
+
+    def written_as(self, name: str) -> str:
+        """Return a setting of the hub as it was written (`Carrel.NAME`), else `JupyterHub.NAME`."""
+        named = (f"{section}.{name}" for section in reversed(HUB_SECTIONS))
+        return next((each for each in named if each in self.written), f"JupyterHub.{name}")
 
     def place(self, name: str) -> str:
         """Return where a setting of the hub was written, as far as that is known."""

@@ -80,7 +80,8 @@ class _Kind:
         """What was written lately: records in callers' hands are older than that."""
 
     def latest(self, key: int) -> Timestamp:
-        return max(self.noted.get(key, 0.0), self._written.get(key, 0.0))
+        noted, written = self.noted.get(key, 0.0), self._written.get(key, 0.0)
+        return noted if noted > written else written
 
     def note(self, key: int, moment: Timestamp, known: Timestamp, resolution: float) -> None:
         latest = max(self.latest(key), known)

@@ -22,6 +22,7 @@ from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
 from carrel.lib.clock import Clock
 from carrel.lib.sealing import Sealer
+from carrel.lib.turns import Turns
 from carrel.proxy.base import Proxy
 from carrel.spawners.base import Spawner
 from carrel.spawners.classes import SpawnerClasses
@@ -51,6 +52,8 @@ class HubContext:
     refreshes: Refreshes = field(default_factory=Refreshes)
     peers: Peers = field(default_factory=Peers)
     metrics: Metrics = field(default_factory=Metrics)
+    pages: Turns = field(default_factory=Turns)
+    """Who wants a page of a long list waits here for their turn."""
     chance: Callable[[], float] = random.random
     """Returns numbers from 0 to 1, for what is spread over time and for nothing secret."""
     sealer: Sealer = field(default_factory=Sealer)

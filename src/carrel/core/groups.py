@@ -41,6 +41,7 @@ class GroupOutline(GroupWithRoles):
 async def list_groups(ctx: HubContext, caller: Caller, page: PageRequest) -> Page[GroupWithRoles]:
     """Return the groups that the caller may list; a fixed number of queries."""
     names = _listable(caller)
+    await ctx.pages.take()
     async with ctx.store.read() as tx:
         found = await tx.groups.page(names, page)
         items = await _with_roles(tx, found.items)

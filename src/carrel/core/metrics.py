@@ -46,13 +46,16 @@ async def read_metrics(ctx: HubContext, visitor: Caller | None) -> Exposition:
     now = ctx.clock.now()
     async with ctx.store.read() as tx:
         users, running = await tx.users.count(), await tx.servers.count_ready()
+        recent = await tx.users.count(now - ctx.settings.active_user_window)
         active = [((period,), await tx.users.count(now - span)) for period, span in _PERIODS.items()]
     gauges: tuple[Gauge, ...] = (
         Gauge("total_users", "How many users there are", (), (((), users),)),
         Gauge("running_servers", "How many servers are ready", (), (((), running),)),
         Gauge("active_users", "How many users were active in the period", ("period",), active),
+        Gauge("recently_active_users", "How many users were active just now", (), (((), recent),)),
     )
-    gauges += tuple(_of_drivers(ctx.shared.measures()))
+    warm = ctx.hub.warm_starts.measures() if ctx.hub.warm_starts is not None else ()
+    gauges += tuple(_of_drivers([*ctx.shared.measures(), *warm]))
     return await expose(ctx.metrics, gauges, ctx.settings.metrics_prefix)
 
 
@@ -64,4 +67,4 @@ def _of_drivers(measures: Iterable[Measure]) -> Iterator[Gauge]:
     for name, found in by_name.items():
         labels = tuple(label for label, _ in found[0].labels)
         values = [(tuple(value for _, value in each.labels), each.value) for each in found]
-        yield Gauge(name, found[0].text, labels, values)
+        yield Gauge(name, found[0].text, labels, values, found[0].counts)

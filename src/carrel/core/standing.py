@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from carrel.core.context import HubContext
-from carrel.domain.devices import Devices, standing_of
+from carrel.domain.devices import Devices, standing_of, title_of
 from carrel.domain.servers import Actual, Server
 from carrel.lib.clock import Timestamp
 from carrel.storage.base import Transaction
@@ -65,7 +65,7 @@ def waiting_text(standing: Standing | None) -> str:
     ahead = standing.ahead
     if standing.waits_for:
         before = f"{ahead} ahead" if ahead else "next in line"
-        return f"Waiting for {' and '.join(standing.waits_for)}: {before}"
+        return f"Waiting for {' and '.join(map(title_of, standing.waits_for))}: {before}"
     if not ahead:
         return ""
     return f"Waiting: {ahead} starts are ahead" if ahead != 1 else "Waiting: one start is ahead"
@@ -95,7 +95,7 @@ async def device_notes(ctx: HubContext, servers: Sequence[Server]) -> Mapping[in
 
 def devices_text(devices: Devices) -> str:
     """Say which devices a run has, empty for none."""
-    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in sorted(devices.items()))
+    return "; ".join(f"{title_of(kind)}: {', '.join(names)}" for kind, names in sorted(devices.items()))
 
 
 def in_queue(ctx: HubContext, server: Server) -> Standing | None:

@@ -135,6 +135,7 @@ async def list_users(
         raise Forbidden("Action is not authorized with current scopes; requires any of [list:users]")
     if not grant.everything:
         which = replace(which, names=tuple(sorted(grant.users)), groups=tuple(sorted(grant.groups)))
+    await ctx.pages.take()
     async with ctx.store.read() as tx:
         found = await tx.users.page(which, page)
         items = await _complete(ctx, tx, found.items)
@@ -288,6 +289,11 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
     caller.require("delete:users", user=name)
     if caller.is_user(name):
         raise Invalid("Cannot delete yourself!")
+    await remove_user(ctx, name)
+
+
+async def remove_user(ctx: HubContext, name: str) -> None:
+    """Do what `delete_user` does, for the hub itself."""
     await _remove_servers(ctx, name)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)

@@ -18,6 +18,7 @@ Pools = Mapping[str, Sequence[str]]
 Need = Mapping[str, int]
 #: Kind to the names of those that a run has.
 Devices = Mapping[str, Sequence[str]]
+_ABBREVIATIONS = frozenset({"fpga", "gpu", "npu", "tpu"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class DeviceStanding:
 
     kinds: Sequence[str]
     ahead: int
+
+
+def title_of(kind: str) -> str:
+    """Return what people are told that a kind of devices is called: `GPU` for `gpu` and `nvidia.com/gpu`."""
+    short = kind.rpartition("/")[2]
+    return short.upper() if short in _ABBREVIATIONS else short
 
 
 def pools_of(setting: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

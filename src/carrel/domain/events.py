@@ -1,16 +1,17 @@
-"""What happened: one dataclass each, published on the bus after the transaction that made it true."""
+"""What happened: one kind each, published on the bus after the transaction that made it true."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
+
+from msgspec import Struct
 
 from carrel.domain.servers import Failure
 from carrel.lib.clock import Timestamp
 
 
-@dataclass(frozen=True, slots=True)
-class ServerChanged:
+class ServerChanged(Struct, frozen=True):
     """A server's row was written: its wish, its state or its failure."""
 
     server_id: int
@@ -18,8 +19,7 @@ class ServerChanged:
     server_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServerProgress:
+class ServerProgress(Struct, frozen=True):
     """A step of a start, for whoever watches it."""
 
     server_id: int
@@ -40,8 +40,7 @@ class ServerProgress:
     """When the back end expects to begin it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSpoke:
+class ServerSpoke(Struct, frozen=True):
     """A server has told on which port it listens; who starts it wants to know."""
 
     server_id: int
@@ -49,54 +48,46 @@ class ServerSpoke:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class RightsChanged:
+class RightsChanged(Struct, frozen=True):
     """What a user may do has changed, or one of their tokens or sessions has ended."""
 
     user_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class GroupChanged:
+class GroupChanged(Struct, frozen=True):
     """Users have joined or left a group, or it is gone: who may do things to its members has others now."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class RolesChanged:
+class RolesChanged(Struct, frozen=True):
     """What roles give, or who has them, has changed for many at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientEnded:
+class ClientEnded(Struct, frozen=True):
     """An OAuth client is gone, and with it the tokens that its visitors' browsers got."""
 
     client_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceChanged:
+class ServiceChanged(Struct, frozen=True):
     """A service has come, changed or gone, or one of its tokens has."""
 
     service_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class RouteMissing:
+class RouteMissing(Struct, frozen=True):
     """The hub itself was asked for a page of a server: its route may be missing."""
 
     user_name: str
     server_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class RoutesDoubted:
+class RoutesDoubted(Struct, frozen=True):
     """Somebody asks for the table of routes to be compared with the rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrphanFound:
+class OrphanFound(Struct, frozen=True):
     """Something ran that no row had a checkpoint of."""
 
     server_id: int
@@ -105,18 +96,15 @@ class OrphanFound:
     """Its row still waited for it; else it was ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class HubsChanged:
+class HubsChanged(Struct, frozen=True):
     """A hub of the database has come or gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventsMissed:
+class EventsMissed(Struct, frozen=True):
     """Other hubs may have announced what this one did not hear: look at everything. It stays on this hub."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShutdownWanted:
+class ShutdownWanted(Struct, frozen=True):
     """Somebody asked for the end of this hub; None leaves it to the settings what ends with it.
 
     It stays on this hub.
@@ -143,8 +131,7 @@ class Work(StrEnum):
     FIND_SERVERS = "find servers again"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkDone:
+class WorkDone(Struct, frozen=True):
     """Something that is timed has ended. It stays on this hub: each counts its own work."""
 
     work: Work
@@ -155,9 +142,16 @@ class WorkDone:
     """Why a start has failed, as a code."""
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyBroken:
+class PolicyBroken(Struct, frozen=True):
     """A browser has reported that a page wanted what its policy forbids. It stays on this hub."""
+
+
+class ServerActed(Struct, frozen=True):
+    """A server was started or stopped, because somebody had asked for it. It stays on this hub."""
+
+    action: Literal["start", "stop"]
+    user_name: str
+    server_name: str
 
 
 Event = (
@@ -177,4 +171,5 @@ Event = (
     | ShutdownWanted
     | WorkDone
     | PolicyBroken
+    | ServerActed
 )

@@ -44,8 +44,8 @@ class Evidence:
     secrets: Sequence[str] = field(default=(), repr=False)
     """What must not be shown wherever it stands."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What else was seen: driver (its classes), url, prefix, port, memory, processes, step, told, what a
-    probe says, and what the driver found."""
+    """What else was seen: driver (its classes), url, prefix, port, memory, processes, step, told, away (the
+    hub was, for a while), what a probe says, and what the driver found."""
 
 
 def diagnose(evidence: Evidence) -> Failure:

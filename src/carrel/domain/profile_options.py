@@ -70,7 +70,7 @@ class Option:
     @property
     def label(self) -> str:
         """What people read."""
-        return self.title or self.name
+        return self.title or self.name[:1].upper() + self.name[1:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from carrel.domain.devices import title_of
 from carrel.domain.errors import Invalid
 from carrel.domain.profile_options import OTHER, UNLISTED, Option, Overrides, Unfit, plain, shown
 
@@ -135,9 +136,7 @@ def limits_of(profile: Profile) -> tuple[str, ...]:
     if isinstance(cpus, int | float) and not isinstance(cpus, bool):
         found.append(f"{plain(cpus)} CPU{'' if cpus == 1 else 's'}")
     counted = {**_mapping(values.get("extra_resource_limits")), **_mapping(values.get("devices"))}
-    for name, count in counted.items():
-        short = str(name).rpartition("/")[2]
-        found.append(f"{count} {short.upper() if short in ('gpu', 'tpu') else short}")
+    found += [f"{count} {title_of(str(kind))}" for kind, count in counted.items()]
     return tuple(found)
 
 

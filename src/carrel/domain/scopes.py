@@ -150,7 +150,7 @@ class Grant:
 class Scopes:
     """One caller's expanded scopes with an index, so that each question costs a look-up."""
 
-    __slots__ = ("_index", "group_filters", "names", "ordered")
+    __slots__ = ("_index", "everywhere", "group_filters", "names", "ordered")
 
     def __init__(self, scopes: Iterable[str]) -> None:
         self.names = frozenset(scopes)
@@ -158,6 +158,8 @@ class Scopes:
         self.ordered = sorted(self.names)
         """The same in the order of the alphabet, as answers list them."""
         self._index: Mapping[str, Grant] = _index(self.names)
+        self.everywhere = frozenset(name for name, grant in self._index.items() if grant.everything)
+        """The bare names of the scopes that are held for everything."""
         self.group_filters: frozenset[str] = frozenset().union(
             *(grant.groups for grant in self._index.values())
         )

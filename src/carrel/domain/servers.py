@@ -29,6 +29,9 @@ class Actual(StrEnum):
     FAILED = "failed"
 
 
+_UNDER_WAY = frozenset({Actual.STARTING, Actual.RUNNING, Actual.STOPPING})
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why the last start or run ended: for people."""
@@ -98,7 +101,7 @@ class Server:
     @property
     def active(self) -> bool:
         """Something of it may exist in the world, or is about to."""
-        return self.actual in (Actual.STARTING, Actual.RUNNING, Actual.STOPPING) or self.waiting
+        return self.actual in _UNDER_WAY or self.waiting
 
     @property
     def pending(self) -> str | None:

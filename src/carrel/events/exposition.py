@@ -20,6 +20,8 @@ class Gauge:
     text: str
     labels: tuple[str, ...]
     values: Sequence[tuple[tuple[str, ...], float]]
+    counts: bool = False
+    """Whether they only grow: then it is shown as a counter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class _Collector:
         from prometheus_client import core
 
         for gauge in self.gauges:
-            shown = core.GaugeMetricFamily(self.prefix + gauge.name, gauge.text, labels=gauge.labels)
+            kind = core.CounterMetricFamily if gauge.counts else core.GaugeMetricFamily
+            shown = kind(self.prefix + gauge.name, gauge.text, labels=gauge.labels)
             for labels, value in gauge.values:
                 shown.add_metric(labels, value)
             yield shown

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import importlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -81,6 +83,10 @@ def _look_up(name: str, kind: Kind[T]) -> object:
     short = name.strip().lower()
     if short in kind.builtins:
         return _import(kind.builtins[short], kind)
+    top, dot, _ = name.strip().partition(".")
+    if dot and top and (top in sys.modules or find_spec(top) is not None):
+        # To look through all that is installed takes a tenth of a hub's start.
+        return _import(name.strip(), kind)
     installed = _installed(kind)
     if short in installed:
         return _load(installed[short], kind)

@@ -62,6 +62,11 @@ class Course:
         return Evidence(stage=self.stage, end=End.LATE, limit=limit, facts=facts)
 
 
+def cut_off(evidence: Evidence) -> Evidence:
+    """Return evidence of a start that the end of a hub had cut off: how its server ended may be unknown."""
+    return replace(evidence, facts={**evidence.facts, "away": "yes"})
+
+
 async def explain(ctx: HubContext, row: Server, driver: Spawner, evidence: Evidence, log: str) -> Failure:
     """Return what people are told, with what the row and the driver know added to the evidence.
 

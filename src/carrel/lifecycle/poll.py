@@ -17,7 +17,7 @@ from carrel.domain.servers import Actual, Server
 from carrel.domain.transitions import Action, next_action
 from carrel.lifecycle import drive
 from carrel.lifecycle.drive import Life
-from carrel.lifecycle.evidence import NotReady, explain
+from carrel.lifecycle.evidence import NotReady, cut_off, explain
 from carrel.lifecycle.finder import Finder
 from carrel.lifecycle.lease import Leases
 from carrel.lifecycle.start import Starter
@@ -33,10 +33,12 @@ DOUBTS = 3
 #: …over at least so many seconds, with so many between two of them.
 DOUBT_SPAN = 30.0
 DOUBT_EVERY = 15.0
-#: What a poll found, as the metrics call it.
 #: How long a server is left alone whose spawner is not to be had.
 _BLIND_PAUSE = 30.0
+#: What a poll found, as the metrics call it.
 _FOUND = {Life.ALIVE: "running", Life.DEAD: "stopped"}
+#: Without a checkpoint nothing may have been started, and the log a driver shows may be an earlier run's.
+_LOST = Evidence(stage=Stage.START, end=End.LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +138,20 @@ class Poller:
         may_resume = taken is not False and not row.url and drive.resumes(type(driver))
         if may_resume and await self.starter.resume(row, driver):
             return
-        life = await self._life(driver, taken)
+        life, status = await self._life(driver, taken)
         url = row.url or _endpoint(driver)
         if life is Life.DEAD or not url:
-            await self.starter.fail(row, driver, Evidence(stage=Stage.START, end=End.LOST))
+            began = life is Life.DEAD and bool(row.state)
+            stage = Stage.READY if row.url else Stage.START
+            seen = Evidence(stage=stage, end=End.ENDED, status=status) if began else _LOST
+            await self.starter.fail(row, driver, cut_off(seen))
             return
         try:
             row = await self.starter.checkpoint(row, driver, driver.get_state(), url)
             await self.starter.finish(row, driver)
             _log.info("%s was adopted", server_path(self.ctx, row))
         except NotReady as error:
-            await self.starter.fail(row, driver, error.evidence)
+            await self.starter.fail(row, driver, cut_off(error.evidence))
 
     async def _take_over(self, row: Server, driver: Spawner) -> bool | None:
         """Let `driver` know the run of a start that was interrupted, if there is one; None asks itself."""
@@ -159,11 +164,11 @@ class Poller:
         self.ctx.bus.publish(OrphanFound(row.id, row.generation, adopted=True))
         return True
 
-    async def _life(self, driver: Spawner, taken: bool | None) -> Life:
-        """Return what became of a run whose start was interrupted."""
+    async def _life(self, driver: Spawner, taken: bool | None) -> tuple[Life, int | None]:
+        """Return what became of a run whose start was interrupted, and its exit status."""
         if taken is None:
-            return (await drive.poll(driver))[0]
-        return Life.ALIVE if taken else Life.DEAD
+            return await drive.poll(driver)
+        return (Life.ALIVE if taken else Life.DEAD), None
 
     async def abort(self, server: Server) -> None:
         """End a start whose deadline has passed, whatever it is doing."""

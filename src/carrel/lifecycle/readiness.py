@@ -66,7 +66,8 @@ async def _check_alive(driver: Spawner) -> None:
 async def _examine(probe: Probe, url: str, driver: Spawner) -> Mapping[str, str]:
     try:
         async with asyncio.timeout(EXAMINATION):
-            return await probe.examine(url, driver.run_labels())
+            strange = {} if await drive.is_reached(driver) else {"other": "of another account"}
+            return {**strange, **await probe.examine(url, driver.run_labels())}
     except Exception:
         _log.exception("The server at %s cannot be examined", url)
         return {}

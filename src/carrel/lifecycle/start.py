@@ -16,6 +16,7 @@ from carrel.core.runs import build_driver, owner_in
 from carrel.core.servers import announce_change, server_path
 from carrel.domain.causes.rule import Stage
 from carrel.domain.errors import NotFound
+from carrel.domain.events import ServerActed
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.users import User
@@ -24,7 +25,7 @@ from carrel.lib.ids import new_token
 from carrel.lifecycle import credentials, devices, drive
 from carrel.lifecycle.breaker import Breaker, kind_of
 from carrel.lifecycle.checkpoints import kept
-from carrel.lifecycle.evidence import Course, NotReady, explain
+from carrel.lifecycle.evidence import Course, NotReady, cut_off, explain
 from carrel.lifecycle.lease import LeaseLost, Leases
 from carrel.lifecycle.patience import Patience, allowed
 from carrel.lifecycle.ports import hearing
@@ -36,6 +37,7 @@ from carrel.lifecycle.server_scopes import Grants, asked_scopes, grants_of
 from carrel.lifecycle.stop import DEADLINE, Stopper, ended
 from carrel.lifecycle.undo import Undoer
 from carrel.spawners.base import Spawner
+from carrel.spawners.errors import StartError
 from carrel.storage.base import StorageUnavailable, Transaction
 
 #: How long a probe of a server may take, in seconds.
@@ -120,7 +122,8 @@ class Starter:
             self.undoer.later(row, driver)
             raise
         except Exception as error:
-            await self.fail(row, driver, self._evidence(row, error, course), kind)
+            seen = self._evidence(row, error, course)
+            await self.fail(row, driver, cut_off(seen) if resumes else seen, kind)
         return True
 
     async def finish(self, row: Server, driver: Spawner, *, ready: bool = False) -> None:
@@ -151,6 +154,7 @@ class Starter:
         self.ctx.live.keep(running, driver)
         self.ctx.activity.server(running.id, now)
         say_outcome(self.ctx, running)
+        self.ctx.bus.publish(ServerActed("start", running.user_name, running.name))
         _log.info("%s is ready", server_path(self.ctx, running))
 
     async def fail(self, row: Server, driver: Spawner, seen: Evidence, kind: str = "") -> None:
@@ -219,7 +223,9 @@ class Starter:
     def _evidence(self, row: Server, error: Exception, course: Course) -> Evidence:
         if isinstance(error, NotReady):
             return error.evidence
-        _log.error("The start of %s failed", server_path(self.ctx, row), exc_info=error)
+        # A driver that says in a sentence what is wrong has foreseen it: the line about the failure has it.
+        if not isinstance(error, StartError) or error.__cause__ is not None:
+            _log.error("The start of %s failed", server_path(self.ctx, row), exc_info=error)
         return course.raised(error)
 
     def _count(self, row: Server, driver: Spawner, kind: str, failure: Failure) -> None:

@@ -81,6 +81,10 @@ class ConfigurableHTTPProxy(Proxy):
         spec = f"{quote(path, safe='@/~').rstrip('/')}/"
         return spec.lstrip("/") or "/" if self.host_routing else spec
 
+    def _token(self) -> str:
+        """Return what opens the REST API."""
+        return str(self.auth_token)
+
     async def _call(
         self,
         method: str,
@@ -91,9 +95,7 @@ class ConfigurableHTTPProxy(Proxy):
     ) -> Reply:
         """Return an answer; raise ProxyError when there is none or it is a refusal."""
         payload = b"" if body is None else msgspec.json.encode(body)
-        headers = {"Authorization": f"token {self.auth_token}"} | (
-            {"Carrel-Change": change} if change else {}
-        )
+        headers = {"Authorization": f"token {self._token()}"} | ({"Carrel-Change": change} if change else {})
         try:
             reply = await send(method, f"{self.api_url}{path}", headers=headers, body=payload)
         except (TimeoutError, OSError) as error:

@@ -87,7 +87,6 @@ class CarrelProxy(ConfigurableHTTPProxy):
             return fresh or not self._ledger.agrees(status.get("table"))
 
     async def _ensure(self) -> dict[str, Any]:
-        self.auth_token = self.auth_token or self._load_token()
         status = await self._status()
         if status is not None and not self._fits():
             self.log.warning("The data plane was started with other settings; starting it anew")
@@ -119,7 +118,6 @@ class CarrelProxy(ConfigurableHTTPProxy):
         """
         if not self.should_start:
             return False
-        self.auth_token = self.auth_token or self._load_token()
         if await self._status() is None:
             return False
         await self._call("POST", "/api/shutdown")
@@ -218,7 +216,7 @@ class CarrelProxy(ConfigurableHTTPProxy):
         }
         return _Detached(
             [sys.executable, "-m", "carrel.dataplane", *self._arguments()],
-            env=environment | _secrets() | {"CONFIGPROXY_AUTH_TOKEN": self.auth_token},
+            env=environment | _secrets() | {"CONFIGPROXY_AUTH_TOKEN": self._token()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -273,6 +271,12 @@ class CarrelProxy(ConfigurableHTTPProxy):
                 f"{' '.join(self.command)} (`carrel-proxy --help` lists them)"
             )
         return ProxyError(f"the data plane ended with status {status}; see {self._file('proxy.log')}")
+
+    def _token(self) -> str:
+        # Whoever stands in for a hub that has gone has started nothing, and changes routes all the same.
+        if self.should_start:
+            self.auth_token = self.auth_token or self._load_token()
+        return super()._token()
 
     def _load_token(self) -> str:
         """Return the token that every hub of this directory shares with its data plane, made on first use."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Integer, List, Unicode, default
@@ -36,7 +36,9 @@ from carrel.spawners.ports import Ports, is_taken_by_others
 from carrel.spawners.preparing import Prepares
 from carrel.spawners.reports import Orphan, Usage
 from carrel.spawners.traits import Command
-from carrel.spawners.warm import WarmServer
+
+if TYPE_CHECKING:
+    from carrel.spawners.warm import WarmServer
 
 
 class LocalProcessSpawner(OfAccount, Confined, Prepares, Spawner):
@@ -104,7 +106,7 @@ class LocalProcessSpawner(OfAccount, Confined, Prepares, Spawner):
         self.start_time = str(state.get("start_time") or "")
         self.pid = int(state.get("pid") or 0) if self.start_time else 0
         self.log_file = str(state.get("log") or "")
-        self._preparation.resume(self, state)
+        self._preparation.resume(self, state, readable=Path(self.log_file).is_file())
         self.server.ip, self.server.port = str(state.get("ip") or ""), int(state.get("port") or 0)
         self._load_group(state)
 
@@ -161,6 +163,13 @@ class LocalProcessSpawner(OfAccount, Confined, Prepares, Spawner):
         await self._preparation.wait(self, self._written() if self.log_file else None)
         return self.server.ip, self.server.port
 
+    async def resume_start(self) -> tuple[str, int] | None:
+        """Wait on for a repository that an earlier hub was getting ready; None for any other start."""
+        if not self._preparation.lasts:
+            return None
+        await self._preparation.wait(self, self._written())
+        return self.server.ip, self.server.port
+
     def _written(self) -> AsyncIterator[bytes]:
         async def lives() -> bool:
             return await self.poll_now() is None
@@ -169,7 +178,8 @@ class LocalProcessSpawner(OfAccount, Confined, Prepares, Spawner):
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the steps in which a repository is got ready; without one, that the server starts."""
-        async for event in self._preparation.steps() if self.repository else super().progress():
+        prepares = self.repository or self._preparation.lasts
+        async for event in self._preparation.steps() if prepares else super().progress():
             yield event
 
     async def poll(self) -> int | None:

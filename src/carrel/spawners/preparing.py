@@ -45,9 +45,17 @@ class Preparation:
         else:
             self.lasts = False
 
-    def resume(self, spawner: Spawner, state: Mapping[str, Any]) -> None:
-        """Have patience with a server whose checkpoint says that the hub which waited for it is gone."""
-        if state.get("preparing"):
+    def resume(self, spawner: Spawner, state: Mapping[str, Any], *, readable: bool = False) -> None:
+        """Go on with a preparation whose checkpoint says that the hub which waited for it is gone.
+
+        Where its output is `readable` its end is waited for again; else its server has more time to answer.
+        """
+        if not state.get("preparing"):
+            return
+        if readable:
+            self.lasts = True
+            spawner.start_timeout += repositories_of(spawner.config).timeout
+        else:
             self._have_patience(spawner)
 
     def as_state(self) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class Measure:
     text: str
     labels: tuple[tuple[str, str], ...]
     value: float
+    counts: bool = False
+    """It only grows, and has its name without `_total`."""
 
 
 @runtime_checkable

@@ -11,13 +11,15 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from carrel.lib.process_table import Process, look
 from carrel.lib.processes import Program, collect, launch, send, wait_until_gone
-from carrel.spawners.scripts import NoWarmStart, Script, find_script
+from carrel.spawners.scripts import NoWarmStart, Obstacle, Script, find_script
+from carrel.spawners.shared import Measure
 from carrel.spawners.warm_probes import Probes
 from carrel.spawners.warm_request import request_for
 from carrel.spawners.warm_template import BadTemplate, Kind, StaleTemplate, WarmTemplate
@@ -62,6 +64,8 @@ class WarmStarts:
         self._templates: dict[str, WarmTemplate] = {}
         self._bad: dict[str, tuple[float, str]] = {}
         self._told: set[str] = set()
+        self._forked = 0
+        self._fell_back: Counter[Obstacle] = Counter()
 
     async def launch(
         self, program: Program, output: int, names: Collection[str], patience: float = _PATIENCE
@@ -72,20 +76,42 @@ class WarmStarts:
         being made. When cancelled, kills what was started first.
         """
         try:
-            script = find_script(program.argv, program.env, names)
-            template = self._template(script, shared(program.env), program.account is not None)
-            await self._prepared(template, patience)
-            try:
-                return await start_in(template, program, script, output)
-            except StaleTemplate:
-                template.forget()
-                await self._prepared(template, patience)
-                return await start_in(template, program, script, output)
+            started = await self._launch(program, output, names, patience)
         except NoWarmStart as reason:
+            self._fell_back[reason.obstacle] += 1
             self._tell(str(reason), logging.INFO)
         except StaleTemplate as reason:
+            self._fell_back[Obstacle.NO_ANSWER] += 1
             self._tell(f"its template ended: {reason}", logging.INFO)
+        else:
+            self._forked += 1
+            return started
         return None
+
+    async def _launch(
+        self, program: Program, output: int, names: Collection[str], patience: float
+    ) -> WarmServer:
+        script = find_script(program.argv, program.env, names)
+        template = self._template(script, shared(program.env), program.account is not None)
+        await self._prepared(template, patience)
+        try:
+            return await start_in(template, program, script, output)
+        except StaleTemplate:
+            template.forget()
+            await self._prepared(template, patience)
+            return await start_in(template, program, script, output)
+
+    def measures(self) -> Iterator[Measure]:
+        """Return how many templates are ready, how many starts came from one, and why others did not."""
+        ready = sum(template.connected for template in self._templates.values())
+        yield Measure("warm_templates", "Templates that servers are started from", (), ready)
+        yield Measure(
+            "warm_starts", "Servers that were started from a template", (), self._forked, counts=True
+        )
+        for obstacle in Obstacle:
+            labels = (("reason", str(obstacle)),)
+            text = "Servers that were started the usual way, by what stood in the way of a warm start"
+            yield Measure("warm_start_fallbacks", text, labels, self._fell_back[obstacle], counts=True)
 
     async def warm_up(self, program: Program, names: Collection[str], *, others: bool) -> None:
         """Have the template ready that `program` comes from, with rights of `others` or the hub's."""
@@ -104,10 +130,13 @@ class WarmStarts:
         key = kind.key
         until, reason = self._bad.get(key, (0.0, ""))
         if until > asyncio.get_running_loop().time():
-            raise NoWarmStart(reason)
+            raise BadTemplate(reason)
         if key not in self._templates:
             if len(self._templates) >= _MOST_TEMPLATES:
-                raise NoWarmStart("there are templates for many other interpreters and languages already")
+                raise NoWarmStart(
+                    "there are templates for many other interpreters and languages already",
+                    Obstacle.TOO_MANY_TEMPLATES,
+                )
             self._templates[key] = WarmTemplate(self._directory / key, kind, check)
         return self._templates[key]
 
@@ -116,7 +145,7 @@ class WarmStarts:
             async with asyncio.timeout(min(patience, _PATIENCE)):
                 await template.prepare()
         except TimeoutError:
-            raise NoWarmStart("its template is not ready yet") from None
+            raise NoWarmStart("its template is not ready yet", Obstacle.NOT_READY) from None
         except BadTemplate as reason:
             self._tell(f"{reason}. Servers are started the usual way, which takes longer", logging.WARNING)
             self._told.add(str(reason))
@@ -147,7 +176,8 @@ def _start(template: WarmTemplate, program: Program, script: Script, output: int
     try:
         request = request_for(program, script)
     except OSError as error:
-        raise NoWarmStart(f"what it would have of the hub cannot be seen: {error}") from error
+        text = f"what it would have of the hub cannot be seen: {error}"
+        raise NoWarmStart(text, Obstacle.SETTINGS) from error
     with open(os.devnull, "wb") as null:
         pid = template.ask(request, null.fileno() if output == subprocess.DEVNULL else output, program.admit)
     seen = look(pid)

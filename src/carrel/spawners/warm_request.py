@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from carrel.lib.processes import Program
-from carrel.spawners.scripts import NoWarmStart, Script
+from carrel.spawners.scripts import NoWarmStart, Obstacle, Script
 from carrel.warmstart.places import own_groups
 from carrel.warmstart.wire import Request, Rights, Surroundings
 
@@ -26,11 +26,13 @@ def request_for(program: Program, script: Script) -> Request:
     Raises NoWarmStart for what only a new process can have.
     """
     if program.popen:
-        raise NoWarmStart(f"there are arguments for Popen: {', '.join(sorted(program.popen))}")
+        raise NoWarmStart(
+            f"there are arguments for Popen: {', '.join(sorted(program.popen))}", Obstacle.SETTINGS
+        )
     if program.surround is not None:
-        raise NoWarmStart("it has name spaces of its own")
+        raise NoWarmStart("it has name spaces of its own", Obstacle.SETTINGS)
     if any(not (name.isascii() and name.isidentifier()) for name in program.env):
-        raise NoWarmStart("there are variables whose names only some shells hand on")
+        raise NoWarmStart("there are variables whose names only some shells hand on", Obstacle.SETTINGS)
     account = program.account
     rights = None
     if account is not None:

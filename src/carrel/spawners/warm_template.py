@@ -22,7 +22,7 @@ import carrel.warmstart
 from carrel.lib.control_groups.apart import set_apart
 from carrel.lib.process_table import find, is_alive, look, owner_of
 from carrel.lib.processes import send, wait_until_gone
-from carrel.spawners.scripts import NoWarmStart
+from carrel.spawners.scripts import NoWarmStart, Obstacle
 from carrel.spawners.trusted import who_else_writes
 from carrel.warmstart import wire
 from carrel.warmstart.marks import MARKS, padding
@@ -46,6 +46,9 @@ class StaleTemplate(Exception):
 
 class BadTemplate(NoWarmStart):
     """Its children are not what they should be, or it cannot be started: another try would be in vain."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, Obstacle.TEMPLATE)
 
 
 class _Detached(subprocess.Popen[bytes]):
@@ -106,7 +109,7 @@ class WarmTemplate:
         except NoWarmStart:
             raise
         except StaleTemplate as reason:
-            raise NoWarmStart(f"its template is old already: {reason}") from reason
+            raise NoWarmStart(f"its template is old already: {reason}", Obstacle.NO_ANSWER) from reason
         except Exception as error:
             _log.exception("A template could not be made")
             raise BadTemplate(f"its template could not be made: {error}") from error
@@ -302,14 +305,16 @@ def _understood() -> Iterator[None]:
         # It ends just now, and may have closed before it has heard all of the request.
         raise StaleTemplate("gone") from error
     except (OSError, wire.BadMessageError) as error:
-        raise NoWarmStart(f"its template does not answer: {error}") from error
+        raise NoWarmStart(f"its template does not answer: {error}", Obstacle.NO_ANSWER) from error
 
 
 def _pid_in(answer: Mapping[str, Any]) -> int:
     if "stale" in answer:
         raise StaleTemplate(answer["stale"])
+    if "refused" in answer:
+        raise NoWarmStart(str(answer["refused"]), Obstacle.REFUSED)
     if "pid" not in answer:
-        raise NoWarmStart(str(answer.get("refused", "its template does not answer")))
+        raise NoWarmStart("its template does not answer", Obstacle.NO_ANSWER)
     return int(answer["pid"])
 
 
@@ -321,13 +326,14 @@ def _require_own(pid: int, template: int, request: Request) -> None:
     seen = look(pid)
     uid = os.geteuid() if request.rights is None else request.rights.uid
     if seen is None or seen.parent != template or owner_of(pid) != uid:
-        raise NoWarmStart(f"its template names process {pid}, which is none of its own")
+        reason = f"its template names process {pid}, which is none of its own"
+        raise NoWarmStart(reason, Obstacle.TEMPLATE)
 
 
 def _admit(pid: int, admit: Callable[[int], None]) -> None:
     process = find(pid)
     if process is None:
-        raise NoWarmStart("its process has ended before it was admitted")
+        raise NoWarmStart("its process has ended before it was admitted", Obstacle.NO_ANSWER)
     try:
         admit(pid)
     except BaseException:

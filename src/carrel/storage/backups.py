@@ -22,7 +22,7 @@ from sqlalchemy import MetaData, inspect, text
 
 from carrel.lib.clock import Clock, Timestamp
 from carrel.storage.base import StorageError
-from carrel.storage.sql.tables import OWN_TABLES
+from carrel.storage.sql.tables import DERIVED_TABLES, OWN_TABLES
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -143,6 +143,8 @@ def restore_rows(path: Path, target: Connection) -> None:
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as copy:
         copy.row_factory = sqlite3.Row
         for table in metadata.sorted_tables:
+            if table.name in DERIVED_TABLES:
+                continue
             target.execute(table.delete())
             for rows in _batches(copy, table.name):
                 values = [{name: _as(table.c[name].type, row[name]) for name in row.keys()} for row in rows]  # noqa: SIM118

@@ -22,6 +22,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from carrel.storage.backups import Backups
 from carrel.storage.base import SchemaMismatch, StorageError
 from carrel.storage.sql.tables import REVISION, USABLE_SINCE, metadata
+from carrel.storage.sql.user_blocks import SQLITE_TRIGGERS
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -198,14 +199,14 @@ class Schema:
 
 @cache
 def _sqlite_tables() -> tuple[str, ...]:
-    """Return what makes all tables and indexes of an SQLite database."""
+    """Return what makes all tables, indexes and triggers of an SQLite database."""
     dialect = SQLiteDialect()
     statements: list[str] = []
     for table in metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=dialect)))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
-    return tuple(statements)
+    return (*statements, *(trigger.strip() for trigger in SQLITE_TRIGGERS))
 
 
 @contextmanager

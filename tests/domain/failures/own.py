@@ -17,6 +17,21 @@ CASES = (
         Evidence(stage=Stage.START, end=End.LOST, log="Address already in use"),
     ),
     case(
+        "ended while the hub was restarted",
+        "lost",
+        "ended before it answered, and the hub was restarted meanwhile: bye",
+        "Start it again",
+        ended("hi\nbye\n", 0, away="yes"),
+        ended("hi\nbye\n", 0, Stage.START, away="yes"),
+    ),
+    case(
+        "ended with a status while the hub was restarted",
+        "exit",
+        "ended with status 3 before it answered: bye",
+        "Try again",
+        ended("hi\nbye\n", 3, away="yes"),
+    ),
+    case(
         "pre_spawn_hook raises",
         "hook-error",
         "pre_spawn_hook did not let the server start: no course",

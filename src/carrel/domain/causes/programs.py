@@ -176,7 +176,7 @@ CONFIGURATION = (
     Rule(
         "module-missing",
         "A Python package of the server cannot be loaded: {module}",
-        "Reinstall it where the server runs: pip install --force-reinstall {module}.",
+        "Reinstall the package that it belongs to where the server runs (pip install --force-reinstall).",
         says=r"^ImportError: (?P<module>[^\n]{1,150})" + _AT_END,
         stages=BEFORE_ANSWER,
         ends=BY_SERVER,
@@ -250,6 +250,16 @@ STATUS = (
         ends=_ENDED,
         stages=BEFORE_ANSWER,
         status={126},
+    ),
+    Rule(
+        "lost",
+        "The server ended before it answered, and the hub was restarted meanwhile{said}.",
+        # A process of an earlier hub's: only its parent would know whether it ended without an error.
+        "Start it again.",
+        ends=_ENDED,
+        stages=BEFORE_ANSWER,
+        status={0},
+        facts={"away": "yes"},
     ),
     Rule(
         "ended-early",

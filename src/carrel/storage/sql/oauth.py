@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import bindparam, delete, false, insert, select, true, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from carrel.domain.oauth import ClientKind, Grant, OAuthClient, OAuthCode
 from carrel.lib.clock import Timestamp

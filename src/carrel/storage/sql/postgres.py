@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from sqlalchemy import URL
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
 from sqlalchemy.sql.base import Executable
 
 from carrel.domain.errors import Conflict
@@ -55,6 +55,18 @@ _GONE = ("08", "53", "57", "25006", "25P03")
 _NOTIFY = "SELECT pg_notify(%(channel)s, %(payload)s)"
 
 
+class _Compiler(PGCompiler_psycopg):
+    """Writes `ON CONFLICT` of statements in SQLite's words: thus this dialect is loaded here alone."""
+
+    def _on_conflict_target(self, clause: Any, **kw: Any) -> str:
+        clause.constraint_target = None
+        return str(super()._on_conflict_target(clause, **kw))  # type: ignore[no-untyped-call]
+
+
+class _Dialect(PGDialect_psycopg):
+    statement_compiler = _Compiler
+
+
 class PostgresEngine:
     """A database on a server.
 
@@ -75,7 +87,7 @@ class PostgresEngine:
         self._jitter = jitter
         self._outage = Outage(clock, jitter)
         self._schema = schema
-        self._statements = Statements(PGDialect_psycopg(paramstyle="pyformat"))  # type: ignore[no-untyped-call]
+        self._statements = Statements(_Dialect(paramstyle="pyformat"))  # type: ignore[no-untyped-call]
         self._places = asyncio.Semaphore(_CONNECTIONS)
         self._idle: list[psycopg.AsyncConnection[Row]] = []
         #: Marks the events that this hub sends.

@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.sqlite import insert
 
 from carrel.domain.errors import Conflict
 from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
@@ -340,10 +340,12 @@ def _values(server: Server) -> dict[str, Value]:
 
 
 def _server(row: Row) -> Server:
-    server_id, user_id, user_name, name, created, wanted, actual, version, *row_tail = row
-    wanted_generation, generation, lease_owner, lease_expires, fence, deadline, *row_tail = row_tail
-    state, user_options, display_name, url, failure, *row_tail = row_tail
-    started, last_activity, node, wished, spawner, profile = row_tail
+    # In the order of `_SELECT`, all at once: a page of servers has hundreds of rows.
+    (
+        server_id, user_id, user_name, name, created, wanted, actual, version, wanted_generation, generation,
+        lease_owner, lease_expires, fence, deadline, state, user_options, display_name, url, failure, started,
+        last_activity, node, wished, spawner, profile,
+    ) = row  # fmt: skip
     return Server(
         id=server_id,
         user_id=user_id,

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from carrel.domain.servers import Actual, Wanted
 
 #: The newest migration: what this release reads and writes.
-REVISION = "0011"
+REVISION = "0012"
 #: The oldest revision whose releases work with these tables, and may start anew after the upgrade. A
 #: migration that only adds leaves it; one that takes away what a release uses names the first that does not.
 USABLE_SINCE = "0002"
@@ -72,6 +72,19 @@ users = Table(
     Index("ix_users_name_folded", "name", "folded"),
     sqlite_autoincrement=True,
 )
+
+#: Users by blocks of `BLOCK` ids, kept right by triggers on `users`: those are in the migrations, and for new
+#: SQLite databases in `storage/sql/user_blocks.py`. Rebuilding `users` there drops them: make them again.
+user_blocks = Table(
+    "user_blocks",
+    metadata,
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("people", Integer, nullable=False),
+    # Every folded name that somebody of the block has, or had, between line breaks.
+    Column("names", _NAME, nullable=False),
+)
+#: How many ids a block has: fewer would take longer to look through, more would find less exactly.
+BLOCK = 128
 
 servers = Table(
     "servers",
@@ -145,14 +158,15 @@ IN_FLIGHT = or_(
 LEASED = servers.c.lease_owner.is_not(None)
 ROUTED: ColumnElement[bool] = servers.c.url != literal_column("''")
 
-Index("ix_servers_active", servers.c.user_id, sqlite_where=ACTIVE, postgresql_where=ACTIVE)
-Index("ix_servers_unsettled", servers.c.id, sqlite_where=UNSETTLED, postgresql_where=UNSETTLED)
-Index("ix_servers_routed", servers.c.id, sqlite_where=ROUTED, postgresql_where=ROUTED)
-Index("ix_servers_in_flight", servers.c.id, sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT)
-Index("ix_servers_leased", servers.c.lease_owner, sqlite_where=LEASED, postgresql_where=LEASED)
-Index("ix_servers_due", servers.c.wished, servers.c.id, sqlite_where=START_DUE, postgresql_where=START_DUE)
+# On PostgreSQL they are partial by the migrations: to say so here would load its dialect at every start.
+Index("ix_servers_active", servers.c.user_id, sqlite_where=ACTIVE)
+Index("ix_servers_unsettled", servers.c.id, sqlite_where=UNSETTLED)
+Index("ix_servers_routed", servers.c.id, sqlite_where=ROUTED)
+Index("ix_servers_in_flight", servers.c.id, sqlite_where=IN_FLIGHT)
+Index("ix_servers_leased", servers.c.lease_owner, sqlite_where=LEASED)
+Index("ix_servers_due", servers.c.wished, servers.c.id, sqlite_where=START_DUE)
 
-Index("ix_users_admin", users.c.id, sqlite_where=text("admin = 1"), postgresql_where=text("admin"))
+Index("ix_users_admin", users.c.id, sqlite_where=text("admin = 1"))
 
 # A row counts while the server is in that run, or waits for that start: nothing has to be taken away.
 device_leases = Table(
@@ -414,5 +428,7 @@ facts = Table(
     Column("value", Text, nullable=False),
 )
 
+#: Tables that triggers fill.
+DERIVED_TABLES = frozenset({user_blocks.name})
 #: Every table that is ours; others of a shared database are left alone.
 OWN_TABLES = frozenset({*metadata.tables, *FORMER_TABLES, "alembic_version"})

@@ -20,12 +20,13 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.sqlite import insert
 
 from carrel.domain.errors import Conflict, NotFound
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
+from carrel.storage.sql import user_blocks
 from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Contains, Link, OneOf, Row, Value
 from carrel.storage.sql.tables import ACTIVE, READY, group_members, groups, servers, users
@@ -71,6 +72,8 @@ _TOUCH = (
     update(users).values(last_activity=_AT).where(users.c.id == bindparam("key"), users.c.last_activity < _AT)
 )
 _COUNT = select(func.count()).select_from(users).where(users.c.last_activity >= bindparam("since"))
+#: To pass over fewer users than that takes no longer than to add up the blocks that hold them.
+_FAR = 20_000
 _SORTS: Mapping[str, ColumnElement[Any]] = {
     "id": users.c.id,
     "name": users.c.name,
@@ -138,8 +141,9 @@ class SqlUsers:
             values |= {"names": to_json(which.names), "groups": to_json(which.groups)}
         shape = (bool(which.name_contains), which.names is not None, bool(which.groups), which.state)
         count = self._link.built((_filtered, "count", *shape), lambda: _count(which))
-        order = (which.sort, which.descending)
-        listing = self._link.built((_filtered, "rows", *shape, *order), lambda: _listing(which))
+        far = page.offset >= _FAR
+        order = (which.sort, which.descending, far)
+        listing = self._link.built((_filtered, "rows", *shape, *order), lambda: _listing(which, far))
         rows = await self._link.rows(listing, {**values, "limit": page.limit, "offset": page.offset})
         total = page.known_total(len(rows))
         if total is None:
@@ -177,6 +181,11 @@ def _by_servers(which: UserFilter) -> bool:
     return which.state in ("active", "ready") and which.names is None and not which.name_contains
 
 
+def _by_name(which: UserFilter) -> bool:
+    """Tell whether a part of the name alone says who is chosen."""
+    return bool(which.name_contains) and which.names is None and which.state is None
+
+
 def _chosen(by_group: bool) -> ColumnElement[bool]:
     named = OneOf(users.c.name, "names")
     if not by_group:
@@ -197,21 +206,39 @@ def _count(which: UserFilter) -> Select[*tuple[Any, ...]]:
     if which.state is not None and _by_servers(which):
         owners = _owners(which.state)
         return owners.with_only_columns(func.count(servers.c.user_id.distinct()))
+    if _by_name(which):
+        return user_blocks.search(False).order_by(None).with_only_columns(func.count())
+    if which.names is None and which.state is None:
+        return user_blocks.count()
     return _filtered(select(func.count()).select_from(users), which)
 
 
-def _listing(which: UserFilter) -> Select[*tuple[Any, ...]]:
+def _listing(which: UserFilter, far: bool) -> Select[*tuple[Any, ...]]:
     key = _SORTS[which.sort]
     # No two names are equal, and saying more than the name would keep the index for the search from serving.
     ties = () if which.sort == "name" else (users.c.id,)
     order = (key.desc() if which.descending else key, *ties)
     # The page is found in an index alone: rows may be long, and those before it are only passed over.
-    page = _filtered(select(users.c.id), which).order_by(*order)
-    if which.state is not None and _by_servers(which) and which.sort == "id":
-        owner = servers.c.user_id
-        page = _owners(which.state).distinct().order_by(owner.desc() if which.descending else owner)
-    ids = page.limit(bindparam("limit")).offset(bindparam("offset")).correlate(None)
+    page = _page(which, far) if which.sort == "id" else None
+    if page is None:
+        page = _filtered(select(users.c.id), which).order_by(*order).offset(bindparam("offset"))
+    ids = page.limit(bindparam("limit")).correlate(None)
     return _SELECT.where(users.c.id.in_(ids)).order_by(*order)
+
+
+def _page(which: UserFilter, far: bool) -> Select[int] | None:
+    """Return the ids of a page where something knows them better than the users; None where nothing does."""
+    offset: BindParameter[int] = bindparam("offset")
+    if which.state is not None and _by_servers(which):
+        owner = servers.c.user_id
+        owners = _owners(which.state).distinct()
+        return owners.order_by(owner.desc() if which.descending else owner).offset(offset)
+    if _by_name(which):
+        return user_blocks.search(which.descending).offset(offset)
+    if far and which == UserFilter():
+        left, rest = user_blocks.passed_over()
+        return select(users.c.id).where(left).order_by(users.c.id).offset(rest)
+    return None
 
 
 def _user(row: Row) -> User:
