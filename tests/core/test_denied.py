@@ -30,6 +30,8 @@ FREE = {
     "login.log_out": "everybody may end their own session",
     "servers.stop_own_servers": "everybody may end their own servers with their session",
     "refresh.refreshed": "looks at the caller's own log-in",
+    "refresh.is_token_good": "looks at the caller's own log-in",
+    "refresh.require_fresh": "asks of a log-in whether it is good, for use cases that have asked for a scope",
     "users.get_self": "everybody may know who they are",
     "users.owner_of_token": "who has a token may know whose it is",
     "services.get_self": "everybody may know who they are",

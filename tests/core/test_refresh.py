@@ -12,10 +12,11 @@ from carrel.core.access import caller_of_session, caller_of_token
 from carrel.core.auth_state import load_auth_state
 from carrel.core.caller import Caller
 from carrel.core.login import open_session
-from carrel.core.refresh import refreshed
+from carrel.core.refresh import is_token_good, refreshed
 from carrel.core.servers import ask_to_start, ask_to_stop
 from carrel.domain.errors import Forbidden
 from carrel.domain.identity import Identity
+from carrel.domain.servers import Wanted
 from carrel.lib.sealing import Sealer
 from carrel.testing.hub import TrialHub, open_test_hub
 
@@ -131,3 +132,37 @@ async def test_before_starts_and_stops_where_that_is_wanted(hub: TrialHub) -> No
     asking.answer, asking.refresh_pre_spawn = False, True
     with pytest.raises(Forbidden, match="sign in again"):
         await ask_to_start(hub.ctx, caller, "ada")
+
+
+async def test_who_cannot_sign_in_for_the_user_goes_on_unless_that_is_strict(hub: TrialHub) -> None:
+    login = await open_session(hub.ctx, Identity("ada"))
+    await hub.make_user("root", admin=True)
+    held = await caller_of_token(hub.ctx, await hub.token_of(login.user, "inherit"))
+    assert held is not None
+    asking = _asking(hub)
+    asking.answer, asking.refresh_pre_spawn = False, True
+    for caller in (held, await hub.find("root")):
+        asking.auth_refresh_strict = True
+        with pytest.raises(Forbidden, match="sign in again"):
+            await ask_to_start(hub.ctx, caller, "ada")
+        asking.auth_refresh_strict = False
+        assert (await ask_to_start(hub.ctx, caller, "ada")).wanted is Wanted.RUNNING
+    assert asking.asked == ["ada"] * 4
+
+
+async def test_tokens_are_good_as_long_as_the_log_in_where_that_is_strict(hub: TrialHub) -> None:
+    login = await open_session(hub.ctx, Identity("ada"))
+    held = await caller_of_token(hub.ctx, await hub.token_of(login.user, "inherit"))
+    assert held is not None
+    asking = _asking(hub)
+    asking.answer = False
+    await hub.clock.advance(AGE)
+    assert await is_token_good(hub.ctx, held)
+    assert asking.asked == []
+    asking.auth_refresh_strict = True
+    for _ in range(2):
+        assert not await is_token_good(hub.ctx, held)
+    asking.answer = True
+    for _ in range(2):
+        assert await is_token_good(hub.ctx, held)
+    assert asking.asked == ["ada"] * 3

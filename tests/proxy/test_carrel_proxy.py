@@ -128,9 +128,7 @@ async def test_the_next_hub_takes_the_data_plane_over(
     await following.close()
 
 
-async def test_whoever_stands_in_for_a_hub_changes_routes_without_a_start(
-    tmp_path: Path, ports: list[int], proxy: CarrelProxy
-) -> None:
+async def test_a_stand_in_starts_nothing(tmp_path: Path, ports: list[int], proxy: CarrelProxy) -> None:
     await proxy.add_route("/user/ada/", TARGET, {})
     stand_in = _driver(tmp_path, ports)
     await stand_in.delete_route("/user/ada/")

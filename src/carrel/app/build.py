@@ -19,6 +19,7 @@ from carrel.config.rights import RightsSettings, read_rights
 from carrel.config.schema import Settings
 from carrel.config.secrets import cookie_secret, crypt_keys, own_secret
 from carrel.config.services import read_services
+from carrel.config.watching import event_handlers
 from carrel.core.activity import Activity
 from carrel.core.bootstrap import load_cookie_secret, load_hub_id, load_named_users
 from carrel.core.cache import CallerCache
@@ -30,7 +31,7 @@ from carrel.core.service_records import load_services
 from carrel.events.bus import Bus
 from carrel.events.metrics import Metrics
 from carrel.events.progress import ProgressLog
-from carrel.lib.clock import SystemClock
+from carrel.lib.clock import Clock, SystemClock
 from carrel.lib.net import EVERYWHERE, own_name
 from carrel.lib.sealing import Sealer
 from carrel.spawners.base import Spawner
@@ -74,6 +75,7 @@ async def open_hub(
         callers = CallerCache(None if store.single_hub else clock.monotonic)
         bus.listen(callers.heed)
         bus.listen(metrics.heed)
+        _tell_auditors(settings, bus, clock)
         ctx = HubContext(
             settings=settings,
             store=store,
@@ -106,6 +108,14 @@ async def open_hub(
             await ctx.proxy.close()
     finally:
         await store.close()
+
+
+def _tell_auditors(settings: Settings, bus: Bus, clock: Clock) -> None:
+    """Have events written where the configuration wants them, if it does."""
+    if handlers := event_handlers(settings):
+        from carrel.events.actions import ActionLog
+
+        bus.listen(ActionLog(handlers, clock).heed)
 
 
 async def _bring_in(ctx: HubContext, rights: RightsSettings) -> None:

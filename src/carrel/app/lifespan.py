@@ -23,6 +23,7 @@ from carrel.config.addresses import socket_path
 from carrel.config.chosen import Chosen
 from carrel.config.limits import find_unenforced
 from carrel.config.schema import Settings
+from carrel.config.watching import PeriodicMetricsCollector
 from carrel.core.context import HubContext
 from carrel.core.runs import warm_up
 from carrel.core.servers import change
@@ -75,18 +76,20 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         app = build_web_app(ctx, await proxy_addresses(ctx.proxy))
         await stack.enter_async_context(serve_http(app, listener))
         await stack.enter_async_context(run_workers(ctx, give_up=stopping.give_up))
-        measure = asyncio.create_task(ctx.metrics.watch_loop(), name="measure of the event loop")
-        measure.add_done_callback(_complain)
-        stack.callback(measure.cancel)
+        if (watch := PeriodicMetricsCollector(config=settings.plugins)).event_loop_interval_enabled:
+            pause, slow = watch.event_loop_interval_resolution, watch.event_loop_interval_log_threshold
+            measure = asyncio.create_task(ctx.metrics.watch_loop(pause, slow), name="measure of the loop")
+            measure.add_done_callback(_complain)
+            stack.callback(measure.cancel)
         gc.freeze()
         gc.enable()
         ctx.bus.publish(WorkDone(Work.START_HUB, time.monotonic() - began))
         _log.info("Carrel is at %s", ctx.proxy.public_url)
         if on_ready is not None:
             on_ready()
-        warming = asyncio.create_task(_warm_up(ctx), name="warm-up")
-        warming.add_done_callback(_complain)
-        stack.callback(warming.cancel)
+        for task in _first_tasks(ctx):
+            task.add_done_callback(_complain)
+            stack.callback(task.cancel)
         await stopping.wait()
         if stopping.given_up:
             return 1
@@ -343,6 +346,16 @@ async def _purge(ctx: HubContext) -> None:
         except Exception:
             _log.exception("Expired rows could not be removed; trying again later")
         await asyncio.sleep(_PURGE_INTERVAL)
+
+
+def _first_tasks(ctx: HubContext) -> list[asyncio.Task[None]]:
+    """Begin what is done once, when the hub answers already."""
+    first = [asyncio.create_task(_warm_up(ctx), name="warm-up")]
+    if ctx.authenticator.delete_invalid_users:
+        from carrel.core.invalid_users import remove_invalid_users
+
+        first.append(asyncio.create_task(remove_invalid_users(ctx), name="removal of invalid users"))
+    return first
 
 
 async def _warm_up(ctx: HubContext) -> None:

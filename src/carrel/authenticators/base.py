@@ -112,7 +112,9 @@ class Authenticator(LoggingConfigurable):
         config=True
     )
     auth_refresh_strict = Bool(
-        False, help="Refuse also requests that cannot be sent to the log-in page when a refresh fails."
+        False,
+        help="When refresh_user says no, refuse also what cannot be sent to the log-in page: requests by "
+        "tokens, and, with refresh_pre_spawn and refresh_pre_stop, what is done for others.",
     ).tag(config=True)
     refresh_pre_spawn = Bool(False, help="Ask refresh_user before each start.").tag(config=True)
     refresh_pre_stop = Bool(False, help="Ask refresh_user before each stop.").tag(config=True)
@@ -128,9 +130,9 @@ class Authenticator(LoggingConfigurable):
     reset_managed_roles_on_startup = Bool(
         False, help="At start-up, make roles and assignments equal to load_managed_roles()."
     ).tag(config=True)
-    delete_invalid_users = Bool(False, help="Remove users who do not pass the checks any more.").tag(
-        config=True
-    )
+    delete_invalid_users = Bool(
+        False, help="When the hub starts, remove users whom add_user refuses by now, with their servers."
+    ).tag(config=True)
 
     whitelist = Set(Unicode(), help="Old name of allowed_users.").tag(config=True)
     blacklist = Set(Unicode(), help="Old name of blocked_users.").tag(config=True)

@@ -145,7 +145,12 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 def _spans(settings: Settings) -> Iterator[Finding]:
-    for name in ("cookie_max_age_days", "activity_resolution", "last_activity_interval"):
+    for name in (
+        "cookie_max_age_days",
+        "activity_resolution",
+        "last_activity_interval",
+        "active_user_window",
+    ):
         if getattr(settings, name) <= 0:
             yield name, f"it must be more than 0, not {getattr(settings, name):g}", True
     limits = ("concurrent_spawn_limit", "active_server_limit", "named_server_limit_per_user")

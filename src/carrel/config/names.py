@@ -11,7 +11,6 @@ from carrel.config.upstream import OTHER_SECTIONS
 
 #: `c.JupyterHub.<name>` that is read and changes nothing in this version, and what happens instead.
 NOT_USED: dict[str, str] = {
-    "active_user_window": "the metric active_users counts days, weeks and months",
     "generate_certs": "no certificates are made",
     "init_spawners_timeout": "servers are looked at after the hub answers, so nothing waits for them",
     "internal_certs_location": "the hub and the servers speak plain HTTP",

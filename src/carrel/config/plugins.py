@@ -28,6 +28,7 @@ from carrel.config.schema import HUB_SECTIONS, Problem, Settings
 from carrel.config.sections import was_set
 from carrel.config.upstream import OTHER_SECTIONS, UNUSED_TRAITS
 from carrel.config.values import describe
+from carrel.config.watching import WATCHING
 
 _CLOSE_CLASS = 0.85
 #: How help texts of plug-ins say that a trait is old, and what they advise.
@@ -154,9 +155,14 @@ def _other_section(settings: Settings, section: str, values: Config) -> Iterator
     known = OTHER_SECTIONS[section]
     for name, raw in values.items():
         instead = known.get(name, known.get("*"))
-        if not was_set(raw) or instead == "":
+        if not was_set(raw):
             continue
         setting = f"{section}.{name}"
+        if instead == "":
+            trouble = value_trouble(WATCHING[section], name, raw) if section in WATCHING else None
+            if trouble is not None:
+                yield Problem(setting, trouble, settings.locations.get(setting, ""))
+            continue
         near = nearest(name, known)
         hint = f"; did you mean {near}?" if near else ""
         text = f"not used: {instead}" if instead else f"there is no such setting: it has no effect{hint}"

@@ -313,6 +313,9 @@ class Settings:
         True,
         "Show /hub/metrics only to who has the scope read:metrics. Off: to everybody who can ask.",
     )
+    active_user_window: int = setting(
+        1800, "Of how many seconds the metric recently_active_users tells who was active in them."
+    )
     metrics_prefix: str = setting(
         "jupyterhub",
         "What the names of metrics begin with. Unset: what the variable JUPYTERHUB_METRICS_PREFIX says.",

@@ -30,10 +30,6 @@ _OWN_PROXY = "the data plane is Carrel's own, and has no such setting"
 
 #: Traits that are read and change nothing in this version, by the class of JupyterHub's that has them.
 UNUSED_TRAITS: dict[str, dict[str, str]] = {
-    "Authenticator": {
-        "auth_refresh_strict": "requests that cannot be sent to the log-in page are refused as ever",
-        "delete_invalid_users": "users who no longer pass the checks stay, and cannot log in",
-    },
     "Spawner": {
         "ssl_alt_names": _PLAIN,
         "ssl_alt_names_include_local": _PLAIN,
@@ -49,7 +45,6 @@ UNUSED_TRAITS: dict[str, dict[str, str]] = {
 }
 
 _NO_SAMPLES = "counts are made when /hub/metrics is read"
-_NO_LAG = "what blocks the hub stands in its log"
 _ELSEWHERE = "it belongs in the configuration of {0}, which the hub does not read"
 _SERVICE = _ELSEWHERE.format("the service")
 _SERVER = _ELSEWHERE.format("the users' servers")
@@ -66,19 +61,19 @@ OTHER_SECTIONS: dict[str, dict[str, str]] = {
     "PeriodicMetricsCollector": {
         "active_users_enabled": _NO_SAMPLES,
         "active_users_update_interval": _NO_SAMPLES,
-        "event_loop_interval_enabled": _NO_LAG,
-        "event_loop_interval_log_threshold": _NO_LAG,
-        "event_loop_interval_resolution": _NO_LAG,
+        "event_loop_interval_enabled": "",
+        "event_loop_interval_log_threshold": "",
+        "event_loop_interval_resolution": "",
     },
     "JupyterHubHTTPClient": {
         "session_options": "the hub's own requests need no aiohttp",
         "connector_options": "the hub's own requests need no aiohttp",
     },
     "EventLogger": {
-        "handlers": "no events are written to files: follow /hub/metrics and the log",
-        "allowed_schemas": "no events are written to files: follow /hub/metrics and the log",
+        "handlers": "",
+        "allowed_schemas": "there is one kind of events, and all of them are written",
     },
-    "EventLog": {"*": "no events are written to files: follow /hub/metrics and the log"},
+    "EventLog": {"*": "JupyterHub 6 does not read it either: use c.EventLogger.handlers"},
     "Service": {"*": "services are dictionaries in c.JupyterHub.services"},
     "User": {"*": "users have no settings: c.Spawner has"},
     **{section: {"*": _SERVICE} for section in ("HubAuth", "HubOAuth", "HubOAuthenticated")},

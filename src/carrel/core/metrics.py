@@ -46,11 +46,13 @@ async def read_metrics(ctx: HubContext, visitor: Caller | None) -> Exposition:
     now = ctx.clock.now()
     async with ctx.store.read() as tx:
         users, running = await tx.users.count(), await tx.servers.count_ready()
+        recent = await tx.users.count(now - ctx.settings.active_user_window)
         active = [((period,), await tx.users.count(now - span)) for period, span in _PERIODS.items()]
     gauges: tuple[Gauge, ...] = (
         Gauge("total_users", "How many users there are", (), (((), users),)),
         Gauge("running_servers", "How many servers are ready", (), (((), running),)),
         Gauge("active_users", "How many users were active in the period", ("period",), active),
+        Gauge("recently_active_users", "How many users were active just now", (), (((), recent),)),
     )
     warm = ctx.hub.warm_starts.measures() if ctx.hub.warm_starts is not None else ()
     gauges += tuple(_of_drivers([*ctx.shared.measures(), *warm]))

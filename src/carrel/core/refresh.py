@@ -43,15 +43,43 @@ async def refreshed(ctx: HubContext, caller: Caller) -> Caller | None:
     return await caller_of_session_hash(ctx, caller.session_hash or "")
 
 
-async def require_fresh(ctx: HubContext, user_name: str) -> None:
-    """Ask the authenticator about a user now; raise Forbidden when they have to sign in again."""
+async def is_token_good(ctx: HubContext, caller: Caller) -> bool:
+    """Tell whether a request by a token may go on: with `auth_refresh_strict`, while its user's log-in is.
+
+    Without it the authenticator is not asked: whoever holds a token cannot be sent to the log-in page.
+    """
+    authenticator = ctx.authenticator
+    age = authenticator.auth_refresh_age
+    if not authenticator.auth_refresh_strict or age <= 0 or caller.service or not _cares(authenticator):
+        return True
+    if not ctx.refreshes.is_due(caller.user.id, ctx.clock.monotonic(), age):
+        return True
+    if await _ask(ctx, caller.user, caller.groups, again=age - _AGAIN):
+        return True
+    # The next request by a token is refused as well.
+    ctx.refreshes.forget(caller.user.id)
+    return False
+
+
+async def require_fresh(ctx: HubContext, caller: Caller, user_name: str) -> None:
+    """Ask the authenticator about a user now; raise Forbidden when they have to sign in again.
+
+    They are told so when they ask themselves, in a browser. Who asks by a token, or for somebody else, cannot
+    sign in for them, and goes on unless `auth_refresh_strict` is set.
+    """
     if not _cares(ctx.authenticator):
         return
     async with ctx.store.read() as tx:
         user = await tx.users.get(user_name)
         groups = () if user is None else await tx.groups.of_user(user.id)
-    if user is not None and not await _ask(ctx, user, groups, again=0.0):
+    if user is None or await _ask(ctx, user, groups, again=0.0):
+        return
+    in_browser = caller.is_user(user_name) and caller.token is None
+    if in_browser or ctx.authenticator.auth_refresh_strict:
         raise Forbidden(f"The log-in of {user.name} is no longer good: sign in again.")
+    _log.warning(
+        "The log-in of %s is no longer good, and %s, who asks, cannot renew it", user.name, caller.name
+    )
 
 
 def _cares(authenticator: Authenticator) -> bool:

@@ -22,3 +22,7 @@ class Refreshes:
         self._asked[user_id] = moment
         if len(self._asked) > _CAPACITY:
             del self._asked[next(iter(self._asked))]
+
+    def forget(self, user_id: int) -> None:
+        """Have the next question about a user be due."""
+        self._asked.pop(user_id, None)

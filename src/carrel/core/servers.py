@@ -94,7 +94,7 @@ async def ask_to_start(
     """
     caller.require("start:servers", user=user_name, server=full_name(user_name, server_name))
     if ctx.authenticator.refresh_pre_spawn:
-        await require_fresh(ctx, user_name)
+        await require_fresh(ctx, caller, user_name)
     named_limit = await named_server_limit(ctx, caller) if server_name else 0
     options = await check_choice(ctx, user_name, server_name, options)
     async with ctx.store.write(durable=True) as tx:
@@ -135,7 +135,7 @@ async def ask_to_stop(
     """
     caller.require("delete:servers", user=user_name, server=full_name(user_name, server_name))
     if ctx.authenticator.refresh_pre_stop:
-        await require_fresh(ctx, user_name)
+        await require_fresh(ctx, caller, user_name)
     async with ctx.store.read() as tx:
         user = await tx.users.get(user_name)
         if user is None:

@@ -289,6 +289,11 @@ async def delete_user(ctx: HubContext, caller: Caller, name: str) -> None:
     caller.require("delete:users", user=name)
     if caller.is_user(name):
         raise Invalid("Cannot delete yourself!")
+    await remove_user(ctx, name)
+
+
+async def remove_user(ctx: HubContext, name: str) -> None:
+    """Do what `delete_user` does, for the hub itself."""
     await _remove_servers(ctx, name)
     async with ctx.store.write(durable=True) as tx:
         user = await tx.users.get(name)

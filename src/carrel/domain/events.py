@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from msgspec import Struct
 
@@ -145,6 +146,14 @@ class PolicyBroken(Struct, frozen=True):
     """A browser has reported that a page wanted what its policy forbids. It stays on this hub."""
 
 
+class ServerActed(Struct, frozen=True):
+    """A server was started or stopped, because somebody had asked for it. It stays on this hub."""
+
+    action: Literal["start", "stop"]
+    user_name: str
+    server_name: str
+
+
 Event = (
     ServerChanged
     | ServerProgress
@@ -162,4 +171,5 @@ Event = (
     | ShutdownWanted
     | WorkDone
     | PolicyBroken
+    | ServerActed
 )

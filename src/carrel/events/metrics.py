@@ -7,6 +7,7 @@ life cycle publish `WorkDone`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from carrel.domain.events import Event, PolicyBroken, Work, WorkDone
 USUAL = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _STARTS = (0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0)
 _LOOP = (0.05, 0.055, 0.06, 0.065, 0.07, *USUAL[4:])
-_RESOLUTION = 0.05
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_log = logging.getLogger("carrel.events")
 #: Reasons may come from drivers: so many are told apart.
 _MOST_SERIES = 200
 
@@ -113,15 +114,20 @@ class Metrics:
         yield from self.work.values()
         yield self.loop
 
-    async def watch_loop(self) -> None:
-        """Measure the event loop until cancelled: how late it comes back to who asked for a moment."""
+    async def watch_loop(self, pause: float = 0.05, slow: float = 1.0) -> None:
+        """Measure the event loop until cancelled: how late it comes back to who asked for a moment.
+
+        It is asked after each `pause` of so many seconds; the log says so when it was `slow` seconds late.
+        """
         clock = asyncio.get_running_loop().time
         last = clock()
         while True:
-            await asyncio.sleep(_RESOLUTION)
+            await asyncio.sleep(pause)
             now = clock()
-            late = now - last - _RESOLUTION
-            self.loop.add((), max(late, _RESOLUTION))
+            late = now - last - pause
+            self.loop.add((), max(late, pause))
+            if late >= slow:
+                _log.warning("The event loop was held up for %.2f seconds", late)
             last = now
 
 

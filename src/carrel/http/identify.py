@@ -5,7 +5,7 @@ from __future__ import annotations
 from carrel.config.tornado import may_be_framed
 from carrel.core.access import caller_of_session, caller_of_token, towards
 from carrel.core.caller import Caller, identified
-from carrel.core.refresh import refreshed
+from carrel.core.refresh import is_token_good, refreshed
 from carrel.http.csrf import Origin, is_ours, is_visit, sent_token, token_fits
 from carrel.http.request import Connection, facts_of, header, hub_of, is_api
 from carrel.http.sessions import login_secret
@@ -53,7 +53,8 @@ async def _look_up(connection: Connection) -> Caller | None:
     token = bearer_token(connection) if not is_page or programs else None
     if token is not None:
         usable = token and token.isascii() and len(token) <= _LONGEST_TOKEN
-        return await caller_of_token(hub, token) if usable else None
+        holder = await caller_of_token(hub, token) if usable else None
+        return holder if holder is None or await is_token_good(hub, holder) else None
     secret = login_secret(connection)
     if secret is None or not (is_page or _cookie_counts(connection)):
         return None

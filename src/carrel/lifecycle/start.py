@@ -16,6 +16,7 @@ from carrel.core.runs import build_driver, owner_in
 from carrel.core.servers import announce_change, server_path
 from carrel.domain.causes.rule import Stage
 from carrel.domain.errors import NotFound
+from carrel.domain.events import ServerActed
 from carrel.domain.failures import Evidence, diagnose
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.users import User
@@ -153,6 +154,7 @@ class Starter:
         self.ctx.live.keep(running, driver)
         self.ctx.activity.server(running.id, now)
         say_outcome(self.ctx, running)
+        self.ctx.bus.publish(ServerActed("start", running.user_name, running.name))
         _log.info("%s is ready", server_path(self.ctx, running))
 
     async def fail(self, row: Server, driver: Spawner, seen: Evidence, kind: str = "") -> None:

@@ -12,7 +12,7 @@ from carrel.core.drivers import driver_of
 from carrel.core.metrics import timed
 from carrel.core.servers import server_path
 from carrel.domain.causes.rule import Stage
-from carrel.domain.events import ClientEnded, RightsChanged, Work
+from carrel.domain.events import ClientEnded, RightsChanged, ServerActed, Work
 from carrel.domain.failures import diagnose
 from carrel.domain.servers import Actual, Failure, Server
 from carrel.domain.transitions import Action, next_action
@@ -62,6 +62,8 @@ class Stopper:
             return
         with timed(self.ctx, Work.STOP):
             await self.finish(row, now=force or row.failure is not None)
+        if row.started is not None:
+            self.ctx.bus.publish(ServerActed("stop", row.user_name, row.name))
 
     async def finish(self, row: Server, driver: Spawner | None = None, *, now: bool) -> Server:
         """Clean up a run whose row says stopping under our lease, and write what it came to.

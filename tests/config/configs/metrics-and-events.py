@@ -12,6 +12,4 @@ c.JupyterHub.extra_log_handlers = [logging.FileHandler('extra.log')]
 c.Application.log_level = 'INFO'
 #: login = ada:x
 #: warns = jupyterhub_config.py:9: PeriodicMetricsCollector.active_users_enabled: not used: counts are made when /hub/metrics is read
-#: warns = jupyterhub_config.py:10: EventLogger.handlers: not used: no events are written to files: follow /hub/metrics and the log
 #: check = unused PeriodicMetricsCollector.active_users_enabled
-#: check = unused EventLogger.handlers
