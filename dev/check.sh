@@ -19,6 +19,8 @@ types=$(mktemp)
 trap 'rm -f "$types"' EXIT
 mypy >"$types" 2>&1 &
 checking=$!
+# As dev/venv.sh does for the sources: else pytest compiles every test file in each run.
+unset PYTHONDONTWRITEBYTECODE
 [ "${1:-}" = --no-tests ] || run python -m pytest -q -m "not real and not e2e and not seeds"
 echo "== mypy"
 wait "$checking" || failed+=(mypy)

@@ -27,6 +27,8 @@ dev/cache-plug-ins.sh
 dev/cache-oidc-provider.sh || echo "== No OpenID provider: tests that need it are skipped" >&2
 dev/cache-chp.sh || echo "== carrel-proxy is not compared with configurable-http-proxy" >&2
 export PATH="$PWD/.venv/bin:$PATH"
+# As dev/venv.sh does for the sources: else pytest compiles every test file in each run.
+unset PYTHONDONTWRITEBYTECODE
 [ $# -eq 0 ] || exec .venv/bin/python -m pytest -ra "$@"
 
 dev/lanes.sh

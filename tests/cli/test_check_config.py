@@ -165,3 +165,48 @@ def test_without_a_configuration_the_defaults_are_told(capsys: Output) -> None:
 def test_a_command_line_that_makes_no_sense(argv: list[str], capsys: Output) -> None:
     assert main(["check-config", *argv]) == 2
     assert capsys.readouterr().err.startswith("carrel: ")
+
+
+def test_what_is_refused_is_not_said_to_happen(capsys: Output) -> None:
+    write(GOOD + "c.Authenticator.admin_users = 'ada'\nc.JupyterHub.load_groups = {'g': 'ada'}\n")
+    status, text = check(capsys)
+    assert status == 2
+    assert "a, a and d" not in text
+    assert "Makes the groups" not in text
+    assert text.count("nothing, as long as it is wrong") == 2
+
+
+def test_settings_are_called_as_they_were_written(capsys: Output) -> None:
+    write(GOOD + "c.Carrel.device_pools = {'gpu': 'two'}\n")
+    _, text = check(capsys)
+    assert "jupyterhub_config.py:4  c.Carrel.device_pools" in text
+    assert "device_pools = {'gpu': 'two'}  [error]" in text
+    assert "c.JupyterHub.device_pools" not in text
+
+
+def test_a_directory_is_no_configuration(capsys: Output) -> None:
+    Path("etc").mkdir()
+    status, text = check(capsys, "etc")
+    assert status == 2
+    assert "etc is no file but a directory" in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "c.Repositories.allowed = ['https://ada:hunter2@git.example/x']",
+        "c.Spawner.args = {'API_TOKEN': 'hunter2'}",
+    ],
+)
+def test_a_refused_value_keeps_what_is_secret_in_it(capsys: Output, line: str) -> None:
+    write(f"{GOOD}{line}\n")
+    status, text = check(capsys)
+    assert status == 2
+    assert "it must be" in text
+    assert "hunter2" not in text
+
+
+def test_sizes_are_asked_for_as_sizes(capsys: Output) -> None:
+    write(GOOD + "c.Spawner.mem_limit = '4 Gigs'\n")
+    _, text = check(capsys)
+    assert "it must be a size in bytes, such as 512M or 2G, not the text '4 Gigs'" in text

@@ -51,6 +51,15 @@ def test_findings_are_printed_and_what_is_wrong_makes_the_exit_code(
     assert doctor(["house"], check(wrong("broken", "mend it"), *STATES)) == 1
 
 
+def test_what_makes_helper_and_policy_makes_their_directories(tmp_path: Path) -> None:
+    program, policy = tmp_path / "libexec" / "helper", tmp_path / "etc" / "sudo.json"
+    examined = sudo_doctor.examine(Helper(str(program), str(policy)))
+    found = [each.advice for each in examined if "mkdir" in each.advice]
+    for file, advice in zip((program, policy), found, strict=True):
+        assert f"mkdir -p {file.parent} && " in advice
+        assert f"> {file} && " in advice
+
+
 def test_texts_are_printed_alone(capsys: pytest.CaptureFixture[str]) -> None:
     Path("other.py").write_text("c.JupyterHub.port = 9000")
     assert (

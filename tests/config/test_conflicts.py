@@ -122,6 +122,8 @@ def test_what_goes_together(tmp_path: Path, text: str) -> None:
             "there is nothing at",
         ),
         (OPEN + "c.JupyterHub.logo_file = 'logo.png'", "JupyterHub.logo_file", "there is nothing at"),
+        (OPEN + "c.Spawner.start_timeout = -4", "Spawner.start_timeout", "in -4 seconds"),
+        (OPEN + "c.Spawner.http_timeout = 0", "Spawner.http_timeout", "more than 0"),
         (OPEN + "c.Spawner.notebook_dir = '~/%U'", "Spawner.notebook_dir", "write {username}"),
         (
             OPEN + "c.JupyterHub.services = [{'name': 'c', 'command': ['x/cull_idle_servers.py']}]",

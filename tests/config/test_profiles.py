@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from carrel.app.classes import Classes, find_classes, resolve_classes
-from carrel.config.load import load
+from carrel.config.arguments import parse_arguments
+from carrel.config.load import load, read_all
 from carrel.config.schema import Problem
 from carrel.domain.profiles import Profile, select
 from carrel.lib.registry import name_of
@@ -207,6 +208,27 @@ def test_wrapspawners_list_is_read_without_it(tmp_path: Path) -> None:
         {"environment": {"S": "s"}},
     )
     assert own.spawner == name_of(LocalProcessSpawner)
+
+
+@pytest.mark.parametrize(
+    ("pools", "words"),
+    [
+        ("{}", ["profile 'gpu': devices: there is no device 'gpu'"]),
+        ("{'gpu': 1}", ["profile 'gpu': devices: 2 of 'gpu' are asked for"]),
+        ("{'gpu': 2}", []),
+        ("{'gpu': 'two'}", []),  # refused by itself
+    ],
+)
+def test_a_profile_of_devices_that_are_never_to_be_had_is_told_of(
+    tmp_path: Path, pools: str, words: list[str]
+) -> None:
+    profile = "c.Profiles.profiles = [{'id': 'gpu', 'devices': {'gpu': 2}}]\n"
+    (tmp_path / "jupyterhub_config.py").write_text(f"{HEAD}{profile}c.Carrel.device_pools = {pools}")
+    settings, _ = read_all(parse_arguments([]), tmp_path, {})
+    _, problems = find_classes(settings)
+    found = [each for each in problems if each.setting == "Profiles.profiles"]
+    assert [each.message[: len(text)] for each, text in zip(found, words, strict=True)] == words
+    assert not any(each.fatal for each in found)
 
 
 def test_lists_are_left_to_a_spawner_that_reads_them_itself(tmp_path: Path) -> None:

@@ -112,9 +112,7 @@ def is_allowed_image(value: Any) -> bool:
 
 
 def is_harmless(text: str) -> bool:
-    return (
-        len(text) <= 200 and not METACHARACTERS & set(text) and not text.startswith("-") and ".." not in text
-    )
+    return len(text) <= 200 and not METACHARACTERS & set(text) and " -" not in f" {text}" and ".." not in text
 
 
 def is_allowed_repository(text: str) -> bool:
@@ -211,6 +209,15 @@ def test_a_repository_is_kept_as_a_line_and_given_to_the_driver_in_parts() -> No
     assert select([lab(Option("course", COURSE))], {}).overrides == ()
     with pytest.raises(Invalid, match=r"^course: .*not among those"):
         select([lab(Option("course", COURSE))], {"course": "https://evil.example/x"})
+
+
+def test_a_text_adds_no_option_to_a_command_line_that_it_is_put_into() -> None:
+    comment = TextRule(sets={"req_options": "--comment={value}"})
+    chosen = select([lab(Option("comment", comment))], {"comment": "a well-known job"})
+    assert chosen.overrides == ({"req_options": "--comment=a well-known job"},)
+    for text in ("x --partition=staff", "-x", "x -p staff"):
+        with pytest.raises(Invalid, match=r"^comment: .* no - before a word"):
+            select([lab(Option("comment", comment))], {"comment": text})
 
 
 def test_a_text_without_a_default_that_will_do_has_to_be_given() -> None:

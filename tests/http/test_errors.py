@@ -176,3 +176,4 @@ async def test_the_data_plane_gets_its_pages(tmp_path: Path) -> None:
             if status in {502, 503}:
                 assert HTTPStatus(code).phrase in reply.text
                 assert "server behind this address" in reply.text
+                assert "if it is a service" in reply.text

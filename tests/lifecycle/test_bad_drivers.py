@@ -11,6 +11,7 @@ import pytest
 
 from carrel.domain.servers import Actual, Server
 from carrel.spawners.base import Spawner
+from carrel.spawners.errors import StartError
 from carrel.testing.fakes import Script
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.lifecycle.traces import traces
@@ -61,6 +62,18 @@ async def test_a_start_that_goes_wrong(hub: TrialHub, script: Script, message: s
     assert message in server.failure.message
     assert (server.lease, server.deadline, server.pending) == (None, None, None)
     assert await traces(hub) == set()
+
+
+@pytest.mark.parametrize(
+    ("error", "traced"),
+    [(StartError("The home would be hidden."), False), (RuntimeError("no room"), True)],
+)
+async def test_only_what_nobody_foresaw_is_traced_in_the_log(
+    hub: TrialHub, caplog: pytest.LogCaptureFixture, error: Exception, traced: bool
+) -> None:
+    await _start(hub, Script(start_error=error))
+    assert str(error) in caplog.text
+    assert any(record.exc_info for record in caplog.records) is traced
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from carrel.spawners.environment import HUB_LABEL
 from carrel.spawners.errors import StartError
 from carrel.spawners.run import make_spawner
 from carrel.spawners.sudo import SudoSpawner
-from carrel.spawners.sudo_helper_call import HelperRefused
+from carrel.spawners.sudo_helper_call import Helper, HelperRefused, NoAnswer
 from carrel.testing.clock import FakeClock
 from carrel.testing.conformance.spawner import Case, SpawnerConformance
 from tests.rigs import processes
@@ -144,6 +144,15 @@ async def test_an_account_that_was_quicker_to_take_the_port_is_not_the_server(
         assert await driver.is_reached()
     finally:
         await driver.stop(now=True)
+
+
+async def test_an_answer_without_end_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A user may have taken the helper's place.
+    (tmp_path / "sudo").write_text("#!/bin/sh\nexec cat /dev/zero\n")
+    (tmp_path / "sudo").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(NoAnswer, match="more than 4 MiB"):
+        await Helper("/helper", "/policy").ask("ada", "check")
 
 
 async def test_what_is_left_of_the_group_ends_with_the_server(site: SudoSite, tmp_path: Path) -> None:

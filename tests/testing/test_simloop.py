@@ -206,6 +206,28 @@ def test_what_belongs_to_nobody_outlives_its_sender() -> None:
     assert simulate(main) == ["request"]
 
 
+def test_what_is_buried_begins_no_task_and_no_loop() -> None:
+    log: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(100)
+        finally:
+            log.append("clean up")
+            await asyncio.ensure_future(_call(log.append, "a task"))
+
+    async def main(loop: SimLoop, owner: Owner) -> None:
+        loop.run_as(owner, work())
+        await asyncio.sleep(1)
+
+    loop, owner = SimLoop(1), Owner("one")
+    with sealed(loop, 1):
+        loop.run_until_complete(main(loop, owner))
+        loop.bury([owner])
+    loop.close()
+    assert (log, loop.errors) == (["clean up"], [])
+
+
 async def _start_process() -> None:
     await asyncio.create_subprocess_exec("true")
 

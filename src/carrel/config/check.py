@@ -33,7 +33,7 @@ _DATABASES = re.compile(r"(sqlite|postgresql|postgres)(\+\w+)?:")
 def check_settings(settings: Settings) -> list[Problem]:
     """Return all problems between settings, and of values that no type can rule out."""
     return [
-        Problem(f"JupyterHub.{name}", text, settings.place(name), fatal, "" if fatal else _kind(text))
+        Problem(settings.written_as(name), text, settings.place(name), fatal, "" if fatal else _kind(text))
         for check in _CHECKS
         for name, text, fatal in check(settings)
     ]

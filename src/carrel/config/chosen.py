@@ -90,8 +90,7 @@ class Chosen:
 
     def hub_setting(self, name: str) -> str:
         """Return a setting of the hub as it was written."""
-        own = [each for each in self.settings.written if each.partition(".")[2] == name]
-        return own[-1] if own else f"JupyterHub.{name}"
+        return self.settings.written_as(name)
 
     def problem(self, setting: str, message: str, kind: str) -> Problem:
         """Return a problem that is not fatal, with its place."""

@@ -149,6 +149,14 @@ def _root(chosen: Chosen) -> Iterator[Problem]:
         yield _found(chosen, chosen.hub_setting("port"), text)
 
 
+def _no_time(chosen: Chosen) -> Iterator[Problem]:
+    for name in ("start_timeout", "http_timeout"):
+        value = chosen.of_spawner(name)
+        if isinstance(value, int | float) and value <= 0:
+            text = f"no server can start in {value:g} seconds: make it more than 0"
+            yield _found(chosen, chosen.written(chosen.spawner, name), text)
+
+
 def _named(chosen: Chosen) -> Iterator[Problem]:
     settings = chosen.settings
     if settings.named_server_limit_per_user and not settings.allow_named_servers:
@@ -217,6 +225,7 @@ _CHECKS: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (
     _local,
     _sudo,
     _root,
+    _no_time,
     _named,
     _both_sections,
     _files,

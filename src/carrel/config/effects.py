@@ -45,12 +45,13 @@ def first_sentences(text: str) -> str:
     if len(paragraph) <= 160:
         return paragraph
     end = paragraph.rfind(". ", 0, 160)
-    return paragraph[: end + 1] if end > 0 else f"{paragraph[:157]}…"
+    return paragraph[: end + 1] if end > 0 else f"{paragraph[:157].rpartition(' ')[0]} …"
 
 
 def enumerate_names(names: Iterable[object], most: int = _MOST_NAMES) -> str:
     """Return `ada, bob and eve`, or the first few and how many more there are."""
-    words = sorted(str(name) for name in names)
+    # A text in place of a set of names is refused; its letters are no names.
+    words = sorted(str(name) for name in ((names,) if isinstance(names, str) else names))
     if len(words) > most:
         return f"{', '.join(words[:most])} and {len(words) - most} more"
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else "nobody"
@@ -83,8 +84,13 @@ def _cleanup(what: str) -> Callable[[Any, Chosen], str]:
 
 def _roles(value: Any, _: Chosen) -> str:
     roles = [role for role in value if isinstance(role, dict)]
-    found = [f"{role.get('name', '?')} ({len(role.get('scopes') or ())} scopes)" for role in roles]
+    found = [_role(role) for role in roles]
     return f"Makes the roles {', '.join(found)}; roles of earlier starts that stand here no more go."
+
+
+def _role(role: dict[str, Any]) -> str:
+    count = len(role.get("scopes") or ())
+    return f"{role.get('name', '?')} ({count} scope{'' if count == 1 else 's'})"
 
 
 def _services(value: Any, _: Chosen) -> str:

@@ -45,7 +45,8 @@ def read_file(name: str, directory: Path) -> ReadFile:
         path = path.with_suffix(".py")
     shown = short(path, directory)
     if not path.is_file():
-        raise BadConfig([Problem("", f"there is no file {shown}")])
+        what = f"{shown} is no file but a directory" if path.is_dir() else f"there is no file {shown}"
+        raise BadConfig([Problem("", what)])
     parts: list[Path] = []
     config = Config()
     if path.suffix != ".json":

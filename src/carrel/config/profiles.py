@@ -26,6 +26,7 @@ from carrel.config.overrides import Overriding
 from carrel.config.profile_options import read_options
 from carrel.config.schema import Problem, Settings
 from carrel.config.sections import was_set
+from carrel.domain.devices import pools_of, why_never
 from carrel.domain.profiles import Profile
 from carrel.lib.registry import UnknownClass, name_of
 
@@ -147,7 +148,22 @@ def read_source(settings: Settings, chosen: Chosen, find: Find) -> tuple[Profile
         return ProfileSource(dialect.setting, (), value, dialect is KUBESPAWNER, read), problems
     profiles, faults = read(value)
     problems += [_problem(settings, dialect, text, fatal=fatal) for text, fatal in faults]
+    problems += _never_served(settings, dialect, profiles)
     return ProfileSource(dialect.setting, profiles, read=read), problems
+
+
+def _never_served(settings: Settings, dialect: Dialect, profiles: Iterable[Profile]) -> Iterator[Problem]:
+    """Yield profiles that need devices which the pools do not have; wrong pools are told of elsewhere."""
+    try:
+        pools = pools_of(settings.device_pools)
+    except ValueError:
+        return
+    for profile in profiles:
+        need = profile.overrides.get("devices")
+        why = why_never(pools, need) if isinstance(need, Mapping) else ""
+        if why:
+            text = f"profile {profile.id!r}: devices: {why}: no server of it can start"
+            yield _problem(settings, dialect, text, kind="contradiction")
 
 
 def _forms(settings: Settings, chosen: Chosen, dialect: Dialect) -> Iterator[Problem]:

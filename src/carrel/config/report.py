@@ -19,6 +19,8 @@ from carrel.config.sections import was_set
 from carrel.config.showing import show
 
 FINE, WARNINGS, FATAL = 0, 1, 2
+#: What a refused value comes to: its own sentence would tell of something that does not happen.
+_WRONG = "nothing, as long as it is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,9 @@ def _entries(chosen: Chosen, problems: Sequence[Problem]) -> Iterator[Entry]:
             value=value,
             default=default,
             location=chosen.settings.locations.get(setting, ""),
-            effect=_with_doubts(effect, [*own, *about.get(setting.partition(".")[0], [])]),
+            effect=_WRONG
+            if any(each.fatal for each in own)
+            else _with_doubts(effect, [*own, *about.get(setting.partition(".")[0], [])]),
             marks=tuple(dict.fromkeys(each.kind or ("error" if each.fatal else "warning") for each in own)),
         )
 

@@ -377,6 +377,11 @@ class Settings:
         """Return a path of the configuration as an absolute one."""
         return self.directory / Path(path).expanduser()
 
+    def written_as(self, name: str) -> str:
+        """Return a setting of the hub as it was written (`Carrel.NAME`), else `JupyterHub.NAME`."""
+        named = (f"{section}.{name}" for section in reversed(HUB_SECTIONS))
+        return next((each for each in named if each in self.written), f"JupyterHub.{name}")
+
     def place(self, name: str) -> str:
         """Return where a setting of the hub was written, as far as that is known."""
         places = (self.locations.get(f"{section}.{name}") for section in reversed(HUB_SECTIONS))

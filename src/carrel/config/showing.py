@@ -66,5 +66,5 @@ def show(name: str, value: Any, longest: int = _SHORT) -> str:
     elif isinstance(value, set | frozenset):
         shown = f"{{{', '.join(map(repr, fit))}}}" if fit else "set()"
     else:
-        shown = repr(fit)
+        shown = repr(tuple(fit) if isinstance(value, tuple) else fit)
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"

@@ -11,6 +11,8 @@ from typing import Any
 
 from traitlets.config.loader import DeferredConfig, DeferredConfigList, DeferredConfigString, LazyConfigValue
 
+from carrel.config.showing import plain, show
+
 SECRET_LENGTH = 32
 """Bytes that a cookie secret has at least."""
 
@@ -19,6 +21,8 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _SECRET_FORM = f"it must be {SECRET_LENGTH} bytes, or hex text as `openssl rand -hex 32` prints"
+#: Characters of a value that an error message repeats.
+_SHOWN = 60
 _CLASS_SETTINGS = ("authenticator_class", "spawner_class", "proxy_class")
 
 
@@ -58,8 +62,10 @@ def describe(name: str, value: Any) -> str:
     kind = {"str": "text", "NoneType": "None"}.get(kind, kind)
     if value is None or _SECRET_NAME.search(name):
         return kind if value is None else f"a {kind}"
-    shown = repr(str(value) if isinstance(value, DeferredConfigString) else value)
-    return f"the {kind} {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    if callable(value):
+        return f"the {plain(name, value)}"
+    # What stands in it may be secret under any name: passwords in addresses, tokens in variables.
+    return f"the {kind} {show(name, value, _SHOWN)}"
 
 
 def _quoted_number(field: Field[Any], raw: Any) -> str:

@@ -27,7 +27,7 @@ _SHOWN = 40
 #: What stands in templates for the chosen value.
 _VALUE = "{value}"
 #: Nothing that a shell or a path could take for more than a word; a profile may say otherwise.
-PLAIN = re.compile(r"(?!-)(?!.*\.\.)[\w .,:@/+=-]*")
+PLAIN = re.compile(r"(?!-)(?!.* -)(?!.*\.\.)[\w .,:@/+=-]*")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
@@ -70,7 +70,7 @@ class Option:
     @property
     def label(self) -> str:
         """What people read."""
-        return self.title or self.name
+        return self.title or self.name[:1].upper() + self.name[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,9 @@ class TextRule:
         if self.message:
             return self.message.rstrip(".")
         if self.pattern is PLAIN:
-            return "it must be a line of letters, digits and . , : @ / + = _ - with no - first and no .."
+            return (
+                "it must be a line of letters, digits and . , : @ / + = _ - with no - before a word and no .."
+            )
         return "it must have the form that is asked for"
 
     @property

@@ -37,6 +37,7 @@ from carrel.lifecycle.server_scopes import Grants, asked_scopes, grants_of
 from carrel.lifecycle.stop import DEADLINE, Stopper, ended
 from carrel.lifecycle.undo import Undoer
 from carrel.spawners.base import Spawner
+from carrel.spawners.errors import StartError
 from carrel.storage.base import StorageUnavailable, Transaction
 
 #: How long a probe of a server may take, in seconds.
@@ -222,7 +223,9 @@ class Starter:
     def _evidence(self, row: Server, error: Exception, course: Course) -> Evidence:
         if isinstance(error, NotReady):
             return error.evidence
-        _log.error("The start of %s failed", server_path(self.ctx, row), exc_info=error)
+        # A driver that says in a sentence what is wrong has foreseen it: the line about the failure has it.
+        if not isinstance(error, StartError) or error.__cause__ is not None:
+            _log.error("The start of %s failed", server_path(self.ctx, row), exc_info=error)
         return course.raised(error)
 
     def _count(self, row: Server, driver: Spawner, kind: str, failure: Failure) -> None:

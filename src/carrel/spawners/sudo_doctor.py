@@ -21,8 +21,9 @@ from carrel.spawners.errors import StartError
 from carrel.spawners.sudo_helper_call import Helper
 
 _PROBE = "CARREL_PROBE"
-_INSTALL = "carrel doctor sudo --helper > {0} && chown root:root {0} && chmod 755 {0}"
-_POLICY = "As root: carrel doctor sudo --policy > {0} && chown root:root {0} && chmod 644 {0}"
+#: The directories of neither are on every machine.
+_INSTALL = "mkdir -p {1} && carrel doctor sudo --helper > {0} && chown root:root {0} && chmod 755 {0}"
+_POLICY = "mkdir -p {1} && carrel doctor sudo --policy > {0} && chown root:root {0} && chmod 644 {0}"
 _RULE = "As root: visudo -f /etc/sudoers.d/carrel, and paste what `carrel doctor sudo --rule` prints."
 _LIMIT = 30.0
 
@@ -61,7 +62,7 @@ def examine(helper: Helper, user: str = "") -> Iterator[Finding]:
     try:
         policy = sudo_helper.read_policy(helper.policy)
     except (sudo_helper.Refused, OSError) as error:
-        yield wrong(f"The policy {helper.policy} cannot be used: {error}", _POLICY.format(helper.policy))
+        yield wrong(f"The policy {helper.policy} cannot be used: {error}", _as_root(_POLICY, helper.policy))
         return
     yield from _policy(helper, policy)
     yield from _people(policy, user)
@@ -80,8 +81,12 @@ def _machine() -> Iterator[Finding]:
         yield wrong("There is no /proc here", "SudoSpawner needs Linux.")
 
 
+def _as_root(command: str, path: str) -> str:
+    return "As root: " + command.format(path, Path(path).parent)
+
+
 def _helper_file(helper: Helper) -> Iterator[Finding]:
-    path, install = Path(helper.path), "As root: " + _INSTALL.format(helper.path)
+    path, install = Path(helper.path), _as_root(_INSTALL, helper.path)
     try:
         sudo_helper.require_safe(helper.path)
         if path.stat().st_mode & 0o005 != 0o005:
@@ -256,9 +261,7 @@ def _trial(helper: Helper, user: str) -> Iterator[Finding]:
     if answer["user"] != user:
         yield wrong(f"The helper ran as {answer['user']}, not as {user}", "Look at runas_default in sudoers.")
     if answer["version"] != sudo_helper.VERSION:
-        yield wrong(
-            "The helper speaks another version than the hub", "As root: " + _INSTALL.format(helper.path)
-        )
+        yield wrong("The helper speaks another version than the hub", _as_root(_INSTALL, helper.path))
     yield fine(f"A harmless request was answered as {user}")
     if _PROBE in answer["environment"]:
         text = (

@@ -38,6 +38,7 @@ class URLPrefix(Unicode[str, Any]):
 class ByteSpecification(Integer[int, Any]):
     """A size in bytes: a number, or text with the suffix K, M, G or T (powers of 1024)."""
 
+    info_text = "a size in bytes, such as 512M or 2G"
     UNIT_SUFFIXES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}  # noqa: RUF012 - the name that plug-ins read
 
     def validate(self, obj: Any, value: Any) -> Any:

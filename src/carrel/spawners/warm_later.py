@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from carrel.lib.processes import Program
+    from carrel.spawners.shared import Measure
     from carrel.spawners.warm import WarmServer, WarmStarts
 
 
@@ -23,6 +24,10 @@ class LaterWarmStarts:
     ) -> WarmServer | None:
         """See `WarmStarts.launch`."""
         return await self._loaded().launch(program, output, names, patience)
+
+    def measures(self) -> Iterator[Measure]:
+        """See `WarmStarts.measures`."""
+        return self._loaded().measures()
 
     async def warm_up(self, program: Program, names: Collection[str], *, others: bool) -> None:
         """See `WarmStarts.warm_up`."""

@@ -220,7 +220,13 @@ class SimLoop(asyncio.BaseEventLoop):
         with warnings.catch_warnings():
             # What was handed to a task that never began is not awaited by anybody.
             warnings.simplefilter("ignore", RuntimeWarning)
-            self._bury(owners)
+            # Who asks for the loop is given this one; else asyncio makes a real one.
+            running = asyncio._get_running_loop()
+            asyncio._set_running_loop(self)
+            try:
+                self._bury(owners)
+            finally:
+                asyncio._set_running_loop(running)
 
     def _bury(self, owners: Sequence[Owner]) -> None:
         self._burying = True
@@ -243,6 +249,9 @@ class SimLoop(asyncio.BaseEventLoop):
         return self._numbers
 
     def _make_task(self, loop: SimLoop, work: Coroutine[Any, Any, Any], **options: Any) -> SimTask:
+        if self._burying:
+            work.close()
+            raise _Buried
         context = options.get("context")
         owner = _OWNER.get() if context is None else context.get(_OWNER)
         task = SimTask(work, loop=loop, **options)

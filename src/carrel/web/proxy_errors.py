@@ -9,12 +9,14 @@ from carrel.http.endpoint import get
 from carrel.http.errors import NoSuchPage
 from carrel.http.pages import Pages
 
+#: The data plane keeps these pages, one for each status: they cannot know which of the two it is.
+_WHO_KNOWS = "If it is yours, the home page says how it is; if it is a service, ask whoever runs the hub."
 _MESSAGES = {
     404: "Nothing is served at this address.",
     502: "The server behind this address gave no usable answer. It may be overloaded or stopping. "
-    "The home page says how it is.",
+    f"{_WHO_KNOWS}",
     503: "The server behind this address does not answer. It may be starting, or it may have stopped. "
-    "The home page says how it is.",
+    f"{_WHO_KNOWS}",
 }
 
 

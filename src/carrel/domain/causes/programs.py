@@ -176,7 +176,7 @@ CONFIGURATION = (
     Rule(
         "module-missing",
         "A Python package of the server cannot be loaded: {module}",
-        "Reinstall it where the server runs: pip install --force-reinstall {module}.",
+        "Reinstall the package that it belongs to where the server runs (pip install --force-reinstall).",
         says=r"^ImportError: (?P<module>[^\n]{1,150})" + _AT_END,
         stages=BEFORE_ANSWER,
         ends=BY_SERVER,

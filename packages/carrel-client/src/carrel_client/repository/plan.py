@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from carrel_client.repository.harmless_yaml import read_yaml
 from carrel_client.repository.report import Failed
 
 #: Where these files are looked for, the first directory that has one wins.
@@ -74,19 +75,7 @@ def _beside(file: Path) -> list[Path]:
 
 
 def _read_conda(file: Path) -> Plan:
-    try:
-        import yaml
-    except ModuleNotFoundError:
-        raise Failed(
-            f"{file.name} cannot be read: PyYAML is not installed where the server runs.",
-            "The administrator has to install it: pip install 'carrel-client[repositories]'.",
-        ) from None
-    try:
-        content = yaml.safe_load(file.read_text("utf-8", "replace"))
-    except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark is not None else ""
-        raise Failed(f"{file.name}{line}: this is no proper YAML.", f"Correct {file.name}.") from None
+    content = read_yaml(file)
     wanted = content.get("dependencies") if isinstance(content, dict) else None
     if not isinstance(wanted, list):
         raise Failed(f"{file.name} has no list of dependencies.", f"Correct {file.name}.")
@@ -97,11 +86,23 @@ def _conda_plan(file: Path, wanted: list[Any]) -> Plan:
     python, of_pip, of_conda = "", [], []
     for entry in wanted:
         if isinstance(entry, dict) and isinstance(entry.get("pip"), list):
-            of_pip += [str(each) for each in entry["pip"]]
+            of_pip += [_text(file, each) for each in entry["pip"]]
         elif not isinstance(entry, str):
-            raise Failed(f"{file.name}: {str(entry)[:80]!r} is no dependency.", f"Correct {file.name}.")
+            raise _no_dependency(file, entry)
         elif (match := _PYTHON.fullmatch(entry.strip())) is not None:
             python = match["version"] or ""
         elif re.split(r"[\s=<>!~]", entry.strip())[0] not in _GIVEN:
             of_conda.append(entry.strip())
     return Plan("conda", file, python, tuple(of_pip), tuple(of_conda))
+
+
+def _text(file: Path, entry: object) -> str:
+    if not isinstance(entry, str):
+        raise _no_dependency(file, entry)
+    return entry
+
+
+def _no_dependency(file: Path, entry: object) -> Failed:
+    kinds = {dict: "an object", list: "a list", type(None): "nothing"}
+    what = kinds.get(type(entry)) or f"'{str(entry)[:80]}'"
+    return Failed(f"{file.name}: {what} is no dependency.", f"Correct {file.name}.")
