@@ -81,6 +81,17 @@ def test_sections_that_are_always_read_have_an_effect(capsys: Output) -> None:
     assert "People choose among 2 kinds of servers." in shown
 
 
+def test_sections_that_watch_the_hub_have_an_effect(capsys: Output) -> None:
+    write(
+        GOOD + "import logging\nc.EventLogger.handlers = [logging.NullHandler()]\n"
+        "c.PeriodicMetricsCollector.event_loop_interval_resolution = 0.1\n"
+    )
+    status, shown = check(capsys, "--strict")
+    assert status == 0
+    assert "no effect" not in shown
+    assert "a line for each start and stop" in shown
+
+
 def test_mistakes_come_first_and_doubts_after(capsys: Output) -> None:
     write(
         GOOD + "c.JupyterHub.base_uri = '/x'\n"

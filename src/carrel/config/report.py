@@ -17,6 +17,7 @@ from carrel.config.safety import find_dangers
 from carrel.config.schema import KINDS, Problem, printable, setting_fields
 from carrel.config.sections import was_set
 from carrel.config.showing import show
+from carrel.config.watching import WATCHING
 
 FINE, WARNINGS, FATAL = 0, 1, 2
 #: What a refused value comes to: its own sentence would tell of something that does not happen.
@@ -189,9 +190,16 @@ def _of_classes(chosen: Chosen) -> Iterator[tuple[str, str, str, str]]:
             setting = f"{section}.{name}"
             owner = next((cls for cls in owners if name in cls.class_traits(config=True)), None)
             if owner is None:
-                effect = "Encrypts what is kept about users." if setting == "CryptKeeper.keys" else ""
-                yield setting, show(name, raw), "", effect
+                yield setting, show(name, raw), "", _effect_elsewhere(section, name)
             else:
                 value = chosen.value(owner, name)
                 default = show(name, default_value(owner, name))
                 yield setting, show(name, value), default, effect_of_trait(owner, name, value)
+
+
+def _effect_elsewhere(section: str, name: str) -> str:
+    """Return what a setting comes to that no chosen class has; empty when it has no effect."""
+    if (section, name) == ("CryptKeeper", "keys"):
+        return "Encrypts what is kept about users."
+    watching = WATCHING.get(section)
+    return "" if watching is None else effect_of_trait(watching, name, None)

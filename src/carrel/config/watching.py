@@ -29,7 +29,9 @@ class PeriodicMetricsCollector(Configurable):
     """How the hub measures its own event loop."""
 
     event_loop_interval_enabled = Bool(True, help="Measure the event loop.").tag(config=True)
-    event_loop_interval_resolution = Float(0.05, min=0.001, help="How often, in seconds.").tag(config=True)
+    event_loop_interval_resolution = Float(
+        0.05, min=0.001, help="How often the event loop is measured, in seconds."
+    ).tag(config=True)
     event_loop_interval_log_threshold = Float(
         1.0, min=0, help="The log says so when the loop was held up for so many seconds."
     ).tag(config=True)
@@ -38,7 +40,9 @@ class PeriodicMetricsCollector(Configurable):
 class EventLogger(HasTraits):
     """Where events for auditors go."""
 
-    handlers = _Handlers(None, allow_none=True, help="Handlers that write events.").tag(config=True)
+    handlers = _Handlers(
+        None, allow_none=True, help="What writes a line for each start and stop of a server."
+    ).tag(config=True)
 
 
 #: Those by the names of their sections.
