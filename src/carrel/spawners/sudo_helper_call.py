@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from carrel.lib.conversation import SaidTooMuch, converse, hang_up
 from carrel.spawners.errors import StartError
 
 #: How long the helper may take, in seconds; it ends itself sooner.
 _LIMIT = 25.0
 #: More than the longest answer, which is a log with each character escaped.
 _MOST = 4 * 2**20
-_CHUNK = 2**16
 #: How long one that was cut off may take to end, in seconds.
 _GRACE = 1.0
 
@@ -65,14 +65,16 @@ class Helper:
             ) from error
         try:
             async with asyncio.timeout(_LIMIT):
-                output, errors = await _talk(process, request)
+                # The helper has the rights of a user, whose other processes may speak in its place.
+                output, errors = await converse(process, request, _MOST)
+        except SaidTooMuch:
+            raise NoAnswer(f"sudo or {self.path} said more than {_MOST // 2**20} MiB.") from None
         except TimeoutError:
             raise NoAnswer(f"sudo or {self.path} did not answer within {_LIMIT:g} seconds.") from None
         finally:
             if process.returncode is None:
-                # Whoever still writes is to hear that nobody listens. To end sudo needs rights that we lack.
-                with contextlib.suppress(PermissionError):
-                    process._transport.close()  # type: ignore[attr-defined]
+                # To end sudo needs rights that we lack.
+                hang_up(process)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(process.wait(), _GRACE)
         return self._read(output, errors.decode(errors="replace").strip())
@@ -90,29 +92,6 @@ class Helper:
 
     def _hint(self) -> str:
         return f"What it allows stands in {self.policy}; `carrel doctor sudo` says what is missing."
-
-
-async def _talk(process: asyncio.subprocess.Process, request: bytes) -> tuple[bytes, bytes]:
-    """Return what a process says and complains of until it ends; raises NoAnswer when that is too much.
-
-    The helper has the rights of a user, who may speak in its place.
-    """
-    if process.stdin is None or process.stdout is None or process.stderr is None:
-        raise RuntimeError("a process was started without pipes")
-    process.stdin.write(request)
-    process.stdin.close()
-    said = await asyncio.gather(_all(process.stdout), _all(process.stderr))
-    await process.wait()
-    return said[0], said[1]
-
-
-async def _all(stream: asyncio.StreamReader) -> bytes:
-    found = bytearray()
-    while chunk := await stream.read(_CHUNK):
-        found += chunk
-        if len(found) > _MOST:
-            raise NoAnswer(f"sudo or its program said more than {_MOST // 2**20} MiB.")
-    return bytes(found)
 
 
 _DOCTOR = "The administrator runs `carrel doctor sudo` as the hub's account, which says what to change."

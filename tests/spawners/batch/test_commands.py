@@ -36,6 +36,12 @@ async def test_one_that_is_missing_or_hangs_tells_nothing(words: list[str]) -> N
         await run(words, ENV, limit=0.2)
 
 
+@pytest.mark.real
+async def test_one_that_says_more_than_anybody_reads_is_ended() -> None:
+    with pytest.raises(Unclear, match="yes said more than 50 MB"):
+        await run(["yes"], ENV, limit=60)
+
+
 def test_names_of_jobs_say_which_run_they_are_and_of_which_hub() -> None:
     for naming in (Naming(), Naming("c", 6)):
         name = naming.name("hub one", (12, 3))

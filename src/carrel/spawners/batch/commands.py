@@ -10,10 +10,12 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from carrel.lib.conversation import SaidTooMuch, converse, hang_up
 from carrel.spawners.batch.jobs import Unclear
 
 #: What only a shell understands; commands without any of it need none.
 _SHELL = frozenset("|&;<>()$`\n*?~#")
+#: Who runs them may be a user, and what a hub reads is in its memory.
 _MOST_OUTPUT = 50_000_000
 #: How long the output of a command that was killed is waited for, in seconds.
 _GRACE = 2.0
@@ -58,20 +60,24 @@ async def run(words: Sequence[str], env: Mapping[str, str], *, limit: float, tex
         )
     except OSError as error:
         raise Unclear(f"{words[0]} cannot be run: {error.strerror or error}") from error
-    work = asyncio.ensure_future(process.communicate(text.encode()))
+    work = asyncio.ensure_future(converse(process, text.encode(), _MOST_OUTPUT))
     try:
         await asyncio.wait((work,), timeout=limit)
         if not work.done():
             raise Unclear(f"{words[0]} did not answer within {limit:g} seconds")
         out, error_text = work.result()
+    except SaidTooMuch:
+        raise Unclear(f"{words[0]} said more than {_MOST_OUTPUT // 10**6} MB") from None
     finally:
-        if not work.done():
-            with contextlib.suppress(ProcessLookupError):
+        if not work.done() or process.returncode is None:
+            # What runs by sudo is not ours to end.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             await asyncio.wait((work,), timeout=_GRACE)
             work.cancel()
+            hang_up(process)
     return Ran(
         process.returncode or 0,
-        out[:_MOST_OUTPUT].decode(errors="replace").strip(),
+        out.decode(errors="replace").strip(),
         error_text.decode(errors="replace").strip(),
     )
