@@ -26,6 +26,7 @@ from carrel.lib.control_groups.apart import set_apart
 from carrel.lib.httpclient import Reply
 from carrel.lib.ids import new_token
 from carrel.lib.listen import PortInUse
+from carrel.lib.net import is_free
 from carrel.proxy.base import ProxyError, Unmovable
 from carrel.proxy.chp import ConfigurableHTTPProxy, TokenRefused, marked, route_path
 from carrel.proxy.ledger import Ledger
@@ -264,13 +265,23 @@ class CarrelProxy(ConfigurableHTTPProxy):
 
     def _did_not_start(self, status: int) -> Exception:
         if status == _PORT_IN_USE:
-            return PortInUse(f"{self.public_url} or {self.api_url}")
+            return PortInUse(self._taken())
         if status == _BAD_OPTIONS:
             return ProxyError(
                 "c.ConfigurableHTTPProxy.command has options that carrel-proxy does not take: "
                 f"{' '.join(self.command)} (`carrel-proxy --help` lists them)"
             )
         return ProxyError(f"the data plane ended with status {status}; see {self._file('proxy.log')}")
+
+    def _taken(self) -> str:
+        """Return which of the two addresses somebody else has, both when that cannot be seen."""
+        host, _, port = self.api_url.rpartition("//")[2].rpartition(":")
+        public = {} if self.socket else {self.public_url: (self.ip, self.port)}
+        with contextlib.suppress(OSError, ValueError):
+            places = {**public, self.api_url: (host.strip("[]"), int(port))}
+            if taken := [url for url, place in places.items() if not is_free(*place)]:
+                return " and ".join(taken)
+        return f"{self.public_url} or {self.api_url}"
 
     def _token(self) -> str:
         # Whoever stands in for a hub that has gone has started nothing, and changes routes all the same.
