@@ -217,6 +217,16 @@ ROWS: tuple[Difference, ...] = (
         "* /metrics",
     ),
     Difference(
+        "`/metrics` has `recently_active_users`",
+        "It is what `active_user_window` says, which JupyterHub reads and shows to nobody.",
+        "metric.jupyterhub_recently_active_users",
+    ),
+    Difference(
+        "`/metrics` tells of warm starts",
+        "Who wonders why a start was slow finds it there.",
+        "metric.jupyterhub_warm_*",
+    ),
+    Difference(
         "`/metrics` refuses other methods as the rest of the API does",
         "It is a page of JupyterHub's, with a form's rules.",
         "status",
