@@ -73,9 +73,12 @@ async def run(words: Sequence[str], env: Mapping[str, str], *, limit: float, tex
             # What runs by sudo is not ours to end.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await asyncio.wait((work,), timeout=_GRACE)
-            work.cancel()
+            # Its end is heard of when its pipes are closed, too.
             hang_up(process)
+            ended = asyncio.ensure_future(process.wait())
+            await asyncio.wait((work, ended), timeout=_GRACE)
+            work.cancel()
+            ended.cancel()
     return Ran(
         process.returncode or 0,
         out.decode(errors="replace").strip(),
