@@ -32,6 +32,7 @@ def hang_up(process: asyncio.subprocess.Process) -> None:
     May be repeated.
     """
     with contextlib.suppress(PermissionError):
+        # asyncio has no public word for it: a pipe that nobody reads would keep wait() from ending.
         process._transport.close()  # type: ignore[attr-defined]
 
 

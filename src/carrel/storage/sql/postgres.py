@@ -59,6 +59,7 @@ class _Compiler(PGCompiler_psycopg):
     """Writes `ON CONFLICT` of statements in SQLite's words: thus this dialect is loaded here alone."""
 
     def _on_conflict_target(self, clause: Any, **kw: Any) -> str:
+        # What SQLite has no word for, and PostgreSQL's construct says by this.
         clause.constraint_target = None
         return str(super()._on_conflict_target(clause, **kw))  # type: ignore[no-untyped-call]
 
