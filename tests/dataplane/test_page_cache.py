@@ -65,6 +65,19 @@ async def test_all_who_come_meanwhile_wait_for_one_load(now: Now) -> None:
 
 
 @pytest.mark.parametrize("body", [b"page", None])
+async def test_who_finds_a_load_under_way_does_not_begin_another_when_it_ends_first(
+    now: Now, body: bytes | None
+) -> None:
+    cache, late = PageCache(5, now), Hub()
+    late.open.set()
+    assert cache.find("a") is None
+    await _keep(cache, "a", body)
+    page = await cache.load("a", late.read)
+    assert (page and page.body) == body
+    assert late.reads == 0
+
+
+@pytest.mark.parametrize("body", [b"page", None])
 async def test_it_is_kept_for_so_long(now: Now, body: bytes | None) -> None:
     cache = PageCache(5, now)
     await _keep(cache, "a", body)
@@ -85,15 +98,17 @@ async def test_nothing_is_kept_for_no_time(now: Now) -> None:
 
 async def test_the_oldest_go_when_there_are_too_many(now: Now) -> None:
     cache = PageCache(5, now, most_pages=3)
-    for key in ("a", "b", "c", "a", "d"):
+    for key, seconds in (("a", 1), ("b", 0), ("c", 4), ("a", 0), ("d", 0)):
         await _keep(cache, key)
+        now.seconds += seconds
     assert [cache.find(key) is not None for key in ("a", "b", "c", "d")] == [True, False, True, True]
 
 
 async def test_the_oldest_go_when_they_are_too_large(now: Now) -> None:
     cache = PageCache(5, now, most_bytes=100)
-    for key in ("a", "b", "a"):
+    for key, seconds in (("a", 1), ("b", 4), ("a", 0)):
         await _keep(cache, key, bytes(50))
+        now.seconds += seconds
     assert cache.find("b") is not None
     await _keep(cache, "c", bytes(1))
     assert [cache.find(key) is not None for key in ("a", "b", "c")] == [True, False, True]

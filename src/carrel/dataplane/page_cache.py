@@ -55,10 +55,14 @@ class PageCache:
         return key in self._loading or len(self._loading) < self._at_once
 
     async def load(self, key: Hashable, read: Callable[[], Awaitable[Page | None]]) -> Page | None:
-        """Return what `read` returns, or what an earlier call for the same key is about to return.
+        """Return what is kept, what an earlier call for the key is about to return, or what `read` returns.
 
         Who stops waiting does not stop the others. `read` must end by itself, and raises nothing.
         """
+        # Between a caller's `find` and this call the load that it saw under way may have ended.
+        kept = self.find(key)
+        if kept is not None:
+            return kept.page
         task = self._loading.get(key)
         if task is None:
             task = self._loading[key] = asyncio.get_running_loop().create_task(self._load(key, read))
