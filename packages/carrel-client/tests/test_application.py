@@ -211,6 +211,7 @@ SMUGGLED = [
     b"GET {p}x HTTP/1.1\r\n\r\n",
     b"GET http://evil.example/ HTTP/1.1\r\nHost: h\r\n\r\n",
     b"CONNECT evil.example:443 HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"TRACE {p}hello HTTP/1.1\r\nHost: h\r\n\r\n",
     b"GET {p}x\x01y HTTP/1.1\r\nHost: h\r\n\r\n",
     b"GET " + b"x" * 100_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n",
 ]

@@ -138,6 +138,9 @@ def test_a_path_of_an_application_at_the_top_is_put_below_the_prefix() -> None:
         ("//evil.example/x", "/user/ada/evil.example/x", "/user/ada/evil.example/x"),
         ("/\\evil.example/x", "/user/ada/evil.example/x", "/user/ada/evil.example/x"),
         ("\\\\evil.example", "/user/ada/evil.example", "/user/ada/evil.example"),
+        ("/\t/evil.example", "/user/ada/evil.example", "/user/ada/evil.example"),
+        ("\t//evil.example", "/user/ada/evil.example", "/user/ada/evil.example"),
+        ("/\t\\evil.example", "/user/ada/evil.example", "/user/ada/evil.example"),
         ("//%2f/evil.example", "/user/ada/evil.example", "/user/ada/evil.example"),
     ],
 )
@@ -152,6 +155,10 @@ def test_what_would_reach_out_of_an_application_is_left_out() -> None:
         ("Connection", "close"), ("Strict-Transport-Security", "max-age=1"), ("X-JupyterHub-Version", "1"),
         ("Referrer-Policy", "no-referrer"), ("Content-Security-Policy", "frame-ancestors *"),
         ("Content-Type", "text/html"), ("Upgrade", "h2c"),
+        ("NEL", '{"report_to": "x", "max_age": 9, "include_subdomains": true, "success_fraction": 1}'),
+        ("Report-To", '{"group": "x", "max_age": 9, "endpoints": [{"url": "https://evil.example"}]}'),
+        ("Accept-CH", "Device-Memory"), ("Set-Login", "logged-out"), ("Expect-CT", "max-age=1"),
+        ("Secure-Session-Registration", '(ES256);path="/x"'),
     )  # fmt: skip
     assert found == {
         "content-security-policy": ["frame-ancestors *", "frame-ancestors 'self'"],

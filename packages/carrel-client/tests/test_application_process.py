@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -50,6 +51,43 @@ async def test_an_application_at_the_top_of_its_host(tmp_path: Path, words: list
         assert await asyncio.wait_for(app.process.wait(), 20) == 7, "it ends with its application"
     finally:
         await app.stop(signal.SIGKILL)
+        await hub.stop()
+
+
+AGREES = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_CONNECT(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+    log_message = print
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+async def test_a_visitor_cannot_make_a_tunnel_of_a_connection(tmp_path: Path) -> None:
+    # An application that agrees to one ends the conversation in HTTP, and nobody could be served any more.
+    hub = FakeHub()
+    await hub.start()
+    app = await App.start(hub, tmp_path, "--", sys.executable, "-c", AGREES, "{port}")
+    try:
+        await app.until_served()
+        reader, writer = await asyncio.open_connection("127.0.0.1", app.port)
+        head = f"CONNECT {PREFIX}x HTTP/1.1\r\nHost: h\r\nAuthorization: token token-of-alice\r\n\r\n"
+        writer.write(head.encode())
+        try:
+            assert (await asyncio.wait_for(reader.readline(), 20)).startswith(b"HTTP/1.1 400 ")
+        finally:
+            writer.close()
+            await writer.wait_closed()
+        await app.until_served()
+    finally:
+        # All of its session: a server that is stuck would hear no other signal.
+        os.killpg(app.process.pid, signal.SIGKILL)
+        await app.process.wait()
         await hub.stop()
 
 

@@ -25,9 +25,12 @@ _IDENTITY = re.compile(
 #: What a page could do to the rest of its host, or to the hub's log-in.
 _REACHES_OUT = frozenset(
     b"clear-site-data service-worker-allowed strict-transport-security alt-svc public-key-pins"
-    b" x-jupyterhub-version referrer-policy".split()
+    b" public-key-pins-report-only expect-ct nel report-to accept-ch set-login"
+    b" sec-session-registration secure-session-registration x-jupyterhub-version referrer-policy".split()
 )
 _COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+#: Browsers take these out of an address before they read it (WHATWG URL, 4.4).
+_UNREAD = re.compile(r"^[\x00-\x20]+|[\t\r\n]")
 _SLASHES = re.compile(r"^(?:/|\\|%2f|%5c)+", re.IGNORECASE)
 _HUBS = ("jupyterhub-", "__host-jupyterhub-")
 
@@ -169,6 +172,7 @@ def _confined(cookie: str, rules: Rules) -> str:
 
 def _location(value: str, rules: Rules, origins: Iterable[str]) -> str:
     """Return a redirect as the browser has to follow it: the application's own address is not to be seen."""
+    value = _UNREAD.sub("", value)
     for origin in origins:
         if value == origin or value.startswith((f"{origin}/", f"{origin}?")):
             value = value.removeprefix(origin) or "/"

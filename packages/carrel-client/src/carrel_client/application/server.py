@@ -25,6 +25,8 @@ from carrel_client.auth.pages import Page
 #: The release of JupyterHub whose wire contract this server speaks.
 WIRE_VERSION = "6.1.1"
 _IDLE = 75.0
+#: One would turn the conversation into a tunnel, the other would show cookies to scripts.
+_NO_METHODS = frozenset({"CONNECT", "TRACE"})
 _HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]+")
 _log = logging.getLogger("carrel_client.application")
 
@@ -83,6 +85,8 @@ class Front:
         """Return who asks, or what they get instead of the application."""
         if not request.uri.startswith("/") or not _HOST.fullmatch(request.headers.get("host", "")):
             return refusal(400, "This is no path, or no host.")
+        if request.method in _NO_METHODS:
+            return refusal(400, "This method is not for applications.")
         if f"{request.path}/" == self.rules.prefix and request.is_page:
             # Where the log-in's cookie is not sent yet.
             return redirect(self.rules.prefix)
