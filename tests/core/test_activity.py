@@ -73,7 +73,7 @@ async def test_a_failed_write_loses_nothing(hub: TrialHub) -> None:
 
 
 async def test_what_is_being_written_is_known_meanwhile(hub: TrialHub) -> None:
-    """Who reads the row before the commit and asks what is known sees no older moment than a moment before."""
+    """Who reads the row before the commit sees no older moment than who asked a moment before."""
     activity, server, now = hub.ctx.activity, await hub.start(), hub.clock.now()
 
     class Watched:
