@@ -132,6 +132,18 @@ async def test_many_requests_sent_ahead_are_read_no_further_until_they_are_answe
     assert scene.client.reading
 
 
+async def test_a_kept_connection_is_not_used_when_its_server_may_be_closing_it() -> None:
+    """Servers do so after five seconds, and the tick was looked at up to a second ago."""
+    scene = Scene()
+    scene.engine.tick.now = 10.0
+    server = await scene.ask(GET)
+    server.feed(OK)
+    assert scene.pool.idle
+    scene.engine.tick.now = 14.0
+    assert scene.pool.take() is None
+    assert server.closing
+
+
 async def test_what_is_sent_ahead_of_an_upgrade_is_held_when_the_server_does_not_take_it() -> None:
     scene = Scene()
     server = await scene.ask(UPGRADE)
