@@ -42,6 +42,11 @@ async def test_a_program_gets_json(dead: Proxy, path: str, header: str) -> None:
     assert answer.headers["retry-after"] == "5"
 
 
+async def test_a_name_that_no_host_can_have_is_one_that_is_not_reachable(front: Proxy) -> None:
+    await front.route("/user/dead", "http://a..b:80")
+    assert (await front.get("/user/dead/x")).status == 503
+
+
 async def test_an_upgrade_gets_an_empty_answer_and_a_close(dead: Proxy) -> None:
     baseline = dead.descriptors()
     wire = await dead.wire()

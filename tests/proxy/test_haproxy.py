@@ -232,6 +232,7 @@ async def test_bad_targets(proxy: HAProxyProxy, caplog: pytest.LogCaptureFixture
         "http://127.0.0.1:x": "not a URL",
         "http://[fe80::1%a;clear map]:1": "http://HOST:PORT alone",
         "http://no-such-host.invalid:1": "cannot be found",
+        "http://a..b:1": "cannot be found",
     }.items():
         with pytest.raises(ProxyError, match=why):
             await proxy.add_route("/user/ada/", target, {})

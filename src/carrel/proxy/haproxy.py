@@ -206,8 +206,9 @@ class HAProxyProxy(Proxy):
             pass
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise ProxyError(f"the host of {target} cannot be found ({error.strerror or error})") from None
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ProxyError(f"the host of {target} cannot be found ({why})") from None
         return str(found[0][4][0]), port
 
     async def _ensure(self, pid: int | None) -> int:
