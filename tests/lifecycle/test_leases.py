@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from carrel.domain.servers import Actual, Lease
+from carrel.domain.servers import Actual, Lease, Server
 from carrel.lifecycle.lease import MARGIN, RENEW_EVERY, TERM, LeaseLost, Leases
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.lifecycle.hubs import Peer
 from tests.lifecycle.traces import ALL, traces
+
+SPEC, URL = "/user/ada/", "http://127.0.0.1:7"
 
 
 @pytest.fixture
@@ -48,11 +52,13 @@ async def test_a_hub_that_holds_nothing_writes_nothing(hub: TrialHub) -> None:
     assert hub.store.commits == commits
 
 
-async def _held(peer: Peer, leases: Leases) -> object:
+async def _held(peer: Peer, leases: Leases) -> Server:
     """Take ada's server."""
     async with peer.ctx.store.write() as tx:
         row = await tx.servers.create(1, "", now=0.0)
-    return await leases.acquire(row, lambda row: leases.take(row, 1e12))
+    taken = await leases.acquire(row, lambda row: leases.take(row, 1e12))
+    assert taken is not None
+    return replace(taken, url=URL)
 
 
 async def test_a_lease_that_could_not_be_renewed_is_given_up_before_its_end(idle: TrialHub) -> None:
@@ -186,6 +192,60 @@ async def test_the_start_is_not_begun_when_the_lease_ran_out_in_a_hook(idle: Tri
     await idle.clock.advance(1)
     assert ("start", (1, 1)) not in idle.world.calls
     await peer.close()
+
+
+async def test_no_route_is_set_when_the_lease_ran_out_while_the_data_plane_was_away(idle: TrialHub) -> None:
+    peer = Peer(idle, "a")
+    leases = Leases(peer.ctx, "a")
+    row = await _held(peer, leases)
+    idle.proxy.away = True
+
+    async def add() -> None:
+        async with peer.routes.added(row, leases.check):
+            raise AssertionError("it was set")
+
+    adding = asyncio.create_task(add())
+    await idle.clock.advance(TERM - MARGIN)
+    idle.proxy.away = False
+    await idle.clock.advance(1)
+    with pytest.raises(LeaseLost):
+        await adding
+    assert idle.proxy.specs() == set()
+
+
+async def test_no_route_is_removed_when_the_lease_ran_out_while_the_table_was_set(
+    idle: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer, goes_on, putting = Peer(idle, "a"), asyncio.Event(), idle.proxy.put_routes
+
+    async def put_routes(routes: Any) -> None:
+        await goes_on.wait()
+        await putting(routes)
+
+    monkeypatch.setattr(idle.proxy, "put_routes", put_routes)
+    leases = Leases(peer.ctx, "a")
+    row = await _held(peer, leases)
+    setting = asyncio.create_task(peer.routes.sync())
+    await idle.clock.settle()
+    removing = asyncio.create_task(peer.routes.remove(row, leases.check))
+    await idle.clock.advance(TERM)
+    # By now another hub has stopped it and started it anew.
+    goes_on.set()
+    await setting
+    with pytest.raises(LeaseLost):
+        await removing
+    assert ("delete_route", SPEC) not in idle.proxy.calls
+
+
+async def test_a_start_that_was_left_behind_leaves_the_next_one_its_route(idle: TrialHub) -> None:
+    peer = Peer(idle, "a")
+    row = await _held(peer, Leases(peer.ctx, "a"))
+    left = peer.routes.added(row)
+    await left.__aenter__()
+    async with peer.routes.added(replace(row, url="http://127.0.0.1:8")):
+        await left.__aexit__(None, None, None)
+        await peer.routes.sync()
+        assert idle.proxy.table[SPEC][0] == "http://127.0.0.1:8"
 
 
 async def test_a_lease_of_ours_that_nobody_works_under_is_given_back(hub: TrialHub) -> None:
