@@ -65,12 +65,12 @@ async def test_a_lease_that_could_not_be_renewed_is_given_up_before_its_end(idle
     peer = Peer(idle, "a")
     leases = Leases(peer.ctx, "a")
     row = await _held(peer, leases)
-    leases.check(row)  # type: ignore[arg-type]
+    leases.check(row)
     await idle.clock.advance(TERM - MARGIN - 0.1)
-    leases.check(row)  # type: ignore[arg-type]
+    leases.check(row)
     await idle.clock.advance(0.1)
     with pytest.raises(LeaseLost):
-        leases.check(row)  # type: ignore[arg-type]
+        leases.check(row)
 
 
 async def test_renewing_in_time_keeps_it(idle: TrialHub) -> None:
@@ -80,7 +80,7 @@ async def test_renewing_in_time_keeps_it(idle: TrialHub) -> None:
     for _ in range(5):
         await idle.clock.advance(5)
         await leases.renew()
-    leases.check(row)  # type: ignore[arg-type]
+    leases.check(row)
 
 
 async def test_one_that_was_taken_over_is_forgotten_when_it_is_renewed(idle: TrialHub) -> None:
@@ -88,12 +88,12 @@ async def test_one_that_was_taken_over_is_forgotten_when_it_is_renewed(idle: Tri
     mine = Leases(peer.ctx, "a")
     row = await _held(peer, mine)
     theirs = Leases(peer.ctx, "b")
-    assert await theirs.acquire(row, lambda row: theirs.take(row, 1e12)) is not None  # type: ignore[arg-type]
+    assert await theirs.acquire(row, lambda row: theirs.take(row, 1e12)) is not None
     await mine.renew()
     with pytest.raises(LeaseLost):
-        mine.check(row)  # type: ignore[arg-type]
+        mine.check(row)
     with pytest.raises(LeaseLost):
-        await mine.write(row, lambda row: replace(row, display_name="late"))  # type: ignore[arg-type]
+        await mine.write(row, lambda row: replace(row, display_name="late"))
     assert (await idle.server()).display_name == ""
 
 
@@ -110,7 +110,7 @@ async def test_one_that_has_run_out_is_not_renewed_together_with_one_that_was_ju
         assert await tx.servers.save(leases.take(other, 1e12)) is not None
     await leases.renew()
     with pytest.raises(LeaseLost):
-        leases.check(row)  # type: ignore[arg-type]
+        leases.check(row)
 
 
 async def test_a_wall_clock_that_leaps_ends_a_lease_too(idle: TrialHub) -> None:
@@ -119,7 +119,7 @@ async def test_a_wall_clock_that_leaps_ends_a_lease_too(idle: TrialHub) -> None:
     row = await _held(peer, leases)
     idle.clock.jump(60)
     with pytest.raises(LeaseLost):
-        leases.check(row)  # type: ignore[arg-type]
+        leases.check(row)
 
 
 async def test_the_only_hub_of_a_database_loses_nothing_to_a_pause(hub: TrialHub) -> None:
