@@ -245,6 +245,7 @@ class ServiceRunner:
             await tx.services.set_process(service.id, self._owner, "", 0, "")
 
     async def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            await end(process, self.name)
+        # It is known until it has ended: when the hub stops meanwhile, `stop` goes on with it.
+        if self._process is not None:
+            await end(self._process, self.name)
+            self._process = None
