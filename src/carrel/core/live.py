@@ -55,10 +55,10 @@ class LiveDrivers:
     def forget(self, server_id: int, generation: int | None = None) -> None:
         """Drop the driver of a run that is over or that somebody else works on; may be repeated.
 
-        Without a generation it is that of whichever run.
+        That of an earlier run goes, too; without a generation it is that of whichever run.
         """
         kept = self._kept.get(server_id)
-        if kept is not None and generation in (None, kept.generation):
+        if kept is not None and (generation is None or kept.generation <= generation):
             del self._kept[server_id]
 
     def doubt(self, server: Server) -> None:
