@@ -16,6 +16,7 @@ from carrel.proxy.base import ProxyError
 from carrel.testing.clock import FakeClock
 from carrel.testing.fakes import FakeProxy, FakeServer, Script
 from carrel.testing.hub import open_test_hub
+from tests.lifecycle.hubs import Peer
 
 
 @pytest.mark.parametrize("call", ["start", "add_route"])
@@ -32,6 +33,16 @@ async def test_a_hub_without_a_data_plane_does_not_start() -> None:
         with pytest.raises(ProxyError):
             async with run_workers(hub.ctx):
                 raise AssertionError("it started")
+
+
+async def test_a_hub_that_does_not_start_is_out_of_the_others_sight() -> None:
+    async with open_test_hub(work=False) as hub:
+        hub.proxy.failures["start"] = 3
+        with pytest.raises(ProxyError):
+            async with run_workers(Peer(hub, "a").ctx):
+                raise AssertionError("it started")
+        async with hub.store.read() as tx:
+            assert not await tx.hubs.alive(hub.clock.now())
 
 
 async def test_what_runs_without_a_row_is_looked_for() -> None:

@@ -147,8 +147,13 @@ async def run_workers(
     services = OwnServices(ctx)
     others = OtherHubs(ctx)
     await others.join()
-    if start_proxy:
-        await _start_proxy(ctx, routes)
+    try:
+        if start_proxy:
+            await _start_proxy(ctx, routes)
+    except BaseException:
+        # The others would leave work to a hub that never was.
+        await others.leave()
+        raise
     work = others.work() | {
         "reconciler": reconciler.run(),
         "orphans": OrphanKeeper(ctx, reconciler.finder).run(),
