@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from carrel.core.drivers import driver_of
 from carrel.domain.events import ServerChanged
 from carrel.domain.servers import Actual
 from carrel.lib.ids import digest, token_prefix
@@ -111,6 +112,19 @@ async def test_a_look_that_comes_late_leaves_the_next_run_its_driver(
         assert hub.ctx.live.get(await hub.server()) is not None
         assert (await hub.stop()).actual is Actual.STOPPED
         assert engine.running == {}
+
+
+async def test_who_asks_for_the_driver_of_an_earlier_run_leaves_the_present_one_its_own(
+    engine: Engine,
+) -> None:
+    async with open_test_hub(spawner_class=Careless) as hub:
+        await hub.make_user("ada")
+        earlier = await hub.start()
+        await hub.stop()
+        present = await hub.start()
+        driver = hub.ctx.live.get(present)
+        assert await driver_of(hub.ctx, earlier) is not driver
+        assert hub.ctx.live.get(present) is driver is not None
 
 
 async def test_a_status_in_words_ends_a_run_with_its_number(engine: Engine) -> None:

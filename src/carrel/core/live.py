@@ -33,10 +33,15 @@ class LiveDrivers:
         self._kept: dict[int, _Kept] = {}
 
     def keep(self, server: Server, driver: Spawner) -> None:
-        """Use `driver` from now on for the run that `server` is in, and whose state it knows."""
-        self._kept[server.id] = _Kept(
-            server.user_id, server.name, server.generation, _mark(server.state), driver
-        )
+        """Use `driver` from now on for the run that `server` is in, and whose state it knows.
+
+        Whoever still has the row of an earlier run does not take the present one's driver away.
+        """
+        kept = self._kept.get(server.id)
+        if kept is None or kept.generation <= server.generation:
+            self._kept[server.id] = _Kept(
+                server.user_id, server.name, server.generation, _mark(server.state), driver
+            )
 
     def get(self, server: Server) -> Spawner | None:
         """Return the driver of the run that `server` is in, if this process has it.
