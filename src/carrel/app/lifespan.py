@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 
 from carrel.app.build import open_hub
@@ -171,14 +171,13 @@ async def run_workers(
     for task in tasks:
         task.add_done_callback(_complain)
 
-    async def leave_proxy() -> None:
-        await _end([task for task in tasks if task.get_name() == "routes"])
-
     try:
-        yield leave_proxy
+        yield routes.retire
     finally:
         await others.leave()
-        await _end(tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await services.stop()
         try:
             await ctx.activity.flush(ctx.store)
@@ -306,12 +305,6 @@ async def stop_servers(ctx: HubContext) -> int:
         except TimeoutError:
             _log.error("Some servers did not stop within %g seconds and were left", _STOP_LIMIT)
     return len(seen)
-
-
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _active(ctx: HubContext) -> list[Server]:
