@@ -134,10 +134,16 @@ class WarmTemplate:
         if self._process is not None:
             # It has ended; asking takes it out of the process table.
             self._process.poll()
+        spawning = asyncio.ensure_future(asyncio.to_thread(self._spawn))
         try:
-            process = await asyncio.to_thread(self._spawn)
+            process = await asyncio.shield(spawning)
         except OSError as error:
             raise BadTemplate(f"its template could not be started: {error}") from error
+        except asyncio.CancelledError:
+            # Nobody would know of it.
+            with contextlib.suppress(OSError, BadTemplate):
+                (await spawning).kill()
+            raise
         self._process = process
         with contextlib.suppress(OSError):
             # A supervisor that ends the hub's control group would end all servers' parent with it.
