@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from carrel.domain.servers import Actual, Lease, Server
+from carrel.domain.servers import Actual, Lease, Server, Wanted
 from carrel.lifecycle.lease import MARGIN, RENEW_EVERY, TERM, LeaseLost, Leases
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.lifecycle.hubs import Peer
@@ -152,6 +152,55 @@ async def test_a_hub_that_is_cut_off_is_replaced_and_does_nothing_more(idle: Tri
     await idle.clock.advance(120)
     assert idle.world.alive() == set()
     assert await traces(idle) == set()
+    for peer in (first, second):
+        await peer.close()
+
+
+async def test_one_hub_alone_removes_what_a_deleted_server_left_behind(
+    idle: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removals: list[float] = []
+
+    async def delete_forever(spawner: Any) -> None:
+        removals.append(idle.clock.monotonic())
+        await idle.clock.sleep(TERM + 5)
+
+    monkeypatch.setattr(idle.ctx.spawner_class, "delete_forever", delete_forever)
+    first, second = Peer(idle, "first"), Peer(idle, "second")
+    async with idle.store.write() as tx:
+        row = await tx.servers.create(1, "", now=0.0)
+        await tx.servers.save(replace(row, wanted=Wanted.DELETED))
+    first.start()
+    await idle.clock.advance(1)
+    second.start()
+    await idle.clock.advance(TERM)
+    assert await idle.reload(row) is not None
+    await idle.clock.advance(TERM)
+    assert await idle.reload(row) is None
+    assert len(removals) == 1
+    for peer in (first, second):
+        await peer.close()
+
+
+async def test_what_a_dying_hub_was_removing_is_removed_by_another(
+    idle: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Peer(idle, "first"), Peer(idle, "second")
+
+    async def delete_forever(spawner: Any) -> None:
+        if not first.store.cut_off:
+            first.store.cut_off = True
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(idle.ctx.spawner_class, "delete_forever", delete_forever)
+    async with idle.store.write() as tx:
+        row = await tx.servers.create(1, "", now=0.0)
+        await tx.servers.save(replace(row, wanted=Wanted.DELETED))
+    first.start()
+    await idle.clock.advance(1)
+    second.start()
+    await idle.clock.advance(TERM + 1)
+    assert await idle.reload(row) is None
     for peer in (first, second):
         await peer.close()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -13,8 +15,9 @@ from typing import Any
 import pytest
 
 from carrel.lib.control_groups.limits import CannotLimit
+from carrel.lib.process_table import Process
 from carrel.lib.processes import Program
-from carrel.spawners import warm
+from carrel.spawners import warm, warm_template
 from carrel.spawners.scripts import Script
 from carrel.spawners.warm_template import Kind, StaleTemplate, WarmTemplate
 from carrel.warmstart import wire
@@ -40,6 +43,53 @@ async def test_who_hears_late_of_a_templates_end_does_not_leave_the_next_one(tmp
         template.forget(old)
         assert template.connected
         await template.close(end=False)
+
+
+@pytest.mark.real
+async def test_whoever_has_the_number_of_a_template_that_has_ended_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals: list[int] = []
+    monkeypatch.setattr(warm_template, "find", lambda pid: Process(pid, "another start"))
+    before = signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
+    try:
+        # The number is this process's own.
+        with listen(str(tmp_path / wire.HUB_SOCKET)):
+            template = WarmTemplate(tmp_path, KIND, _good)
+            await template.prepare()
+            await template.retire()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not template.connected
+    assert not signals
+
+
+@pytest.mark.real
+async def test_a_template_that_is_being_started_when_the_hub_ends_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, goes_on = asyncio.Event(), threading.Event()
+    loop, started = asyncio.get_running_loop(), list[subprocess.Popen[bytes]]()
+
+    def spawn(template: WarmTemplate) -> subprocess.Popen[bytes]:
+        loop.call_soon_threadsafe(asked.set)
+        assert goes_on.wait(30)
+        started.append(subprocess.Popen(["sleep", "600"]))
+        return started[0]
+
+    monkeypatch.setattr(WarmTemplate, "_spawn", spawn)
+    template = WarmTemplate(tmp_path, KIND, _good)
+    preparing = asyncio.create_task(template.prepare())
+    await asked.wait()
+    closing = asyncio.create_task(template.close(end=False))
+    await asyncio.sleep(0)
+    goes_on.set()
+    await closing
+    await asyncio.gather(preparing, return_exceptions=True)
+    try:
+        assert started[0].wait(20) == -signal.SIGKILL
+    finally:
+        started[0].kill()
 
 
 async def test_a_trial_that_fails_leaves_the_other_one_what_it_writes_to(

@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 
 from carrel.app.build import open_hub
@@ -147,8 +147,13 @@ async def run_workers(
     services = OwnServices(ctx)
     others = OtherHubs(ctx)
     await others.join()
-    if start_proxy:
-        await _start_proxy(ctx, routes)
+    try:
+        if start_proxy:
+            await _start_proxy(ctx, routes)
+    except BaseException:
+        # The others would leave work to a hub that never was.
+        await others.leave()
+        raise
     work = others.work() | {
         "reconciler": reconciler.run(),
         "orphans": OrphanKeeper(ctx, reconciler.finder).run(),
@@ -166,14 +171,13 @@ async def run_workers(
     for task in tasks:
         task.add_done_callback(_complain)
 
-    async def leave_proxy() -> None:
-        await _end([task for task in tasks if task.get_name() == "routes"])
-
     try:
-        yield leave_proxy
+        yield routes.retire
     finally:
         await others.leave()
-        await _end(tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await services.stop()
         try:
             await ctx.activity.flush(ctx.store)
@@ -301,12 +305,6 @@ async def stop_servers(ctx: HubContext) -> int:
         except TimeoutError:
             _log.error("Some servers did not stop within %g seconds and were left", _STOP_LIMIT)
     return len(seen)
-
-
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _active(ctx: HubContext) -> list[Server]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from carrel.core.context import HubContext
@@ -59,6 +59,8 @@ class RouteKeeper:
         """Servers whose routes other hubs may have set before the last sync removed them."""
         self._nudged = asyncio.Event()
         self._next = 0.0
+        self._looking = asyncio.Lock()
+        self._retired = False
 
     @asynccontextmanager
     async def added(self, server: Server, check: Check = _allow) -> AsyncIterator[None]:
@@ -189,24 +191,42 @@ class RouteKeeper:
             self.nudge()
 
     async def run(self) -> None:
-        """Watch the data plane and the table until cancelled."""
+        """Watch the data plane and the table until cancelled or retired."""
         rounds = 0
         doubtful = False
-        while True:
+        while not self._retired:
             nudged = await self._pause()
             rounds += 1
             doubtful = doubtful or nudged or rounds % _SYNC_EVERY == 0
-            try:
-                doubtful = await self._bounded(self._ctx.proxy.start(), _TABLE_LIMIT) or doubtful
-                if doubtful:
-                    await self.sync()
-                    doubtful = False
-            except ProxyError as error:
-                _log.error("The data plane cannot be reached: %s", error)
-            except StorageUnavailable as error:
-                _log.warning("Routes cannot be checked, trying again: %s", error)
-            except Exception:
-                _log.exception("Routes could not be checked; trying again")
+            async with self._looking:
+                if not self._retired:
+                    doubtful = not await self._look(doubtful=doubtful)
+
+    async def retire(self) -> None:
+        """Return when `run` starts no data plane any more: it is about to be stopped. May be repeated."""
+        self._retired = True
+        # What is being started can be stopped once it is there.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE), self._looking:
+                pass
+
+    async def _look(self, *, doubtful: bool) -> bool:
+        """Have the data plane run, and set its table when that is `doubtful` or the data plane is new.
+
+        Tells whether the table is right now, as far as one knows.
+        """
+        try:
+            doubtful = await self._bounded(self._ctx.proxy.start(), _TABLE_LIMIT) or doubtful
+            if doubtful:
+                await self.sync()
+            return True
+        except ProxyError as error:
+            _log.error("The data plane cannot be reached: %s", error)
+        except StorageUnavailable as error:
+            _log.warning("Routes cannot be checked, trying again: %s", error)
+        except Exception:
+            _log.exception("Routes could not be checked; trying again")
+        return not doubtful
 
     async def _pause(self) -> bool:
         """Wait for a nudge or the next check and tell which it was; nudges are heard once a second."""
