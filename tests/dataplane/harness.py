@@ -19,17 +19,27 @@ from carrel.dataplane.status_file import read_status
 from tests.rigs import processes
 
 TOKEN = "the-token"
-DEADLINE = 10.0
+#: How long anything is waited for. No limit of a proxy's own that a test sets lower is as short by default.
+DEADLINE = 30.0
 #: How many processes forward where a test does not say; see `conftest`.
 WORKERS = 1
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
-    """Return when `condition` holds; fail after a while."""
+    """Return when `condition` holds; fail when it still does not after so many seconds."""
     end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+    while True:
+        is_last = time.monotonic() > end
+        if condition():
+            return
+        assert not is_last, f"not within {seconds} s: {what}"
         await asyncio.sleep(0.01)
+
+
+async def wait_for_the_next_millisecond() -> None:
+    """Return when a moment that is noted from now on is another than those noted until now."""
+    end = time.monotonic() + 0.005
+    await until(lambda: time.monotonic() > end, "the clock moves")
 
 
 @dataclass

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.dataplane.harness import TOKEN, Answer, Proxy, proxy, until
+from tests.dataplane.harness import TOKEN, Answer, Proxy, proxy, until, wait_for_the_next_millisecond
 from tests.rigs.needs import need
 from tests.rigs.systems import CHP, free_port
 
@@ -19,15 +19,10 @@ UPGRADE = (
 )
 
 
-async def _wait_for_the_next_millisecond() -> None:
-    end = asyncio.get_running_loop().time() + 0.005
-    await until(lambda: asyncio.get_running_loop().time() > end, "the clock moves")
-
-
 async def moves(one: Proxy, act: Callable[[Proxy], Awaitable[object]]) -> bool:
     """Tell whether something counts as activity of the route /u."""
     before = await one.activity("/u")
-    await _wait_for_the_next_millisecond()
+    await wait_for_the_next_millisecond()
     await act(one)
     return await one.activity("/u") != before
 
