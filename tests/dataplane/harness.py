@@ -36,12 +36,6 @@ async def until(condition: Callable[[], bool], what: str, seconds: float = DEADL
         await asyncio.sleep(0.01)
 
 
-async def wait_for_the_next_millisecond() -> None:
-    """Return when a moment that is noted from now on is another than those noted until now."""
-    end = time.monotonic() + 0.005
-    await until(lambda: time.monotonic() > end, "the clock moves")
-
-
 @dataclass
 class Answer:
     """A parsed answer."""
@@ -308,7 +302,11 @@ class Proxy:
         return found
 
     async def activity(self, spec: str) -> str:
-        return str((await self.api("GET", "/api/routes" + spec)).json()["last_activity"])
+        """Return when a route was last used; whoever uses it from now on does so in another millisecond."""
+        last = str((await self.api("GET", "/api/routes" + spec)).json()["last_activity"])
+        end = time.monotonic() + 0.005
+        await until(lambda: time.monotonic() > end, "the clock moves")
+        return last
 
     def descriptors(self) -> int:
         """Return how many are open in all its processes."""
