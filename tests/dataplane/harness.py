@@ -19,7 +19,8 @@ from carrel.dataplane.status_file import read_status
 from tests.rigs import processes
 
 TOKEN = "the-token"
-#: How long anything is waited for. No limit of a proxy's own that a test sets lower is as short by default.
+#: How long anything is waited for: less than the limits that tests set lower last by default, except for
+#: that of `--connect-timeout`.
 DEADLINE = 30.0
 #: How many processes forward where a test does not say; see `conftest`.
 WORKERS = 1
