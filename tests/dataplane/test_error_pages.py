@@ -196,7 +196,9 @@ async def test_a_server_that_never_accepts_is_given_up(tmp_path: Path) -> None:
             waiting.connect_ex(full.getsockname())
         async with proxy(tmp_path, "--connect-timeout", "0.2") as front:
             await front.route("/user/dead", f"http://127.0.0.1:{full.getsockname()[1]}")
-            assert (await front.get("/user/dead/api/x")).json()["status"] == 503
+            # Without the flag it would take ten seconds.
+            async with asyncio.timeout(9):
+                assert (await front.get("/user/dead/api/x")).json()["status"] == 503
             wire = await front.wire()
             wire.send(UPGRADE % 1)
             assert (await wire.answer()).headers["retry-after"] == "5"
