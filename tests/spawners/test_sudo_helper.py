@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -37,10 +38,17 @@ def site() -> Iterator[SudoSite]:
 @pytest.fixture
 def server(site: SudoSite) -> Iterator[dict[str, Any]]:
     """A server that the helper has started."""
-    answer = site.ask(START)
-    assert answer["ok"], answer
+    answer = begun(site, START)
     yield {**RUN, "pid": answer["pid"], "start_time": answer["start_time"]}
     processes.end([answer["pid"]])
+
+
+def begun(site: SudoSite, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer to a start, once the environment can be read: a moment after the program began."""
+    answer = site.ask(request)
+    assert answer["ok"], answer
+    until(lambda: processes.environment(answer["pid"]), "the environment to be there")
+    return answer
 
 
 def refused(answer: Mapping[str, Any]) -> str:
@@ -72,9 +80,9 @@ def test_a_server_has_its_owners_rights_and_is_named_as_the_hub_names_processes(
     assert found.start_time == server["start_time"]
     assert os.getsid(pid) == pid
     assert os.readlink(f"/proc/{pid}/cwd") == account.pw_dir
-    opened = {name: os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
     log = f"{account.pw_dir}/.local/state/carrel/a-hub-7.log"
-    assert opened == {"0": "/dev/null", "1": log, "2": log}
+    # The libraries that it opens at first are none that it was given.
+    until(lambda: opened_by(pid) == {"0": "/dev/null", "1": log, "2": log}, "nothing else to be open")
     assert Path(log).owner() == site.user
     environment = processes.environment(pid)
     assert environment == {
@@ -83,9 +91,17 @@ def test_a_server_has_its_owners_rights_and_is_named_as_the_hub_names_processes(
     }  # fmt: skip
 
 
+def opened_by(pid: int) -> dict[str, str]:
+    found = {}
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found[name] = os.readlink(f"/proc/{pid}/fd/{name}")
+    return found
+
+
 @pytest.mark.real
 def test_nothing_secret_is_on_a_command_line(site: SudoSite) -> None:
-    answer = site.ask({**START, "environment": {"JUPYTERHUB_API_TOKEN": "very-secret", "MY_OWN": "1"}})
+    answer = begun(site, {**START, "environment": {"JUPYTERHUB_API_TOKEN": "very-secret", "MY_OWN": "1"}})
     try:
         assert processes.environment(answer["pid"])["JUPYTERHUB_API_TOKEN"] == "very-secret"
         assert Path(f"/proc/{answer['pid']}/cmdline").read_bytes() == b"/bin/sleep\x0060\0"
@@ -184,9 +200,12 @@ def test_neither_the_owners_other_processes_nor_strangers_get_one(site: SudoSite
 
 @pytest.mark.real
 def test_the_rest_of_a_group_is_killed_and_nobody_else(site: SudoSite) -> None:
-    site.ask({**START, "command": ["/bin/sh", "-c", "env > env; sleep 60"]})
+    begun(site, {**START, "command": ["/bin/sh", "-c", "env > env; sleep 60"]})
     (server,) = site.ask({"action": "find", "hub": "a-hub"})["servers"]
-    until(lambda: len(group_of(server["pid"])) == 2, "the shell to have started its child")
+    until(
+        lambda: "sleep 60" in map(processes.command_line, group_of(server["pid"])),
+        "the shell to have started its last child",
+    )
     os.kill(server["pid"], signal.SIGKILL)
     until(lambda: not processes.is_alive(server["pid"]), "the shell to be gone")
     named = {**RUN, "pid": server["pid"], "start_time": server["start_time"]}
