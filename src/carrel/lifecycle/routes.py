@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,6 +40,13 @@ _TABLE_LIMIT = 60.0
 _DOUBTS = RouteMissing | RoutesDoubted | HubsChanged | ServiceChanged | EventsMissed
 _log = logging.getLogger("carrel.routes")
 
+#: Returns while a server is ours to change, and raises otherwise.
+Check = Callable[[Server], None]
+
+
+def _allow(_: Server) -> None:
+    """Return."""
+
 
 class RouteKeeper:
     """Sets and removes routes, and repairs the table when it drifts. All changes go through one lock."""
@@ -54,29 +61,33 @@ class RouteKeeper:
         self._next = 0.0
 
     @asynccontextmanager
-    async def added(self, server: Server) -> AsyncIterator[None]:
+    async def added(self, server: Server, check: Check = _allow) -> AsyncIterator[None]:
         """Set the route of a server for the block that calls it running; raises ProxyError.
 
         From the block's end on the row alone says whether there is a route: when it was not written, the
-        route goes away again.
+        route goes away again. It may be a while until it can be set: what `check` raises then keeps it from
+        that.
         """
         route = route_of(server, self._ctx.hosts)
         try:
-            await self._add(route)
+            await self._add(route, lambda: check(server))
             yield
         except BaseException:
             self.nudge()
             raise
         finally:
-            self._ahead.pop(route.spec, None)
+            # A start that was left behind ends beside the next one.
+            if self._ahead.get(route.spec) is route:
+                del self._ahead[route.spec]
 
-    async def _add(self, route: Route) -> None:
+    async def _add(self, route: Route, check: Callable[[], None]) -> None:
         """Set a route, waiting for a data plane that is being started again."""
         loop = asyncio.get_running_loop()
         until = loop.time() + _PATIENCE
         while True:
             try:
                 async with self._lock:
+                    check()
                     self._ahead[route.spec] = route
                     with timed(self._ctx, Work.ADD_ROUTE):
                         await self._add_now(route)
@@ -91,10 +102,14 @@ class RouteKeeper:
         """Have the table compared with the rows at once, or in a moment when that was just done."""
         self._nudged.set()
 
-    async def remove(self, server: Server) -> None:
-        """Remove a server's route; what cannot be removed now is removed by the next repair."""
+    async def remove(self, server: Server, check: Check = _allow) -> None:
+        """Remove a server's route; what cannot be removed now is removed by the next repair.
+
+        What `check` raises when its turn has come keeps it from that.
+        """
         spec = route_of(server, self._ctx.hosts).spec
         async with self._lock:
+            check(server)
             self._ahead.pop(spec, None)
             try:
                 with timed(self._ctx, Work.REMOVE_ROUTE):

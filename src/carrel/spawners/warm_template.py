@@ -238,6 +238,11 @@ class WarmTemplate:
             self._connection = None
 
     @property
+    def connection(self) -> socket.socket | None:
+        """Return what the template is known by, None when there is none."""
+        return self._connection
+
+    @property
     def connected(self) -> bool:
         """Return whether a template is there to tell of ends."""
         return self._connection is not None
@@ -272,9 +277,10 @@ class WarmTemplate:
                 connection.sendall(wire.GO)
         return pid
 
-    def forget(self) -> None:
-        """Look for a template anew before the next server."""
-        self._disconnect()
+    def forget(self, connection: socket.socket | None) -> None:
+        """Look for a template anew before the next server, unless another `connection` was made since."""
+        if self._connection is connection:
+            self._disconnect()
 
     async def retire(self) -> None:
         """Let the template end as soon as its servers have, and return when it has or soon after."""
