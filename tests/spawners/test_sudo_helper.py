@@ -38,17 +38,10 @@ def site() -> Iterator[SudoSite]:
 @pytest.fixture
 def server(site: SudoSite) -> Iterator[dict[str, Any]]:
     """A server that the helper has started."""
-    answer = begun(site, START)
+    answer = site.ask(START)
+    assert answer["ok"], answer
     yield {**RUN, "pid": answer["pid"], "start_time": answer["start_time"]}
     processes.end([answer["pid"]])
-
-
-def begun(site: SudoSite, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer to a start, once the environment can be read: a moment after the program began."""
-    answer = site.ask(request)
-    assert answer["ok"], answer
-    until(lambda: processes.environment(answer["pid"]), "the environment to be there")
-    return answer
 
 
 def refused(answer: Mapping[str, Any]) -> str:
@@ -65,6 +58,20 @@ def test_it_names_every_variable_of_the_contract_and_the_same_labels() -> None:
     )  # fmt: skip
     assert server_environment(facts).keys() <= sudo_helper.ENVIRONMENT
     assert sudo_helper.labels_of(RUN) == labels("a-hub", 7, 2)
+
+
+@pytest.mark.parametrize(
+    ("environments", "state"), [([{}, {}, {"A": "1"}], "R"), ([{}], "Z"), ([{}], ""), ([{"A": "1"}], "S")]
+)
+def test_a_start_is_over_when_the_server_is_known_by_its_labels_or_has_ended(
+    monkeypatch: pytest.MonkeyPatch, environments: list[dict[str, str]], state: str
+) -> None:
+    """Else whoever looks at once finds a process that is none of the hub's, and takes the server for dead."""
+    left = list(environments)
+    monkeypatch.setattr(sudo_helper, "environ_of", lambda pid: left.pop(0))
+    monkeypatch.setattr(sudo_helper, "look", lambda pid: {"state": state} if state else None)
+    sudo_helper.wait_until_known(7, limit=600)
+    assert left == []
 
 
 @pytest.mark.real
@@ -101,7 +108,7 @@ def opened_by(pid: int) -> dict[str, str]:
 
 @pytest.mark.real
 def test_nothing_secret_is_on_a_command_line(site: SudoSite) -> None:
-    answer = begun(site, {**START, "environment": {"JUPYTERHUB_API_TOKEN": "very-secret", "MY_OWN": "1"}})
+    answer = site.ask({**START, "environment": {"JUPYTERHUB_API_TOKEN": "very-secret", "MY_OWN": "1"}})
     try:
         assert processes.environment(answer["pid"])["JUPYTERHUB_API_TOKEN"] == "very-secret"
         assert Path(f"/proc/{answer['pid']}/cmdline").read_bytes() == b"/bin/sleep\x0060\0"
@@ -200,7 +207,7 @@ def test_neither_the_owners_other_processes_nor_strangers_get_one(site: SudoSite
 
 @pytest.mark.real
 def test_the_rest_of_a_group_is_killed_and_nobody_else(site: SudoSite) -> None:
-    begun(site, {**START, "command": ["/bin/sh", "-c", "env > env; sleep 60"]})
+    site.ask({**START, "command": ["/bin/sh", "-c", "env > env; sleep 60"]})
     (server,) = site.ask({"action": "find", "hub": "a-hub"})["servers"]
     until(
         lambda: "sleep 60" in map(processes.command_line, group_of(server["pid"])),
