@@ -325,19 +325,18 @@ def token_model(token: Token, scopes: Sequence[str], secret: str | None = None) 
 def _servers(
     caller: Caller, record: UserWithServers, hosts: Hosts, include_stopped: bool
 ) -> dict[str, ServerModel] | UnsetType:
-    if caller.scopes.grant("read:servers") is None:
+    everywhere = "read:servers" in caller.scopes.everywhere
+    if not everywhere and "read:servers" not in caller.scopes.held:
         return UNSET
     shown: dict[str, ServerModel] = {}
     servers = record.servers
-    if not servers and not include_stopped and "read:servers" in caller.scopes.everywhere:
-        return shown
     if include_stopped and all(server.name for server in servers):
         servers = (never_started(record.user), *servers)
-    everywhere = "read:servers" in caller.scopes.everywhere
     for server in servers:
-        if (server.active or include_stopped) and (
-            everywhere or caller.may("read:servers", server=full_name(record.user.name, server.name))
-        ):
+        if not server.active and not include_stopped:
+            continue
+        full = full_name(record.user.name, server.name)
+        if everywhere or caller.may("read:servers", server=full):
             shown[server.name] = server_model(server, hosts, caller, record.standings.get(server.id))
     if not shown and not caller.may("read:servers", user=record.user.name):
         return UNSET
