@@ -19,7 +19,7 @@ from carrel.core.roles import set_roles
 from carrel.core.servers import announce_change, change, wait_until_settled
 from carrel.core.services import ServiceWithRoles
 from carrel.core.standing import Standing, standings
-from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from carrel.domain.errors import Conflict, Forbidden, Invalid, LacksScope, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
 from carrel.domain.paging import Page, PageRequest
@@ -136,7 +136,7 @@ async def list_users(
     """Return the users that `which` selects and the caller may list; a fixed number of queries."""
     grant = caller.scopes.grant("list:users")
     if grant is None or not (grant.everything or grant.users or grant.groups):
-        raise Forbidden("Action is not authorized with current scopes; requires any of [list:users]")
+        raise LacksScope(["list:users"])
     if not grant.everything:
         which = replace(which, names=tuple(sorted(grant.users)), groups=tuple(sorted(grant.groups)))
     await ctx.pages.take()
