@@ -29,6 +29,7 @@ from carrel.domain.scopes import Scopes
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
+from carrel.lib.records import maker
 from carrel.storage.base import Transaction
 from carrel.storage.users import UserFilter
 
@@ -54,6 +55,9 @@ class UserWithServers:
     roles: tuple[str, ...] = ()
     auth_state: Mapping[str, Any] | None = field(default=None, repr=False)
     """Only where a single user is asked for, by somebody who may know it."""
+
+
+_new_record = maker(UserWithServers)
 
 
 async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServers:
@@ -270,7 +274,7 @@ async def _complete(ctx: HubContext, tx: Transaction, users: Sequence[User]) -> 
         owned.setdefault(server.user_id, []).append(ctx.activity.of_server(server))
     groups, roles = await tx.groups.of_users(ids), await tx.roles.of_users(ids)
     return [
-        UserWithServers(
+        _new_record(
             ctx.activity.of_user(user),
             tuple(owned.get(user.id, ())),
             waits,

@@ -136,9 +136,16 @@ class _Visit:
 
     async def start(self, caller: Caller, options: Mapping[str, Any] | None, field: Any = None) -> Response:
         """Ask for the start and lead to its page."""
-        server = await ask_to_start(
-            self.hub, caller, self.owner.name, self.server_name, options, display_name=self._asked_name()
-        )
+        try:
+            server = await ask_to_start(
+                self.hub, caller, self.owner.name, self.server_name, options, display_name=self._asked_name()
+            )
+        except Invalid:
+            # In another tab it may have been started since we looked.
+            elsewhere = await _already(self.hub, self.request, self.owner, self.server_name)
+            if elsewhere is None:
+                raise
+            return elsewhere
         return _to_pending(self.hub, self.request, server, wanted_next(self.hub, self.request, field))
 
     def _asked_name(self) -> str:
