@@ -184,17 +184,17 @@ async def test_without_root_the_log_says_what_pam_cannot_do(
 
 
 async def test_an_account_is_made_on_first_use_only_when_that_is_wanted() -> None:
-    name = f"crl-new-{os.getpid()}"
+    name, uid = f"crl-new-{os.getpid()}", 100_000 + os.getpid()
     with pytest.raises(Invalid, match="create_system_users"):
         await LocalAuthenticator().add_user_now(name)
     making = LocalAuthenticator(
-        create_system_users=True, uids={name: 65001}, add_user_cmd=["useradd", "--comment", "USERNAME"]
+        create_system_users=True, uids={name: uid}, add_user_cmd=["useradd", "--comment", "USERNAME"]
     )
     await making.add_user_now(name)
     try:
         await making.add_user_now(name)
         account = pwd.getpwnam(name)
-        assert (account.pw_uid, account.pw_gecos) == (65001, name)
+        assert (account.pw_uid, account.pw_gecos) == (uid, name)
         assert making.system_user_exists(NamedUser(name))
     finally:
         run("userdel", name)

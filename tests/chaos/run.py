@@ -47,17 +47,19 @@ class Chaos:
             async with aiohttp.ClientSession(connector=connector, headers=authorization(token)) as session:
                 # A DELETE that was cut off would be sent again unseen, and the history would lack the first.
                 session._retry_connection = False
-                return await self._run(session)
+                return await self._run(session, token)
         finally:
             self._school.close()
 
-    async def _run(self, session: aiohttp.ClientSession) -> Verdict:
+    async def _run(self, session: aiohttp.ClientSession, token: str) -> Verdict:
         users = [f"user{number:02}" for number in range(self._plan.users)]
         keepers = [f"keeper{number}" for number in range(self._plan.keepers)]
         await self._make_users(session, users + keepers)
         storm = Storm(session, self._school.api, self._history, self._plan.seed)
         for keeper in keepers:
             await storm.start(keeper)
+            # A start that takes long is answered before it is over.
+            await asyncio.to_thread(self._school.hub.wait_server, keeper, token)
         sockets = Sockets(self._school.hub.public_url)
         await sockets.open(keepers, self._plan.sockets)
         storm.begin(users)

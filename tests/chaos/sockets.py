@@ -31,7 +31,11 @@ class Sockets:
         """Open `count` websockets, spread over the servers of `users`."""
         for user in itertools.islice(itertools.cycle(users), count):
             url = f"{self._base}user/{user}/echo"
-            self._connections.append(await connect(url, proxy=None, ping_interval=None, compression=None))
+            self._connections.append(
+                await connect(
+                    url, proxy=None, ping_interval=None, compression=None, open_timeout=_LONGEST_WAIT
+                )
+            )
         self._tasks = [asyncio.create_task(self._talk(one, n)) for n, one in enumerate(self._connections)]
 
     async def close(self) -> None:

@@ -178,6 +178,18 @@ def test_a_command_line_that_makes_no_sense(argv: list[str], capsys: Output) -> 
     assert capsys.readouterr().err.startswith("carrel: ")
 
 
+def test_a_file_that_does_not_exist_is_named(capsys: Output) -> None:
+    status, shown = check(capsys, "nope.py")
+    assert status == 2
+    assert "there is no file nope.py" in shown
+
+
+def test_it_explains_itself(capsys: Output) -> None:
+    status, shown = check(capsys, "--help")
+    assert status == 0
+    assert shown.startswith("usage: carrel check-config")
+
+
 def test_what_is_refused_is_not_said_to_happen(capsys: Output) -> None:
     write(GOOD + "c.Authenticator.admin_users = 'ada'\nc.JupyterHub.load_groups = {'g': 'ada'}\n")
     status, text = check(capsys)

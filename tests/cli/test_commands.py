@@ -211,6 +211,30 @@ def test_all_problems_are_printed_without_a_traceback(capsys: Output) -> None:
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["chekc-config", "mine.py"], "no command chekc-config; did you mean `carrel check-config`?"),
+        (["stpo", "--all"], "there is no command stpo; did you mean `carrel stop`?"),
+        (["Token", "ada"], "did you mean `carrel token`?"),
+        (["mine.py"], "the configuration file mine.py: `carrel -f mine.py`"),
+        (["zebra"], "there is no command zebra (`carrel --help`"),
+        (["--prot=8001"], "did you mean --port?"),
+        (["demo", "--prot", "8001"], "did you mean --port?"),
+        (["-f", "nope.py"], "there is no file nope.py"),
+    ],
+)
+def test_a_slip_on_the_command_line_is_told_what_was_meant(
+    argv: list[str], said: str, capsys: Output
+) -> None:
+    Path("mine.py").write_text("c.JupyterHub.port = 9000")
+    assert main(argv) != 0
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+
+
 def test_a_demo_lives_in_its_directory_and_leaves_nothing(capsys: Output) -> None:
     seen: list[Settings] = []
 

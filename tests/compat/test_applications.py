@@ -12,11 +12,12 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.rigs.hub import HubProcess
+from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD, class_config
 from tests.rigs.systems import under_test
 from tests.rigs.visitor import Visitor
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 COMMAND = [sys.executable, "-m", "carrel_client.application", "--"]
 APPLICATION = [sys.executable, str(application_app.__file__), "{port}", "{base_url}"]
 
@@ -71,4 +72,4 @@ def test_others_are_told_whose_it_is(hub: HubProcess, ada: Visitor) -> None:
 def test_it_ends_with_its_server(hub: HubProcess, ada: Visitor, token: str) -> None:
     assert len(hub.servers()) == 2, "carrel-app and what stands behind it"
     hub.stop_server("ada", token)
-    assert hub.servers() == []
+    until(lambda: hub.servers() == [], "both to be gone")

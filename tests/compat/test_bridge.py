@@ -18,6 +18,7 @@ from carrel.compat.handlers.login import LogoutHandler
 from carrel.compat.plugin_pages import PluginPages
 from carrel.compat.tornado_bridge import Bridge
 from carrel.config.schema import BadConfig
+from carrel.domain.errors import Forbidden
 from tests.http.hub import Hub, open_hub
 
 
@@ -39,6 +40,24 @@ class Stream(BaseHandler):
             self.write(str(number))
             await self.flush()
         self.finish("!")
+
+
+class Refused(BaseHandler):
+    """Writes in pieces, and something is in the way of its answer."""
+
+    ended: asyncio.Event
+
+    async def get(self) -> None:
+        self._before_reply(_refuse)
+        self.write("a")
+        self.flush()
+        self.write("b")
+        await self.flush()
+        self.ended.set()
+
+
+async def _refuse() -> None:
+    raise Forbidden("Not today.")
 
 
 class Cookies(BaseHandler):
@@ -88,6 +107,7 @@ HANDLERS = [
     (r"/echo", Echo),
     (r"/echo/([^/]+)/([^/]+)", Echo),
     (r"/stream", Stream),
+    (r"/refused", Refused),
     (r"/cookies", Cookies),
     (r"/raises", Raises),
     (r"/unmakeable", Unmakeable),
@@ -227,6 +247,14 @@ async def test_a_handler_that_never_answers_is_given_up(hub: Hub, caplog: pytest
     assert "This page took too long" in answer.text
     assert Never.left.is_set()
     assert "tests.compat.test_bridge.Never has not answered within 0.01 seconds" in caplog.text
+
+
+async def test_a_handler_that_is_answered_for_does_not_wait_for_its_own_answer(hub: Hub) -> None:
+    Refused.ended = asyncio.Event()
+    async with hub.browser() as browser:
+        answer = await browser.get("/hub/refused")
+    assert (answer.status_code, "Not today." in answer.text) == (403, True)
+    await asyncio.wait_for(Refused.ended.wait(), 10)
 
 
 async def test_a_handler_is_told_when_the_visitor_leaves(hub: Hub) -> None:

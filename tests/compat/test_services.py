@@ -18,7 +18,7 @@ from tests.rigs.singleusers import PASSWORD, STUB, class_config
 from tests.rigs.systems import JUPYTERHUB, carrel, free_port, jupyterhub_with_carrel_proxy
 from tests.rigs.visitor import Reply, Visitor
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 FRAMEWORKS = ("asgi", "tornado", "flask")
 WITH_WEBSOCKETS = ("asgi", "tornado")

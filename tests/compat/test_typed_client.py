@@ -29,7 +29,7 @@ from tests.rigs.needs import need
 from tests.rigs.singleusers import PASSWORD, STUB, class_config
 from tests.rigs.systems import JUPYTERHUB, System, carrel, jupyterhub_with_carrel_proxy
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 
 def _system(name: str) -> System:

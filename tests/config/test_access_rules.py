@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -40,9 +40,13 @@ def misspellings(name: str) -> Iterator[str]:
     yield name[:1] + name[2:3] + name[1:2] + name[3:]
 
 
-def told(directory: Path, section: str, head: str, name: str) -> list[Problem]:
-    _, problems = choose(directory, f"{head}\nc.{section}.{name} = set()\n")
-    return [problem for problem in problems if problem.setting == f"{section}.{name}"]
+def told(directory: Path, section: str, head: str, names: Sequence[str]) -> dict[str, list[Problem]]:
+    """Return what is said of each name when a configuration has all of them, from its second line on."""
+    lines = [head, *(f"c.{section}.{name} = set()" for name in names)]
+    _, problems = choose(directory, "\n".join(lines))
+    return {
+        name: [problem for problem in problems if problem.setting == f"{section}.{name}"] for name in names
+    }
 
 
 CASES = [(section, head, rule) for section, (rules, head) in SECTIONS.items() for rule in rules]
@@ -53,12 +57,11 @@ CASES = [(section, head, rule) for section, (rules, head) in SECTIONS.items() fo
 )
 def test_a_misspelt_rule_stops_the_start(tmp_path: Path, section: str, head: str, rule: str) -> None:
     known = known_names() if section in ("JupyterHub", "Carrel") else set()
-    for name in misspellings(rule):
-        if name in known or name == rule:
-            continue
-        (problem,) = told(tmp_path, section, head, name)
+    wrong = [name for name in misspellings(rule) if name not in known and name != rule]
+    for line, (name, problems) in enumerate(told(tmp_path, section, head, wrong).items(), 2):
+        (problem,) = problems
         assert problem.fatal, name
-        assert problem.location == "jupyterhub_config.py:2"
+        assert problem.location == f"jupyterhub_config.py:{line}"
         assert problem.kind == "unknown"
         if name != rule[:-1] or section != "Spawner":
             assert rule in problem.message, problem.message
@@ -66,10 +69,10 @@ def test_a_misspelt_rule_stops_the_start(tmp_path: Path, section: str, head: str
 
 @pytest.mark.parametrize("name", sorted(set(setting_fields()) - set(HUB_ACCESS)))
 def test_another_misspelt_setting_of_the_hub_only_warns(tmp_path: Path, name: str) -> None:
-    for wrong in misspellings(name):
-        if wrong not in known_names():
-            (problem,) = told(tmp_path, "JupyterHub", "", wrong)
-            assert not problem.fatal, str(problem)
+    wrong = [each for each in misspellings(name) if each not in known_names()]
+    for problems in told(tmp_path, "JupyterHub", "", wrong).values():
+        (problem,) = problems
+        assert not problem.fatal, str(problem)
 
 
 @pytest.mark.parametrize(

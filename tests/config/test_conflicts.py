@@ -145,6 +145,31 @@ def test_what_takes_root_is_said_to_who_is_not(tmp_path: Path, monkeypatch: pyte
     assert "only a hub that is root" in found["LocalProcessSpawner.private_tmp"]
 
 
+SIMPLE = OPEN + "c.JupyterHub.spawner_class = 'simple'\n"
+HOMES = "c.SimpleLocalProcessSpawner.home_dir_template"
+VIEW = "c.LocalProcessSpawner"
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "covered"),
+    [
+        (f"{VIEW}.private_tmp = True", "private_tmp", "/tmp"),
+        (f"{VIEW}.private_tmp = True\n{HOMES} = '/var/tmp/hub/{{username}}'", "private_tmp", "/var/tmp"),
+        (f"{VIEW}.hidden_paths = ['/tmp/{{username}}']", "hidden_paths", "/tmp/{username}"),
+        (f"{VIEW}.hidden_paths = ['/tmp/data']", "", ""),
+        (f"{VIEW}.private_tmp = True\n{HOMES} = '/home/{{username}}'", "", ""),
+        (f"{HOMES} = '/tmp/{{username}}'", "", ""),
+    ],
+)
+def test_homes_that_would_be_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, setting: str, covered: str
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    found = conflicts(tmp_path, SIMPLE + text)
+    assert [name for name, _ in found] == ([f"LocalProcessSpawner.{setting}"] if setting else [])
+    assert all(f"and {covered} would hide them" in message for _, message in found)
+
+
 def test_a_culler_that_may_stop_nothing_and_cannot_run(tmp_path: Path) -> None:
     texts = [message for _, message in conflicts(tmp_path, OPEN + CULLER)]
     assert [text.partition(":")[0] for text in texts] == [

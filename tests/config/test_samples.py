@@ -23,7 +23,7 @@ from tests.rigs.needs import need
 from tests.rigs.places import ROOT
 from tests.rigs.systems import System, carrel, free_port
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 SAMPLES = all_samples()
 NAMES = ROOT / "src" / "carrel" / "compat" / "names" / "jupyterhub"
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=[sample.name for sample in SAMPLES])
@@ -101,7 +101,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr[-4000:]
         found |= json.loads(done.stdout)
@@ -139,7 +139,7 @@ def test_a_sample_starts_and_lets_people_in(
     (tmp_path / "userlist").write_text(f"{who.name} admin\n" if who else "")
     if sample.broken:
         hub.launch()
-        assert hub.wait(30) == 3
+        assert hub.wait(60) == 3
         assert hub.log.splitlines()[-1] == f"carrel: {sample.broken}"
         return
     with hub:
@@ -153,7 +153,7 @@ def test_a_sample_starts_and_lets_people_in(
             assert page.status == 200, hub.log[-3000:]
             words = {"page": 'type="password"', "any": ""}.get(sample.login, sample.login)
             assert words in page.text
-        told = warnings(hub.log)
+        told = [line for line in warnings(hub.log) if not is_of_the_machine(line)]
         assert [line for line in told if not is_yet_to_come(line)] == list(sample.warns)
         waiting = [name for name in NOT_USED if re.search(rf"\.{name}\b|'{name}'", sample.text)]
         assert {name for name in waiting if not any(f"JupyterHub.{name}: " in line for line in told)} == set()
@@ -162,6 +162,11 @@ def test_a_sample_starts_and_lets_people_in(
 def is_yet_to_come(message: str) -> bool:
     """Tell whether a warning is about what the next release may do: it stands in no list."""
     return "not used by this version" in message and "JupyterHub." in message
+
+
+def is_of_the_machine(message: str) -> bool:
+    """Tell whether a warning says how busy the machine was, and nothing of the configuration."""
+    return re.fullmatch(r"The event loop was held up for [\d.]+ seconds", message) is not None
 
 
 def warnings(log: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -10,7 +12,7 @@ from carrel.core.access import caller_of_token
 from carrel.core.activity import Activity
 from carrel.core.activity_reports import report
 from carrel.domain.errors import Forbidden, Invalid, NotFound
-from carrel.storage.base import StorageError
+from carrel.storage.base import StorageError, Transaction
 from carrel.testing.hub import TrialHub
 
 
@@ -68,6 +70,29 @@ async def test_a_failed_write_loses_nothing(hub: TrialHub) -> None:
         await hub.ctx.activity.flush(Broken())  # type: ignore[arg-type]
     await hub.ctx.activity.flush(hub.ctx.store)
     assert await _last(hub) == now
+
+
+async def test_what_is_being_written_is_known_meanwhile(hub: TrialHub) -> None:
+    """Who reads the row before the commit sees no older moment than who asked a moment before."""
+    activity, server, now = hub.ctx.activity, await hub.start(), hub.clock.now()
+
+    class Watched:
+        def write(self, *, durable: bool = False) -> AbstractAsyncContextManager[Transaction]:
+            return self._write()
+
+        @asynccontextmanager
+        async def _write(self) -> AsyncIterator[Transaction]:
+            async with hub.ctx.store.write() as tx:
+                assert activity.of_server(server).last_activity == now + 500
+                activity.server(server.id, now + 501)
+                yield tx
+
+    activity.server(server.id, now + 500)
+    await activity.flush(Watched())  # type: ignore[arg-type]
+    assert activity.of_server(server).last_activity == now + 500
+    after = await hub.reload(server)
+    assert after is not None
+    assert after.last_activity == now + 500
 
 
 def test_nothing_known_is_always_worth_a_note() -> None:

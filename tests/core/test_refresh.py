@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from carrel.domain.errors import Forbidden
 from carrel.domain.identity import Identity
 from carrel.domain.servers import Wanted
 from carrel.lib.sealing import Sealer
+from carrel.storage.base import StorageUnavailable
 from carrel.testing.hub import TrialHub, open_test_hub
 
 AGE = 300
@@ -31,9 +33,12 @@ class Asking(DummyAuthenticator):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.asked: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def refresh_user(self, user: Any, handler: Any = None) -> Any:
         self.asked.append(user.name)
+        await self.gate.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -79,6 +84,38 @@ async def test_a_no_ends_every_log_in_and_what_was_given_within_it(hub: TrialHub
     assert await caller_of_token(hub.ctx, given) is None
     assert await caller_of_token(hub.ctx, own) is not None, "the user's own token is no log-in"
     assert await caller_of_session(hub.ctx, bea.secret) is not None
+
+
+async def test_a_no_that_could_not_be_heeded_is_asked_for_again(
+    hub: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = await open_session(hub.ctx, Identity("ada"))
+    await hub.clock.advance(AGE)
+    _asking(hub).answer = False
+
+    def away(*, durable: bool = False) -> None:
+        raise StorageUnavailable("away")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(hub.store, "write", away)
+        with pytest.raises(StorageUnavailable):
+            await _visit(hub, login.secret)
+    assert await _visit(hub, login.secret) is None
+    assert _asking(hub).asked == ["ada", "ada"]
+
+
+async def test_an_answer_that_nobody_waited_for_is_asked_for_again(hub: TrialHub) -> None:
+    login = await open_session(hub.ctx, Identity("ada"))
+    await hub.clock.advance(AGE)
+    _asking(hub).gate.clear()
+    visit = asyncio.create_task(_visit(hub, login.secret))
+    while not _asking(hub).asked:
+        await asyncio.sleep(0)
+    visit.cancel()
+    await asyncio.wait((visit,))
+    _asking(hub).gate.set()
+    _asking(hub).answer = False
+    assert await _visit(hub, login.secret) is None
 
 
 async def test_what_is_new_about_somebody_counts_at_once(hub: TrialHub) -> None:

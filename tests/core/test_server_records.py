@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from carrel.core.users import delete_user, get_self
 from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from carrel.domain.names import client_id
 from carrel.domain.servers import Server
+from carrel.storage.base import StorageUnavailable, Transaction
 from carrel.testing.hub import TrialHub, open_test_hub
 
 
@@ -234,6 +236,45 @@ async def test_a_start_that_comes_in_between_wins(hub: TrialHub, monkeypatch: py
     assert heard == [("lab", "gpu"), ("gpu", "lab")]
     await hub.clock.settle()
     assert (await get_server(hub.ctx, await hub.find("ada"), "ada", "lab")).ready
+
+
+class Lost:
+    """A write whose commit is made or not, and whose answer is lost."""
+
+    def __init__(self, hub: TrialHub, *, made: bool) -> None:
+        self._write, self._made = hub.store.write, made
+
+    @asynccontextmanager
+    async def __call__(self, *, durable: bool = False) -> AsyncIterator[Transaction]:
+        with suppress(_Undone):
+            async with self._write(durable=durable) as tx:
+                yield tx
+                if not self._made:
+                    raise _Undone
+        raise StorageUnavailable("The connection was lost.")
+
+
+class _Undone(Exception):
+    pass
+
+
+@pytest.mark.parametrize("made", [False, True])
+async def test_a_driver_keeps_the_name_that_the_row_has_when_the_answer_was_lost(
+    hub: TrialHub, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    heard: list[tuple[str, str]] = []
+
+    async def rename(spawner: Any, old: str, new: str) -> None:
+        heard.append((old, new))
+
+    server = await _make(hub)
+    monkeypatch.setattr(hub.ctx.spawner_class, "rename", rename)
+    monkeypatch.setattr(hub.store, "write", Lost(hub, made=made))
+    with pytest.raises(StorageUnavailable):
+        await _change(hub, "lab", name="gpu")
+    after = await hub.reload(server)
+    assert after is not None
+    assert after.name == heard[-1][1] == ("gpu" if made else "lab")
 
 
 @pytest.mark.parametrize("running", [False, True])

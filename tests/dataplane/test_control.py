@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataplane.harness import TOKEN, Backend, Proxy, backend, command, proxy, until
+from tests.dataplane.harness import DEADLINE, TOKEN, Backend, Proxy, backend, command, proxy, until
 
 pytestmark = [pytest.mark.real, pytest.mark.parametrize("workers", [1, 2])]
 
@@ -74,8 +74,6 @@ async def test_what_counts_as_activity(front: Proxy, behind: Backend) -> None:
     async def moves(path: str, raw: bytes, status: int) -> bool:
         behind.canned[path] = b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status
         before = await front.activity("/user/u")
-        end = asyncio.get_running_loop().time() + 0.005
-        await until(lambda: asyncio.get_running_loop().time() > end, "the clock moves")
         assert (await front.ask(raw)).status == status
         return await front.activity("/user/u") != before
 
@@ -93,8 +91,6 @@ async def test_tunnel_data_is_activity(front: Proxy) -> None:
     wire.send(b"GET /user/u/upgrade HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
     await wire.head()
     before = await front.activity("/user/u")
-    end = asyncio.get_running_loop().time() + 0.005
-    await until(lambda: asyncio.get_running_loop().time() > end, "the clock moves")
     wire.send(b"ping")
     assert await wire.reader.readexactly(4) == b"ping"
     assert await front.activity("/user/u") > before
@@ -157,7 +153,7 @@ async def test_status_and_shutdown(front: Proxy, tmp_path: Path) -> None:
     assert status["public"] == f"http://127.0.0.1:{front.port}"
     assert status["routes"] == 1
     assert (await front.api("POST", "/api/shutdown")).status == 202
-    assert await asyncio.wait_for(front.process.wait(), 10) == 0
+    assert await asyncio.wait_for(front.process.wait(), DEADLINE) == 0
     assert not (tmp_path / "status.json").exists()
 
 
@@ -176,12 +172,12 @@ async def test_hangup_and_a_lost_standard_error_do_not_matter(tmp_path: Path) ->
         process.stderr._transport.close()  # type: ignore[attr-defined]
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), DEADLINE) == 0
 
 
 async def _failing(*flags: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(*command(*flags), stderr=asyncio.subprocess.PIPE)
-    _, errors = await asyncio.wait_for(process.communicate(), 10)
+    _, errors = await asyncio.wait_for(process.communicate(), DEADLINE)
     return process.returncode, errors.decode()
 
 

@@ -42,6 +42,11 @@ async def test_a_program_gets_json(dead: Proxy, path: str, header: str) -> None:
     assert answer.headers["retry-after"] == "5"
 
 
+async def test_a_name_that_no_host_can_have_is_one_that_is_not_reachable(front: Proxy) -> None:
+    await front.route("/user/dead", "http://a..b:80")
+    assert (await front.get("/user/dead/x")).status == 503
+
+
 async def test_an_upgrade_gets_an_empty_answer_and_a_close(dead: Proxy) -> None:
     baseline = dead.descriptors()
     wire = await dead.wire()
@@ -191,7 +196,9 @@ async def test_a_server_that_never_accepts_is_given_up(tmp_path: Path) -> None:
             waiting.connect_ex(full.getsockname())
         async with proxy(tmp_path, "--connect-timeout", "0.2") as front:
             await front.route("/user/dead", f"http://127.0.0.1:{full.getsockname()[1]}")
-            assert (await front.get("/user/dead/api/x")).json()["status"] == 503
+            # Without the flag it would take ten seconds.
+            async with asyncio.timeout(9):
+                assert (await front.get("/user/dead/api/x")).json()["status"] == 503
             wire = await front.wire()
             wire.send(UPGRADE % 1)
             assert (await wire.answer()).headers["retry-after"] == "5"

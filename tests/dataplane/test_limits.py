@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from carrel.dataplane.dead_peers import find_dead_peers
-from tests.dataplane.harness import Backend, Proxy, proxy, until
+from tests.dataplane.harness import DEADLINE, Backend, Proxy, proxy, until
 
 pytestmark = pytest.mark.real
 UPGRADE = b"GET /user/u/%b HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n"
@@ -56,7 +56,7 @@ async def test_a_unix_socket_has_no_address_to_count(tmp_path: Path, behind: Bac
 
 
 async def _until(front: Proxy, what: str, wanted: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE):
         while await _load(front, what) != wanted:
             await asyncio.sleep(0.02)
 
@@ -75,9 +75,7 @@ async def test_so_many_upgrades_may_wait_and_open_ones_do_not_count(tmp_path: Pa
         assert (await opened.head())[0] == 101
         waiting = await front.wire()
         waiting.send(UPGRADE % b"never")
-        async with asyncio.timeout(10):
-            while len(behind.seen) < 2:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(behind.seen) == 2, "the server has the second")
         answer = await front.ask(UPGRADE % b"upgrade")
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
 
@@ -85,19 +83,23 @@ async def test_so_many_upgrades_may_wait_and_open_ones_do_not_count(tmp_path: Pa
 async def test_the_longest_idle_clients_and_servers_go_first(tmp_path: Path, behind: Backend) -> None:
     async with proxy(tmp_path, "--max-idle-clients", "2", "--max-idle-upstreams", "1") as front:
         await front.route("/user/u", behind.url)
-        wires = []
-        for number in range(3):
-            wire = await front.wire()
-            wire.send(b"GET /user/u/%d HTTP/1.1\r\nHost: h\r\n\r\n" % number)
-            wires.append(wire)
-        assert [(await wire.answer()).status for wire in wires] == [200] * 3
+        wires = [await front.wire() for _ in range(3)]
+        # Each has a connection to the server; the first is the first to be idle, whichever comes next.
+        for held in wires[1:]:
+            held.send(b"GET /user/u/slowsink HTTP/1.1\r\nHost: h\r\n\r\n")
+        await until(lambda: len(behind.seen) == 2, "the server has both")
+        wires[0].send(b"GET /user/u/x HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await wires[0].answer()).status == 200
+        behind.gate.set()
+        assert [(await held.answer()).status for held in wires[1:]] == [200] * 2
+        assert behind.connections == 3
         assert await wires[0].rest() == b""
         wires[2].send(b"GET /user/u/again HTTP/1.1\r\nHost: h\r\n\r\n")
         assert (await wires[2].answer()).status == 200
 
 
 async def test_an_upgrade_that_is_never_answered_is_ended(tmp_path: Path, behind: Backend) -> None:
-    async with proxy(tmp_path, "--upgrade-timeout", "0.5", "--max-upgrades", "1") as front:
+    async with proxy(tmp_path, "--upgrade-timeout", "2", "--max-upgrades", "1") as front:
         await front.route("/user/u", behind.url)
         opened = await front.wire()
         opened.send(UPGRADE % b"upgrade")

@@ -142,7 +142,8 @@ async def test_metrics_under_chps_names(tmp_path: Path, behind: Backend) -> None
 
 
 async def test_silence_of_a_server_is_503(tmp_path: Path, behind: Backend) -> None:
-    async with proxy(tmp_path, "--proxy-timeout", "300") as front:
+    # Long enough for the server of the test, which answers the last request, to get its turn.
+    async with proxy(tmp_path, "--proxy-timeout", "2000") as front:
         await front.route("/user/u", behind.url)
         assert (await front.get("/user/u/never")).status == 503
         await until(lambda: behind.open == 0, "the server's connection is closed")
@@ -150,7 +151,7 @@ async def test_silence_of_a_server_is_503(tmp_path: Path, behind: Backend) -> No
 
 
 async def test_an_upgrade_may_be_silent(tmp_path: Path, behind: Backend) -> None:
-    async with proxy(tmp_path, "--proxy-timeout", "200", "--timeout", "60000") as front:
+    async with proxy(tmp_path, "--proxy-timeout", "2000", "--timeout", "60000") as front:
         await front.route("/user/u", behind.url)
         wire = await front.wire()
         wire.send(b"GET /user/u/upgrade HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n")
@@ -170,7 +171,7 @@ async def test_a_silent_request_is_cut(tmp_path: Path, behind: Backend) -> None:
 
 
 async def test_an_idle_connection_is_closed(tmp_path: Path, behind: Backend) -> None:
-    async with proxy(tmp_path, "--keep-alive-timeout", "300") as front:
+    async with proxy(tmp_path, "--keep-alive-timeout", "1000") as front:
         await front.route("/user/u", behind.url)
         wire = await front.wire()
         wire.send(_get("/user/u/x"))
@@ -221,8 +222,10 @@ async def test_the_process_id_is_in_a_file_as_long_as_it_runs(tmp_path: Path) ->
 async def test_the_log_has_what_is_at_least_as_important(tmp_path: Path, level: str) -> None:
     log = tmp_path / "log"
     flags = ("--log-level", level, "--log-file", str(log), "--ssl-allow-rc4")
-    async with proxy(tmp_path, *flags):
-        said = log.read_text()
+    async with proxy(tmp_path, *flags) as front:
+        # It is known to listen before it has said so.
+        assert await front.stop() == 0
+    said = log.read_text()
     assert ("Proxying" in said) == (level in ("debug", "info"))
     assert ("--ssl-allow-rc4" in said) == (level != "error")
 

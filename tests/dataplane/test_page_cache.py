@@ -124,3 +124,14 @@ async def test_only_so_many_loads_at_once(now: Now) -> None:
     hub.open.set()
     await asyncio.gather(*waiting)
     assert cache.may_load("c")
+
+
+async def test_those_who_were_let_in_the_same_moment_load_no_more_than_that(now: Now) -> None:
+    cache, hub = PageCache(5, now, at_once=2), Hub()
+    keys = ("a", "b", "c", "a")
+    assert all(map(cache.may_load, keys))
+    waiting = [asyncio.ensure_future(cache.load(key, hub.read)) for key in keys]
+    await _started(hub)
+    hub.open.set()
+    assert await asyncio.gather(*waiting) == [hub.page, hub.page, None, hub.page]
+    assert hub.reads == 2

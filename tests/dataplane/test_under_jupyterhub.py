@@ -16,7 +16,7 @@ from tests.rigs.singleusers import PASSWORD, STUB, class_config
 from tests.rigs.systems import JUPYTERHUB, jupyterhub_with_carrel_proxy
 from tests.rigs.visitor import Visitor
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 TOKEN = "the-operators-token-of-this-test"
 CONFIG = f"""

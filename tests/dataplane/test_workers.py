@@ -220,7 +220,7 @@ async def test_a_stopped_worker_does_not_hold_up_changes(tmp_path: Path) -> None
         victim = (await front.workers())[0]
         os.kill(victim, signal.SIGSTOP)
         await front.route("/user/new", behind.url)
-        assert _gone(victim)
+        await until(lambda: _gone(victim), "the kernel is done with the one that was killed")
         await _until_replaced(front, victim, 2)
         assert await _statuses(front, "/user/new/x", MANY) == {200}
         assert "did not take a change of the routes in time" in log.read_text()

@@ -29,7 +29,7 @@ def expected(actual: str, wanted: str, lease: str, deadline: str, generation: st
     """Say the architecture's table in the plainest words."""
     if actual in ("stopped", "failed"):
         if wanted == "deleted":
-            return "delete"
+            return "none" if lease == "theirs" else "delete"
         return "start" if (wanted, generation) == ("running", "newer request") else "none"
     if actual == "running":
         return "poll" if wanted == "running" else "stop"

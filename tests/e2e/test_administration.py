@@ -69,7 +69,7 @@ def test_a_token_is_made_used_and_revoked(page: Page, hub: HubProcess) -> None:
     secret = page.get_by_label("Token", exact=True).input_value()
     assert hub.api("GET", "user", token=secret).json()["name"] == "ada"
     assert secret not in page.url
-    page.get_by_role("button", name="Done").click()
+    follow(page, page.get_by_role("link", name="Done"))
     assert secret not in page.content()
     row = page.get_by_role("row", name=re.compile("nightly report"))
     expect(row).to_contain_text("in 1 hour")
@@ -99,7 +99,7 @@ def test_users_are_added_looked_for_changed_and_deleted(page: Page, hub: HubProc
     complaints = complaints_of(page)
     signed_in(page, hub, "admin")
     page.get_by_role("link", name="Administration").click()
-    page.get_by_role("button", name="Add users").click()
+    page.get_by_role("link", name="Add users").click()
     page.get_by_label("Names").fill("grace\nhopper")
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("status")).to_contain_text("Added")
@@ -118,8 +118,8 @@ def test_users_are_added_looked_for_changed_and_deleted(page: Page, hub: HubProc
     expect(page.locator(".facts")).to_contain_text("class of 2026")
     for name in ("murray", "hopper"):
         page.goto(f"{hub.public_url}hub/admin/users/{name}")
-        page.get_by_role("button", name="Delete this user").click()
-        page.get_by_role("button", name="Delete").click()
+        page.get_by_role("link", name="Delete this user").click()
+        page.get_by_role("button", name="Delete", exact=True).click()
         expect(page.get_by_role("status")).to_contain_text("Deleted")
         assert hub.api("GET", f"users/{name}", token=hub.token("admin")).status == 404
     assert complaints == []
@@ -134,7 +134,7 @@ def test_servers_are_started_and_stopped_for_others(page: Page, hub: HubProcess)
     page.reload()
     row = page.get_by_role("row", name=re.compile("^ada"))
     expect(row).to_contain_text("Running")
-    row.get_by_role("button", name="Open the server ada/").click()
+    row.get_by_role("link", name="Open the server ada/").click()
     page.wait_for_url("**/user/ada/**")
     page.goto(f"{hub.public_url}hub/admin?name_filter=ada")
     row.get_by_role("checkbox").check()
@@ -159,8 +159,8 @@ def test_groups_get_members_and_properties(page: Page, hub: HubProcess) -> None:
     page.get_by_label("A JSON object").fill('{"room": 12}')
     page.get_by_role("button", name="Save the properties").click()
     expect(page.get_by_label("A JSON object")).to_have_value(re.compile('"room": 12'))
-    page.get_by_role("button", name="Delete this group").click()
-    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("link", name="Delete this group").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Deleted")
 
 
@@ -168,15 +168,15 @@ def test_a_named_server_from_its_first_start_to_its_end(page: Page, hub: HubProc
     signed_in(page, hub, "dot")
     page.get_by_label("Name", exact=True).fill("My Thesis")
     page.get_by_role("button", name="Add New Server").click()
-    page.wait_for_url("**/user/dot/my-thesis/**", timeout=20_000)
+    page.wait_for_url("**/user/dot/my-thesis/**")
     page.goto(f"{hub.public_url}hub/home")
     row = page.get_by_role("row", name=re.compile("My Thesis"))
     expect(row).to_contain_text("Running")
     follow(page, row.get_by_role("button", name="Stop My Thesis"))
     page.goto(f"{hub.public_url}hub/home")
-    expect(row.get_by_role("button", name="Delete My Thesis")).to_be_visible(timeout=15_000)
-    row.get_by_role("button", name="Delete My Thesis").click()
-    follow(page, page.get_by_role("button", name="Delete"))
+    expect(row.get_by_role("link", name="Delete My Thesis")).to_be_visible()
+    row.get_by_role("link", name="Delete My Thesis").click()
+    follow(page, page.get_by_role("button", name="Delete", exact=True))
     page.goto(f"{hub.public_url}hub/home")
     expect(row).to_have_count(0)
 

@@ -16,7 +16,7 @@ from tests.rigs.systems import under_test
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(120),
     only_carrel,
 ]
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import log_in, open_page, screenshot
+from tests.e2e.browser import open_page, screenshot
+from tests.e2e.test_pages import signed_in
 from tests.rigs.hub import HubProcess
-from tests.rigs.singleusers import CARREL, PASSWORD, class_config
+from tests.rigs.singleusers import CARREL, class_config
 from tests.rigs.systems import under_test
 
 pytestmark = [pytest.mark.real, pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -23,7 +24,7 @@ def test_an_administrator_visits_a_colleague(tmp_path: Path) -> None:
         hub.api("POST", "users/ada", token=token)
         assert hub.api("POST", "users/ada/server", token=token).status in {201, 202}
         hub.wait_server("ada", token)
-        log_in(page, hub.public_url, "admin", PASSWORD)
+        signed_in(page, hub, "admin")
         page.goto(f"{hub.public_url}user/ada/lab")
         expect(page.get_by_role("heading", name=re.compile("Authorize"))).to_be_visible()
         screenshot(page, "oauth confirm")

@@ -85,7 +85,7 @@ def stop_and_leave(page: Page, hub: HubProcess, name: str) -> None:
     expect(page.locator("#start")).to_have_text(re.compile(r"Start\s+My Server"), timeout=30_000)
     expect(page.locator("#stop")).to_be_hidden()
     screenshot(page, "home stopped")
-    until(lambda: not hub.servers(), f"{name} to end", timeout=15)
+    until(lambda: not hub.servers(), f"{name} to end")
     page.goto(f"{hub.public_url}user/ada/lab")
     screenshot(page, "not running")
     page.goto(f"{hub.public_url}hub/home")

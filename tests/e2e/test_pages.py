@@ -109,7 +109,7 @@ def test_the_home_page_starts_and_stops(page: Page, hub: HubProcess, complaints:
     page.wait_for_url("**/user/dot/**")
     page.goto(f"{hub.public_url}hub/home")
     page.locator("#stop").click()
-    expect(page.locator("#start")).to_have_text(re.compile(r"Start\s+My Server"), timeout=15_000)
+    expect(page.locator("#start")).to_have_text(re.compile(r"Start\s+My Server"))
     assert complaints == []
 
 
@@ -118,7 +118,7 @@ def test_everything_works_without_javascript(hub: HubProcess) -> None:
     with open_page(javascript=False) as page:
         signed_in(page, hub, "eve")
         page.locator("#start").click()
-        page.wait_for_url("**/user/eve/**", timeout=20_000)
+        page.wait_for_url("**/user/eve/**")
         page.goto(f"{hub.public_url}hub/home")
         screenshot(page, "home without javascript")
         follow(page, page.locator("#stop"))
@@ -145,7 +145,7 @@ def test_a_failed_start_says_why_and_what_next(tmp_path: Path, javascript: bool)
             expect(page.get_by_role("button", name="Try again")).to_be_visible()
             if javascript:
                 screenshot(page, f"start failed {name}")
-            page.locator("#logout").click()
+            follow(page, page.locator("#logout"))
 
 
 @only_carrel

@@ -101,7 +101,7 @@ def test_only_the_chosen_profiles_options_are_shown_and_mistakes_stand_beside_th
         assert (found["SIZE"], found["ACCOUNT"], found["OMP_NUM_THREADS"]) == ("8", "physics", "4")
         page.goto(f"{hub.public_url}hub/home")
         page.locator("#stop").click()
-        expect(page.locator("#start")).to_be_visible(timeout=15_000)
+        expect(page.locator("#start")).to_be_visible()
         page.goto(f"{hub.public_url}hub/spawn")
         expect(page.get_by_label("A large server")).to_be_checked()
         expect(page.get_by_label("Account")).to_have_value("physics")
@@ -118,7 +118,7 @@ def test_it_works_without_javascript_and_by_keyboard(hub: HubProcess) -> None:
         page.keyboard.press("ArrowUp")
         page.get_by_label("Memory").fill("12")
         follow(page, page.get_by_role("button", name="Start"))
-        page.wait_for_url("**/user/bea/**", timeout=20_000)
+        page.wait_for_url("**/user/bea/**")
         assert environment(hub)["SIZE"] == "small"
         page.goto(f"{hub.public_url}hub/home")
         follow(page, page.locator("#stop"))

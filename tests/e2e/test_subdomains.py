@@ -29,10 +29,13 @@ def test_from_the_log_in_to_a_cell_and_back(tmp_path: Path) -> None:
         # A form of the hub's host led here, over two others of its pages.
         page.wait_for_url(f"{adas}user/ada/lab**", timeout=60_000)
         page.goto(f"{adas}user/ada/lab/tree/answer.ipynb")
+        expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(
+            timeout=60_000
+        )
         expect(run_cell(page, 0)).to_contain_text("42")
         page.goto(f"{adas}hub/home")
         assert page.url == f"{url}hub/home"
-        page.get_by_role("button", name="My Server", exact=True).click()
+        page.locator("#start").click()
         page.wait_for_url(f"{adas}user/ada/lab**")
         # Somebody who is signed in and comes with the server running is led on by the form itself.
         page.context.clear_cookies()

@@ -14,6 +14,8 @@ from carrel.domain.errors import (
     Conflict,
     Forbidden,
     Invalid,
+    LacksScope,
+    NoAccess,
     NotFound,
     OverLimit,
     Unauthenticated,
@@ -29,10 +31,12 @@ from tests.http.hub import HOST, Hub, open_hub, strict
 
 STATUS = [
     (NotFound("gone"), 404),
+    (NoAccess(), 404),
     (Conflict("busy"), 409),
     (Invalid("wrong"), 400),
     (Unauthenticated("who"), 403),
     (Forbidden("no"), 403),
+    (LacksScope(["users", "admin:users"]), 403),
     (StaleForm("old"), 403),
     (OverLimit("later", 12.3), 429),
     (Unavailable("down"), 503),
@@ -65,6 +69,12 @@ async def test_the_api_answers_in_json(tmp_path: Path) -> None:
             assert reply.status_code == status
             assert reply.json() == {"status": status, "message": str(error)}
             assert reply.headers.get("retry-after") == {429: "13", 503: "2"}.get(status)
+
+
+async def test_programs_are_told_which_scopes_would_do(tmp_path: Path) -> None:
+    async with open_hub(tmp_path) as hub, raising(hub, LacksScope(["users", "admin:users"])) as client:
+        told = (await client.get("/hub/api/thing")).json()["message"]
+    assert told == "Action is not authorized with current scopes; requires any of [users, admin:users]"
 
 
 async def test_a_database_that_was_cut_off_is_asked_again_by_who_only_looks(tmp_path: Path) -> None:
@@ -103,7 +113,7 @@ async def test_people_get_a_page(tmp_path: Path) -> None:
                 continue
             assert reply.status_code == status
             assert reply.headers["content-type"] == "text/html; charset=utf-8"
-            assert str(error) in reply.text
+            assert error.for_people in reply.text
             assert ("Try again" in reply.text) is isinstance(error, StaleForm)
 
 

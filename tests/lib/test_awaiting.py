@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from carrel.lib.awaiting import TookTooLong, resolve_within
+from carrel.lib.awaiting import TookTooLong, in_thread, resolve_within
 from carrel.testing.clock import FakeClock
 
 
@@ -112,3 +113,30 @@ async def test_a_caller_who_is_cancelled_at_once_leaves_no_coroutine_unawaited()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_what_runs_in_a_thread_is_over_when_its_caller_goes_on() -> None:
+    began, gate, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        began.set()
+        assert gate.wait(20)
+        ended.set()
+        raise ValueError("heard by nobody")
+
+    task = asyncio.create_task(in_thread(work))
+    await asyncio.to_thread(began.wait, 20)
+    task.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not task.done()
+    gate.set()
+    await asyncio.wait((task,))
+    assert task.cancelled()
+    assert ended.is_set()
+
+
+async def test_what_runs_in_a_thread_answers_and_fails() -> None:
+    assert await in_thread(int, "12", base=8) == 10
+    with pytest.raises(ValueError, match="invalid literal"):
+        await in_thread(int, "x")

@@ -83,3 +83,8 @@ async def test_silence_ends_in_time() -> None:
 async def test_a_header_cannot_bring_another(header: str) -> None:
     with pytest.raises(ValueError, match="line break"):
         await send("GET", "http://127.0.0.1:1", headers={"X-One": header})
+
+
+async def test_a_name_that_no_host_can_have_is_one_that_does_not_answer() -> None:
+    with pytest.raises(OSError, match=r"a\.\.b is no name of a host"):
+        await send("GET", "http://a..b/")

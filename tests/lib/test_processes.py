@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -118,6 +119,30 @@ async def test_a_cancelled_launch_leaves_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [pid for pid in running() if environ_of(pid).get("LAUNCH_TEST") == env["LAUNCH_TEST"]] == []
+
+
+async def test_a_launch_that_is_cancelled_twice_leaves_nothing_either() -> None:
+    pids: list[int] = []
+    begun, gate = threading.Event(), threading.Event()
+
+    def admit(pid: int) -> None:
+        pids.append(pid)
+        begun.set()
+        assert gate.wait(20)
+
+    program = Program(argv=["sleep", "60"], env={"PATH": os.defpath}, admit=admit)
+    task = asyncio.create_task(launch(program))
+    assert await asyncio.to_thread(begun.wait, 20)
+    process = process_table.find(pids[0])
+    assert process is not None
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await wait_until_gone(process, 20)
+    collect(process)
 
 
 def test_accounts() -> None:

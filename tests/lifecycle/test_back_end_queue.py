@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from carrel.core.drivers import driver_of
 from carrel.core.servers import watch_start
 from carrel.core.standing import Standing, standing
+from carrel.domain.errors import Conflict
 from carrel.domain.servers import Actual
+from carrel.lifecycle.patience import Patience
+from carrel.lifecycle.queue import QueueWatch
 from carrel.spawners.reports import Waiting
 from carrel.testing.fakes import Script
 from carrel.testing.hub import TrialHub, open_test_hub
@@ -54,6 +59,40 @@ async def test_one_that_hangs_after_its_turn_is_given_up(patient: TrialHub) -> N
     failure = (await patient.server()).failure
     assert failure is not None
     assert (failure.code, "60 seconds" in failure.message) == ("timeout", True)
+
+
+async def test_an_answer_that_makes_no_sense_does_not_end_the_watch_over_the_queue(
+    patient: TrialHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    nonsense: Any = "soon"
+    patient.world.script = Script(queued=nonsense, start_delay=1e6)
+    await patient.ask_start()
+    await patient.clock.advance(1000)
+    assert "cannot be looked at" in caplog.text
+    patient.world.script.queued = None
+    await patient.clock.advance(70)
+    failure = (await patient.server()).failure
+    assert failure is not None
+    assert (failure.code, "60 seconds" in failure.message) == ("timeout", True)
+
+
+async def test_a_deadline_that_could_not_be_written_is_written_with_the_next_look(patient: TrialHub) -> None:
+    patient.world.script = Script(queued=Waiting(3))
+    row = await patient.ask_start()
+    driver = await driver_of(patient.ctx, row)
+    patience, saved = Patience(driver, patient.clock, row), list[float]()
+
+    async def save() -> None:
+        saved.append(patience.deadline)
+        if len(saved) == 1:
+            raise Conflict("The server is being changed by others; try again.")
+
+    watch = QueueWatch(patient.ctx, row, driver, patience, save, lambda _: None)
+    with pytest.raises(Conflict):
+        await watch.look()
+    for _ in range(2):
+        await watch.look()
+    assert saved == [patience.deadline] * 2
 
 
 async def test_a_wait_may_have_a_limit() -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from carrel.core.drivers import driver_of
+from carrel.domain.errors import Conflict
 from carrel.domain.servers import Actual
+from carrel.lifecycle.checkpoints import kept
 from carrel.testing.fakes import FakeSpawner, Script
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.lifecycle.traces import traces
@@ -23,6 +26,26 @@ async def test_it_is_written_down_within_a_moment(hub: TrialHub, monkeypatch: py
     await hub.clock.advance(3)
     server = await hub.server()
     assert (server.actual, server.state) == (Actual.STARTING, {"handle": 1})
+
+
+async def test_what_could_not_be_written_is_written_a_moment_later(hub: TrialHub) -> None:
+    driver: Any = await driver_of(hub.ctx, await hub.start())
+    saved: list[dict[str, Any]] = []
+
+    async def save(state: Any) -> None:
+        saved.append(dict(state))
+        if len(saved) == 1:
+            raise Conflict("The server is being changed by others; try again.")
+
+    driver.state_saver = save
+    async with kept(driver, hub.clock, _nothing):
+        driver.handle = 7
+        await hub.clock.advance(3)
+    assert [state["handle"] for state in saved] == [7, 7]
+
+
+async def _nothing() -> None:
+    """Return."""
 
 
 async def test_what_was_started_when_the_hub_was_killed_is_ended_by_the_next(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from carrel.domain.servers import Actual, Lease
+from carrel.domain.servers import Actual, Lease, Server, Wanted
 from carrel.lifecycle.lease import MARGIN, RENEW_EVERY, TERM, LeaseLost, Leases
 from carrel.testing.hub import TrialHub, open_test_hub
 from tests.lifecycle.hubs import Peer
 from tests.lifecycle.traces import ALL, traces
+
+SPEC, URL = "/user/ada/", "http://127.0.0.1:7"
 
 
 @pytest.fixture
@@ -48,23 +52,25 @@ async def test_a_hub_that_holds_nothing_writes_nothing(hub: TrialHub) -> None:
     assert hub.store.commits == commits
 
 
-async def _held(peer: Peer, leases: Leases) -> object:
+async def _held(peer: Peer, leases: Leases) -> Server:
     """Take ada's server."""
     async with peer.ctx.store.write() as tx:
         row = await tx.servers.create(1, "", now=0.0)
-    return await leases.acquire(row, lambda row: leases.take(row, 1e12))
+    taken = await leases.acquire(row, lambda row: leases.take(row, 1e12))
+    assert taken is not None
+    return replace(taken, url=URL)
 
 
 async def test_a_lease_that_could_not_be_renewed_is_given_up_before_its_end(idle: TrialHub) -> None:
     peer = Peer(idle, "a")
     leases = Leases(peer.ctx, "a")
     row = await _held(peer, leases)
-    leases.check(row)  # type: ignore[arg-type]
+    leases.check(row)
     await idle.clock.advance(TERM - MARGIN - 0.1)
-    leases.check(row)  # type: ignore[arg-type]
+    leases.check(row)
     await idle.clock.advance(0.1)
     with pytest.raises(LeaseLost):
-        leases.check(row)  # type: ignore[arg-type]
+        leases.check(row)
 
 
 async def test_renewing_in_time_keeps_it(idle: TrialHub) -> None:
@@ -74,7 +80,7 @@ async def test_renewing_in_time_keeps_it(idle: TrialHub) -> None:
     for _ in range(5):
         await idle.clock.advance(5)
         await leases.renew()
-    leases.check(row)  # type: ignore[arg-type]
+    leases.check(row)
 
 
 async def test_one_that_was_taken_over_is_forgotten_when_it_is_renewed(idle: TrialHub) -> None:
@@ -82,12 +88,12 @@ async def test_one_that_was_taken_over_is_forgotten_when_it_is_renewed(idle: Tri
     mine = Leases(peer.ctx, "a")
     row = await _held(peer, mine)
     theirs = Leases(peer.ctx, "b")
-    assert await theirs.acquire(row, lambda row: theirs.take(row, 1e12)) is not None  # type: ignore[arg-type]
+    assert await theirs.acquire(row, lambda row: theirs.take(row, 1e12)) is not None
     await mine.renew()
     with pytest.raises(LeaseLost):
-        mine.check(row)  # type: ignore[arg-type]
+        mine.check(row)
     with pytest.raises(LeaseLost):
-        await mine.write(row, lambda row: replace(row, display_name="late"))  # type: ignore[arg-type]
+        await mine.write(row, lambda row: replace(row, display_name="late"))
     assert (await idle.server()).display_name == ""
 
 
@@ -104,7 +110,7 @@ async def test_one_that_has_run_out_is_not_renewed_together_with_one_that_was_ju
         assert await tx.servers.save(leases.take(other, 1e12)) is not None
     await leases.renew()
     with pytest.raises(LeaseLost):
-        leases.check(row)  # type: ignore[arg-type]
+        leases.check(row)
 
 
 async def test_a_wall_clock_that_leaps_ends_a_lease_too(idle: TrialHub) -> None:
@@ -113,7 +119,7 @@ async def test_a_wall_clock_that_leaps_ends_a_lease_too(idle: TrialHub) -> None:
     row = await _held(peer, leases)
     idle.clock.jump(60)
     with pytest.raises(LeaseLost):
-        leases.check(row)  # type: ignore[arg-type]
+        leases.check(row)
 
 
 async def test_the_only_hub_of_a_database_loses_nothing_to_a_pause(hub: TrialHub) -> None:
@@ -146,6 +152,55 @@ async def test_a_hub_that_is_cut_off_is_replaced_and_does_nothing_more(idle: Tri
     await idle.clock.advance(120)
     assert idle.world.alive() == set()
     assert await traces(idle) == set()
+    for peer in (first, second):
+        await peer.close()
+
+
+async def test_one_hub_alone_removes_what_a_deleted_server_left_behind(
+    idle: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removals: list[float] = []
+
+    async def delete_forever(spawner: Any) -> None:
+        removals.append(idle.clock.monotonic())
+        await idle.clock.sleep(TERM + 5)
+
+    monkeypatch.setattr(idle.ctx.spawner_class, "delete_forever", delete_forever)
+    first, second = Peer(idle, "first"), Peer(idle, "second")
+    async with idle.store.write() as tx:
+        row = await tx.servers.create(1, "", now=0.0)
+        await tx.servers.save(replace(row, wanted=Wanted.DELETED))
+    first.start()
+    await idle.clock.advance(1)
+    second.start()
+    await idle.clock.advance(TERM)
+    assert await idle.reload(row) is not None
+    await idle.clock.advance(TERM)
+    assert await idle.reload(row) is None
+    assert len(removals) == 1
+    for peer in (first, second):
+        await peer.close()
+
+
+async def test_what_a_dying_hub_was_removing_is_removed_by_another(
+    idle: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Peer(idle, "first"), Peer(idle, "second")
+
+    async def delete_forever(spawner: Any) -> None:
+        if not first.store.cut_off:
+            first.store.cut_off = True
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(idle.ctx.spawner_class, "delete_forever", delete_forever)
+    async with idle.store.write() as tx:
+        row = await tx.servers.create(1, "", now=0.0)
+        await tx.servers.save(replace(row, wanted=Wanted.DELETED))
+    first.start()
+    await idle.clock.advance(1)
+    second.start()
+    await idle.clock.advance(TERM + 1)
+    assert await idle.reload(row) is None
     for peer in (first, second):
         await peer.close()
 
@@ -186,6 +241,60 @@ async def test_the_start_is_not_begun_when_the_lease_ran_out_in_a_hook(idle: Tri
     await idle.clock.advance(1)
     assert ("start", (1, 1)) not in idle.world.calls
     await peer.close()
+
+
+async def test_no_route_is_set_when_the_lease_ran_out_while_the_data_plane_was_away(idle: TrialHub) -> None:
+    peer = Peer(idle, "a")
+    leases = Leases(peer.ctx, "a")
+    row = await _held(peer, leases)
+    idle.proxy.away = True
+
+    async def add() -> None:
+        async with peer.routes.added(row, leases.check):
+            raise AssertionError("it was set")
+
+    adding = asyncio.create_task(add())
+    await idle.clock.advance(TERM - MARGIN)
+    idle.proxy.away = False
+    await idle.clock.advance(1)
+    with pytest.raises(LeaseLost):
+        await adding
+    assert idle.proxy.specs() == set()
+
+
+async def test_no_route_is_removed_when_the_lease_ran_out_while_the_table_was_set(
+    idle: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer, goes_on, putting = Peer(idle, "a"), asyncio.Event(), idle.proxy.put_routes
+
+    async def put_routes(routes: Any) -> None:
+        await goes_on.wait()
+        await putting(routes)
+
+    monkeypatch.setattr(idle.proxy, "put_routes", put_routes)
+    leases = Leases(peer.ctx, "a")
+    row = await _held(peer, leases)
+    setting = asyncio.create_task(peer.routes.sync())
+    await idle.clock.settle()
+    removing = asyncio.create_task(peer.routes.remove(row, leases.check))
+    await idle.clock.advance(TERM)
+    # By now another hub has stopped it and started it anew.
+    goes_on.set()
+    await setting
+    with pytest.raises(LeaseLost):
+        await removing
+    assert ("delete_route", SPEC) not in idle.proxy.calls
+
+
+async def test_a_start_that_was_left_behind_leaves_the_next_one_its_route(idle: TrialHub) -> None:
+    peer = Peer(idle, "a")
+    row = await _held(peer, Leases(peer.ctx, "a"))
+    left = peer.routes.added(row)
+    await left.__aenter__()
+    async with peer.routes.added(replace(row, url="http://127.0.0.1:8")):
+        await left.__aexit__(None, None, None)
+        await peer.routes.sync()
+        assert idle.proxy.table[SPEC][0] == "http://127.0.0.1:8"
 
 
 async def test_a_lease_of_ours_that_nobody_works_under_is_given_back(hub: TrialHub) -> None:

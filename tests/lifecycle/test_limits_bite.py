@@ -132,7 +132,7 @@ def test_its_owner_reads_on_the_home_page_what_was_refused(course: Course) -> No
 def test_a_stop_ends_all_of_it(course: Course) -> None:
     groups = groups_of(course.server("mal"))
     course.hub.stop_server("mal", course.token)
-    assert [group for group in groups if group.exists()] == []
+    until(lambda: not any(group.exists() for group in groups), "what it has started to be gone")
     course.start("mal")
     assert course.usage("mal")["processes"] < PROCESSES / 2
 

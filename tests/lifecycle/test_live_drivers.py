@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
 
+from carrel.core.drivers import driver_of
+from carrel.domain.events import ServerChanged
 from carrel.domain.servers import Actual
 from carrel.lib.ids import digest, token_prefix
 from carrel.spawners.base import Spawner
@@ -80,6 +83,48 @@ async def test_what_a_driver_keeps_on_itself_is_there_in_polls_and_the_stop(engi
         assert (await hub.stop()).actual is Actual.STOPPED
         assert engine.running == {}
         assert hub.ctx.live.get(await hub.server()) is None
+
+
+async def test_a_look_that_comes_late_leaves_the_next_run_its_driver(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_test_hub(spawner_class=Careless) as hub:
+        await hub.make_user("ada")
+        await hub.start()
+        row = await hub.stop()
+        reading, goes_on = hub.store.read, asyncio.Event()
+
+        @asynccontextmanager
+        async def read_slowly() -> AsyncIterator[Any]:
+            monkeypatch.undo()
+            async with reading() as tx:
+                yield tx
+            await goes_on.wait()
+
+        monkeypatch.setattr(hub.store, "read", read_slowly)
+        hub.ctx.bus.publish(ServerChanged(row.id, "ada", ""))
+        await hub.clock.settle()
+        await hub.ask_start()
+        await hub.clock.advance(5)
+        assert (await hub.server()).ready
+        goes_on.set()
+        await hub.clock.settle()
+        assert hub.ctx.live.get(await hub.server()) is not None
+        assert (await hub.stop()).actual is Actual.STOPPED
+        assert engine.running == {}
+
+
+async def test_who_asks_for_the_driver_of_an_earlier_run_leaves_the_present_one_its_own(
+    engine: Engine,
+) -> None:
+    async with open_test_hub(spawner_class=Careless) as hub:
+        await hub.make_user("ada")
+        earlier = await hub.start()
+        await hub.stop()
+        present = await hub.start()
+        driver = hub.ctx.live.get(present)
+        assert await driver_of(hub.ctx, earlier) is not driver
+        assert hub.ctx.live.get(present) is driver is not None
 
 
 async def test_a_status_in_words_ends_a_run_with_its_number(engine: Engine) -> None:

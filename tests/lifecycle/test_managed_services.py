@@ -147,7 +147,7 @@ def test_it_is_started_again_whenever_it_ends_and_its_words_are_kept(rig: Rig) -
     assert "Service stub was ended by signal 9" in rig.hub.log
     assert "Service other wrote: It is over, password=***" in rig.hub.log
     logs = rig.hub.directory / "carrel-run" / "services"
-    assert any("It has begun" in path.read_text() for path in logs.glob("stub-*.log"))
+    until(lambda: any("It has begun" in path.read_text() for path in logs.glob("stub-*.log")), "its words")
     assert {path.stat().st_mode & 0o777 for path in logs.iterdir()} == {0o600}
 
 

@@ -148,7 +148,7 @@ async def test_the_ports_of_the_run_itself_are_found() -> None:
             lambda: next((each.port for each in listeners() if each.pid == run.pid), 0), "the run to listen"
         )
         probe = HttpProbe(seconds=0.05)
-        missed = await probe.examine(f"http://127.0.0.1:{free_port()}{PATH}", label)
+        missed = await HttpProbe().examine(f"http://127.0.0.1:{free_port()}{PATH}", label)
         assert missed == {"reach": "refused", "listens": str(port)}
         assert await probe.examine(f"http://127.0.0.1:{port}{PATH}", label) == {"reach": "timeout"}
     finally:

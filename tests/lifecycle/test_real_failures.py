@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.rigs.faults import LONG, SCRIPT, Fault, hub_config, jupyter, shell
+from tests.rigs.faults import LONG, SCRIPT, SHORT, Fault, hub_config, jupyter, shell
 from tests.rigs.hub import HubProcess
 from tests.rigs.needs import only_carrel
 from tests.rigs.poll import until
@@ -50,7 +50,9 @@ FAULTS: dict[str, Fault] = {
         "hook-error", "pre_spawn_hook did not let the server start: the course", "log", hook="raise"
     ),
     "told": Fault("refused", "Servers are closed on Sundays.", "administrator", hook="tell"),
-    "waits": Fault("hook-timeout", "pre_spawn_hook did not finish within 4", "start_timeout", hook="wait"),
+    "waits": Fault(
+        "hook-timeout", f"pre_spawn_hook did not finish within {SHORT}", "start_timeout", hook="wait"
+    ),
     "no_home": Fault("directory-not-made", "/proc/no/home", "make", {"home_dir": "/proc/no/home"}),
     # Memory, signals, limits
     "no_memory": Fault("memory-refused", "memory that it asked for", "more memory"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -55,6 +56,30 @@ async def test_the_route_of_a_start_on_another_hub_stays(hub: TrialHub) -> None:
     await hub.routes.sync()
     assert hub.proxy.specs() == {SPEC}
     assert ("delete_route", SPEC) not in hub.proxy.calls
+
+
+async def test_the_route_of_the_next_run_stays_though_the_end_of_the_last_one_is_seen_late(
+    hub: TrialHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await write(hub, wanted=Wanted.RUNNING, actual=Actual.RUNNING, url="http://127.0.0.1:6")
+    looking, goes_on = hub.proxy.get_all_routes, asyncio.Event()
+
+    async def get_all_routes() -> Any:
+        await goes_on.wait()
+        return await looking()
+
+    monkeypatch.setattr(hub.proxy, "get_all_routes", get_all_routes)
+    others = asyncio.create_task(hub.routes.sync())
+    await hub.clock.settle()
+    polling = asyncio.create_task(hub.reconciler._poller.poll(server))
+    await hub.clock.settle()
+    assert (await hub.server()).actual is Actual.FAILED
+    # The other hub has started it anew by now.
+    hub.proxy.table[SPEC] = (URL, {"user": "ada", "server_name": ""})
+    await write(hub, actual=Actual.RUNNING, generation=1, failure=None, url=URL)
+    goes_on.set()
+    await asyncio.gather(others, polling)
+    assert hub.proxy.table[SPEC][0] == URL
 
 
 async def test_what_nobody_wants_goes_and_what_is_missing_comes(hub: TrialHub) -> None:

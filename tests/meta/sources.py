@@ -24,29 +24,22 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One Python file."""
+    """One Python file. Its tree is not kept: later tests would collect garbage among a million nodes."""
 
     path: Path
-    text: str
-    tree: ast.Module
+    length: int
+    empty: bool
+    """Whether nothing stands in it, but for comments."""
+    has_docstring: bool
+    functions: tuple[Function, ...]
 
     @property
     def name(self) -> str:
         return str(self.path.relative_to(ROOT))
 
     @property
-    def length(self) -> int:
-        return self.text.count("\n")
-
-    @property
     def is_test(self) -> bool:
         return "tests" in self.path.relative_to(ROOT).parts
-
-    def functions(self) -> Iterator[Function]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
-                yield Function(node.name, node.lineno, (node.end_lineno or 0) - first.lineno + 1)
 
 
 @cache
@@ -58,4 +51,13 @@ def sources() -> tuple[Source, ...]:
 
 def read(path: Path) -> Source:
     text = path.read_text()
-    return Source(path, text, ast.parse(text))
+    tree = ast.parse(text)
+    documented = bool(ast.get_docstring(tree))
+    return Source(path, text.count("\n"), not tree.body, documented, tuple(_functions(tree)))
+
+
+def _functions(tree: ast.Module) -> Iterator[Function]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            yield Function(node.name, node.lineno, (node.end_lineno or 0) - first.lineno + 1)

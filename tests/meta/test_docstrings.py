@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-
 from tests.meta.sources import Source, sources
 
 
@@ -11,7 +9,7 @@ def test_every_package_and_module_has_a_docstring() -> None:
     silent = [
         source.name
         for source in sources()
-        if source.tree.body and not ast.get_docstring(source.tree) and not _is_test(source)
+        if not source.empty and not source.has_docstring and not _is_test(source)
     ]
     assert silent == []
 
@@ -20,7 +18,7 @@ def test_every_package_of_the_hub_says_what_it_holds() -> None:
     empty = [
         source.name
         for source in sources()
-        if source.path.name == "__init__.py" and source.name.startswith("src/") and not source.text.strip()
+        if source.path.name == "__init__.py" and source.name.startswith("src/") and source.empty
     ]
     assert empty == []
 

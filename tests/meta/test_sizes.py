@@ -38,12 +38,12 @@ def test_no_function_is_too_long() -> None:
     long = {
         f"{source.name}:{function.line} {function.name}": function.length
         for source in sources()
-        for function in source.functions()
+        for function in source.functions
         if function.length > FUNCTION_LIMIT
     }
     assert long == {}
 
 
 def test_functions_are_mostly_short() -> None:
-    lengths = [function.length for source in sources() for function in source.functions()]
+    lengths = [function.length for source in sources() for function in source.functions]
     assert sum(length <= 30 for length in lengths) / len(lengths) >= 0.95

@@ -48,6 +48,5 @@ def test_idle_servers_and_users_go_on_every_page_and_admins_stay(hub: HubProcess
     def left() -> dict[str, Any]:
         return {user["name"]: user["servers"] for user in hub.api("GET", "users", token=token).json()}
 
-    assert left().keys() == {"admin", *names}
     until(lambda: not any(left().values()), "all servers to be culled", 60)
     until(lambda: left().keys() == {"admin"}, "all users but the admin to be culled", 60)

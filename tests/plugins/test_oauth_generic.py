@@ -242,7 +242,7 @@ def test_in_a_browser(college: College) -> None:
     with open_page() as page:
         page.goto(f"{college.hub.public_url}hub/home")
         screenshot(page, "oauth log-in button")
-        page.get_by_role("button", name="Sign in with the college").click()
+        page.get_by_role("link", name="Sign in with the college").click()
         page.locator("[name=login]").fill("bob")
         page.locator("[name=password]").fill("any")
         page.locator("[type=submit]").click()

@@ -103,11 +103,11 @@ def test_it_serves_on_while_there_is_no_hub_and_the_next_one_has_its_own(hub: Hu
     hub.start()
     until(lambda: traefiks(hub) not in ([], [old]), "another Traefik")
     until(lambda: page(hub) == first, "the route of the server that ran on")
-    assert len(traefiks(hub)) == 1
+    until(lambda: len(traefiks(hub)) == 1, "the old Traefik to be gone")
     hub.terminate()
     assert traefiks(hub) == []
     hub.start()
-    assert page(hub) == first
+    until(lambda: page(hub) == first, "the route once more")
 
 
 def test_one_that_dies_is_started_again_with_its_routes(hub: HubProcess) -> None:

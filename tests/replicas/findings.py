@@ -19,7 +19,7 @@ class Findings:
     reads: Counter[str] = field(default_factory=Counter)
     pages: Counter[str] = field(default_factory=Counter)
     takeovers: list[float] = field(default_factory=list)
-    """Seconds from the end of a dead hub's lease to somebody else's work."""
+    """Seconds from the end of a dead hub's lease, or of a database's outage, to somebody else's work."""
     runs: int = 0
     operations: int = 0
     problems: list[str] = field(default_factory=list)

@@ -43,7 +43,7 @@ class DataPlane:
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(30)
 
     def _answers(self) -> bool:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import time
@@ -37,6 +38,8 @@ class Weather:
         self._down: Replica | None = None
         self._paused: Replica | None = None
         self._held: dict[int, Lease] = {}
+        self._database_since = 0.0
+        """The moment since which the database has answered; none while it is restarted."""
 
     async def run(self, until: float) -> None:
         """Be bad until a monotonic moment."""
@@ -84,8 +87,10 @@ class Weather:
         # A moment that does not always fall together with a kill.
         await asyncio.sleep(_RESTART_EVERY / 3)
         while self._goes_on():
+            self._database_since = math.inf
             await asyncio.to_thread(self._database.halt)
             await asyncio.to_thread(self._database.resume)
+            self._database_since = time.time()
             self._found.restarts += 1
             await asyncio.sleep(_RESTART_EVERY)
 
@@ -107,7 +112,9 @@ class Weather:
             row = rows.get(server_id)
             if row is None or row.lease is None or row.lease.fence != lease.fence:
                 del self._held[server_id]
-                self._found.takeovers.append(max(0.0, now - lease.expires))
+                # Nobody could take it over while there was no database.
+                free = max(lease.expires, self._database_since)
+                self._found.takeovers.append(max(0.0, now - free))
         for server_id, row in rows.items():
             if row.lease is not None and _pid_of(row.lease) in self._dead:
                 self._held[server_id] = row.lease

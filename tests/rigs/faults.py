@@ -13,7 +13,7 @@ from tests.rigs.singleusers import CARREL, class_config
 
 SCRIPT = Path(__file__).with_name("faulty_server.py")
 #: How long a server that will never answer is waited for, in seconds.
-SHORT = 4
+SHORT = 15
 #: How long a single-user server may look for its hub.
 LONG = 90
 

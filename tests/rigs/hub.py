@@ -168,7 +168,7 @@ class HubProcess:
         headers = authorization(token) | {"Content-Type": "application/json"}
         return self.visitor().request(method, f"hub/api/{path}", body=body, headers=headers)
 
-    def wait_server(self, user: str, token: str, *, running: bool = True, timeout: float = 60.0) -> None:
+    def wait_server(self, user: str, token: str, *, running: bool = True, timeout: float = 90.0) -> None:
         """Return when the user's default server is ready, or when it is gone."""
 
         def settled() -> bool:

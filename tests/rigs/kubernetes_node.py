@@ -202,8 +202,10 @@ class Node:
 
     async def close(self) -> None:
         """End all that runs."""
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for process in self._processes.values():
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

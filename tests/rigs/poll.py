@@ -16,13 +16,15 @@ class TooLate(AssertionError):
 def until(look: Callable[[], Found | None], what: str, timeout: float = 30.0, every: float = 0.05) -> Found:
     """Return the first true answer of `look`, asked every `every` seconds.
 
-    Raises TooLate, naming `what`, after `timeout` seconds.
+    Raises TooLate, naming `what`, when a look that began after `timeout` seconds finds nothing: one that
+    began before and took long says nothing of that moment.
     """
     deadline = time.monotonic() + timeout
     while True:
+        is_last = time.monotonic() > deadline
         found = look()
         if found:
             return found
-        if time.monotonic() > deadline:
+        if is_last:
             raise TooLate(f"waited {timeout:g} s in vain: {what}")
         time.sleep(every)

@@ -67,7 +67,7 @@ class PostgresServer:
             return
         self._run("pg_ctl", "-m", "immediate", "-D", str(self._directory / "data"), "stop", check=False)
         pid_file = self._directory / "data" / "postmaster.pid"
-        until(lambda: not pid_file.exists(), "PostgreSQL to stop", timeout=15)
+        until(lambda: not pid_file.exists(), "PostgreSQL to stop")
         shutil.rmtree(self._directory)
         self._directory = None
 

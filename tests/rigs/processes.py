@@ -114,7 +114,7 @@ def end(pids: Iterable[int], grace: float = 5.0) -> None:
         until(lambda: not any(map(is_alive, pids)), "processes to stop", timeout=grace)
     for pid in filter(is_alive, pids):
         _signal(pid, signal.SIGKILL)
-    until(lambda: not any(map(is_alive, pids)), "killed processes to be gone", timeout=10)
+    until(lambda: not any(map(is_alive, pids)), "killed processes to be gone")
 
 
 def _signal(pid: int, number: int) -> None:

@@ -36,10 +36,12 @@ ALL = (CARREL, JUPYTERHUB_6, JUPYTERHUB_5)
 def class_config(directory: Path, command: Sequence[str]) -> str:
     """Return the configuration of a hub where anybody logs in with PASSWORD and `admin` is an administrator.
 
-    Servers run `command` as the hub's own account, each in a home of its own below `directory`.
+    Servers run `command` as the hub's own account, each in a home of its own below `directory`. A real one
+    may take its time until it answers: it imports much, on a machine that is busy.
     """
     homes = directory / "home"
     homes.mkdir(parents=True, exist_ok=True)
+    is_real = tuple(command)[:1] in {(str(each.program),) for each in ALL}
     return f"""
 c.JupyterHub.authenticator_class = 'dummy'
 c.DummyAuthenticator.password = {PASSWORD!r}
@@ -50,4 +52,5 @@ c.SimpleLocalProcessSpawner.home_dir_template = '{homes}/{{username}}'
 c.Spawner.cmd = {list(command)!r}
 c.Spawner.args = {[] if tuple(command) == STUB else ["--allow-root"]!r}
 c.Spawner.default_url = '/lab'
+{"c.Spawner.http_timeout = 60" if is_real else ""}
 """

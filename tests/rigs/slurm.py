@@ -29,7 +29,7 @@ SlurmctldPidFile={directory}/slurmctld.pid
 SlurmdPidFile={directory}/slurmd.pid
 SlurmctldPort={controller}
 SlurmdPort={node}
-ProctrackType=proctrack/linuxproc
+ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SchedulerType=sched/backfill
 SlurmdParameters=config_overrides
@@ -128,8 +128,10 @@ def running_slurm(directory: Path, cpus: int = 2) -> Iterator[Slurm]:
             yield slurm
         finally:
             for job in slurm.jobs():
-                slurm.cancel(job)
-            until(lambda: not slurm.jobs(), "all jobs to be gone")
+                # It may have come to its end by itself since.
+                with contextlib.suppress(subprocess.CalledProcessError):
+                    slurm.cancel(job)
+            until(lambda: not slurm.jobs(), "all jobs to be gone", 60)
 
 
 def _is_idle(slurm: Slurm) -> bool:

@@ -135,7 +135,7 @@ def _booted(place: Path) -> Iterator[int]:
         process.kill()
         process.wait(10)
         for group in groups:
-            until(lambda group=group: _removed(group), f"{group} to be empty", timeout=10)  # type: ignore[misc]
+            until(lambda group=group: _removed(group), f"{group} to be empty")  # type: ignore[misc]
 
 
 def _removed(group: Path) -> bool:

@@ -89,7 +89,7 @@ class Visitor:
         headers: Mapping[str, str] | None = None,
         timeout: float = 30.0,
     ) -> Reply:
-        """Return the reply of whatever status; raises OSError when there is none."""
+        """Return the reply of whatever status; raises OSError when there is none, or only a part of one."""
         url = urljoin(self.base, path)
         request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))
         try:
@@ -98,6 +98,8 @@ class Visitor:
         except urllib.error.HTTPError as error:
             with error:
                 return Reply(url, error.code, error.headers, error.read())
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"{url}: {error!r}") from error
 
     def get(self, path: str, *, token: str = "", timeout: float = 30.0) -> Reply:
         """Return the reply to a visit by the address bar, or with an API token by a program."""

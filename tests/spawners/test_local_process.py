@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from carrel.lib.net import free_port
 from carrel.lib.process_table import environ_of, find, look, running
 from carrel.spawners.environment import HUB_LABEL
 from carrel.spawners.errors import StartError
 from carrel.spawners.local import LocalProcessSpawner
 from carrel.spawners.simple import SimpleLocalProcessSpawner
+from tests.rigs.systems import free_port
 from tests.spawners.rig import Rig, hub_view, report_of, sleeper
 
 pytestmark = pytest.mark.real
@@ -67,7 +67,7 @@ async def test_the_process_has_the_rights_and_surroundings_of_its_owner(rig: Rig
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a second account")
 async def test_an_account_that_was_quicker_to_take_the_port_is_not_the_server(rig: Rig) -> None:
-    port = free_port("127.0.0.1")
+    port = free_port()
     driver = rig.spawner(LocalProcessSpawner, port=port)
     # Root's own listeners are trusted: what is handed to another account becomes that account's.
     with socket.socket() as squatter:

@@ -7,6 +7,7 @@ import pytest
 
 from carrel.lib import net
 from carrel.lib.net import is_free, unlent_ports
+from carrel.spawners import ports
 from carrel.spawners.ports import Ports
 
 
@@ -45,6 +46,14 @@ def test_ports_are_those_that_no_connection_gets(
     monkeypatch.setattr(net, "_LENT", tmp_path / "range")
     assert unlent_ports() == ports
     assert is_free("127.0.0.1", Ports().take("127.0.0.1"))
+
+
+def test_where_the_kernel_lends_all_none_is_given_twice_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    lent = iter([20001, 20001, 20001, 20002])
+    monkeypatch.setattr(ports, "unlent_ports", lambda: range(0))
+    monkeypatch.setattr(ports, "free_port", lambda _: next(lent))
+    given = Ports()
+    assert [given.take(""), given.take("")] == [20001, 20002]
 
 
 def test_an_address_of_another_machine_is_refused() -> None:

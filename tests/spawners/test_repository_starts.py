@@ -17,7 +17,7 @@ from tests.rigs.singleusers import PASSWORD, STUB, class_config
 from tests.rigs.systems import under_test
 from tests.rigs.visitor import Visitor
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 #: Shows what it was given in its log, and then serves.
 SHOWING = """
 import json, os, sys
@@ -60,8 +60,8 @@ c.Repositories.allowed = [{git_server.url!r}]
 c.Spawner.args = []
 c.Repositories.timeout = 40
 c.Repositories.packages = ["ipykernel"]
-c.Spawner.start_timeout = 10
-c.Spawner.http_timeout = 10
+c.Spawner.start_timeout = 30
+c.Spawner.http_timeout = 30
 c.Spawner.environment = {{
     "UV_DEFAULT_INDEX": "{git_server.url}/simple/",
     "UV_CACHE_DIR": "{directory}/uv",
@@ -93,7 +93,7 @@ def model(hub: HubProcess, token: str, name: str) -> dict[str, Any]:
 
 
 def log_of(hub: HubProcess, name: str) -> str:
-    return "".join(path.read_text() for path in hub.directory.rglob(f"logs/{name}-*.log"))
+    return "".join(path.read_text() for path in (hub.directory / "carrel-run/logs").glob(f"{name}-*.log"))
 
 
 def steps(hub: HubProcess, token: str, name: str) -> list[dict[str, Any]]:

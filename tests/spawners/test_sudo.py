@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
-import signal
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -260,7 +259,7 @@ async def test_a_pid_alone_is_nobody(site: SudoSite, tmp_path: Path) -> None:
         await stranger.stop(now=True)
         assert processes.is_alive(driver.pid)
     finally:
-        os.kill(driver.pid, signal.SIGKILL)
+        processes.end([driver.pid])
 
 
 async def test_a_repository_is_got_ready_before_the_command(site: SudoSite, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -59,6 +60,20 @@ def test_it_names_every_variable_of_the_contract_and_the_same_labels() -> None:
     assert sudo_helper.labels_of(RUN) == labels("a-hub", 7, 2)
 
 
+@pytest.mark.parametrize(
+    ("environments", "state"), [([{}, {}, {"A": "1"}], "R"), ([{}], "Z"), ([{}], ""), ([{"A": "1"}], "S")]
+)
+def test_a_start_is_over_when_the_server_is_known_by_its_labels_or_has_ended(
+    monkeypatch: pytest.MonkeyPatch, environments: list[dict[str, str]], state: str
+) -> None:
+    """Else whoever looks at once finds a process that is none of the hub's, and takes the server for dead."""
+    left = list(environments)
+    monkeypatch.setattr(sudo_helper, "environ_of", lambda pid: left.pop(0))
+    monkeypatch.setattr(sudo_helper, "look", lambda pid: {"state": state} if state else None)
+    sudo_helper.wait_until_known(7, limit=600)
+    assert left == []
+
+
 @pytest.mark.real
 def test_a_server_has_its_owners_rights_and_is_named_as_the_hub_names_processes(
     site: SudoSite, server: dict[str, Any]
@@ -72,15 +87,23 @@ def test_a_server_has_its_owners_rights_and_is_named_as_the_hub_names_processes(
     assert found.start_time == server["start_time"]
     assert os.getsid(pid) == pid
     assert os.readlink(f"/proc/{pid}/cwd") == account.pw_dir
-    opened = {name: os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
     log = f"{account.pw_dir}/.local/state/carrel/a-hub-7.log"
-    assert opened == {"0": "/dev/null", "1": log, "2": log}
+    # The libraries that it opens at first are none that it was given.
+    until(lambda: opened_by(pid) == {"0": "/dev/null", "1": log, "2": log}, "nothing else to be open")
     assert Path(log).owner() == site.user
     environment = processes.environment(pid)
     assert environment == {
         "PATH": sudo_helper.POLICY["path"], "HOME": account.pw_dir, "USER": site.user, "LOGNAME": site.user,
         "SHELL": account.pw_shell, **labels("a-hub", 7, 2), "CARREL_PID": str(pid),
     }  # fmt: skip
+
+
+def opened_by(pid: int) -> dict[str, str]:
+    found = {}
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found[name] = os.readlink(f"/proc/{pid}/fd/{name}")
+    return found
 
 
 @pytest.mark.real
@@ -186,7 +209,10 @@ def test_neither_the_owners_other_processes_nor_strangers_get_one(site: SudoSite
 def test_the_rest_of_a_group_is_killed_and_nobody_else(site: SudoSite) -> None:
     site.ask({**START, "command": ["/bin/sh", "-c", "env > env; sleep 60"]})
     (server,) = site.ask({"action": "find", "hub": "a-hub"})["servers"]
-    until(lambda: len(group_of(server["pid"])) == 2, "the shell to have started its child")
+    until(
+        lambda: "sleep 60" in map(processes.command_line, group_of(server["pid"])),
+        "the shell to have started its last child",
+    )
     os.kill(server["pid"], signal.SIGKILL)
     until(lambda: not processes.is_alive(server["pid"]), "the shell to be gone")
     named = {**RUN, "pid": server["pid"], "start_time": server["start_time"]}

@@ -22,6 +22,7 @@ from carrel.lib.processes import wait_until_gone
 from carrel.spawners.local import LocalProcessSpawner
 from carrel.spawners.warm import WarmStarts, check
 from carrel.spawners.warm_template import BadTemplate, Kind, WarmTemplate
+from tests.rigs.systems import free_port
 from tests.spawners.rig import Rig, report_of, usable_python
 
 pytestmark = pytest.mark.real
@@ -105,9 +106,9 @@ def wrapper(rig: Rig, for_templates: str) -> str:
 
 
 async def test_a_forked_server_reports_what_a_started_one_does(rig: Rig, warm_starts: WarmStarts) -> None:
-    reports = []
+    reports, port = [], free_port()
     for warm in (True, False):
-        async with server(rig, warm_starts=warm_starts, warm_start=warm, umask=0o027, port=18_237) as driver:
+        async with server(rig, warm_starts=warm_starts, warm_start=warm, umask=0o027, port=port) as driver:
             report = await report_of(driver)
             assert bool(template_of(driver)) is warm
             assert report["env"].pop("CARREL_PID") == str(report["pid"])
@@ -254,11 +255,11 @@ async def test_servers_outlive_their_template(rig: Rig, tmp_path: Path) -> None:
 
 
 async def test_a_template_outlives_the_hub_and_ends_when_nobody_needs_it(rig: Rig, tmp_path: Path) -> None:
-    first = WarmStarts(tmp_path / "warm", ("--idle", "0.5"))
+    first = WarmStarts(tmp_path / "warm", ("--idle", "2"))
     async with server(rig, warm_starts=first) as driver:
         old = template_of(driver)
         await first.close(end=False)
-        second = WarmStarts(tmp_path / "warm", ("--idle", "0.5"))
+        second = WarmStarts(tmp_path / "warm", ("--idle", "2"))
         async with server(rig, warm_starts=second) as other:
             assert template_of(other) == old
         await second.close(end=False)

@@ -179,7 +179,7 @@ async def test_who_comes_while_the_last_of_a_block_goes_is_found(postgres_url: s
 async def until_somebody_waits(url: str) -> None:
     import psycopg
 
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         while time.monotonic() < until:
             found = await connection.execute(

@@ -49,6 +49,34 @@ async def _row(hub: Hub, name: str = "gpu") -> Server | None:
         return await tx.servers.get(user.id, name)
 
 
+FORM = {"Spawner": {"options_form": "<input name=size>"}}
+
+
+async def test_the_options_page_says_which_server_and_whose(tmp_path: Path) -> None:
+    async with open_hub(tmp_path, plugins=FORM, allow_named_servers=True) as hub, hub.browser() as browser:
+        await browser.log_in()
+        new = (await browser.get("/hub/spawn/ada/gpu?display_name=The+%3CGPU%3E")).text
+        assert "For your server <strong>The &lt;GPU&gt;</strong> (<code>ada/gpu</code>)." in new
+        await _named(hub, display_name="Big One")
+        there = (await browser.get("/hub/spawn/ada/gpu?display_name=Another")).text
+        assert "For your server <strong>Big One</strong> (<code>ada/gpu</code>)." in there
+        await hub.user("root", admin=True)
+        async with hub.browser() as root:
+            await root.log_in("root")
+            theirs = (await root.get("/hub/spawn/ada/gpu")).text
+            assert "For the server <strong>Big One</strong> of <strong>ada</strong> (" in theirs
+            default = (await root.get("/hub/spawn/ada")).text
+            assert "For the server of <strong>ada</strong>." in default
+        assert "<p>For " not in (await browser.get("/hub/spawn/ada")).text
+
+
+async def test_pages_call_it_as_its_owner_does(hub: Hub, browser: Browser) -> None:
+    for said, row in {"is starting": STARTING, "is stopping": STOPPING, "has failed": FAILED}.items():
+        await _named(hub, display_name="Big One", **row)
+        page = (await browser.get("/hub/spawn-pending/ada/gpu")).text
+        assert f"Your server Big One {said}</h1>" in page
+
+
 async def test_a_visit_starts_it(hub: Hub, browser: Browser) -> None:
     reply = await browser.get("/hub/spawn/ada/gpu?next=/user/ada/gpu/tree&display_name=The+GPU&opt-size=1")
     assert reply.headers["location"] == "/hub/spawn-pending/ada/gpu?next=/user/ada/gpu/tree"

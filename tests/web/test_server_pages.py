@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
+from carrel.authenticators.dummy import DummyAuthenticator
 from carrel.domain.events import ServerProgress
 from carrel.domain.servers import Actual, Failure, Server, Wanted
-from tests.http.hub import Browser, Hub, open_hub
+from tests.http.hub import PASSWORD, Browser, Hub, open_hub
 
 #: Fields of a server's row.
 Row = dict[str, Any]
@@ -128,6 +129,36 @@ def read_form(form: dict[str, list[str]]) -> dict[str, Any]:
 
 
 OPTIONS = {"Spawner": {"options_form": form_of, "options_from_form": read_form}}
+
+
+class Busy(DummyAuthenticator):
+    """Takes its time before each start; meanwhile something happens."""
+
+    refresh_pre_spawn = True
+    hub: Hub
+    row: Row
+
+    async def refresh_user(self, user: Any, handler: Any = None) -> bool:
+        await self.hub.server("ada", **self.row)
+        return True
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("row", "leads_to"),
+    [(RUNNING, "/user/ada/"), (STARTING, "/hub/spawn-pending/ada"), (STOPPING, "/hub/spawn-pending/ada")],
+)
+async def test_a_server_that_another_tab_has_started_meanwhile_is_led_to(
+    tmp_path: Path, method: str, row: Row, leads_to: str
+) -> None:
+    busy = Busy(password=PASSWORD)
+    async with open_hub(tmp_path, authenticator=busy) as hub, hub.browser() as browser:
+        busy.hub, busy.row = hub, row
+        await browser.log_in()
+        token = await browser.xsrf("/hub/home")
+        data = {"_xsrf": token} if method == "POST" else None
+        answer = await browser.request(method, "/hub/spawn/ada", data=data)
+        assert (answer.status_code, answer.headers["location"]) == (302, leads_to)
 
 
 async def test_a_form_is_shown_checked_and_kept(tmp_path: Path) -> None:

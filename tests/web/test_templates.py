@@ -45,6 +45,9 @@ class Reader(HTMLParser):
             self.labels.add(str(found.get("for")))
         if tag in {"input", "select", "textarea"} and found.get("type") != "hidden":
             self.fields.append(found)
+        if tag == "a":
+            # The Space key presses buttons, and follows no link whatever it is called.
+            assert "role" not in found
         if tag == "img":
             assert found.get("alt")
         if "id" in found:

@@ -56,6 +56,21 @@ async def test_the_list_shows_everybody_with_their_state(hub: Hub, root: Browser
     assert buttons == {"ada": {"stop"}, "bea": {"stop"}, "cy": set(), "dot": {"start"}, "root": {"start"}}
 
 
+async def test_who_may_not_administrate_is_told_so_in_words_for_people(hub: Hub) -> None:
+    async with hub.browser() as ada:
+        await ada.log_in("ada")
+        refused = await ada.get("/hub/admin")
+        assert refused.status_code == 403
+        assert "This takes a right that you do not have: admin-ui." in refused.text
+        assert "Ask whoever runs this hub" in refused.text
+        hidden = await ada.get("/hub/spawn/bea")
+        assert hidden.status_code == 404
+        assert "It does not exist, or you may not have access to it." in hidden.text
+        for page in (refused, hidden):
+            assert "scopes" not in page.text
+            assert "resources" not in page.text
+
+
 async def test_search_state_and_order(hub: Hub, root: Browser) -> None:
     await hub.server("bea", **RUNNING)
     await hub.server("cy", **STARTING)

@@ -11,8 +11,10 @@ from typing import Any
 
 import aiohttp
 from singleuser_fakehub import FakeHub
-from singleuser_process import PREFIX, bare_environment, free_port, hub_environment
+from singleuser_process import PREFIX, bare_environment, hub_environment
 from yarl import URL
+
+from tests.rigs.systems import free_port
 
 APP = [sys.executable, str(Path(__file__).with_name("application_app.py"))]
 NAVIGATE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}

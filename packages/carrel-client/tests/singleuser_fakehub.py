@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from tests.rigs.systems import free_port
+
 SERVER_TOKEN = "the-servers-own-token"
 CLIENT_ID = "jupyterhub-user-alice"
 CALLBACK = "/user/alice/oauth_callback"
@@ -69,7 +71,7 @@ class FakeHub:
         )
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port or free_port(), reuse_address=True)
         await site.start()
         self.port = self._runner.addresses[0][1]
 

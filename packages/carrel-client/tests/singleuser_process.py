@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -15,15 +14,9 @@ import aiohttp
 from singleuser_fakehub import ACCESS, CALLBACK, CLIENT_ID, SERVER_TOKEN, FakeHub
 
 import carrel_client
+from tests.rigs.systems import free_port
 
 PREFIX = "/user/alice/"
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def hub_environment(hub: FakeHub, port: int, **more: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -225,9 +226,15 @@ async def test_requests_that_are_none_are_refused_at_the_door(app: App, number: 
     raw = SMUGGLED[number].replace(b"{p}", PREFIX.encode()).replace(b"\r\n\r\n", allowed, 1)
     writer.write(raw + b"GET %shello HTTP/1.1\r\nHost: h\r\n\r\n" % PREFIX.encode())
     writer.write_eof()
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = b""
+    # Who is refused before all was read may find the connection reset instead of closed.
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(20):
+            while chunk := await reader.read(65536):
+                answer += chunk
     writer.close()
-    await writer.wait_closed()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
     assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 501")), answer
     assert answer.count(b"HTTP/1.1 ") <= 1
 

@@ -81,6 +81,38 @@ async def test_many_wait_for_one_answer_and_one_may_leave() -> None:
     assert hub.asked == ["a"]
 
 
+async def test_an_answer_that_is_on_its_way_when_its_token_is_forgotten_is_not_kept() -> None:
+    hub = Hub()
+    visitors = hub.visitors()
+    hub.open.clear()
+    before = asyncio.create_task(visitors.identify("a"))
+    while not hub.asked:
+        await asyncio.sleep(0)
+    visitors.forget("a")
+    hub.open.set()
+    assert await before == ALICE
+    hub.known.clear()
+    assert await visitors.identify("a") is None
+
+
+async def test_who_comes_after_a_token_was_forgotten_gets_no_earlier_answer() -> None:
+    hub = Hub()
+    visitors = hub.visitors()
+    hub.open.clear()
+    waiting = [asyncio.create_task(visitors.identify("a"))]
+    while not hub.asked:
+        await asyncio.sleep(0)
+    visitors.forget("a")
+    waiting.append(asyncio.create_task(visitors.identify("a")))
+    async with asyncio.timeout(5):
+        while len(hub.asked) < 2:
+            await asyncio.sleep(0)
+    hub.open.set()
+    assert await asyncio.gather(*waiting) == [ALICE, ALICE]
+    assert await visitors.identify("a") == ALICE
+    assert hub.asked == ["a", "a"]
+
+
 async def test_a_hub_that_is_away_logs_nobody_out_for_an_hour() -> None:
     hub = Hub()
     visitors = hub.visitors()

@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,10 @@ from typing import Any
 import pytest
 from git_server import GitServer, git
 
-pytestmark = pytest.mark.real
+from tests.rigs import processes
+from tests.rigs.poll import until
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 SHOW = """
 import importlib.util, json, os, sys
 seen = {name: os.environ.get(name) for name in ("JUPYTER_PATH", "JUPYTERHUB_ROOT_DIR", "VIRTUAL_ENV", "PATH")}
@@ -299,17 +301,12 @@ def test_a_build_does_not_see_the_servers_token_and_ends_with_it(
     running = subprocess.Popen(
         user.command("builds"), env=user.env, stdout=subprocess.DEVNULL, start_new_session=True
     )
-    deadline = time.monotonic() + 30
-    while not (tmp_path / "seen").exists() or not (tmp_path / "seen").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: (tmp_path / "seen").exists() and (tmp_path / "seen").read_text(), "the build to begin")
     pid, token = (tmp_path / "seen").read_text().split()
     assert token == "None"
     running.send_signal(signal.SIGTERM)
     assert running.wait(20) == 143
-    while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: not processes.is_alive(int(pid)), "the build to end")
     assert user.environments == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -21,14 +21,17 @@ from carrel.lib.clock import Timestamp, isoformat
 from carrel.spawners.reports import Usage
 
 #: Each of these shows whose the rest is.
-_NAMING = (
-    "read:users:name",
-    "read:users:groups",
-    "read:users:activity",
-    "read:roles:users",
-    "read:servers",
-    "admin:auth_state",
+_NAMING = frozenset(
+    {
+        "read:users:name",
+        "read:users:groups",
+        "read:users:activity",
+        "read:roles:users",
+        "read:servers",
+        "admin:auth_state",
+    }
 )
+_SHOWING = _NAMING | {"read:users"}
 
 
 class FailureModel(Struct):
@@ -209,39 +212,63 @@ def _add_standing(model: ServerModel, waits: Standing) -> None:
         model.devices = {kind: list(names) for kind, names in waits.devices.items()}
 
 
+def user_models(
+    caller: Caller, records: Sequence[UserWithServers], hosts: Hosts, *, include_stopped: bool = False
+) -> list[UserModel]:
+    """Return users as JSON with the fields that the caller may see."""
+    scopes = caller.scopes
+    alike = all(scope in scopes.everywhere or scope not in scopes.held for scope in _SHOWING)
+    # A page has hundreds of users: where it makes no difference whose record it is, it is asked once.
+    seen = _seen(caller, None) if alike else None
+    models = []
+    for record in records:
+        model = UserModel()
+        _fill(model, caller, seen, record, hosts, include_stopped)
+        models.append(model)
+    return models
+
+
 def user_model(
     caller: Caller, record: UserWithServers, hosts: Hosts, *, include_stopped: bool = False
 ) -> UserModel:
     """Return a user as JSON with the fields that the caller may see."""
-    model = UserModel()
-    fill_user(model, caller, record, hosts, include_stopped=include_stopped)
-    return model
+    return user_models(caller, (record,), hosts, include_stopped=include_stopped)[0]
 
 
-def fill_user(
-    model: UserModel, caller: Caller, record: UserWithServers, hosts: Hosts, *, include_stopped: bool = False
+def _seen(caller: Caller, user: str | None) -> Set[str]:
+    """Return those of the scopes that show something of a user which the caller has for them."""
+    return {scope for scope in _SHOWING if caller.may(scope, user=user)}
+
+
+def _fill(
+    model: UserModel,
+    caller: Caller,
+    seen: Set[str] | None,
+    record: UserWithServers,
+    hosts: Hosts,
+    include_stopped: bool,
 ) -> None:
-    """Set the fields of `model` that the caller may see."""
+    """Set the fields of `model` that the caller may see; `seen` says by which scopes, None to ask."""
     user = record.user
     if caller.scopes.group_filters:
         caller = replace(caller, groups_of={user.name: record.groups})
+    if seen is None:
+        seen = _seen(caller, user.name)
     model.servers = _servers(caller, record, hosts, include_stopped)
-    whole = caller.may("read:users", user=user.name)
-    known = caller.may("read:users:name", user=user.name)
-    if known or any(caller.may(scope, user=user.name) for scope in _NAMING):
+    if not seen.isdisjoint(_NAMING):
         model.name = user.name
-    if known:
+    if "read:users:name" in seen:
         model.admin, model.user_info = user.admin, dict(user.user_info) or None
-    if caller.may("read:users:groups", user=user.name):
+    if "read:users:groups" in seen:
         model.groups = list(record.groups)
-    if caller.may("read:users:activity", user=user.name):
+    if "read:users:activity" in seen:
         model.last_activity = moment(user.last_activity)
-    if whole or caller.may("read:roles:users", user=user.name):
+    if "read:users" in seen or "read:roles:users" in seen:
         model.roles = [*(["admin"] if user.admin else []), "user", *record.roles]
         model.admin = user.admin
-    if caller.may("admin:auth_state", user=user.name):
+    if "admin:auth_state" in seen:
         model.auth_state = None if record.auth_state is None else dict(record.auth_state)
-    if whole:
+    if "read:users" in seen:
         model.created = isoformat(user.created)
         default = _default(record.servers)
         ready = default is not None and default.ready
@@ -263,7 +290,7 @@ def identity_model(caller: Caller, record: UserWithServers, hosts: Hosts) -> Ide
         token_id=None if caller.token is None else f"a{caller.token.id}",
         scopes=caller.scopes.ordered,
     )
-    fill_user(model, caller, record, hosts)
+    _fill(model, caller, None, record, hosts, include_stopped=False)
     model.name, model.admin, model.groups = record.user.name, record.user.admin, list(record.groups)
     return model
 
@@ -298,17 +325,18 @@ def token_model(token: Token, scopes: Sequence[str], secret: str | None = None) 
 def _servers(
     caller: Caller, record: UserWithServers, hosts: Hosts, include_stopped: bool
 ) -> dict[str, ServerModel] | UnsetType:
-    if caller.scopes.grant("read:servers") is None:
+    everywhere = "read:servers" in caller.scopes.everywhere
+    if not everywhere and "read:servers" not in caller.scopes.held:
         return UNSET
     shown: dict[str, ServerModel] = {}
     servers = record.servers
-    if not servers and not include_stopped and "read:servers" in caller.scopes.everywhere:
-        return shown
     if include_stopped and all(server.name for server in servers):
         servers = (never_started(record.user), *servers)
     for server in servers:
+        if not server.active and not include_stopped:
+            continue
         full = full_name(record.user.name, server.name)
-        if (server.active or include_stopped) and caller.may("read:servers", server=full):
+        if everywhere or caller.may("read:servers", server=full):
             shown[server.name] = server_model(server, hosts, caller, record.standings.get(server.id))
     if not shown and not caller.may("read:servers", user=record.user.name):
         return UNSET

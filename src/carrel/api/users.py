@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from carrel.api.limits import MANY, Names
-from carrel.api.models import IdentityModel, UserModel, identity_model, user_model
+from carrel.api.models import IdentityModel, UserModel, identity_model, user_model, user_models
 from carrel.api.paging import PAGES, PageModel, page_request, paged, pages_of
 from carrel.api.services import ServiceIdentityModel, service_identity
 from carrel.core import activity_reports, services, users
@@ -132,9 +132,9 @@ async def list_users(
         raise Invalid(f"Unrecognized state filter: {state[:40]!r}")
     which = UserFilter(name_filter, _STATES[state], None, key, sort.startswith("-"))
     found = await users.list_users(hub, caller, which, page_request(request))
-    hosts, stopped = hub.hosts, _is_set(include_stopped_servers)
-    models = tuple(user_model(caller, record, hosts, include_stopped=stopped) for record in found.items)
-    return paged(request, Page(models, found.offset, found.limit, found.total))
+    stopped = _is_set(include_stopped_servers)
+    models = user_models(caller, found.items, hub.hosts, include_stopped=stopped)
+    return paged(request, Page(tuple(models), found.offset, found.limit, found.total))
 
 
 @post(

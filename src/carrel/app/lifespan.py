@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 
 from carrel.app.build import open_hub
@@ -28,7 +28,7 @@ from carrel.core.context import HubContext
 from carrel.core.runs import warm_up
 from carrel.core.servers import change
 from carrel.domain.events import Event, ServerChanged, ShutdownWanted, Work, WorkDone
-from carrel.domain.servers import Server
+from carrel.domain.servers import Server, Wanted
 from carrel.domain.transitions import ask_stop
 from carrel.lib.listen import bind_socket, listening_in
 from carrel.lifecycle.logs import LogKeeper
@@ -44,6 +44,8 @@ _FLUSH_INTERVAL = 1.0
 _CHECKPOINT_INTERVAL = 15.0
 _PURGE_INTERVAL = 3600.0
 _STOP_LIMIT = 90.0
+#: How often servers that are stopped are looked at: of another hub's work an event may be missed.
+_STOP_LOOK = 2.0
 _LAST_ANSWER = 0.2
 _LAST_WORDS = 2.0
 _PROXY_ATTEMPTS = 3
@@ -75,7 +77,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         stack.enter_context(hub_pid_file(runtime_directory(settings), settings))
         app = build_web_app(ctx, await proxy_addresses(ctx.proxy))
         await stack.enter_async_context(serve_http(app, listener))
-        await stack.enter_async_context(run_workers(ctx, give_up=stopping.give_up))
+        leave_proxy = await stack.enter_async_context(run_workers(ctx, give_up=stopping.give_up))
         if (watch := PeriodicMetricsCollector(config=settings.plugins)).event_loop_interval_enabled:
             pause, slow = watch.event_loop_interval_resolution, watch.event_loop_interval_log_threshold
             measure = asyncio.create_task(ctx.metrics.watch_loop(pause, slow), name="measure of the loop")
@@ -93,7 +95,7 @@ async def run(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         await stopping.wait()
         if stopping.given_up:
             return 1
-        await stop_world(ctx, stopping)
+        await stop_world(ctx, stopping, leave_proxy)
     return 0
 
 
@@ -133,20 +135,25 @@ async def run_workers(
     run_services: bool = True,
     give_up: Callable[[], None] = lambda: None,
     probe: Probe | None = None,
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Run the data plane's watch, the reconciler and the periodic work while the block runs.
 
-    Without `start_proxy` only servers are looked after, and routes where a data plane happens to run; without
-    `run_services` services are left alone. Servers
-    are looked at by HTTP unless a `probe` is given.
+    Yields what ends the watch before its time; that may be repeated. Without `start_proxy` only servers are
+    looked after, and routes where a data plane happens to run; without `run_services` services are left
+    alone. Servers are looked at by HTTP unless a `probe` is given.
     """
     routes = RouteKeeper(ctx)
     reconciler = Reconciler(ctx, probe or HttpProbe(), routes, ctx.peers.owner, give_up)
     services = OwnServices(ctx)
     others = OtherHubs(ctx)
     await others.join()
-    if start_proxy:
-        await _start_proxy(ctx, routes)
+    try:
+        if start_proxy:
+            await _start_proxy(ctx, routes)
+    except BaseException:
+        # The others would leave work to a hub that never was.
+        await others.leave()
+        raise
     work = others.work() | {
         "reconciler": reconciler.run(),
         "orphans": OrphanKeeper(ctx, reconciler.finder).run(),
@@ -163,8 +170,9 @@ async def run_workers(
     tasks = [asyncio.create_task(steps, name=name) for name, steps in work.items()]
     for task in tasks:
         task.add_done_callback(_complain)
+
     try:
-        yield
+        yield routes.retire
     finally:
         await others.leave()
         for task in tasks:
@@ -247,10 +255,13 @@ class StopRequest:
         self._event.set()
 
 
-async def stop_world(ctx: HubContext, request: StopRequest) -> None:
+async def stop_world(
+    ctx: HubContext, request: StopRequest, leave_proxy: Callable[[], Awaitable[None]]
+) -> None:
     """End servers and data plane as the request or the settings `cleanup_*` say, and log which it was.
 
-    While other hubs go on, a person who ends this one does not mean everybody's servers.
+    While other hubs go on, a person who ends this one does not mean everybody's servers. `leave_proxy` ends
+    the watch over the data plane.
     """
     settings, name, wanted = ctx.settings, request.name, request.by_api or ShutdownWanted()
     shared = bool(ctx.peers.others)
@@ -265,6 +276,8 @@ async def stop_world(ctx: HubContext, request: StopRequest) -> None:
     if setting is None and ctx.proxy.ends_with_hub:
         setting = True
     if request.ends(wanted.proxy, setting, shared=shared):
+        # Whoever watches would find it ended and start it anew.
+        await leave_proxy()
         try:
             await ctx.proxy.stop()
             _log.info("Stopping (%s): the data plane was stopped", name)
@@ -277,19 +290,21 @@ async def stop_world(ctx: HubContext, request: StopRequest) -> None:
 async def stop_servers(ctx: HubContext) -> int:
     """Stop all servers, waiting until they have stopped; return how many there were.
 
-    The reconciler must be running.
+    Those that somebody asks for meanwhile are stopped, too. The reconciler must be running.
     """
+    seen: set[int] = set()
     with ctx.bus.watch(ServerChanged) as watch:
-        servers = await _active(ctx)
-        for server in servers:
-            await change(ctx, server.id, ask_stop, durable=True)
         try:
             async with asyncio.timeout(_STOP_LIMIT):
-                while await _active(ctx):
-                    await watch.next()
+                while servers := await _active(ctx):
+                    seen.update(server.id for server in servers)
+                    for server in servers:
+                        if server.wanted is Wanted.RUNNING:
+                            await change(ctx, server.id, ask_stop, durable=True)
+                    await watch.next_within(_STOP_LOOK)
         except TimeoutError:
             _log.error("Some servers did not stop within %g seconds and were left", _STOP_LIMIT)
-    return len(servers)
+    return len(seen)
 
 
 async def _active(ctx: HubContext) -> list[Server]:

@@ -24,7 +24,7 @@ def hub_pid_file(runtime: Path, settings: Settings) -> Iterator[None]:
     here = runtime / _NAME
     other = running_hub(runtime)
     if other is not None:
-        text = f"another hub (pid {other}) runs from {runtime}: give each hub a directory of its own"
+        text = f"another hub (pid {other.pid}) runs from {runtime}: give each hub a directory of its own"
         place = settings.locations.get("JupyterHub.runtime_dir", "")
         raise BadConfig([Problem("JupyterHub.runtime_dir", text, place)])
     here.write_bytes(msgspec.json.encode(find(os.getpid())))
@@ -39,10 +39,10 @@ def hub_pid_file(runtime: Path, settings: Settings) -> Iterator[None]:
             extra.unlink(missing_ok=True)
 
 
-def running_hub(runtime: Path) -> int | None:
-    """Return the process id of the hub that runs from this directory, or None."""
+def running_hub(runtime: Path) -> Process | None:
+    """Return the process of the hub that runs from this directory, or None."""
     try:
         hub = msgspec.json.decode((runtime / _NAME).read_bytes(), type=Process)
     except (OSError, msgspec.DecodeError):
         return None
-    return hub.pid if is_alive(hub) else None
+    return hub if is_alive(hub) else None

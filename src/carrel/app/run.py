@@ -7,6 +7,7 @@ import os
 import select
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvloop
 
@@ -18,6 +19,7 @@ from carrel.config.schema import Settings
 from carrel.core.tokens import new_record
 from carrel.domain.errors import NotFound
 from carrel.lib.ids import new_token
+from carrel.lib.process_table import Process, is_alive
 from carrel.proxy.base import ProxyError
 
 _HUB_STOP_LIMIT = 120.0
@@ -52,24 +54,29 @@ async def _issue_token(settings: Settings, name: str) -> str:
 def stop_hub(settings: Settings, everything: bool) -> list[str]:
     """Stop the hub, and with `everything` servers and data plane; return what was done, a line each."""
     done = []
-    pid = running_hub(runtime_directory(settings))
-    if pid is not None:
-        _terminate(pid)
-        done.append(f"The hub (pid {pid}) has stopped.")
+    hub = running_hub(runtime_directory(settings))
+    if hub is not None:
+        terminate(hub)
+        done.append(f"The hub (pid {hub.pid}) has stopped.")
     if everything:
         done += asyncio.run(_stop_everything(settings))
     return done
 
 
-def _terminate(pid: int) -> None:
-    """End a hub and wait until it is gone; raises TimeoutError when it does not go."""
-    handle = os.pidfd_open(pid)
-    try:
-        signal.pidfd_send_signal(handle, signal.SIGTERM)
-        if not select.select([handle], [], [], _HUB_STOP_LIMIT)[0]:
-            raise TimeoutError(f"The hub (pid {pid}) did not stop within {_HUB_STOP_LIMIT:g} seconds")
-    finally:
-        os.close(handle)
+def terminate(hub: Process) -> None:
+    """End a hub and wait until it is gone, as it may be already; raises TimeoutError when it does not go."""
+    with suppress(ProcessLookupError):
+        handle = os.pidfd_open(hub.pid)
+        try:
+            # The handle names whatever had the number when it was opened: look only now whether that is it.
+            if not is_alive(hub):
+                return
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+            if not select.select([handle], [], [], _HUB_STOP_LIMIT)[0]:
+                text = f"The hub (pid {hub.pid}) did not stop within {_HUB_STOP_LIMIT:g} seconds"
+                raise TimeoutError(text)
+        finally:
+            os.close(handle)
 
 
 async def _stop_everything(settings: Settings) -> list[str]:

@@ -9,7 +9,7 @@ import os
 import pwd
 from typing import Any
 
-from traitlets import Bool, Dict, Integer, List, Set, Unicode
+from traitlets import Bool, Dict, Instance, Integer, List, Set, Unicode
 
 from carrel.authenticators.answers import AuthModel
 from carrel.authenticators.base import Authenticator
@@ -39,6 +39,7 @@ class LocalAuthenticator(Authenticator):
         config=True
     )
     group_whitelist = Set(Unicode(), help="Old name of allowed_groups.").tag(config=True)
+    _making = Instance(asyncio.Lock, ())
 
     def check_allowed(self, username: str, authentication: AuthModel | None = None) -> Any:
         """Tell whether the name is admitted by a group or by the common rules.
@@ -74,7 +75,10 @@ class LocalAuthenticator(Authenticator):
                     f"There is no account {show(user.name)} on this machine. Make one, or set "
                     "c.LocalAuthenticator.create_system_users = True."
                 )
-            await resolve(self.add_system_user(user))
+            # Who signs in twice in one moment is made once, and programs that make accounts do so in turn.
+            async with self._making:
+                if not self.system_user_exists(user):
+                    await resolve(self.add_system_user(user))
         await resolve(super().add_user(user))
 
     def system_user_exists(self, user: Any) -> bool:

@@ -11,10 +11,19 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
+from carrel.cli.exits import OK
 from carrel.config.arguments import BadArguments, parse_arguments
 from carrel.config.load import read_all
 from carrel.config.report import FATAL, Entry, Report
 from carrel.config.schema import BadConfig, Problem, Settings
+
+USAGE = """\
+usage: carrel check-config [FILE] [--strict] [--json]
+
+Say what the configuration FILE (by default the one that the hub would find here) does, and what is wrong
+with it. Nothing starts. --json prints it for programs. Exit code: 0 when the hub starts with it, 2 when it
+does not, 1 with --strict when there is any warning.
+"""
 
 _WIDTH = 100
 _KIND_NAMES = {"": "warning", "contradiction": "conflict"}
@@ -25,6 +34,9 @@ def check_config(argv: Sequence[str], report_on: Callable[[Settings, list[Proble
 
     `--strict` makes it 1 when there is any warning, `--json` prints it for programs.
     """
+    if "--help" in argv or "-h" in argv:
+        print(USAGE, end="")
+        return OK
     given = list(argv)
     strict, machine = "--strict" in given, "--json" in given
     arguments = parse_arguments([word for word in given if word not in ("--strict", "--json")])

@@ -6,7 +6,8 @@ import gc
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from carrel import __version__
 from carrel.compat.imports import install
@@ -34,11 +35,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Before anything is read that may import that name: a configuration, a plug-in.
         install()
+        if command is None and given and not given[0].startswith("-"):
+            _refuse(given[0])
         return command(given[1:]) if command else _hub(given)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # the last place that can turn it into a line
         return _tell(error, debug="--debug" in given)
+
+
+def _refuse(word: str) -> NoReturn:
+    """Raise BadArguments for a first word that is no command: it may be misspelt, or a configuration file."""
+    from carrel.config.arguments import BadArguments
+    from carrel.config.names import nearest
+
+    near = nearest(word, _COMMANDS)
+    if near:
+        advice = f"; did you mean `carrel {near}`?"
+    elif Path(word).is_file():
+        advice = f"; to run a hub with the configuration file {word}: `carrel -f {word}`"
+    else:
+        advice = ""
+    raise BadArguments(f"there is no command {word}{advice}")
 
 
 def _tell(error: Exception, *, debug: bool) -> int:

@@ -102,7 +102,10 @@ class Reply(httputil.HTTPConnection):
         return written
 
     def leave(self) -> None:
-        """Tell the handler that nobody waits for its answer any more; may be repeated."""
+        """Tell the handler that nobody waits for its answer any more; may be repeated.
+
+        What it has written and nobody sends is forgotten, so that it does not wait for that for ever.
+        """
         self.gone = True
         callback, self._on_close = self._on_close, None
         if callback is not None:
@@ -110,6 +113,8 @@ class Reply(httputil.HTTPConnection):
                 callback()
             except Exception:
                 _log.exception("A handler failed when its visitor left")
+        while not self._written.empty():
+            _settle(self._written.get_nowait()[0])
         self._written.put_nowait((None, None))
 
     @property
@@ -206,10 +211,11 @@ class _Sender:
                     # Only now: most handlers have written all of it by the time we look.
                     watch = asyncio.create_task(_watch(receive, self._reply), name="watch of a visitor")
                 sent, message = await self._next(patience)
-                if message is None or not await self._pass_on(message):
-                    break
-                if sent is not None and not sent.done():
-                    sent.set_result(None)
+                try:
+                    if message is None or not await self._pass_on(message):
+                        break
+                finally:
+                    _settle(sent)
             if self._begun and not self._reply.gone:
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
@@ -249,6 +255,12 @@ class _Sender:
 
     async def _end_with(self, response: Response) -> None:
         await _answer(self._scope, self._send, response)
+
+
+def _settle(sent: asyncio.Future[None] | None) -> None:
+    """Let a handler that waits until something is sent go on."""
+    if sent is not None and not sent.done():
+        sent.set_result(None)
 
 
 def _who(facts: RequestFacts) -> str:

@@ -12,6 +12,7 @@ from traitlets import TraitType
 from traitlets.config import Config
 from traitlets.config.loader import DeferredConfigList, DeferredConfigString, LazyConfigValue
 
+from carrel.config.names import nearest
 from carrel.config.schema import Problem, setting_fields
 
 #: Where problems of the command line are.
@@ -80,10 +81,15 @@ class Parser(argparse.ArgumentParser):
     """argparse that raises BadArguments where it would end the process."""
 
     def error(self, message: str) -> NoReturn:
-        option = re.search(r"--([a-z][\w-]*)", message) if message.startswith("unrecognized") else None
-        name = option[1].replace("-", "_") if option else ""
-        hint = f"; did you mean --JupyterHub.{name}?" if name in setting_fields() else ""
-        raise BadArguments(f"{message}{hint}")
+        option = re.search(r"--[a-z][\w-]*", message) if message.startswith("unrecognized") else None
+        near = self._meant(option[0]) if option else None
+        raise BadArguments(f"{message}; did you mean {near}?" if near else message)
+
+    def _meant(self, option: str) -> str | None:
+        name = option.removeprefix("--").replace("-", "_")
+        if name in setting_fields():
+            return f"--JupyterHub.{name}"
+        return nearest(option, re.findall(r"--[a-z][\w-]*", self.format_help()))
 
 
 def make_parser(program: str, argv: Sequence[str]) -> Parser:

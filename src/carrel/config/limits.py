@@ -9,6 +9,7 @@ from carrel.config.chosen import Chosen, lineage
 from carrel.config.schema import Problem
 from carrel.lib.control_groups import machine
 from carrel.lib.control_groups.limits import Limits
+from carrel.lib.mounts import View
 
 #: Which limit each setting states.
 SETTINGS = {
@@ -28,7 +29,7 @@ def find_unenforced(chosen: Chosen) -> list[Problem]:
     # One that starts servers by a helper holds them to limits by its helper, if at all.
     if "LocalProcessSpawner" not in kinds or "SudoSpawner" in kinds:
         return []
-    return [*_limits(chosen), *_views(chosen)]
+    return [*_limits(chosen), *(_homes(chosen) if os.geteuid() == 0 else _views(chosen))]
 
 
 def _limits(chosen: Chosen) -> Iterator[Problem]:
@@ -47,7 +48,24 @@ def _limits(chosen: Chosen) -> Iterator[Problem]:
 
 
 def _views(chosen: Chosen) -> Iterator[Problem]:
-    for name in VIEWS if os.geteuid() != 0 else ():
+    for name in VIEWS:
         if chosen.of_spawner(name):
             text = "only a hub that is root can do it, and no server starts with it: remove the setting"
+            yield chosen.problem(chosen.written(chosen.spawner, name), text, "contradiction")
+
+
+def _homes(chosen: Chosen) -> Iterator[Problem]:
+    """Yield what would hide the homes that the configuration places, as each start would find."""
+    homes = chosen.of_spawner("home_dir_template")
+    if not isinstance(homes, str) or not os.path.isabs(homes):
+        return
+    for name, view in {
+        "private_tmp": View(private_tmp=bool(chosen.of_spawner("private_tmp"))),
+        "hidden_paths": View(hidden=tuple(filter(os.path.isabs, chosen.of_spawner("hidden_paths") or ()))),
+    }.items():
+        if covered := view.replaces(homes):
+            text = (
+                f"no server starts with it: homes are at {homes}, and {covered} would hide them."
+                " Set home_dir_template to another place, or remove the setting"
+            )
             yield chosen.problem(chosen.written(chosen.spawner, name), text, "contradiction")

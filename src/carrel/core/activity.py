@@ -76,12 +76,16 @@ class _Kind:
 
     def __init__(self) -> None:
         self.noted: Moments = {}
+        self._leaving: Moments = {}
+        """What is being written at this moment: the database may not show it yet."""
         self._written: Moments = {}
         """What was written lately: records in callers' hands are older than that."""
 
     def latest(self, key: int) -> Timestamp:
         noted, written = self.noted.get(key, 0.0), self._written.get(key, 0.0)
-        return noted if noted > written else written
+        latest = noted if noted > written else written
+        leaving = self._leaving.get(key, 0.0) if self._leaving else 0.0
+        return latest if latest > leaving else leaving
 
     def note(self, key: int, moment: Timestamp, known: Timestamp, resolution: float) -> None:
         latest = max(self.latest(key), known)
@@ -90,13 +94,16 @@ class _Kind:
 
     def take(self) -> Moments:
         taken, self.noted = self.noted, {}
+        self._leaving = taken
         return taken
 
     def put_back(self, moments: Moments) -> None:
+        self._leaving = {}
         for key, moment in moments.items():
             self.noted[key] = max(moment, self.noted.get(key, 0.0))
 
     def remember(self, moments: Moments, resolution: float) -> None:
+        self._leaving = {}
         # Older ones hold no later moment back any more.
         since = max(moments.values(), default=0.0) - resolution
         kept = {key: moment for key, moment in self._written.items() if moment > since}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from carrel.domain.errors import Forbidden, NotFound, Unauthenticated
+from carrel.domain.errors import Forbidden, LacksScope, NoAccess, Unauthenticated
 from carrel.domain.roles import ADMIN
 from carrel.domain.scopes import Scopes
 from carrel.domain.services import Service, ServiceToken
@@ -116,18 +116,13 @@ class Caller:
             return
         if any(resource is not None for resource in (user, server, group, service)):
             self.require_any(scopes)
-            raise NotFound("No access to resources or resources not found")
-        raise _lacking(scopes)
+            raise NoAccess
+        raise LacksScope(scopes)
 
     def require_any(self, scopes: Sequence[str]) -> None:
         """Return when any of `scopes` is held for anything at all; raise Forbidden otherwise."""
         if not any(self.scopes.grant(scope) is not None for scope in scopes):
-            raise _lacking(scopes)
-
-
-def _lacking(scopes: Sequence[str]) -> Forbidden:
-    wanted = ", ".join(scopes)
-    return Forbidden(f"Action is not authorized with current scopes; requires any of [{wanted}]")
+            raise LacksScope(scopes)
 
 
 def identified(caller: Caller | None) -> Caller:

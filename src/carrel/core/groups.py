@@ -11,7 +11,7 @@ from carrel.core.access import given_by
 from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.roles import refuse_gain
-from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from carrel.domain.errors import Conflict, Invalid, LacksScope, NotFound
 from carrel.domain.events import GroupChanged, RightsChanged, RolesChanged
 from carrel.domain.groups import Group, check_group_name
 from carrel.domain.paging import Page, PageRequest
@@ -74,7 +74,7 @@ def _listable(caller: Caller) -> list[str] | None:
     """Return the names of the groups that the caller may list, None for all; raise Forbidden for none."""
     grant = caller.scopes.grant("list:groups")
     if grant is None or not (grant.everything or grant.groups):
-        raise Forbidden("Action is not authorized with current scopes; requires any of [list:groups]")
+        raise LacksScope(["list:groups"])
     return None if grant.everything else sorted(grant.groups)
 
 

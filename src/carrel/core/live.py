@@ -33,10 +33,15 @@ class LiveDrivers:
         self._kept: dict[int, _Kept] = {}
 
     def keep(self, server: Server, driver: Spawner) -> None:
-        """Use `driver` from now on for the run that `server` is in, and whose state it knows."""
-        self._kept[server.id] = _Kept(
-            server.user_id, server.name, server.generation, _mark(server.state), driver
-        )
+        """Use `driver` from now on for the run that `server` is in, and whose state it knows.
+
+        Whoever still has the row of an earlier run does not take the present one's driver away.
+        """
+        kept = self._kept.get(server.id)
+        if kept is None or kept.generation <= server.generation:
+            self._kept[server.id] = _Kept(
+                server.user_id, server.name, server.generation, _mark(server.state), driver
+            )
 
     def get(self, server: Server) -> Spawner | None:
         """Return the driver of the run that `server` is in, if this process has it.
@@ -55,10 +60,10 @@ class LiveDrivers:
     def forget(self, server_id: int, generation: int | None = None) -> None:
         """Drop the driver of a run that is over or that somebody else works on; may be repeated.
 
-        Without a generation it is that of whichever run.
+        That of an earlier run goes, too; without a generation it is that of whichever run.
         """
         kept = self._kept.get(server_id)
-        if kept is not None and generation in (None, kept.generation):
+        if kept is not None and (generation is None or kept.generation <= generation):
             del self._kept[server_id]
 
     def doubt(self, server: Server) -> None:

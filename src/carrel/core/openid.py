@@ -20,6 +20,8 @@ from carrel.lib.signing import half_hash, new_private_key, public_key, sign
 
 #: How long an id_token is good, in seconds: it only has to arrive.
 ID_TOKEN_LIFETIME = 3600.0
+#: The fact that says when a key was last made.
+_MADE = "signing_key_made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ async def load_keys(ctx: HubContext) -> Sequence[SigningKey]:
         return shown(keys, now)
     fresh = SigningKey(new_token(), await asyncio.to_thread(new_private_key), now)
     async with ctx.store.write(durable=True) as tx:
+        # Hubs that are here at once wait for each other, and then find what the first has made.
+        await tx.facts.put(_MADE, str(now))
         keys = await tx.signing_keys.all()
         if new_key_due(keys, now):
             await tx.signing_keys.add(fresh)

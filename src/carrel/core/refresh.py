@@ -92,9 +92,18 @@ async def _ask(ctx: HubContext, user: User, groups: tuple[str, ...], *, again: f
 
     Where the authenticator cannot say, they are, and the moment is noted `again` seconds too early.
     """
-    now = ctx.clock.monotonic()
     # At once: what is asked for meanwhile need not wait for the answer.
-    ctx.refreshes.note(user.id, now)
+    ctx.refreshes.note(user.id, ctx.clock.monotonic())
+    try:
+        return await _heed_answer(ctx, user, groups, again=again)
+    except BaseException:
+        # Whoever asked was cancelled, or the log-ins could not be ended: nothing has come of the answer.
+        ctx.refreshes.forget(user.id)
+        raise
+
+
+async def _heed_answer(ctx: HubContext, user: User, groups: tuple[str, ...], *, again: float) -> bool:
+    now = ctx.clock.monotonic()
     try:
         answer = await resolve_within(
             ctx.authenticator.refresh_user(user_view(ctx, user, groups), None), _LIMIT

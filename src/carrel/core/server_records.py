@@ -12,7 +12,7 @@ from carrel.core.caller import Caller
 from carrel.core.context import HubContext
 from carrel.core.drivers import rename_in_driver
 from carrel.core.profiles import check_choice
-from carrel.core.servers import announce_change, described, make_server
+from carrel.core.servers import announce_change, described, make_server, reload_server
 from carrel.domain.errors import CarrelError, Conflict, Invalid, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import (
@@ -25,7 +25,7 @@ from carrel.domain.names import (
 )
 from carrel.domain.servers import Server, never_started
 from carrel.domain.users import User
-from carrel.storage.base import Transaction
+from carrel.storage.base import StorageError, Transaction
 
 _log = logging.getLogger("carrel.core")
 
@@ -104,12 +104,7 @@ async def change_server(
             raise Conflict(f"User {user.name} already has server {shortened(new_name)!r}")
     if new_name is None:
         return await _write(ctx, server, changes)
-    await rename_in_driver(ctx, server, new_name)
-    try:
-        return await _write(ctx, server, changes)
-    except CarrelError:
-        await _take_back(ctx, server, new_name)
-        raise
+    return await _write_renamed(ctx, server, changes, new_name)
 
 
 async def _check(ctx: HubContext, tx: Transaction, user: User, changes: ServerChanges, limit: int) -> None:
@@ -154,6 +149,16 @@ async def _write(ctx: HubContext, server: Server, changes: ServerChanges) -> Ser
         return ctx.activity.of_server(saved)
 
 
+async def _write_renamed(ctx: HubContext, server: Server, changes: ServerChanges, name: str) -> Server:
+    """Tell the driver of the new name and write the changes; when that fails, its driver takes it back."""
+    await rename_in_driver(ctx, server, name)
+    try:
+        return await _write(ctx, server, changes)
+    except BaseException:
+        await _take_back(ctx, server, name)
+        raise
+
+
 async def _rename(tx: Transaction, server: Server, name: str) -> Server | None:
     try:
         return await tx.servers.rename(server, name)
@@ -162,10 +167,12 @@ async def _rename(tx: Transaction, server: Server, name: str) -> Server | None:
 
 
 async def _take_back(ctx: HubContext, server: Server, new_name: str) -> None:
-    """Tell the driver that a server keeps its name after all."""
+    """Tell the driver that a server keeps its name, unless only the answer to the write was lost."""
     try:
-        await rename_in_driver(ctx, replace(server, name=new_name), server.name)
-    except CarrelError as error:
+        row = await reload_server(ctx, server.id)
+        if row is None or row.name != new_name:
+            await rename_in_driver(ctx, replace(server, name=new_name), server.name)
+    except (CarrelError, StorageError) as error:
         label = server_label(server.user_name, server.name)
         _log.error("%s was not renamed, and its driver still thinks so: %s", label, error)
 
@@ -219,10 +226,8 @@ async def _name_anew(ctx: HubContext, server_id: int) -> bool:
         _log.error("%s has a name of old and runs: it is not renamed before it stops", label)
         return False
     try:
-        await rename_in_driver(ctx, server, name)
-        await _write(
-            ctx, server, ServerChanges(name, display_name=server.display_name or _shown(server.name))
-        )
+        shown = server.display_name or _shown(server.name)
+        await _write_renamed(ctx, server, ServerChanges(name, display_name=shown), name)
     except CarrelError as error:
         _log.error("%s has a name of old and keeps it: %s", label, error)
         return False

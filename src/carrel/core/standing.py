@@ -37,8 +37,7 @@ async def standings(ctx: HubContext, tx: Transaction, servers: Sequence[Server])
     waiting = [server.id for server in servers if server.waiting]
     found = await _in_line(tx, waiting) if waiting else {}
     for server in servers:
-        queued = in_queue(ctx, server)
-        if queued is not None:
+        if server.pending is not None and (queued := in_queue(ctx, server)) is not None:
             found[server.id] = queued
     active = [server.id for server in servers if server.active] if ctx.settings.device_pools else []
     for server_id, devices in (await tx.devices.of_servers(active)).items() if active else ():

@@ -19,7 +19,7 @@ from carrel.core.roles import set_roles
 from carrel.core.servers import announce_change, change, wait_until_settled
 from carrel.core.services import ServiceWithRoles
 from carrel.core.standing import Standing, standings
-from carrel.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from carrel.domain.errors import Conflict, Forbidden, Invalid, LacksScope, NotFound
 from carrel.domain.events import RightsChanged
 from carrel.domain.names import check_user_name
 from carrel.domain.paging import Page, PageRequest
@@ -29,6 +29,7 @@ from carrel.domain.scopes import Scopes
 from carrel.domain.servers import Server
 from carrel.domain.transitions import ask_stop
 from carrel.domain.users import User
+from carrel.lib.records import maker
 from carrel.storage.base import Transaction
 from carrel.storage.users import UserFilter
 
@@ -54,6 +55,9 @@ class UserWithServers:
     roles: tuple[str, ...] = ()
     auth_state: Mapping[str, Any] | None = field(default=None, repr=False)
     """Only where a single user is asked for, by somebody who may know it."""
+
+
+_new_record = maker(UserWithServers)
 
 
 async def get_user(ctx: HubContext, caller: Caller, name: str) -> UserWithServers:
@@ -132,7 +136,7 @@ async def list_users(
     """Return the users that `which` selects and the caller may list; a fixed number of queries."""
     grant = caller.scopes.grant("list:users")
     if grant is None or not (grant.everything or grant.users or grant.groups):
-        raise Forbidden("Action is not authorized with current scopes; requires any of [list:users]")
+        raise LacksScope(["list:users"])
     if not grant.everything:
         which = replace(which, names=tuple(sorted(grant.users)), groups=tuple(sorted(grant.groups)))
     await ctx.pages.take()
@@ -270,7 +274,7 @@ async def _complete(ctx: HubContext, tx: Transaction, users: Sequence[User]) -> 
         owned.setdefault(server.user_id, []).append(ctx.activity.of_server(server))
     groups, roles = await tx.groups.of_users(ids), await tx.roles.of_users(ids)
     return [
-        UserWithServers(
+        _new_record(
             ctx.activity.of_user(user),
             tuple(owned.get(user.id, ())),
             waits,

@@ -86,6 +86,8 @@ class ClientConnection(asyncio.Protocol):
         self._address = address
         self._engine.clients[self] = None
         self._expect(self._engine.limits.header_seconds)
+        if self._engine.draining:
+            self._engine.close_soon(self.transport)
 
     def data_received(self, data: bytes) -> None:
         if self._current is not None and self._current.complete:
@@ -302,13 +304,15 @@ class ClientConnection(asyncio.Protocol):
             self._hang_up(request)
             return
         self._expect(engine.limits.keep_alive_seconds or engine.limits.header_seconds)
-        if self._queue:
-            if not self._serving:
-                self._serve_queue()
-        else:
-            self._ahead = 0
         if self._held:
-            self._release(_UNSENT | _UPSTREAM_FULL if self._queue else _ANY)
+            # Before the next one is served, whose server may be full at once.
+            self._release(_UNSENT | _UPSTREAM_FULL)
+        if self._queue and not self._serving:
+            self._serve_queue()
+        if not self._queue:
+            self._ahead = 0
+            if self._held:
+                self._release(_AHEAD)
 
     def _serve_queue(self) -> None:
         """Serve until one has to wait; a loop, so that many short answers do not pile up on the stack."""
@@ -351,14 +355,14 @@ class ClientConnection(asyncio.Protocol):
         self._engine.admission.end_upgrade(self)
         self._upstream = self._current = None
         self.transport.write(first)
-        if self._reader.rest:
-            upstream.write(self._reader.rest)
         if self.slow and not upstream.is_closing():
             upstream.pause_reading()
         if request.route is not None:
             request.route.last_activity = self._engine.clock.now()
-        Tunnel(self._engine, self.transport, upstream, self._address or "").open(request.route)
         self._release(_ANY)
+        Tunnel(self._engine, self.transport, upstream, self._address or "").open(request.route)
+        if self._reader.rest:
+            upstream.write(self._reader.rest)  # into the tunnel: it holds the client when the server is full
         self._reader.close()
 
     # Reading and closing.

@@ -6,7 +6,7 @@
 | PUT /api/routes {"routes": {spec: data}} | 204, the table is exactly this now; 400 and nothing has changed |
 | GET, POST, DELETE /api/routes/SPEC | 200 or 404, 201 or 400, 204 or 404 |
 | GET /api/status | 200 |
-| POST /api/shutdown | 202, then a graceful stop |
+| POST /api/shutdown | 202, then a graceful stop, in which changes of routes are answered with 503 |
 
 A specification is URL-escaped, in a path and in a snapshot. PUT, POST and DELETE may be numbered by a header
 `Carrel-Change` (see `writers`): 412 says that the number is not the expected one, and nothing has changed.
@@ -70,6 +70,11 @@ class Control:
         self._status = status
         self._stop = stop
         self._metrics = metrics
+        self._ending = False
+
+    def end(self) -> None:
+        """Refuse changes from now on: nobody remembers them any more."""
+        self._ending = True
 
     def answer(self, call: Call) -> Reply:
         """Return the answer to a call after doing what it asks."""
@@ -117,6 +122,8 @@ class Control:
 
     def _change(self, call: Call, spec: str) -> Reply:
         """Change the table, if the change is not numbered or has the number that is expected."""
+        if self._ending:
+            return Reply(503, b"The proxy is ending")
         mark = parse_mark(call.change) if call.change else None
         if mark is not None:
             self._table.writers.expect(mark, whole=call.method == "PUT")

@@ -122,7 +122,7 @@ class ErrorPages:
         try:
             async with asyncio.timeout(self._fetch_seconds):
                 return await fetch(self._target, f"/{status}?url={quote(url, safe='')}", self.tls)
-        except (OSError, TimeoutError, FetchError):
+        except (OSError, TimeoutError, FetchError, UnicodeError):
             return None
 
     def _shown(self, page: Page | None, request: Request, failure: Failure) -> Reply:

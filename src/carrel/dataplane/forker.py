@@ -56,6 +56,8 @@ class Forker:
         if self._task is not None:
             self._task.cancel()
         if self._present.is_set():
+            # When it ends from here on, nothing takes its place.
+            asyncio.get_running_loop().remove_reader(self._template.control)
             with contextlib.suppress(OSError):
                 self._template.retire()
 
@@ -67,7 +69,6 @@ class Forker:
     async def close(self) -> None:
         """End the template with its workers, after `retire`; return when it is gone."""
         if self._present.is_set():
-            asyncio.get_running_loop().remove_reader(self._template.control)
             self._present.clear()
             self._template.close()
             await self._end()

@@ -38,8 +38,9 @@ class Limits:
     upgrade_seconds: float = 120.0
     #: Until a server has accepted a connection.
     connect_seconds: float = 10.0
-    #: A kept connection idle for longer is not used again: some servers close theirs after 5 s.
-    idle_upstream_seconds: float = 4.0
+    #: A kept connection idle for longer is not used again: some servers close theirs after 5 s. The clock for
+    #: it may be a second late, and something sent just then would be lost.
+    idle_upstream_seconds: float = 3.0
     idle_per_server: int = 64
     idle_upstreams: int = 2048
     #: What a client may send ahead, while an earlier request or an upgrade is still waiting for its answer.

@@ -57,12 +57,15 @@ class PageCache:
     async def load(self, key: Hashable, read: Callable[[], Awaitable[Page | None]]) -> Page | None:
         """Return what is kept, what an earlier call for the key is about to return, or what `read` returns.
 
-        Who stops waiting does not stop the others. `read` must end by itself, and raises nothing.
+        None when too many pages are being loaded already. Who stops waiting does not stop the others. `read`
+        must end by itself, and raises nothing.
         """
-        # Between a caller's `find` and this call the load that it saw under way may have ended.
+        # Between a caller's questions and this call a load that it saw may have ended, and others begun.
         kept = self.find(key)
         if kept is not None:
             return kept.page
+        if not self.may_load(key):
+            return None
         task = self._loading.get(key)
         if task is None:
             task = self._loading[key] = asyncio.get_running_loop().create_task(self._load(key, read))

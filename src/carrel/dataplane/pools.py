@@ -51,9 +51,13 @@ class Pool:
                 _, connection = await loop.create_unix_connection(lambda: self._make(self), path)
                 return connection
             context, farewell = (self._tls, self._limits.linger_seconds) if tls else (None, None)
-            _, connection = await loop.create_connection(
-                lambda: self._make(self), host, port, ssl=context, ssl_shutdown_timeout=farewell
-            )
+            try:
+                _, connection = await loop.create_connection(
+                    lambda: self._make(self), host, port, ssl=context, ssl_shutdown_timeout=farewell
+                )
+            except UnicodeError as error:
+                # A name that cannot even be asked for, as with a label that is empty or too long.
+                raise OSError(f"{host} is no name of a host") from error
             return connection
 
     def take(self) -> UpstreamConnection | None:

@@ -112,6 +112,8 @@ async def serve(
         control = Control(table, token, status, stopped.set, front.metrics)
         answer = functools.partial(ControlConnection, front.answering(control.answer), Bounds())
         await stack.enter_async_context(accepting(api, answer, options.limits))
+        # Connections that there are by then stay open for as long as answers are under way.
+        stack.callback(control.end)
         if file is not None:
             # Closed before the API is: who finds that gone may start a process that takes the file over.
             stack.push_async_callback(file.close)

@@ -36,9 +36,10 @@ class MindedClient(ClientConnection):
         self._client_seconds = engine.limits.silent_client_seconds
         self._server_seconds = engine.limits.silent_server_seconds
 
-    def received(self, request: Request) -> None:
+    def _serve(self, request: Request) -> None:
+        # Not since it was received: it may have waited for the answer to another.
         request.moved = time.monotonic()
-        super().received(request)
+        super()._serve(request)
 
     def body(self, request: Request, data: bytes) -> None:
         request.moved = time.monotonic()

@@ -226,6 +226,10 @@ class UpstreamConnection(asyncio.Protocol):
         if not request.wants_upgrade:
             raise MalformedError
         self._client = self.request = None
+        if client.transport.is_closing():
+            # With TLS its protocol is told a turn later, and only the one that it has now.
+            self.transport.abort()
+            return
         upgrade = b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.protocol
         client.upgraded(request, self.transport, b"".join((head.line, head.passed_on(), upgrade, rest)))
 

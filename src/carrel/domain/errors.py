@@ -2,10 +2,12 @@
 
 CarrelError
 ├── NotFound         there is no such thing, or the caller may not know that there is
+│   └── NoAccess     one of these, for want of a scope
 ├── Conflict         it exists already, or its state forbids the request
 ├── Invalid          the request itself is wrong
 ├── Unauthenticated  nobody has proved who is asking
 ├── Forbidden        we know who is asking, and the answer is no
+│   └── LacksScope   for want of a scope
 ├── Unchangeable     it is there, and only the configuration can change it
 ├── OverLimit        a configured limit is reached; `retry_after` says when to come back
 └── Unavailable      a back end does not answer now
@@ -13,13 +15,31 @@ CarrelError
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class CarrelError(Exception):
-    """Base of all expected errors; `str(error)` is fit for the person who asked."""
+    """Base of all expected errors; `str(error)` is fit for whoever asked."""
+
+    @property
+    def for_people(self) -> str:
+        """What a page says of it, where the API has words for programs."""
+        return str(self)
 
 
 class NotFound(CarrelError):
     """There is no such thing, or the caller may not know that there is."""
+
+
+class NoAccess(NotFound):
+    """The caller holds a scope for it, but for other resources than this one, which may not even exist."""
+
+    def __init__(self) -> None:
+        super().__init__("No access to resources or resources not found")
+
+    @property
+    def for_people(self) -> str:
+        return "It does not exist, or you may not have access to it."
 
 
 class Conflict(CarrelError):
@@ -40,6 +60,18 @@ class Unauthenticated(CarrelError):
 
 class Forbidden(CarrelError):
     """The caller is known and may not do this."""
+
+
+class LacksScope(Forbidden):
+    """The caller holds none of the scopes, any of which would do."""
+
+    def __init__(self, scopes: Collection[str]) -> None:
+        self.scopes = ", ".join(scopes)
+        super().__init__(f"Action is not authorized with current scopes; requires any of [{self.scopes}]")
+
+    @property
+    def for_people(self) -> str:
+        return f"This takes a right that you do not have: {self.scopes}."
 
 
 class Unchangeable(CarrelError):

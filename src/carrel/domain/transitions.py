@@ -38,7 +38,7 @@ def next_action(server: Server, now: Timestamp, owner: str) -> Action:
         return Action.NONE
     match server.actual:
         case Actual.STOPPED | Actual.FAILED:
-            return _at_rest(server)
+            return _at_rest(server, now, owner)
         case Actual.STARTING:
             return _starting(server, now, owner)
         case Actual.RUNNING:
@@ -53,9 +53,9 @@ def is_elsewhere(server: Server, node: str) -> bool:
     return bool(server.node) and not at_rest and server.node != node
 
 
-def _at_rest(server: Server) -> Action:
+def _at_rest(server: Server, now: Timestamp, owner: str) -> Action:
     if server.wanted is Wanted.DELETED:
-        return Action.DELETE
+        return Action.NONE if _held_by_another(server, now, owner) else Action.DELETE
     if server.wanted is Wanted.RUNNING and server.wanted_generation > server.generation:
         return Action.START
     return Action.NONE

@@ -50,8 +50,9 @@ class HubApplication:
         self.state = Parts(hub, pages, ApiDescription(prefix, of_api, hub.catalog))
         tables: dict[str, _Methods] = {}
         for prefix, endpoint in endpoints:
+            handler = BoundHandler(endpoint)
             for path in endpoint.paths:
-                tables.setdefault(prefix + path, _Methods()).add(endpoint)
+                tables.setdefault(prefix + path, _Methods()).add(endpoint.methods, handler)
         routes = [Route(path, table) for path, table in tables.items()]
         # Identity providers name groups by paths; no other name holds a slash.
         self._groups = f"{hub.settings.base_url}hub/api/groups/"
@@ -103,9 +104,8 @@ class _Methods:
     def __init__(self) -> None:
         self._handlers: dict[str, BoundHandler] = {}
 
-    def add(self, endpoint: Endpoint) -> None:
-        handler = BoundHandler(endpoint)
-        self._handlers.update(dict.fromkeys(endpoint.methods, handler))
+    def add(self, methods: Iterable[str], handler: BoundHandler) -> None:
+        self._handlers.update(dict.fromkeys(methods, handler))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope.get(_MARKED):

@@ -163,20 +163,19 @@ class BoundHandler:
         self._handler = endpoint.handler
         self._status = endpoint.status
         self._scopes = endpoint.scopes
-        hints = _hints(endpoint.handler)
         names = {name for path in endpoint.paths for name in _IN_BRACES.findall(path)}
         self._plain: list[tuple[str, Fill]] = []
         self._awaited: list[tuple[str, Fill]] = []
         pages: list[tuple[str, Fill]] = []
-        for name, parameter in inspect.signature(endpoint.handler).parameters.items():
+        for name, kind, default in _parameters(endpoint.handler):
             if name in _CALLERS:
                 self._awaited.append((name, _CALLERS[name]))
             elif name == "pages":
                 pages = [(name, the_pages)]
             elif name == "data":
-                self._awaited.append((name, _body(hints[name], parameter.default)))
+                self._awaited.append((name, _body(kind, default)))
             else:
-                self._plain.append((name, _plain(name, names, hints.get(name, str), parameter.default)))
+                self._plain.append((name, _plain(name, names, kind, default)))
         # What stands on every page depends on who is there.
         self._awaited += pages
 
@@ -201,8 +200,11 @@ class BoundHandler:
 
 
 @cache
-def _hints(handler: Handler) -> Mapping[str, Any]:
-    return typing.get_type_hints(handler, include_extras=True)
+def _parameters(handler: Handler) -> tuple[tuple[str, Any, Any], ...]:
+    """Return name, type and default of each parameter."""
+    hints = typing.get_type_hints(handler, include_extras=True)
+    parameters = inspect.signature(handler).parameters.items()
+    return tuple((name, hints.get(name, str), parameter.default) for name, parameter in parameters)
 
 
 def _plain(name: str, in_path: set[str], kind: Any, default: Any) -> Fill:

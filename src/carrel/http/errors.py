@@ -69,13 +69,13 @@ def status_of(error: CarrelError) -> int:
 
 def answer_expected(request: Request, error: CarrelError) -> Response:
     """Answer what a use case raised. A visitor of a page who is nobody yet is sent to sign in."""
-    if isinstance(error, Unauthenticated) and facts_of(request.scope).method in {"GET", "HEAD"}:
-        hub = hub_of(request)
-        if not is_api(facts_of(request.scope).path, hub.settings.base_url):
-            return RedirectResponse(login_url(request), 302)
+    looks = facts_of(request.scope).method in {"GET", "HEAD"}
+    if isinstance(error, Unauthenticated) and looks and not _is_for_programs(request):
+        return RedirectResponse(login_url(request), 302)
     code = error.code if isinstance(error, OverLimit) else ""
     retry = isinstance(error, StaleForm)
-    response = answer(request, status_of(error), str(error) or None, retry=retry, code=code)
+    text = str(error) if _is_for_programs(request) else error.for_people
+    response = answer(request, status_of(error), text or None, retry=retry, code=code)
     if isinstance(error, OverLimit):
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     if isinstance(error, Unchangeable):
@@ -106,11 +106,15 @@ def answer(
     """Return `{"status", "message"}` on API paths, with `code` where there is one, else the error page."""
     message = message and shorten(message, _LONGEST)
     pages = pages_of(request)
-    if pages is None or is_api(facts_of(request.scope).path, hub_of(request).settings.base_url):
+    if pages is None or _is_for_programs(request):
         told = {"status": status, "message": message} | ({"code": code} if code else {})
         body = msgspec.json.encode(told)
         return Response(body, status, media_type="application/json")
     return pages.error(request, status, message or "", retry=retry)
+
+
+def _is_for_programs(request: Request) -> bool:
+    return is_api(facts_of(request.scope).path, hub_of(request).settings.base_url)
 
 
 def login_url(request: Request) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: What comes back from a call that nobody waits for any more, once it ends.
 Late = Callable[["asyncio.Future[Any]"], None]
@@ -32,6 +35,21 @@ async def resolve(value: Any) -> Any:
     if inspect.isawaitable(value):
         return await value
     return value
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what `function` returns, or raise what it raises; it runs in a thread.
+
+    Nobody can stop a thread: a caller who is cancelled goes on when it has ended, so that what is done next
+    does not overtake it. A second cancellation does not wait.
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        work.add_done_callback(_heard)
+        await asyncio.wait((work,))
+        raise
 
 
 async def resolve_within(value: Any, seconds: float | Callable[[], float], late: Late | None = None) -> Any:

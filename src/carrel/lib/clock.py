@@ -49,7 +49,8 @@ def isoformat(moment: Timestamp) -> str:
     if seconds >= _ROUNDED_UP:
         return (_EPOCH + timedelta(seconds=moment)).isoformat("T", "microseconds") + "Z"
     day, minute = divmod(int(minutes), 1440)
-    return f"{_day(day)}{_minute(minute)}{seconds:09.6f}Z"
+    # An f-string takes longer for the seconds.
+    return "%s%s%09.6fZ" % (_day(day), _minute(minute), seconds)  # noqa: UP031
 
 
 @lru_cache(4096)

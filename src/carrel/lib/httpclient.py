@@ -54,11 +54,15 @@ async def send(
     if head.count("\n") != len(lines) + 1 or head.count("\r") != len(lines) + 1:
         raise ValueError("A header or the address has a line break in it.")
     async with asyncio.timeout(seconds):
-        reader, writer = await asyncio.open_connection(
-            parts.hostname,
-            parts.port or (443 if secure else 80),
-            ssl=ssl.create_default_context() if secure else None,
-        )
+        try:
+            reader, writer = await asyncio.open_connection(
+                parts.hostname,
+                parts.port or (443 if secure else 80),
+                ssl=ssl.create_default_context() if secure else None,
+            )
+        except UnicodeError as error:
+            # A name that cannot even be asked for, as with a label that is empty or too long.
+            raise OSError(f"{parts.hostname} is no name of a host") from error
         try:
             writer.write(head.encode() + body)
             return await _read(reader)

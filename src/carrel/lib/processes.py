@@ -80,12 +80,17 @@ async def launch(program: Program, output: int = subprocess.DEVNULL) -> Process:
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        # What else comes of it is told to nobody any more.
-        with contextlib.suppress(Exception):
-            process = await starting
-            send(process, signal.SIGKILL)
-            await wait_until_gone(process, _LONGEST_PAUSE * 10)
+        # Shielded, too: who is cancelled once more does not wait for it.
+        await asyncio.shield(asyncio.ensure_future(_undo(starting)))
         raise
+
+
+async def _undo(starting: asyncio.Future[Process]) -> None:
+    # What else comes of it is told to nobody any more.
+    with contextlib.suppress(Exception):
+        process = await starting
+        send(process, signal.SIGKILL)
+        await wait_until_gone(process, _LONGEST_PAUSE * 10)
 
 
 def _launch(program: Program, output: int) -> Process:

@@ -7,7 +7,7 @@ leave a job behind that nobody knows.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +20,7 @@ from carrel.spawners.base import Spawner
 
 _EVERY = 1.0
 _PATIENCE = 1.0
+_log = logging.getLogger("carrel.lifecycle")
 
 
 @asynccontextmanager
@@ -49,17 +50,26 @@ class _Keeper:
     async def _note(self, state: Mapping[str, Any]) -> None:
         self._known = dict(state)
         if self._save is not None:
-            await self._save(state)
+            try:
+                await self._save(state)
+            except BaseException:
+                self._known = None
+                raise
 
     async def run(self) -> None:
         """Look every second until cancelled, or until the start is somebody else's."""
-        with contextlib.suppress(LeaseLost):
-            while True:
-                await self._clock.sleep(_EVERY)
+        while True:
+            await self._clock.sleep(_EVERY)
+            try:
                 state = _state_of(self._driver)
                 if state is not None and state != self._known:
                     await self._note(state)
                 await self._look()
+            except LeaseLost:
+                return
+            except Exception:
+                # The start goes on, maybe for days, and so does the watch over it.
+                _log.exception("A start of %s cannot be looked at; trying again", self._driver._log_name)
 
 
 def _state_of(driver: Spawner) -> dict[str, Any] | None:

@@ -145,7 +145,7 @@ class ServiceRunner:
 
     async def _step(self) -> float:
         """Do what is next, and return how long to rest."""
-        service = await self._claim()
+        service = await self._claim_in_time()
         if service is None:
             await self._end()
             await self._end_leftovers()
@@ -160,6 +160,19 @@ class ServiceRunner:
             await self._note_end(service, self._process)
         await asyncio.to_thread(self._machine.bound, service.id)
         return 0.0
+
+    async def _claim_in_time(self) -> Service | None:
+        """Do as `_claim` does; a database that is silent until the lease is nearly over has lost it."""
+        if self._service is None or self._ctx.store.single_hub:
+            return await self._claim()
+        left = self._renewed + _LASTS - _EARLY - self._ctx.clock.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, left)):
+                return await self._claim()
+        except TimeoutError:
+            self._service = None
+            await self._end()
+            raise StorageUnavailable("it has not answered in time") from None
 
     async def _claim(self) -> Service | None:
         """Return the row when this hub is to run the service, and None while another one does."""
@@ -245,6 +258,7 @@ class ServiceRunner:
             await tx.services.set_process(service.id, self._owner, "", 0, "")
 
     async def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            await end(process, self.name)
+        # It is known until it has ended: when the hub stops meanwhile, `stop` goes on with it.
+        if self._process is not None:
+            await end(self._process, self.name)
+            self._process = None

@@ -199,7 +199,11 @@ class Poller:
         if row is None or row.failure is not failure:
             return
         _log.warning("%s has ended: %s", server_path(self.ctx, row), failure.message)
-        await self.starter.routes.remove(row)
+        if self.ctx.peers.others:
+            # The row is anybody's now: what another hub has started since may have its route already.
+            self.starter.routes.nudge()
+        else:
+            await self.starter.routes.remove(row)
         await run_hooks(self.ctx, driver)
 
 

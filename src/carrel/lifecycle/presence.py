@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from carrel import __version__
@@ -26,6 +27,9 @@ class Presence:
         peers, now = ctx.peers, ctx.clock.now()
         self._hub = Hub(peers.owner, peers.node, peers.url, __version__, now, now)
         self._wake = asyncio.Event()
+        # One write of the row at a time: of two the one that was begun first may come last.
+        self._turn = asyncio.Lock()
+        self._gone = False
 
     async def join(self) -> None:
         """Come into the others' sight; raises StorageError."""
@@ -33,8 +37,9 @@ class Presence:
 
     async def leave(self) -> None:
         """Go out of the others' sight, before anything else is stopped; never fails."""
+        self._gone = True
         try:
-            async with self._ctx.store.write() as tx:
+            async with self._turn, self._ctx.store.write() as tx:
                 await tx.hubs.remove(self._hub.owner)
                 tx.announce(HubsChanged())
         except StorageError as error:
@@ -60,13 +65,10 @@ class Presence:
                 _log.warning("The other hubs cannot be told that this one lives; trying again: %s", error)
 
     async def _beat(self, event: HubsChanged | None = None) -> None:
-        now = self._ctx.clock.now()
-        async with self._ctx.store.write() as tx:
-            await tx.hubs.put(replace(self._hub, expires=now + LASTS))
-            await tx.hubs.purge(now)
-            alive = await tx.hubs.alive(now)
-            if event is not None:
-                tx.announce(event)
+        async with self._turn:
+            if self._gone:
+                return
+            alive = await self._say(event)
         if self._ctx.peers.update(alive):
             others = ", ".join(hub.url for hub in self._ctx.peers.others) or "none"
             _log.info("Other hubs of this database: %s", others)
@@ -76,3 +78,14 @@ class Presence:
                     "their servers come late: let all use one, and set c.Proxy.should_start = False"
                 )
             self._ctx.bus.publish(HubsChanged())
+
+    async def _say(self, event: HubsChanged | None) -> Sequence[Hub]:
+        """Write the row, and return all that are alive."""
+        now = self._ctx.clock.now()
+        async with self._ctx.store.write() as tx:
+            await tx.hubs.put(replace(self._hub, expires=now + LASTS))
+            await tx.hubs.purge(now)
+            alive = await tx.hubs.alive(now)
+            if event is not None:
+                tx.announce(event)
+        return alive

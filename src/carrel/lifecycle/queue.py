@@ -32,6 +32,8 @@ class QueueWatch:
     step_aside: Callable[[int], None]
     """Lets other starts have the turn of this one, by the server's id."""
     _seen: Waiting | None = None
+    _unsaved: bool = False
+    """The row has another deadline."""
 
     async def look(self) -> None:
         """Ask the driver; when it cannot say, everything stays as it is. Raises LeaseLost."""
@@ -44,11 +46,12 @@ class QueueWatch:
                 "%s cannot say how %s waits: %s", type(self.driver).__name__, self.driver._log_name, error
             )
             return
-        changed = self.patience.leave_queue() if waiting is None else self.patience.enter_queue()
+        self._unsaved |= self.patience.leave_queue() if waiting is None else self.patience.enter_queue()
         if waiting is not None:
             self.step_aside(self.row.id)
-        if changed:
+        if self._unsaved:
             await self.save()
+            self._unsaved = False
         if waiting is not None or self._seen is not None:
             say_queued(self.ctx, self.row, waiting, before=self._seen)
         self._seen = waiting

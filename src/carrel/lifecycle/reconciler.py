@@ -131,7 +131,8 @@ class Reconciler:
             self._forget(server_id)
             return
         if not server.active:
-            self._rests(server_id)
+            # What is read may be old by now, and its next run have begun.
+            self._rests(server_id, server.generation)
         action = next_action(server, self._ctx.clock.now(), self._leases.owner)
         if self._desk.is_busy(server_id):
             self._look_at_job(server, action)
@@ -235,23 +236,34 @@ class Reconciler:
         return _loop_time() >= self._poll_due.get(server_id, 0.0)
 
     async def _delete(self, server: Server) -> None:
+        """Remove a server and what it left, under a lease: what is removed late may be another server's."""
+
+        def take(row: Server) -> Server:
+            now = self._ctx.clock.now()
+            if next_action(row, now, self._leases.owner) is not Action.DELETE:
+                return row
+            return self._leases.take(row, now + drive.CALL_LIMIT)
+
+        row = await self._leases.acquire(server, take)
+        if row is None:
+            return
         try:
-            driver = await new_driver(self._ctx, server, await load_owner(self._ctx, server))
+            driver = await new_driver(self._ctx, row, await load_owner(self._ctx, row))
         except UnknownSpawner as error:
             # Nothing runs, and nobody could remove what is left: that must not keep the row for ever.
-            _log.error("What %s left behind is not removed: %s", server_path(self._ctx, server), error)
+            _log.error("What %s left behind is not removed: %s", server_path(self._ctx, row), error)
         else:
             await drive.hook(driver, "delete_forever", driver.delete_forever)
         async with self._ctx.store.write(durable=True) as tx:
-            if await tx.servers.delete(server):
-                announce_change(tx, server)
+            if await tx.servers.delete(row):
+                announce_change(tx, row)
                 # Those with whom it was shared depend on its owner.
-                tx.announce(RightsChanged(server.user_id))
-        self._forget(server.id)
+                tx.announce(RightsChanged(row.user_id))
+        self._forget(row.id)
 
-    def _rests(self, server_id: int) -> None:
-        """Nothing of a server is left: what its run had is free for others."""
-        self._ctx.live.forget(server_id)
+    def _rests(self, server_id: int, generation: int | None = None) -> None:
+        """Nothing of a server is left, or of its runs up to one: what they had is free for others."""
+        self._ctx.live.forget(server_id, generation)
         if self._ctx.settings.device_pools:
             self._line.wake()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from carrel.core.context import HubContext
@@ -40,6 +40,13 @@ _TABLE_LIMIT = 60.0
 _DOUBTS = RouteMissing | RoutesDoubted | HubsChanged | ServiceChanged | EventsMissed
 _log = logging.getLogger("carrel.routes")
 
+#: Returns while a server is ours to change, and raises otherwise.
+Check = Callable[[Server], None]
+
+
+def _allow(_: Server) -> None:
+    """Return."""
+
 
 class RouteKeeper:
     """Sets and removes routes, and repairs the table when it drifts. All changes go through one lock."""
@@ -52,31 +59,37 @@ class RouteKeeper:
         """Servers whose routes other hubs may have set before the last sync removed them."""
         self._nudged = asyncio.Event()
         self._next = 0.0
+        self._looking = asyncio.Lock()
+        self._retired = False
 
     @asynccontextmanager
-    async def added(self, server: Server) -> AsyncIterator[None]:
+    async def added(self, server: Server, check: Check = _allow) -> AsyncIterator[None]:
         """Set the route of a server for the block that calls it running; raises ProxyError.
 
         From the block's end on the row alone says whether there is a route: when it was not written, the
-        route goes away again.
+        route goes away again. It may be a while until it can be set: what `check` raises then keeps it from
+        that.
         """
         route = route_of(server, self._ctx.hosts)
         try:
-            await self._add(route)
+            await self._add(route, lambda: check(server))
             yield
         except BaseException:
             self.nudge()
             raise
         finally:
-            self._ahead.pop(route.spec, None)
+            # A start that was left behind ends beside the next one.
+            if self._ahead.get(route.spec) is route:
+                del self._ahead[route.spec]
 
-    async def _add(self, route: Route) -> None:
+    async def _add(self, route: Route, check: Callable[[], None]) -> None:
         """Set a route, waiting for a data plane that is being started again."""
         loop = asyncio.get_running_loop()
         until = loop.time() + _PATIENCE
         while True:
             try:
                 async with self._lock:
+                    check()
                     self._ahead[route.spec] = route
                     with timed(self._ctx, Work.ADD_ROUTE):
                         await self._add_now(route)
@@ -91,10 +104,14 @@ class RouteKeeper:
         """Have the table compared with the rows at once, or in a moment when that was just done."""
         self._nudged.set()
 
-    async def remove(self, server: Server) -> None:
-        """Remove a server's route; what cannot be removed now is removed by the next repair."""
+    async def remove(self, server: Server, check: Check = _allow) -> None:
+        """Remove a server's route; what cannot be removed now is removed by the next repair.
+
+        What `check` raises when its turn has come keeps it from that.
+        """
         spec = route_of(server, self._ctx.hosts).spec
         async with self._lock:
+            check(server)
             self._ahead.pop(spec, None)
             try:
                 with timed(self._ctx, Work.REMOVE_ROUTE):
@@ -174,24 +191,42 @@ class RouteKeeper:
             self.nudge()
 
     async def run(self) -> None:
-        """Watch the data plane and the table until cancelled."""
+        """Watch the data plane and the table until cancelled or retired."""
         rounds = 0
         doubtful = False
-        while True:
+        while not self._retired:
             nudged = await self._pause()
             rounds += 1
             doubtful = doubtful or nudged or rounds % _SYNC_EVERY == 0
-            try:
-                doubtful = await self._bounded(self._ctx.proxy.start(), _TABLE_LIMIT) or doubtful
-                if doubtful:
-                    await self.sync()
-                    doubtful = False
-            except ProxyError as error:
-                _log.error("The data plane cannot be reached: %s", error)
-            except StorageUnavailable as error:
-                _log.warning("Routes cannot be checked, trying again: %s", error)
-            except Exception:
-                _log.exception("Routes could not be checked; trying again")
+            async with self._looking:
+                if not self._retired:
+                    doubtful = not await self._look(doubtful=doubtful)
+
+    async def retire(self) -> None:
+        """Return when `run` starts no data plane any more: it is about to be stopped. May be repeated."""
+        self._retired = True
+        # What is being started can be stopped once it is there.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE), self._looking:
+                pass
+
+    async def _look(self, *, doubtful: bool) -> bool:
+        """Have the data plane run, and set its table when that is `doubtful` or the data plane is new.
+
+        Tells whether the table is right now, as far as one knows.
+        """
+        try:
+            doubtful = await self._bounded(self._ctx.proxy.start(), _TABLE_LIMIT) or doubtful
+            if doubtful:
+                await self.sync()
+            return True
+        except ProxyError as error:
+            _log.error("The data plane cannot be reached: %s", error)
+        except StorageUnavailable as error:
+            _log.warning("Routes cannot be checked, trying again: %s", error)
+        except Exception:
+            _log.exception("Routes could not be checked; trying again")
+        return not doubtful
 
     async def _pause(self) -> bool:
         """Wait for a nudge or the next check and tell which it was; nudges are heard once a second."""

@@ -148,8 +148,7 @@ class Starter:
                 url=row.url,
             )
 
-        self.leases.check(row)
-        async with self.routes.added(row):
+        async with self.routes.added(row, self.leases.check):
             running = await self.leases.write(row, run)
         self.ctx.live.keep(running, driver)
         self.ctx.activity.server(running.id, now)

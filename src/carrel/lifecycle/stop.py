@@ -100,8 +100,7 @@ class Stopper:
         A driver that fails to stop is asked whether anything is left, and is forced then; what it still
         raises is raised, so that the row keeps saying that something is there.
         """
-        self.leases.check(row)
-        await self.routes.remove(row)
+        await self.routes.remove(row, self.leases.check)
         try:
             await drive.stop(driver, now=now, limit=CALL_LIMIT)
         except Exception as error:

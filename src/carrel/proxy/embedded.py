@@ -30,6 +30,7 @@ from carrel.lib.net import is_free
 from carrel.proxy.base import ProxyError, Unmovable
 from carrel.proxy.chp import ConfigurableHTTPProxy, TokenRefused, marked, route_path
 from carrel.proxy.ledger import Ledger
+from carrel.proxy.stored import keep_first
 
 _START_LIMIT = 15.0
 _PORT_IN_USE = 5
@@ -293,12 +294,13 @@ class CarrelProxy(ConfigurableHTTPProxy):
         """Return the token that every hub of this directory shares with its data plane, made on first use."""
         path = self._file("proxy-token")
         try:
-            return path.read_text().strip()
+            token = path.read_text().strip()
         except FileNotFoundError:
-            token = secrets.token_hex(32)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(token)
-            return token
+            token = keep_first(path, secrets.token_hex(32).encode()).decode().strip()
+        if not token:
+            # With an empty one the data plane's API would be open to everybody on this machine.
+            raise ProxyError(f"{path} is empty: remove it, and end the data plane that was started with it")
+        return token
 
     def _file(self, name: str) -> Path:
         return Path(self.directory).absolute() / name

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from carrel.lib.listen import PortInUse, bind_socket
-from carrel.lib.process_table import Process, is_alive
+from carrel.lib.process_table import Process, find, is_alive
 from carrel.lib.processes import Program, collect, launch, send, wait_until_gone
 from carrel.proxy.base import ProxyError
 from carrel.proxy.stored import write_atomically
@@ -88,12 +88,12 @@ class EngineProcess:
         output = os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-            process = await launch(Program(argv=argv, env=environment, umask=0o077), output)
+            program = Program(argv=argv, env=environment, umask=0o077, admit=self._note)
+            process = await launch(program, output)
         except OSError as error:
             raise ProxyError(f"{argv[0]} cannot be started ({error.strerror})") from None
         finally:
             os.close(output)
-        self._record.write_bytes(msgspec.json.encode(process))
         deadline = asyncio.get_running_loop().time() + _START_LIMIT
         while not await answers(process):
             if not is_alive(process) or asyncio.get_running_loop().time() > deadline:
@@ -104,6 +104,10 @@ class EngineProcess:
                 raise ProxyError(f"{self._name} did not start: {why}; see {self.log_file}")
             await asyncio.sleep(0.02)
         return process
+
+    def _note(self, pid: int) -> None:
+        # Before it runs: what a hub that is killed has started is known to the next, or was never there.
+        write_atomically(self._record, msgspec.json.encode(find(pid)))
 
     async def end(self) -> bool:
         """End the process with its connections, and return whether it was running."""

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from traitlets import Float, Instance, Int, Unicode, default
 
 from carrel.domain.routes import Route
+from carrel.lib.awaiting import in_thread
 from carrel.lib.clock import Clock, SystemClock, isoformat
 from carrel.lib.process_table import Process
 from carrel.proxy.base import Proxy, ProxyError, Unreachable
@@ -182,14 +183,14 @@ class HAProxyProxy(Proxy):
     async def _note(self, table: Mapping[str, str]) -> None:
         activity = self._activity.content({row_of(key) for key in table})
         try:
-            await asyncio.to_thread(write_atomically, self._file("haproxy-activity.json"), activity)
+            await in_thread(write_atomically, self._file("haproxy-activity.json"), activity)
         except OSError as error:
             self.log.error("The routes' activity could not be written: %s", error)
 
     async def _store(self, table: Mapping[str, str]) -> None:
         lines = "".join(f"{key} {value}\n" for key, value in table.items())
         try:
-            await asyncio.to_thread(write_atomically, Path(self._map_name()), lines.encode())
+            await in_thread(write_atomically, Path(self._map_name()), lines.encode())
         except OSError as error:
             self.log.error("The routes could not be written (HAProxy has them): %s", error)
 
@@ -205,8 +206,9 @@ class HAProxyProxy(Proxy):
             pass
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise ProxyError(f"the host of {target} cannot be found ({error.strerror or error})") from None
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ProxyError(f"the host of {target} cannot be found ({why})") from None
         return str(found[0][4][0]), port
 
     async def _ensure(self, pid: int | None) -> int:

@@ -15,6 +15,7 @@ import msgspec
 from traitlets import Dict, Instance, Int, Unicode
 
 from carrel.domain.routes import Route
+from carrel.lib.awaiting import in_thread
 from carrel.lib.httpclient import send
 from carrel.lib.net import join_host
 from carrel.lib.process_table import Process
@@ -98,11 +99,9 @@ class TraefikProxy(Proxy):
         """Store the routes and wait until Traefik serves them; the lock must be held."""
         text, mark = self._dynamic(routes)
         try:
-            await asyncio.to_thread(
-                write_atomically, self._file("traefik.routes"), msgspec.json.encode(routes)
-            )
+            await in_thread(write_atomically, self._file("traefik.routes"), msgspec.json.encode(routes))
             if not self._holds(text):
-                await asyncio.to_thread(write_atomically, self._dynamic_path, text.encode())
+                await in_thread(write_atomically, self._dynamic_path, text.encode())
         except OSError as error:
             raise ProxyError(f"the routes cannot be written: {error}") from None
         deadline = asyncio.get_running_loop().time() + _APPLY_LIMIT

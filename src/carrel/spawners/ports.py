@@ -31,7 +31,12 @@ class Ports:
             if port not in self._given and is_free(ip, port):
                 self._remember(port, most=min(_MEMORY, len(wide) // 2))
                 return port
-        return free_port(ip)
+        for _ in range(_TRIES):
+            port = free_port(ip)
+            if port not in self._given:
+                break
+        self._remember(port, most=_MEMORY)
+        return port
 
     def _remember(self, port: int, *, most: int) -> None:
         self._given[port] = None

@@ -31,6 +31,7 @@ import re
 import signal
 import stat
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -255,8 +256,22 @@ def start(request: dict[str, Any], account: pwd.struct_passwd, policy: dict[str,
     if said:
         os.waitpid(pid, 0)
         raise Refused(f"{command[0]} cannot be started: {said}")
+    wait_until_known(pid)
     seen = look(pid)
     return {"pid": pid, "start_time": seen["start_time"] if seen else "", "log": log}
+
+
+def wait_until_known(pid: int, limit: float = 1.0) -> None:
+    """Return when the server can be known by its labels or has ended, or after `limit` seconds.
+
+    The kernel says that a program runs a moment before its environment can be read.
+    """
+    until = time.monotonic() + limit
+    while not environ_of(pid) and time.monotonic() < until:
+        seen = look(pid)
+        if seen is None or seen["state"] == "Z":
+            return
+        time.sleep(0.002)
 
 
 def allowed_command(given: list[str], policy: dict[str, Any]) -> list[str]:

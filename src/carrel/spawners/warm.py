@@ -94,10 +94,11 @@ class WarmStarts:
         script = find_script(program.argv, program.env, names)
         template = self._template(script, shared(program.env), program.account is not None)
         await self._prepared(template, patience)
+        asked = template.connection
         try:
             return await start_in(template, program, script, output)
         except StaleTemplate:
-            template.forget()
+            template.forget(asked)
             await self._prepared(template, patience)
             return await start_in(template, program, script, output)
 
@@ -164,7 +165,8 @@ async def start_in(template: WarmTemplate, program: Program, script: Script, out
     try:
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
-        with contextlib.suppress(NoWarmStart, StaleTemplate):
+        # What else comes of it is told to nobody any more.
+        with contextlib.suppress(Exception):
             process = await starting
             send(process, signal.SIGKILL)
             await wait_until_gone(process, _END_LIMIT)
@@ -190,11 +192,10 @@ async def check(template: WarmTemplate) -> None:
     Raises BadTemplate with what is different, and StaleTemplate.
     """
     with Probes(template.kind) as probes:
-        try:
-            trials = [start_in(template, probes.program, probes.script, probes.output()) for _ in range(2)]
-            children = await asyncio.gather(*trials)
-        except NoWarmStart as reason:
-            raise BadTemplate(f"a trial failed: {reason}") from None
+        trials = [start_in(template, probes.program, probes.script, probes.output()) for _ in range(2)]
+        # Both must have begun or failed: what the other one writes to is closed with the probes.
+        outcomes = await asyncio.gather(*trials, return_exceptions=True)
+        children = [_begun(outcome) for outcome in outcomes]
         usual = await launch(probes.program, probes.output())
         for process in (*(child.process for child in children), usual):
             if not await wait_until_gone(process, _PROBE_LIMIT):
@@ -203,3 +204,12 @@ async def check(template: WarmTemplate) -> None:
         differences = probes.differences()
     if differences:
         raise BadTemplate(f"its processes differ from those started the usual way: {'; '.join(differences)}")
+
+
+def _begun(outcome: WarmServer | BaseException) -> WarmServer:
+    """Return what a trial came to; raise BadTemplate and StaleTemplate for one that failed."""
+    if isinstance(outcome, NoWarmStart):
+        raise BadTemplate(f"a trial failed: {outcome}")
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome

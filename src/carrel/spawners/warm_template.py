@@ -20,7 +20,7 @@ from typing import Any
 
 import carrel.warmstart
 from carrel.lib.control_groups.apart import set_apart
-from carrel.lib.process_table import find, is_alive, look, owner_of
+from carrel.lib.process_table import Process, find, is_alive, look, owner_of
 from carrel.lib.processes import send, wait_until_gone
 from carrel.spawners.scripts import NoWarmStart, Obstacle
 from carrel.spawners.trusted import who_else_writes
@@ -83,7 +83,7 @@ class WarmTemplate:
         self._check = check
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
-        self._pid = 0
+        self._peer: Process | None = None
         self._received = b""
         self._preparing: asyncio.Task[None] | None = None
         self._ends: OrderedDict[int, int] = OrderedDict()
@@ -134,10 +134,16 @@ class WarmTemplate:
         if self._process is not None:
             # It has ended; asking takes it out of the process table.
             self._process.poll()
+        spawning = asyncio.ensure_future(asyncio.to_thread(self._spawn))
         try:
-            process = await asyncio.to_thread(self._spawn)
+            process = await asyncio.shield(spawning)
         except OSError as error:
             raise BadTemplate(f"its template could not be started: {error}") from error
+        except asyncio.CancelledError:
+            # Nobody would know of it.
+            with contextlib.suppress(OSError, BadTemplate):
+                (await spawning).kill()
+            raise
         self._process = process
         with contextlib.suppress(OSError):
             # A supervisor that ends the hub's control group would end all servers' parent with it.
@@ -194,7 +200,7 @@ class WarmTemplate:
             connection.close()
             return False
         connection.setblocking(False)
-        self._connection, self._pid, self._received = connection, found, b""
+        self._connection, self._peer, self._received = connection, find(found), b""
         asyncio.get_running_loop().add_reader(connection, self._hear, connection)
         return True
 
@@ -238,6 +244,11 @@ class WarmTemplate:
             self._connection = None
 
     @property
+    def connection(self) -> socket.socket | None:
+        """Return what the template is known by, None when there is none."""
+        return self._connection
+
+    @property
     def connected(self) -> bool:
         """Return whether a template is there to tell of ends."""
         return self._connection is not None
@@ -272,16 +283,18 @@ class WarmTemplate:
                 connection.sendall(wire.GO)
         return pid
 
-    def forget(self) -> None:
-        """Look for a template anew before the next server."""
-        self._disconnect()
+    def forget(self, connection: socket.socket | None) -> None:
+        """Look for a template anew before the next server, unless another `connection` was made since."""
+        if self._connection is connection:
+            self._disconnect()
 
     async def retire(self) -> None:
         """Let the template end as soon as its servers have, and return when it has or soon after."""
         if self._connection is not None:
-            found = find(self._pid)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(self._pid, signal.SIGTERM)
+            found = self._peer
+            with contextlib.suppress(PermissionError):
+                if found is not None:
+                    send(found, signal.SIGTERM)
             self._disconnect()
             if found is not None:
                 await wait_until_gone(found, _END_LIMIT)

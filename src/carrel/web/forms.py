@@ -23,7 +23,7 @@ class Problems:
         """Return what one error says, at the field that it names."""
         if error is None:
             return cls()
-        return cls({error.field if isinstance(error, Invalid) else "": str(error)})
+        return cls({error.field if isinstance(error, Invalid) else "": error.for_people})
 
     def at(self, *names: str) -> str:
         """Return what is wrong with the first of these fields that has something wrong."""

@@ -58,6 +58,7 @@ def not_running(
         status=stopped_status(hub),
         server_user=server.user_name,
         server_name=server.name,
+        server_label=server.display_name or server.name,
         own=visitor is not None and visitor.is_user(server.user_name),
         failed=failure is not None,
         failed_message=failure.message if failure else "",

@@ -52,11 +52,11 @@ async def visit_spawn(
     form = await visit.form()
     query = _query_options(request)
     if is_foreign(request) or (form.asks and not query):
-        return visit.page(form, query or None)
+        return await visit.page(form, query or None)
     try:
         options = await (form.of_link(query) if query else form.of_nothing())
     except Invalid as wrong:
-        return visit.page(form, query, problem=wrong)
+        return await visit.page(form, query, problem=wrong)
     return await visit.start(caller, options)
 
 
@@ -86,7 +86,7 @@ async def send_spawn(
             return await visit.start(visitor, options, fields.get("next"))
     except (Invalid, OverLimit) as wrong:
         problem = wrong
-    return visit.page(form, sent or query, complete=not query, problem=problem)
+    return await visit.page(form, sent or query, complete=not query, problem=problem)
 
 
 async def _already(hub: HubContext, request: Request, owner: User, server_name: str) -> Response | None:
@@ -136,13 +136,29 @@ class _Visit:
 
     async def start(self, caller: Caller, options: Mapping[str, Any] | None, field: Any = None) -> Response:
         """Ask for the start and lead to its page."""
-        shown = first_argument(facts_of(self.request.scope).query, "display_name") or ""
-        server = await ask_to_start(
-            self.hub, caller, self.owner.name, self.server_name, options, display_name=shown
-        )
+        try:
+            server = await ask_to_start(
+                self.hub, caller, self.owner.name, self.server_name, options, display_name=self._asked_name()
+            )
+        except Invalid:
+            # In another tab it may have been started since we looked.
+            elsewhere = await _already(self.hub, self.request, self.owner, self.server_name)
+            if elsewhere is None:
+                raise
+            return elsewhere
         return _to_pending(self.hub, self.request, server, wanted_next(self.hub, self.request, field))
 
-    def page(
+    def _asked_name(self) -> str:
+        return first_argument(facts_of(self.request.scope).query, "display_name") or ""
+
+    async def _label(self) -> str:
+        """Return what people call the named server, which need not exist yet; empty for a default server."""
+        if not self.server_name:
+            return ""
+        present = await find_server(self.hub, self.owner.name, self.server_name)
+        return (present.display_name if present else self._asked_name()) or self.server_name
+
+    async def page(
         self,
         form: OptionsForm,
         fields: Fields | None,
@@ -161,6 +177,7 @@ class _Visit:
             status=200 if problem is None else status_of(problem),
             for_user=self.owner,
             server_name=self.server_name,
+            server_label=await self._label(),
             spawner_options_form=Markup(html),  # noqa: S704 - the deployer's own or ours, values escaped
             error_message=form.told(problem),
             html_error_message="",

@@ -165,7 +165,9 @@ async def _list(
         pager=pager(found, search.address(page)),
         search=search,
         sorts={key: search.address(page, sort=_turned(search.sort, key)) for key in _SORTS},
-        refused=[str(error) or "There is no such server, or it is not yours to change." for error in refused],
+        refused=[
+            each.for_people or "There is no such server, or it is not yours to change." for each in refused
+        ],
         may_add=_may_add(caller),
         done=_done(request) if not refused else "",
     )

@@ -17,7 +17,7 @@ from tests.rigs.needs import need
 from tests.rigs.poll import until
 from tests.rigs.systems import CHP, JUPYTERHUB
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 
 #: What has paths in its answers, asked once more of hubs that are not at the root.
@@ -72,5 +72,5 @@ def test_both_end_with_all_that_is_theirs_when_they_are_asked_to(comparison: Com
     [(theirs, ours)] = pair.play(case("the end", post("/shutdown", {"proxy": True, "servers": True})))
     assert (ours["status"], ours["json.message"]) == (theirs["status"], theirs["json.message"])
     for side in (pair.theirs, pair.ours):
-        assert side.hub.wait(30) == 0
+        assert side.hub.wait(60) == 0
         until(partial(_is_gone, side.hub), f"all of {side.hub.system.name} to end")

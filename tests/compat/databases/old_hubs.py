@@ -16,6 +16,7 @@ from tests.rigs import processes
 from tests.rigs.hub import HubProcess
 from tests.rigs.needs import need
 from tests.rigs.places import CACHE
+from tests.rigs.poll import until
 from tests.rigs.singleusers import PASSWORD, STUB
 from tests.rigs.systems import System
 from tests.rigs.visitor import Visitor
@@ -158,7 +159,7 @@ def live(hub: HubProcess, release: int) -> World:
     assert world.browser.log_in("ada", PASSWORD, "/hub/home").status == 302
     must(hub, "POST", "users/ada/server", {"size": "small"})
     must(hub, "POST", "users/ada/servers/gpu", {"size": "large"})
-    hub.wait_server("ada", ADMIN_TOKEN)
+    until(lambda: _ready(hub) == {"", "gpu"}, "both servers to be ready", timeout=60, every=0.2)
     for name in ("", "gpu"):
         world.pids[name] = _pid(hub, name)
     world.visiting = visit(hub, world)
@@ -198,6 +199,11 @@ def must(hub: HubProcess, method: str, path: str, body: Mapping[str, Any]) -> An
 
 def _token(hub: HubProcess, body: Mapping[str, Any]) -> str:
     return str(must(hub, "POST", "users/ada/tokens", body)["token"])
+
+
+def _ready(hub: HubProcess) -> set[str]:
+    servers = hub.api("GET", "users/ada", token=ADMIN_TOKEN).json()["servers"]
+    return {name for name, server in servers.items() if server["ready"]}
 
 
 def _pid(hub: HubProcess, server: str) -> int:

@@ -17,7 +17,15 @@ from carrel.dataplane.targets import parse_target
 from carrel.dataplane.upstream import UpstreamConnection
 from carrel.lib.clock import SystemClock
 
-_TARGET = parse_target("http://127.0.0.1:9")
+TARGET = parse_target("http://127.0.0.1:9")
+
+
+def offline_engine(limits: Limits = Limits()) -> Engine:  # noqa: B008 - frozen
+    """Return an engine whose only route leads to TARGET."""
+    clock = SystemClock()
+    table = RouteTable(clock, TARGET)
+    log = logging.getLogger("offline")
+    return Engine(table, ErrorPages(None), clock, limits, log, Admission(limits))
 
 
 class Pipe(asyncio.Transport):
@@ -96,11 +104,8 @@ class Offline:
     """A client's request on its way to a server whose kept connection waits in the pool."""
 
     def __init__(self, request: bytes) -> None:
-        clock, limits = SystemClock(), Limits()
-        table = RouteTable(clock, _TARGET)
-        log = logging.getLogger("offline")
-        engine = Engine(table, ErrorPages(None), clock, limits, log, Admission(limits))
-        self.pool = engine.pool(_TARGET.address)
+        engine = offline_engine()
+        self.pool = engine.pool(TARGET.address)
         upstream = UpstreamConnection(self.pool)
         self.server = Pipe(upstream)
         upstream.connection_made(self.server)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from tests.dataplane.harness import until
+from tests.dataplane.harness import DEADLINE, until
+from tests.rigs.systems import free_port
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 _NGINX_CONFIG = """
@@ -82,8 +83,7 @@ async def uvicorn(directory: Path, parser: str) -> AsyncIterator[Server]:
 @contextlib.asynccontextmanager
 async def nginx(directory: Path) -> AsyncIterator[Server]:
     """Run nginx, which must be installed; it forwards to itself, because only then it reads bodies first."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        port, inner = one.getsockname()[1], two.getsockname()[1]
+    port, inner = free_port(), free_port()
     config = directory / "nginx.conf"
     config.write_text(_NGINX_CONFIG.format(directory=directory, port=port, inner=inner))
     command = [str(NGINX), "-c", str(config), "-e", str(directory / "error.log")]
@@ -95,13 +95,13 @@ async def nginx(directory: Path) -> AsyncIterator[Server]:
 async def _running(command: list[str], server: Server, *descriptors: int) -> AsyncIterator[Server]:
     process = await asyncio.create_subprocess_exec(*command, pass_fds=descriptors)
     try:
-        await until(lambda: process.returncode is not None or _answers(server.port), "the server listens", 20)
+        await until(lambda: process.returncode is not None or _answers(server.port), "the server listens")
         assert process.returncode is None
         yield server
     finally:
         if process.returncode is None:
             process.terminate()
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), DEADLINE)
 
 
 def _answers(port: int) -> bool:

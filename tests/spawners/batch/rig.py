@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from traitlets.config import Config
 
-from carrel.lib.net import free_port
 from carrel.spawners.base import Spawner
 from carrel.spawners.batch.base import BatchSpawnerBase
 from carrel.spawners.run import make_spawner
 from carrel.spawners.views import HubView
 from carrel.testing.conformance.spawner import LAST_WORDS, Case, SpawnerConformance
+from tests.rigs.systems import free_port
 from tests.spawners.rig import STUB, run_of, usable_python
 
 B = TypeVar("B", bound=BatchSpawnerBase)
@@ -48,7 +48,7 @@ def make_driver(
     if case is Case.DYING:
         dying = f"until [ -e {die} ]; do sleep 0.05; done; echo '{LAST_WORDS}'; exit 3"
         config.Spawner.cmd = ["/bin/sh", "-c", f'"{dying}"']
-    config.Spawner.port = free_port("127.0.0.1")
+    config.Spawner.port = free_port()
     config.BatchSpawnerBase.startup_poll_interval = 0.05
     config.BatchSpawnerBase.query_interval = 0.1
     for name, value in settings.items():

@@ -97,6 +97,8 @@ def cancel(job: Job) -> None:
         except ProcessLookupError:
             break
         time.sleep(0.05)
+    while alive(job["pid"]):
+        time.sleep(0.01)
     write(
         {name: value for name, value in job.items() if name not in ("state", "status")}
         | {"reason": "cancelled"}

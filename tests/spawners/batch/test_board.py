@@ -81,3 +81,26 @@ async def test_what_is_remembered_is_asked_again_when_it_is_too_old() -> None:
     known = Remembered()
     assert [await known.get(question, 60) for _ in range(3)] == [1, 1, 1]
     assert await known.get(question, 0) == 2
+
+
+async def test_an_answer_to_a_question_of_before_a_change_is_not_given_after_it() -> None:
+    asked: list[int] = []
+    goes_on = asyncio.Event()
+
+    async def question() -> int:
+        asked.append(1)
+        number = len(asked)
+        if number == 2:
+            await goes_on.wait()
+        return number
+
+    known = Remembered()
+    assert await known.get(question, 60) == 1
+    known.doubt()
+    asking = asyncio.create_task(known.get(question, 60))
+    await asyncio.sleep(0)
+    # Something changes while it is asked.
+    known.doubt()
+    goes_on.set()
+    assert await asking == 3
+    assert await known.get(question, 60) == 3

@@ -49,7 +49,7 @@ c.SlurmSpawner.batchspawner_singleuser_cmd = {start!r}
 c.SlurmSpawner.req_choices = {{'partition': ['debug', 'nowhere'], 'memory': True, 'runtime': True}}
 c.SlurmSpawner.startup_poll_interval = 0.2
 c.SlurmSpawner.query_interval = 0.3
-c.SlurmSpawner.command_timeout = 2
+c.SlurmSpawner.command_timeout = 5
 """
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from carrel.domain.causes.rule import End, Stage
 from carrel.domain.failures import Evidence, diagnose
-from carrel.lib.net import free_port
 from carrel.spawners.docker.spawner import DockerSpawner
 from carrel.spawners.shared import Shared
 from tests.rigs.docker_engine import Engine
+from tests.rigs.systems import free_port
 from tests.spawners.docker.rig import configuration, shared, spawner_of
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120), pytest.mark.usefixtures("clean")]
@@ -71,7 +71,7 @@ async def failure_of(driver: DockerSpawner) -> tuple[str, str]:
         ({"cmd": ["sh", "-c", "exit 126"]}, "not-executable", "status 126"),
         ({"cmd": ["sh", "-c", "kill -9 $$"]}, "killed", "SIGKILL"),
         (
-            {"mem_limit": "12M", "swap_limit": 0, "cmd": ["python", "-S", "-c", "x = bytearray(10**9)"]},
+            {"mem_limit": "32M", "swap_limit": 0, "cmd": ["python", "-S", "-c", "x = bytearray(10**9)"]},
             "out-of-memory",
             "ran out of memory",
         ),

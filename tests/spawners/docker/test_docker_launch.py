@@ -74,8 +74,8 @@ c.DockerSpawner.read_only_volumes.update({ {str(key): value for key, value in se
 c.Repositories.allowed = [{git_server.url!r}]
 c.Repositories.timeout = 40
 c.Repositories.packages = ["ipykernel"]
-c.Spawner.start_timeout = 10
-c.Spawner.http_timeout = 10
+c.Spawner.start_timeout = 30
+c.Spawner.http_timeout = 30
 c.Spawner.environment = {{"UV_DEFAULT_INDEX": "{git_server.url}/simple/"}}
 c.Authenticator.admin_users = {{"admin"}}
 """

@@ -190,15 +190,21 @@ async def test_a_start_that_was_cut_off_goes_on(engine: Engine, held: Shared) ->
 
 
 async def test_an_engine_that_is_away_says_nothing_of_its_containers(engine: Engine, held: Shared) -> None:
-    driver = driver_with(engine, held, client_kwargs={"base_url": engine.socket, "timeout": 1})
+    driver = driver_with(engine, held)
     await driver.start()
+    impatient = driver_with(
+        engine,
+        held,
+        changes={"state": driver.get_state()},
+        client_kwargs={"base_url": engine.socket, "timeout": 1},
+    )
     pid = int(Path(engine.socket.removeprefix("unix://")).with_name("pid").read_text())
     os.kill(pid, signal.SIGSTOP)
     try:
         # Its threads stop one by one.
         until(lambda: stands_still(pid), "the engine to stand still")
         with pytest.raises(EngineAway, match="no answer within 1 s"):
-            await driver.poll()
+            await impatient.poll()
     finally:
         os.kill(pid, signal.SIGCONT)
     assert await driver.poll() is None

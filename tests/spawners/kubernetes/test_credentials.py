@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import ssl
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from carrel.lib.process_table import find, is_alive
 from carrel.spawners.kubernetes.credentials import Access, NoAccess, Overrides, find_access
 
 
@@ -115,6 +117,26 @@ async def test_a_program_makes_tokens_until_they_end(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\necho no\n")
     with pytest.raises(NoAccess, match="did not print an ExecCredential"):
         await tokens.token(renew=True)
+
+
+async def test_a_program_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
+    program = tmp_path / "plug-in"
+    program.write_text('#!/bin/sh\necho $$ >"$0.draft"\nmv "$0.draft" "$0.pid"\nexec sleep 600\n')
+    program.chmod(0o755)
+    asking = asyncio.create_task(
+        found(kubeconfig(tmp_path, user={"exec": {"command": "./plug-in"}})).tokens.token()
+    )
+    written = tmp_path / "plug-in.pid"
+    async with asyncio.timeout(20):
+        while not written.exists():
+            await asyncio.sleep(0.01)
+        process = find(int(written.read_text()))
+        assert process is not None
+        asking.cancel()
+        while is_alive(process):
+            await asyncio.sleep(0.01)
+    with pytest.raises(asyncio.CancelledError):
+        await asking
 
 
 def test_a_cluster_may_go_unverified_only_when_somebody_says_so(tmp_path: Path) -> None:

@@ -159,7 +159,10 @@ def test_a_start_that_the_death_of_the_hub_cut_off_goes_on(hub: HubProcess, clus
     hub.restart()
     assert re.fullmatch(r"dora \d+\n", hub.visitor().get("user/dora/page").text)
     cluster.move("jupyter-dora")
-    until(lambda: "dora" in hub.visitor().get("user/dora/page").text, "the server at its new address")
+    until(
+        lambda: re.fullmatch(r"dora \d+\n", hub.visitor().get("user/dora/page").text),
+        "the server at its new address",
+    )
     assert cluster.all("pods")["jupyter-dora"]["metadata"]["uid"] == first
     hub.stop_server("dora", token)
 

@@ -55,8 +55,22 @@ async def test_an_earlier_run_makes_way(make: Make, cluster: Cluster) -> None:
     # Whoever still has the earlier checkpoint does nothing to the later pod.
     old = make({"pod_name": NAME, "namespace": "default", "uid": first}, run={"generation": 1})
     assert await old.poll() is not None
+    later = cluster.all("secrets")[NAME]["metadata"]["uid"]
     await old.stop(now=True)
     assert await driver.poll() is None
+    assert cluster.all("secrets")[NAME]["metadata"]["uid"] == later
+
+
+async def test_a_start_that_was_cut_off_before_it_heard_of_its_pod_leaves_none(
+    make: Make, cluster: Cluster
+) -> None:
+    # What the API server has made, and nobody has a note of.
+    await make().start()
+    await make(run={"generation": 1}).stop(now=True)
+    assert NAME in cluster.all("pods")
+    await make().stop(now=True)
+    assert NAME not in cluster.all("pods")
+    assert NAME not in cluster.all("secrets")
 
 
 async def test_a_newer_run_does_not_make_way(make: Make, cluster: Cluster) -> None:

@@ -77,7 +77,12 @@ class BatchSpawnerBase(Submission, Spawner):
     async def start(self) -> tuple[str, int]:
         """Submit the job and return where it listens once it does; raises StartError when it cannot be."""
         self._job, self.server.port = None, 0
-        self.job_id = await self._submit()
+        try:
+            self.job_id = await self._submit()
+        except asyncio.CancelledError:
+            # It may be there all the same: whoever looks for it must not be told what was so before.
+            self._names().doubt()
+            raise
         await self.save_state()
         return await self._until_it_listens()
 
@@ -203,14 +208,17 @@ class BatchSpawnerBase(Submission, Spawner):
 
     async def find_orphans(self, known: Collection[tuple[int, int]]) -> list[Orphan]:
         """Return the jobs of this hub's, by their names, besides the known runs; raises Unclear."""
-        seen: Remembered = self.in_common("names", Remembered)
-        jobs: Jobs = await seen.get(self.list_named, _LISTED_EVERY)
+        jobs: Jobs = await self._names().get(self.list_named, _LISTED_EVERY)
         keys = {job.id: self.naming.key(self.hub.hub_id, job.name) for job in jobs.values()}
         return [
             Orphan(*key, {"job_id": job_id}, user_name=jobs[job_id].user)
             for job_id, key in keys.items()
             if key is not None and key not in known
         ]
+
+    def _names(self) -> Remembered:
+        """Return what all jobs are called, as far as that was asked lately."""
+        return self.in_common("names", Remembered)
 
     async def recognize(self, orphan: Orphan) -> bool:
         """Take over a job that has this run's name and is its owner's: names are anybody's to choose."""

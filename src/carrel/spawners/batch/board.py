@@ -97,6 +97,12 @@ class Remembered:
         self._since: float | None = None
         self._took = 0.0
         self._answer: Any = None
+        self._changes = 0
+
+    def doubt(self) -> None:
+        """Something has changed: an answer to a question that was put before is not given any more."""
+        self._changes += 1
+        self._since = None
 
     async def get(self, question: Callable[[], Awaitable[Any]], seconds: float) -> Any:
         """Return the answer to a question that was put so many seconds ago at most; raises what it raises.
@@ -105,10 +111,14 @@ class Remembered:
         """
         loop = asyncio.get_running_loop()
         async with self._lock:
-            now = loop.time()
-            if self._since is None or now - self._since >= max(seconds, _SHARE * self._took):
+            since = self._since
+            while since is None or loop.time() - since >= max(seconds, _SHARE * self._took):
+                now, changes = loop.time(), self._changes
                 self._answer = await question()
-                self._since, self._took = now, loop.time() - now
+                self._took = loop.time() - now
+                if changes == self._changes:
+                    self._since = now
+                    break
             return self._answer
 
     async def close(self) -> None:

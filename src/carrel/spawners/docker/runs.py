@@ -11,13 +11,13 @@ from typing import Any
 
 from traitlets import Unicode
 
-from carrel.lib.net import free_port
 from carrel.spawners.base import Spawner
 from carrel.spawners.docker import images, inspection, manifest, marks
 from carrel.spawners.docker.containers import Containers
 from carrel.spawners.docker.engine import EngineError
 from carrel.spawners.docker.repositories import label_of, put_before
 from carrel.spawners.errors import StartError
+from carrel.spawners.ports import Ports
 from carrel.spawners.preparing import OutputLost, Prepares
 from carrel.spawners.reports import Orphan, Usage
 
@@ -122,7 +122,7 @@ class ContainerRuns(Prepares, Spawner):
         Raises StartError for what cannot be obeyed, EngineError for what the engine does not do.
         """
         if self._network() == "host" and not self.port:
-            self.port, self._chose_port = free_port(), True
+            self.port, self._chose_port = self.shared.get((Ports,), Ports).take(""), True
         self._way = self._chosen_way()
         resumed = await self._resumable()
         if resumed is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from carrel.spawners.kubernetes.api import Api, Json, Refused, place_of
@@ -71,11 +71,13 @@ async def own(api: Api, kind: str, namespace: str, name: str, pod: Json) -> bool
     return True
 
 
-async def remove(api: Api, kind: str, namespace: str, name: str, marks: Mapping[str, str]) -> None:
-    """Delete an object that has these labels, if there is one; may be repeated."""
+async def remove(
+    api: Api, kind: str, namespace: str, name: str, is_ours: Callable[[Mapping[str, str]], bool]
+) -> None:
+    """Delete an object whose labels are ours, if there is one; may be repeated."""
     path = place_of(kind, namespace, name)
     there = await api.find(path)
-    if there is not None and _has_marks(there, marks):
+    if there is not None and is_ours(there["metadata"].get("labels") or {}):
         await api.delete(path, uid=str(there["metadata"]["uid"]))
 
 

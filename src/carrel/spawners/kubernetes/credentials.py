@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from carrel.lib.conversation import hang_up
 from carrel.lib.net import join_host
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -107,8 +108,10 @@ class TokenProgram:
             async with asyncio.timeout(_PROGRAM_LIMIT):
                 output, _ = await process.communicate()
         except TimeoutError:
-            process.kill()
             raise NoAccess(f"{self.argv[0]} printed no token in {_PROGRAM_LIMIT:g} seconds") from None
+        finally:
+            if process.returncode is None:
+                hang_up(process)
         if process.returncode:
             raise NoAccess(f"{self.argv[0]} ended with status {process.returncode}")
         return self._read(output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from traitlets import Instance, Integer, Unicode, default
@@ -20,7 +21,7 @@ from carrel.spawners.kubernetes.cluster import GENERATION, SERVER
 from carrel.spawners.kubernetes.credentials import NoAccess
 from carrel.spawners.kubernetes.making import KubeMaker
 from carrel.spawners.kubernetes.names import fill
-from carrel.spawners.kubernetes.pods import create, make_way, number, wait_until_settled
+from carrel.spawners.kubernetes.pods import PodAt, create, make_way, number, wait_until_settled
 from carrel.spawners.kubernetes.sighting import Sighting, sight
 from carrel.spawners.reports import Orphan, Usage, Waiting
 
@@ -207,18 +208,30 @@ class KubeSpawner(KubeMaker, Spawner):
 
         Raises Refused, Unreachable and NoAccess while the API server does not do it.
         """
-        pod = self._pod()
-        if self._known:
+        pod = self._pod() if self._known else await self._unnoted_pod()
+        if pod is not None:
             await pod.delete(0 if now else self.delete_grace_period)
         await self._remove_belongings()
         self._stopped = True
 
+    async def _unnoted_pod(self) -> PodAt | None:
+        """Return this run's pod if a start was cut off before it heard that there is one."""
+        pod = self._pod()
+        body = await pod.read()
+        return None if body is None or not self._is_mine(body) else replace(pod, uid=sight(body).metadata.uid)
+
     async def _remove_belongings(self) -> None:
         # They go with the pod; unless it was never made, or the hub died before it had said so.
-        marks = self._server_marks()
-        await belongings.remove(self.api, "secrets", self.used_namespace, self.secret_name, marks)
+        place = self.used_namespace
+        await belongings.remove(self.api, "secrets", place, self.secret_name, self._has_had)
         if self.services_enabled:
-            await belongings.remove(self.api, "services", self.used_namespace, self.pod_name, marks)
+            await belongings.remove(self.api, "services", place, self.pod_name, self._has_had)
+
+    def _has_had(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether something is of this server, and of no newer run, by its labels."""
+        return (
+            self._server_marks().items() <= labels.items() and number(labels, GENERATION) <= self.generation
+        )
 
     async def run_post_stop_hook(self) -> None:
         """Delete a pod that has ended by itself, and call the deployer's hook."""

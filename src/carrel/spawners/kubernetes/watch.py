@@ -129,8 +129,11 @@ class Watch:
                 del self._followers[key]
 
     def doubt(self) -> None:
-        """Begin anew with a list: the API server knows more than the watch has told."""
-        if self._task is not None and self._now() - self._listed > _DOUBTS:
+        """Begin anew with a list: the API server knows more than the watch has told.
+
+        Of many who doubt the first is heard: one that is being made would never come to its end.
+        """
+        if self._task is not None and self._version and self._now() - self._listed > _DOUBTS:
             self._complain("it has missed something")
             self._version = ""
             self._task.cancel()

@@ -76,8 +76,11 @@ class Listener:
             _cut(connection)
             hearing.cancel()
             await asyncio.wait((hearing,), timeout=_UNWIND)
+            # When the whole server is silent, the driver waits for longer to be let go; nobody waits for it.
+            hearing.add_done_callback(_error_of)
             await connection.close()
-        if not hearing.cancelled() and (error := hearing.exception()) is not None:
+        error = _error_of(hearing) if hearing.done() else None
+        if error is not None:
             _log.warning("The connection on which other hubs are heard has ended (%s)", type(error).__name__)
         else:
             _log.warning("The connection on which other hubs are heard was silent and is replaced")
@@ -115,6 +118,10 @@ class Listener:
         if origin != self._origin:
             for event in events:
                 self._ears.deliver(event)
+
+
+def _error_of(hearing: asyncio.Task[None]) -> BaseException | None:
+    return None if hearing.cancelled() else hearing.exception()
 
 
 def _cut(connection: psycopg.AsyncConnection[Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 from sqlalchemy import (
     BindParameter,
@@ -26,6 +25,7 @@ from sqlalchemy.dialects.sqlite import insert
 from carrel.domain.errors import Conflict
 from carrel.domain.servers import Actual, Failure, Lease, Server, Wanted
 from carrel.lib.clock import Timestamp
+from carrel.lib.records import maker
 from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Link, OneOf, Row, Value
 from carrel.storage.sql.tables import (
@@ -203,6 +203,7 @@ _TOUCH = (
 #: A page of servers asks for many: a look-up takes a fifth of the time of a call.
 _WANTED = {each.value: each for each in Wanted}
 _ACTUAL = {each.value: each for each in Actual}
+_new_server = maker(Server)
 
 
 class SqlServers:
@@ -346,35 +347,28 @@ def _server(row: Row) -> Server:
         lease_owner, lease_expires, fence, deadline, state, user_options, display_name, url, failure, started,
         last_activity, node, wished, spawner, profile,
     ) = row  # fmt: skip
-    return Server(
-        id=server_id,
-        user_id=user_id,
-        user_name=user_name,
-        name=name,
-        created=created,
-        wanted=_WANTED[wanted],
-        actual=_ACTUAL[actual],
-        version=version,
-        wanted_generation=wanted_generation,
-        generation=generation,
-        lease=None if lease_owner is None else Lease(lease_owner, lease_expires, fence),
-        deadline=deadline,
-        state=_mapping(state),
-        user_options=_mapping(user_options),
-        display_name=display_name,
-        url=url,
-        failure=None if failure is None else Failure(**from_json(failure)),
-        started=started,
-        last_activity=last_activity,
-        node=node,
-        wished=wished,
-        spawner=spawner,
-        profile=profile,
+    return _new_server(
+        server_id,
+        user_id,
+        user_name,
+        name,
+        created,
+        _WANTED[wanted],
+        _ACTUAL[actual],
+        version,
+        wanted_generation,
+        generation,
+        None if lease_owner is None else Lease(lease_owner, lease_expires, fence),
+        deadline,
+        {} if state == "{}" else from_json(state),
+        {} if user_options == "{}" else from_json(user_options),
+        display_name,
+        url,
+        None if failure is None else Failure(**from_json(failure)),
+        started,
+        last_activity,
+        node,
+        spawner,
+        profile,
+        wished,
     )
-
-
-def _mapping(text: str) -> Mapping[str, Any]:
-    if text == "{}":
-        return {}
-    found: dict[str, Any] = from_json(text)
-    return found

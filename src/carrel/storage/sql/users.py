@@ -26,6 +26,7 @@ from carrel.domain.errors import Conflict, NotFound
 from carrel.domain.paging import Page, PageRequest
 from carrel.domain.users import User
 from carrel.lib.clock import Timestamp
+from carrel.lib.records import maker
 from carrel.storage.sql import user_blocks
 from carrel.storage.sql.columns import from_json, to_json
 from carrel.storage.sql.engine import Contains, Link, OneOf, Row, Value
@@ -72,6 +73,7 @@ _TOUCH = (
     update(users).values(last_activity=_AT).where(users.c.id == bindparam("key"), users.c.last_activity < _AT)
 )
 _COUNT = select(func.count()).select_from(users).where(users.c.last_activity >= bindparam("since"))
+_new_user = maker(User)
 #: To pass over fewer users than that takes no longer than to add up the blocks that hold them.
 _FAR = 20_000
 _SORTS: Mapping[str, ColumnElement[Any]] = {
@@ -244,7 +246,7 @@ def _page(which: UserFilter, far: bool) -> Select[int] | None:
 def _user(row: Row) -> User:
     user_id, name, admin, created, last_activity, info = row
     told = from_json(info) if info else {}
-    return User(user_id, name, bool(admin), created, last_activity or None, told)
+    return _new_user(user_id, name, bool(admin), created, last_activity or None, told)
 
 
 def _gone() -> NotFound:

@@ -217,7 +217,8 @@ CASES: tuple[Case, ...] = (
         "with a scope for one",
         *(Ask(method, LAB, "lab alone", {"user_options": {}}) for method in ("PUT", "PATCH", "GET")),
         post(LAB, {}, "lab alone"),
-        get("/users/pat", "lab alone", until=_READY),
+        get(LAB, "lab alone", until=("json.ready", True)),
+        get("/users/pat", "lab alone"),
         get("/users/pat/server", "lab alone"),
         *(
             Ask(method, "/users/pat/servers/gpu", "lab alone", {"user_options": {}})

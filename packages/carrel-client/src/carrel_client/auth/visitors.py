@@ -62,14 +62,21 @@ class Visitors:
         return await asyncio.shield(answer)
 
     def forget(self, token: str, session: str = "") -> None:
-        """Drop what is known of `token`, so that the next request asks the hub. May be repeated."""
-        self._entries.pop(_key(token, session), None)
+        """Drop what is known of `token`, so that the next request asks the hub. May be repeated.
+
+        An answer that is on its way is for those who wait for it already, and is not kept.
+        """
+        key = _key(token, session)
+        self._entries.pop(key, None)
+        self._asking.pop(key, None)
 
     async def _refresh(self, key: str, token: str) -> Visitor | None:
         try:
             visitor = await self._ask(token)
         except HubUnreachable as problem:
             return self._last_known(key, problem)
+        if self._asking.get(key) is not asyncio.current_task():
+            return visitor  # forgotten meanwhile
         if visitor is None:
             self._entries.pop(key, None)
             return None
@@ -91,7 +98,8 @@ class Visitors:
         return entry.visitor
 
     def _answered(self, key: str, answer: Answer) -> None:
-        self._asking.pop(key, None)
+        if self._asking.get(key) is answer:
+            del self._asking[key]
         if not answer.cancelled():
             answer.exception()  # seen by whoever waits; when nobody does any more it is no news
 
