@@ -21,6 +21,7 @@ from carrel.domain.profile_options import (
     Rule,
     SwitchRule,
     TextRule,
+    Unfit,
     Unlisted,
 )
 from carrel.domain.profiles import Profile, Selection, limits_of, select
@@ -209,6 +210,14 @@ def test_a_repository_is_kept_as_a_line_and_given_to_the_driver_in_parts() -> No
     assert select([lab(Option("course", COURSE))], {}).overrides == ()
     with pytest.raises(Invalid, match=r"^course: .*not among those"):
         select([lab(Option("course", COURSE))], {"course": "https://evil.example/x"})
+
+
+@pytest.mark.parametrize("text", [".", "/", "./", "//", "/./", " ./ "])
+def test_a_text_is_never_the_directory_that_all_others_are_in(text: str) -> None:
+    mount = TextRule(sets={"mounts": [{"source": "/projects/{value}", "target": "/project"}]})
+    with pytest.raises(Unfit, match="dots and slashes alone"):
+        mount.check(text)
+    assert mount.check("./a.b/c") == "./a.b/c"
 
 
 def test_a_text_adds_no_option_to_a_command_line_that_it_is_put_into() -> None:

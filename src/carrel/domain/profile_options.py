@@ -26,8 +26,9 @@ LONGEST = 1000
 _SHOWN = 40
 #: What stands in templates for the chosen value.
 _VALUE = "{value}"
-#: Nothing that a shell or a path could take for more than a word; a profile may say otherwise.
-PLAIN = re.compile(r"(?!-)(?!.* -)(?!.*\.\.)[\w .,:@/+=-]*")
+#: Nothing that a shell or a path could take for more than a word; a profile may say otherwise. With dots and
+#: slashes alone `/projects/{value}` would be all of /projects.
+PLAIN = re.compile(r"(?!-)(?!.* -)(?!.*\.\.)(?![./ ]+$)[\w .,:@/+=-]*")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
@@ -221,7 +222,8 @@ class TextRule:
             return self.message.rstrip(".")
         if self.pattern is PLAIN:
             return (
-                "it must be a line of letters, digits and . , : @ / + = _ - with no - before a word and no .."
+                "it must be a line of letters, digits and . , : @ / + = _ - with no - before a word, no .."
+                " and not of dots and slashes alone"
             )
         return "it must have the form that is asked for"
 
