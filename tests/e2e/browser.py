@@ -110,6 +110,15 @@ def write_notebook(path: Path, *cells: str) -> None:
     path.write_text(json.dumps(notebook))
 
 
+def open_notebook(page: Page, url: str) -> None:
+    """Open a notebook, and wait until its kernel has answered: a cell that is run before may never be."""
+    with page.expect_websocket(lambda socket: "/channels" in socket.url, timeout=60_000) as kernel:
+        page.goto(url)
+    kernel.value.wait_for_event("framereceived", lambda _: True, timeout=60_000)
+    expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=60_000)
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=60_000)
+
+
 def run_cell(page: Page, number: int) -> Locator:
     """Run the open notebook's cell and return its output area."""
     cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e import browser
 from tests.e2e.browser import Sockets, follow, log_in, open_page, run_cell, screenshot, write_notebook
 from tests.rigs.hub import HubProcess
 from tests.rigs.poll import until
@@ -58,11 +59,7 @@ def sign_in(page: Page, hub: HubProcess, name: str) -> None:
 def open_notebook(page: Page, hub: HubProcess, name: str) -> None:
     expect(page.locator("#jp-main-dock-panel")).to_be_visible(timeout=60_000)
     screenshot(page, f"lab {name}")
-    with page.expect_websocket(lambda socket: "/channels" in socket.url, timeout=60_000) as kernel:
-        page.goto(f"{hub.public_url}user/ada/lab/tree/answer.ipynb")
-    kernel.value.wait_for_event("framereceived", lambda _: True, timeout=30_000)
-    expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=60_000)
-    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=60_000)
+    browser.open_notebook(page, f"{hub.public_url}user/ada/lab/tree/answer.ipynb")
 
 
 def count_in(text: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browser import log_in, open_page, run_cell, write_notebook
+from tests.e2e.browser import log_in, open_notebook, open_page, run_cell, write_notebook
 from tests.rigs.hub import HubProcess
 from tests.rigs.singleusers import CARREL, PASSWORD, class_config
 from tests.rigs.systems import under_test
@@ -28,10 +28,7 @@ def test_from_the_log_in_to_a_cell_and_back(tmp_path: Path) -> None:
         log_in(page, url, "ada", PASSWORD)
         # A form of the hub's host led here, over two others of its pages.
         page.wait_for_url(f"{adas}user/ada/lab**", timeout=60_000)
-        page.goto(f"{adas}user/ada/lab/tree/answer.ipynb")
-        expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(
-            timeout=60_000
-        )
+        open_notebook(page, f"{adas}user/ada/lab/tree/answer.ipynb")
         expect(run_cell(page, 0)).to_contain_text("42")
         page.goto(f"{adas}hub/home")
         assert page.url == f"{url}hub/home"
