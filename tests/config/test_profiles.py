@@ -162,6 +162,20 @@ c.Profiles.profiles = [
     ]
 
 
+@pytest.mark.parametrize(
+    "sets", ["extra_container_config", {"extra_pod_config": "securityContext: {runAsUser: {value}}"}]
+)
+def test_nothing_that_people_choose_stands_in_yaml(tmp_path: Path, sets: object) -> None:
+    option = {"type": "text", "sets": sets}
+    profile = {"id": "a", "spawner": "kubernetes", "options": {"uid": option}}
+    (line,) = told(tmp_path, f"c.Profiles.profiles = [{profile!r}]")
+    name = sets if isinstance(sets, str) else "extra_pod_config"
+    assert line == (
+        f"profile 'a': options.uid.sets.{name}: write it as a dictionary: "
+        "within YAML, {value} could say anything"
+    )
+
+
 @pytest.mark.parametrize("text", re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
 def test_the_manuals_examples_are_right(tmp_path: Path, text: str) -> None:
     classes, problems = classes_of(tmp_path, text)

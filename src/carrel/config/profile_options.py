@@ -30,6 +30,8 @@ from carrel.domain.profile_options import (
 from carrel.domain.repositories import RepositoryRules, read_prefix
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
+#: Settings of Kubernetes that may be YAML: what stands in such a text could say more than one value.
+_YAML = ("extra_pod_config", "extra_container_config")
 _COMMON = ("name", "type", "title", "description")
 _NOTHING = re.compile(r"(?!)")
 
@@ -232,8 +234,13 @@ def _sets(entry: Entry, default: Mapping[str, Any]) -> dict[str, Any]:
     """Return where a value goes: the name of a setting, or a dictionary in which {value} stands."""
     value = entry.values.get("sets")
     if isinstance(value, str):
-        return {value: "{value}"}
-    return dict(default) if value is None else entry.mapping("sets")
+        sets: dict[str, Any] = {value: "{value}"}
+    else:
+        sets = dict(default) if value is None else entry.mapping("sets")
+    for name in _YAML:
+        if isinstance(text := sets.get(name), str) and "{value}" in text:
+            entry.fault(f"sets.{name}", "write it as a dictionary: within YAML, {value} could say anything")
+    return sets
 
 
 _READERS: Mapping[str, tuple[Callable[[Entry, Overriding], Rule | None], tuple[str, ...]]] = {

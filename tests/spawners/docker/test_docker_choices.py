@@ -64,7 +64,14 @@ async def test_who_says_what_options_mean_is_asked_when_there_is_no_list() -> No
 
 async def test_an_option_of_a_profile_is_the_profiles() -> None:
     driver = driver_with(image="lab:1")
-    await driver.run_apply_user_options({"profile": "course", "image": "big"})
+    await driver.run_apply_user_options({"profile": "course", "options": {"image": "big"}})
+    assert driver.image == "lab:1"
+
+
+async def test_who_names_a_profile_where_there_is_none_gets_no_other_image_by_it() -> None:
+    driver = driver_with(image="lab:1", apply_user_options={"image": "image"}, allowed_images=["lab:1"])
+    with pytest.raises(StartError, match="evil:1"):
+        await driver.run_apply_user_options({"profile": "course", "image": "evil:1"})
     assert driver.image == "lab:1"
 
 

@@ -27,7 +27,6 @@ from traitlets import (
 from traitlets import Callable as CallableTrait
 
 from carrel.domain.errors import Invalid
-from carrel.domain.profiles import PROFILE
 from carrel.lib.awaiting import resolve
 from carrel.lib.net import join_host
 from carrel.spawners.docker import images, inspection, manifest
@@ -229,8 +228,8 @@ class DockerSpawner(ContainerRuns):
 
     async def run_apply_user_options(self, user_options: Mapping[str, Any]) -> None:
         """Apply chosen options; an image that is not allowed is refused (StartError)."""
-        # What a profile calls so is its own, and is applied with it.
-        rule, wanted = self.apply_user_options, None if PROFILE in user_options else user_options.get("image")
+        # What an option of a profile says is further in, and is applied with the profile.
+        rule, wanted = self.apply_user_options, user_options.get("image")
         allowed = await self._allowed()
         image = None
         # Without a list, a rule of the deployer's that knows the option says what becomes of it.
