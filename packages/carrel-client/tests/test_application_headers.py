@@ -44,6 +44,10 @@ def shown(*headers: tuple[str, str], rules: Rules = KEEP) -> dict[str, list[str]
         "X-Auth-Request-User", "X-Auth-Request-Access-Token", "X-WebAuth-User", "X-Carrel-Identity",
         "X-Carrel-Anything", "X-Who",
         "X-Forwarded-Prefix", "X-Script-Name", "X-Forwarded-Access-Token", "X-User", "Remote-Groups",
+        "X-Auth-User", "X-RStudio-Username", "X-MS-Client-Principal", "X-MS-Client-Principal-Name",
+        "X-Goog-Authenticated-User-Email", "X-Goog-IAP-JWT-Assertion", "X-Amzn-Oidc-Identity",
+        "Cf-Access-Authenticated-User-Email", "X-authentik-username", "X-Pomerium-Jwt-Assertion",
+        "X-Vouch-User", "Tailscale-User-Login",
         "any_header",
     ],
 )  # fmt: skip

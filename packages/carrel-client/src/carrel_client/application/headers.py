@@ -18,9 +18,11 @@ _HOP = frozenset(
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"host"})
 #: By these an application may know people: nobody but us sets them.
 _IDENTITY = re.compile(
-    rb"x-carrel-.*|(?:x-)?(?:forwarded|remote|authenticated|webauth|auth-request|original|proxy)-"
+    rb"x-carrel-.*|(?:x-)?(?:forwarded|remote|auth|authenticated|webauth|auth-request|original|proxy)-"
     rb"(?:user|users|username|name|groups?|e-?mail|preferred-username|roles?|access-token)"
     rb"|x-auth-request-.*|x-forwarded-prefix|x-script-name|x-user|x-username"
+    rb"|x-rstudio-username|(?:x-ms-client-principal|x-goog-authenticated-user|x-goog-iap|x-amzn-oidc|cf-access"
+    rb"|x-authentik|x-pomerium|x-vouch|tailscale-user)(?:-.*)?"
 )
 #: What a page could do to the rest of its host, or to the hub's log-in.
 _REACHES_OUT = frozenset(
