@@ -84,8 +84,9 @@ async def test_what_follows_a_refused_upgrade_reaches_nobody(
     behind.canned["guarded"] = b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno"
     for path in ("/user/u/guarded", "/nowhere", "/_chp_healthz"):
         wire = await front.wire()
-        wire.send("\r\n".join((f"GET {path} HTTP/1.1", "Host: h", *UPGRADES[upgrade], "", "")).encode())
-        wire.send(b"GET /user/u/smuggled HTTP/1.1\r\nHost: h\r\n\r\n")
+        asked = "\r\n".join((f"GET {path} HTTP/1.1", "Host: h", *UPGRADES[upgrade], "", ""))
+        # In one piece: what came after the close would be answered with a reset, and end the reading early.
+        wire.send(asked.encode() + b"GET /user/u/smuggled HTTP/1.1\r\nHost: h\r\n\r\n")
         await wire.answer()
         assert await wire.rest() == b""
     assert not [seen for seen in behind.seen if "smuggled" in seen.line]
