@@ -17,7 +17,7 @@ run: ## start a throw-away Carrel on this machine: make run [PORT=8000]
 test: ## install what the tests need and run them all: make test [ARGS="-k name"]
 	@dev/test.sh $(ARGS)
 
-check: ## lint, types, import layers and the quick tests, in a little over a minute
+check: ## lint, types, import layers and the quick tests, in a minute or two
 	@dev/check.sh $(ARGS)
 
 plug-ins: ## run third-party plug-ins and rewrite their page: make plug-ins [ARGS=tests/plugins/test_x.py]

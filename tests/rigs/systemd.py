@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.rigs import processes
@@ -135,7 +136,7 @@ def _booted(place: Path) -> Iterator[int]:
         process.kill()
         process.wait(10)
         for group in groups:
-            until(lambda group=group: _removed(group), f"{group} to be empty")  # type: ignore[misc]
+            until(partial(_removed, group), f"{group} to be empty")
 
 
 def _removed(group: Path) -> bool:
